@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from strawberry.dataloader import DataLoader
 
 from domain.ledger.metrics import Score
 from domain.ledger.record_facts import DealStatus
@@ -34,10 +33,9 @@ from models.ledger import scores
 from models.organization import people
 from models.organization.people import Employee, Team
 from resolvers.organization import company
-from resolvers.request.client_info import ClientInfo
-from resolvers.request.context import Context
-from resolvers.request.services import Services
+from resolvers.request.services import NullNotifier, Services
 from resolvers.request.viewer import Viewer
+from server.context_factory import ContextFactory, build_state
 from tests.world import UnlimitedRateLimiter
 
 NOW = datetime(2026, 11, 18, 9, 0, tzinfo=UTC)
@@ -163,14 +161,13 @@ async def run_benchmark(sellers: int, closed: int, open_: int) -> list[Measureme
                 email="ada@example.com", password="correct horse", now=NOW,
             )  # fmt: skip
             await fill_company(sellers, closed, open_)
-            services, schema = Services("b" * 32, UnlimitedRateLimiter(), lambda: None), create_schema()
+            services = Services("b" * 32, UnlimitedRateLimiter(), NullNotifier(), build_state)
+            context_factory, schema = ContextFactory(services, lambda: NOW), create_schema()
             tree = await people.load_team_tree()
 
             async def execute(document: str, **variables: Any) -> Any:
-                context = Context(
-                    ClientInfo(), services, lambda: NOW, lambda by_keys: DataLoader(load_fn=by_keys, cache=False),
-                    Viewer.for_employee(admin, tree, 0, NOW, has_direct_reports=False),
-                )  # fmt: skip
+                viewer = Viewer.for_employee(admin, tree, 0, NOW, has_direct_reports=False)
+                context = context_factory.create_at(NOW, viewer)
                 result = await schema.execute(document, variable_values=variables, context_value=context)
                 if result.errors:
                     raise result.errors[0]

@@ -31,7 +31,7 @@ from benchmarks.scenarios import (
     subscribe_sockets,
 )
 from domain.primitives.global_ids import decode_global_id
-from models.goals.goals import COMPANY_TEAM_ID
+from models.organization.scopes import COMPANY_TEAM_ID
 
 
 class CompanySize(NamedTuple):

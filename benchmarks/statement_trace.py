@@ -11,9 +11,9 @@ from graph.schema import create_schema
 from models.db import connection
 from resolvers.auth import sessions
 from resolvers.request.client_info import ClientInfo
-from resolvers.request.context import Context
-from resolvers.request.services import Services
+from resolvers.request.services import NullNotifier, Services
 from server.clock import utc_now
+from server.context_factory import ContextFactory, build_state
 from server.http.rate_limit import create_rate_limiter
 
 Statement = tuple[str, list[Any]]
@@ -51,19 +51,17 @@ async def trace_statements(
     The operation is executed twice, each time with the next variables, and its writes are kept. Only the second
     execution is returned: as in a server that has been running for a while, its caches are filled by then.
     """
-    from strawberry.dataloader import DataLoader
-
     from benchmarks.harness import SECRET
 
     traced: list[Statement] = []
-    services = Services(SECRET, create_rate_limiter(), lambda: None)
+    context_factory = ContextFactory(Services(SECRET, create_rate_limiter(), NullNotifier(), build_state), utc_now)
     async with connection.connect(url):
         client = ClientInfo(token, "en", "", "bench")
         schema = create_schema()
         for statements in ([], traced):
-            context = Context(client, services, utc_now, lambda by_keys: DataLoader(load_fn=by_keys, cache=False))
+            context = context_factory.create_context(client)
             with record_statements(statements):
-                context.current_viewer = await sessions.authenticate(token, services, utc_now())
+                context.current_viewer = await sessions.authenticate(token, context_factory.services, utc_now())
                 result = await schema.execute(query, variable_values=next(variable_sets), context_value=context)
             assert not result.errors, result.errors
     return traced

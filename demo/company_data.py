@@ -6,7 +6,9 @@ names in Latin letters, half in Cyrillic, so that search, sorting and initials a
 
 from __future__ import annotations
 
+import tomllib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from domain.permissions import Role
@@ -130,81 +132,30 @@ TEAMS: Final = (
 )
 SELLING_TEAMS: Final = tuple(team.key for team in TEAMS[4:])
 
-# Name and local part of the e-mail address. The first is the administrator, then follow the directors, the heads of
-# departments and the managers of teams in the order of TEAMS; all others are sellers.
-_ENGLISH_NAMES: Final = (
-    ("Harriet Quill", "harriet.quill"),
-    ("Edmund Farrow", "edmund.farrow"),
-    ("Rosalind Teal", "rosalind.teal"),
-    ("Gareth Lomond", "gareth.lomond"),
-    ("Beatrice Hale", "beatrice.hale"),
-    ("Miles Ashdown", "miles.ashdown"),
-    ("Winifred Stoke", "winifred.stoke"),
-    ("Callum Birch", "callum.birch"),
-    ("Imogen Fairley", "imogen.fairley"),
-    ("Rupert Gale", "rupert.gale"),
-    ("Nora Whitlock", "nora.whitlock"),
-    ("Toby Hartwell", "toby.hartwell"),
-    ("Esme Rowan", "esme.rowan"),
-    ("Jasper Colt", "jasper.colt"),
-    ("Phoebe Marsh", "phoebe.marsh"),
-    ("Declan Moor", "declan.moor"),
-    ("Ottilie Penn", "ottilie.penn"),
-    ("Fergus Dale", "fergus.dale"),
-    ("Mabel Crane", "mabel.crane"),
-    ("Hugo Linden", "hugo.linden"),
-)
-_RUSSIAN_NAMES: Final = (
-    ("Вера Соколова", "vera.sokolova"),
-    ("Аркадий Мельников", "arkadiy.melnikov"),
-    ("Лидия Журавлёва", "lidiya.zhuravleva"),
-    ("Тимур Ясенев", "timur.yasenev"),
-    ("Нина Полевая", "nina.polevaya"),
-    ("Глеб Заречный", "gleb.zarechny"),
-    ("Алла Верещагина", "alla.vereshchagina"),
-    ("Степан Озеров", "stepan.ozerov"),
-    ("Майя Лугова", "maya.lugova"),
-    ("Фёдор Снегирёв", "fedor.snegirev"),
-    ("Зоя Калинина", "zoya.kalinina"),
-    ("Игнат Щербаков", "ignat.shcherbakov"),
-    ("Юлия Ёлкина", "yuliya.elkina"),
-    ("Роман Дубравин", "roman.dubravin"),
-    ("Тамара Ручьёва", "tamara.rucheva"),
-    ("Кирилл Осокин", "kirill.osokin"),
-    ("Ева Рябинина", "eva.ryabinina"),
-    ("Платон Вьюгин", "platon.vyugin"),
-    ("Ксения Берестова", "kseniya.berestova"),
-    ("Матвей Горин", "matvey.gorin"),
-)
+
+@dataclass(frozen=True)
+class DemoNames:
+    """Names in one language; `client` is the template of a client's name."""
+
+    client: str
+    people: list[tuple[str, str]]  # name and local part of the e-mail address
+    first_words: list[str]
+    last_words: list[str]
+    cities: list[str]
+    contacts: list[str]
+
+
+_NAMES: Final = {
+    language: DemoNames(**names)
+    for language, names in tomllib.loads(Path(__file__).with_name("names.toml").read_text()).items()
+}
+# The first is the administrator, then follow the directors, the heads of departments and the managers of teams in the
+# order of TEAMS; all others are sellers. The languages take turns.
 NAMES: Final = tuple(
     (*person, language)
-    for pair in zip(_ENGLISH_NAMES, _RUSSIAN_NAMES, strict=True)
-    for person, language in zip(pair, ("en", "ru"), strict=True)
+    for people in zip(*(names.people for names in _NAMES.values()), strict=True)
+    for person, language in zip(people, _NAMES, strict=True)
 )
-CLIENT_FIRST_WORDS: Final = (
-    "Amberley", "Bright Harbour", "Cedar Lane", "Dunmoor", "Eastgate", "Fennel", "Glasswater", "Hollin", "Ivory Quay",
-    "Juniper", "Kestrel Field", "Larch", "Millrace", "Northfold", "Orchard Row", "Pinewater", "Quarry Bank", "Redmoss",
-    "Северный ветер", "Янтарь", "Белая бухта", "Зелёный мыс", "Горный ручей", "Лесная поляна", "Тихий берег",
-    "Новый причал", "Старый сад", "Медовый край", "Ясный день", "Речной дом", "Полярная звезда", "Тёплый хлеб",
-)  # fmt: skip
-CLIENT_LAST_WORDS: Final = (
-    "Dairy",
-    "Foods",
-    "Pharmacy",
-    "Clinic",
-    "Logistics",
-    "Bakery",
-    "Market",
-    "Farms",
-    "Cold Store",
-)
-CLIENT_LAST_WORDS_RUSSIAN: Final = (
-    "Молоко", "Продукты", "Аптека", "Клиника", "Логистика", "Хлеб", "Маркет", "Ферма", "Склад",
-)  # fmt: skip
-CITIES: Final = ("Riga", "Tallinn", "Vilnius", "Kaunas", "Tartu", "Ventspils", "Tbilisi", "Almaty")
-CITIES_RUSSIAN: Final = ("Рига", "Таллин", "Вильнюс", "Каунас", "Тарту", "Вентспилс", "Тбилиси", "Алматы")
-CONTACT_NAMES: Final = (
-    "Agnes Holt", "Piers Lowry", "Dora Finch", "Leonard Ash", "Sybil Crowe", "Noel Garland", "Thea Winslow",
-    "Марк Лесной", "Ольга Тропинина", "Егор Ключников", "Дина Садовская", "Павел Мостовой", "Инна Росина",
-)  # fmt: skip
+CLIENT_FIRST_WORDS: Final = tuple((word, names) for names in _NAMES.values() for word in names.first_words)
+CONTACT_NAMES: Final = tuple(name for names in _NAMES.values() for name in names.contacts)
 CALL_NOTES: Final = (None, None, "Asked for a new offer.", "Wants to see the loggers at work.", "Call again next week.")

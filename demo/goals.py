@@ -20,6 +20,8 @@ from demo.company_data import DemoPerson
 from demo.history_generator import CALENDAR, DEMOS, TRAININGS, CompanyHistory, HistoryEvent, activity_level
 from domain.ledger.record_facts import CallDirection, CallOutcome, DealStatus, LeadStatus
 from domain.primitives.periods import Period, PeriodKind, period_containing
+from resolvers.crm.inputs import CallInput, ClientInput, ContactInput, DealInput, LeadInput, ResultInput, TaskInput
+from resolvers.request.inputs import Money
 
 DEALS_WON_AMOUNT: Final = "deals_won_amount"
 FIRST_DEALS_WON: Final = "first_deals_won"
@@ -133,38 +135,45 @@ def teams_below(team: str) -> set[str]:
 def total_by_metric(events: list[HistoryEvent], history: CompanyHistory) -> defaultdict[str, Decimal]:
     """Return the total of the year by metric, in the metric's unit; records created before it do not count."""
     totals: defaultdict[str, Decimal] = defaultdict(Decimal)
-    deals = [event.input for event in events if event.kind == "deal"]
-    created_deals = {input["externalId"]: input for input in deals if "title" in input}
+    created_deals: dict[str | None, DealInput] = {}
     clients_with_wins: set[str] = set()
     for event in events:
-        input, status = event.input, event.input.get("status")
-        if input.get("createdAt", event.at) < history.start:
+        input = event.input
+        created_at = None if isinstance(input, CallInput | ResultInput) else input.created_at
+        if isinstance(input, DealInput) and created_at:
+            created_deals[input.external_id] = input
+        if (created_at or event.at) < history.start:
             continue
-        if event.kind in ("lead", "deal", "client", "contact") and "createdAt" in input:
-            totals[{"lead": "leads_created", "deal": "deals_created"}.get(event.kind, f"{event.kind}s_added")] += 1
-        elif status is LeadStatus.CONVERTED:
-            totals["leads_converted"] += 1
-        elif status is DealStatus.WON:
-            deal = created_deals[input["externalId"]]
-            kind = REPEAT_DEALS_WON if deal["client"] in clients_with_wins else FIRST_DEALS_WON
-            clients_with_wins.add(deal["client"])
-            rate = history.rates.get(deal["amount"]["currency"], Decimal(1))
-            value = deal["amount"]["amount"] * rate
-            for metric in ("deals_won", kind):
-                totals[metric] += 1
-                totals[f"{metric}_amount"] += value
-            if "cost" in input:
-                totals["deals_won_profit"] += value - input["cost"]["amount"] * rate
-        elif event.kind == "call":
-            totals["calls_made"] += 1
-            totals["calls_outbound"] += input["direction"] is CallDirection.OUTBOUND
-            if input["outcome"] is CallOutcome.ANSWERED:
-                totals["calls_answered"] += 1
-                totals["call_hours"] += Decimal(input["durationSeconds"]) / 3600
-        elif "completedAt" in input:
-            totals["tasks_completed"] += 1
-        elif event.kind == "result":
-            totals[input["metric"]] += input["value"]
+        match input:
+            case LeadInput() | DealInput() if created_at:
+                totals["leads_created" if isinstance(input, LeadInput) else "deals_created"] += 1
+            case ClientInput() | ContactInput() if created_at:
+                totals["clients_added" if isinstance(input, ClientInput) else "contacts_added"] += 1
+            case LeadInput(status=LeadStatus.CONVERTED):
+                totals["leads_converted"] += 1
+            case DealInput(status=DealStatus.WON, cost=cost):
+                deal = created_deals[input.external_id]
+                assert isinstance(deal.client, str)
+                assert isinstance(deal.amount, Money)
+                kind = REPEAT_DEALS_WON if deal.client in clients_with_wins else FIRST_DEALS_WON
+                clients_with_wins.add(deal.client)
+                rate = history.rates.get(deal.amount.currency or "", Decimal(1))
+                value = deal.amount.amount * rate
+                for metric in ("deals_won", kind):
+                    totals[metric] += 1
+                    totals[f"{metric}_amount"] += value
+                if cost:
+                    totals["deals_won_profit"] += value - cost.amount * rate
+            case CallInput():
+                totals["calls_made"] += 1
+                totals["calls_outbound"] += input.direction is CallDirection.OUTBOUND
+                if input.outcome is CallOutcome.ANSWERED:
+                    totals["calls_answered"] += 1
+                    totals["call_hours"] += Decimal(input.duration_seconds or 0) / 3600
+            case TaskInput() if input.completed_at:
+                totals["tasks_completed"] += 1
+            case ResultInput(metric=str(metric), value=Decimal() as value):
+                totals[metric] += value
     return totals
 
 

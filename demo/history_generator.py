@@ -1,8 +1,8 @@
 """Generates the history of the demo company over the year up to now; equal seeds and times give equal histories.
 
-A history is data: people with their talents, and events with a time and a mutation input (names as in the GraphQL
-schema). Records are referred to by external ids (`ext:…`), a stage by a pair of pipeline index and position; `seeding`
-resolves both. Nothing here reads the clock or uses a database.
+A history is data: people with their talents, and events with a time and the input that records them.
+Records are referred to by external ids (`ext:…`), a stage by a pair of pipeline index and position, which `seeding`
+resolves. Nothing here reads the clock or uses a database.
 """
 
 from __future__ import annotations
@@ -14,13 +14,16 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
-from typing import Any, Final
+from typing import Final
 
 from demo import company_data
 from demo.company_data import DemoPerson
 from domain.ledger.record_facts import CallDirection, CallOutcome, DealStatus, LeadStatus, TaskKind
 from domain.permissions import Role
 from domain.primitives.calendar import Calendar, Weekday
+from domain.primitives.unset import UNSET
+from resolvers.crm.inputs import CallInput, ClientInput, ContactInput, DealInput, LeadInput, ResultInput, TaskInput
+from resolvers.request.inputs import Money
 
 VERSION: Final = 3  # a demo database of another version is created again
 CALENDAR: Final = Calendar(company_data.ZONE, Weekday.MONDAY, frozenset(list(Weekday)[:5]), company_data.COUNTRY)
@@ -36,16 +39,20 @@ _PLANNED_SHARE: Final = 1.2  # of the median time that a deal takes: when seller
 _EXCHANGE_RATES: Final = {"USD": Decimal("0.92"), "RUB": Decimal("0.0104")}
 
 
+EventInput = ClientInput | ContactInput | LeadInput | DealInput | CallInput | TaskInput | ResultInput
+
+
 @dataclass(frozen=True)
 class HistoryEvent:
-    """A record created or changed at a time: its kind and the mutation input.
+    """A record created or changed at a time, and the input that records it.
 
-    `assigned_by` is the key of the manager that gave an assignment, None for everything the CRM records.
+    stage        the number of the pipeline and the position of the stage that a deal enters
+    assigned_by  the key of the manager that gave an assignment, None for everything the CRM records
     """
 
     at: datetime
-    kind: str
-    input: Mapping[str, Any]
+    input: EventInput
+    stage: tuple[int, int] | None = None
     assigned_by: str | None = None
 
 
@@ -118,7 +125,7 @@ class CompanyHistory:
             event_count = len(self.events)
             self._add_deal(person, self._random_time(day), new_client_probability=0)
             last_input = self.events[-1].input
-            if last_input.get("closedAt", self.now) < self.start:
+            if isinstance(last_input, DealInput) and (last_input.closed_at or self.now) < self.start:
                 del self.events[event_count:]
 
     def _generate_day(self, person: DemoPerson, day: date, level: float) -> None:
@@ -146,21 +153,25 @@ class CompanyHistory:
             day = CALENDAR.add_workdays(day, self._rng.randint(1, 4))
         return max(self._random_time(day), at + timedelta(minutes=20))
 
-    def _add_event(self, at: datetime, kind: str, assigned_by: str | None = None, /, **input: Any) -> None:
+    def _add_event(
+        self,
+        at: datetime,
+        input: EventInput,
+        *,
+        stage: tuple[int, int] | None = None,
+        assigned_by: str | None = None,
+    ) -> None:
         if at <= self.now:  # records from before the year are imported at its start
-            self.events.append(HistoryEvent(max(at, self.start), kind, input, assigned_by))
+            self.events.append(HistoryEvent(max(at, self.start), input, stage, assigned_by))
 
     def _add_client(self, person: DemoPerson, at: datetime) -> str:
         rng, number = self._rng, sum(map(len, self._clients_of_seller.values())) + 1
-        first_word = rng.choice(company_data.CLIENT_FIRST_WORDS)
-        last_word = rng.choice(
-            company_data.CLIENT_LAST_WORDS if first_word.isascii() else company_data.CLIENT_LAST_WORDS_RUSSIAN
-        )
         key = f"C-{number:04}"
-        city = rng.choice(company_data.CITIES if first_word.isascii() else company_data.CITIES_RUSSIAN)
-        name = f"{first_word} {last_word}, {city}" if first_word.isascii() else f"{last_word} «{first_word}», {city}"
+        first_word, names = rng.choice(company_data.CLIENT_FIRST_WORDS)
+        last_word, city = rng.choice(names.last_words), rng.choice(names.cities)
+        name = names.client.format(first=first_word, last=last_word, city=city)
         self._add_event(
-            at, "client", None, externalId=key, name=name, owner=_external_reference(person.key), createdAt=at
+            at, ClientInput(external_id=key, name=name, owner=_external_reference(person.key), created_at=at)
         )
         self._clients_of_seller[person.key].append((at, key))
         self._client_names[key] = name
@@ -173,27 +184,40 @@ class CompanyHistory:
     def _add_contact(self, person: DemoPerson, at: datetime, client: str | None = None) -> None:
         self._contact_count += 1
         self._add_event(
-            at, "contact", None, externalId=f"P-{self._contact_count:04}", name=self._rng.choice(company_data.CONTACT_NAMES),
-            owner=_external_reference(person.key), client=_external_reference(client or self._pick_client(person, at)), createdAt=at,
-        )  # fmt: skip
+            at,
+            ContactInput(
+                external_id=f"P-{self._contact_count:04}",
+                name=self._rng.choice(company_data.CONTACT_NAMES),
+                owner=_external_reference(person.key),
+                client=_external_reference(client or self._pick_client(person, at)),
+                created_at=at,
+            ),
+        )
 
     def _add_lead(self, person: DemoPerson, at: datetime) -> None:
         rng = self._rng
         self._lead_count += 1
         key, product = f"L-{self._lead_count:04}", rng.choice(company_data.PRODUCTS)
         self._add_event(
-            at, "lead", None, externalId=key, title=f"Request: {product.name}", owner=_external_reference(person.key),
-            source=rng.choice(company_data.LEAD_SOURCES), contactName=rng.choice(company_data.CONTACT_NAMES), createdAt=at,
-        )  # fmt: skip
+            at,
+            LeadInput(
+                external_id=key,
+                title=f"Request: {product.name}",
+                owner=_external_reference(person.key),
+                source=rng.choice(company_data.LEAD_SOURCES),
+                contact_name=rng.choice(company_data.CONTACT_NAMES),
+                created_at=at,
+            ),
+        )
         answered_at = self._later_time(at, rng.lognormvariate(0.3, 0.8))
         outcome = rng.random()
         if outcome < 0.3 * person.talent:
-            self._add_event(answered_at, "lead", None, externalId=key, status=LeadStatus.CONVERTED)
+            self._add_event(answered_at, LeadInput(external_id=key, status=LeadStatus.CONVERTED))
             self._add_deal(person, answered_at, new_client_probability=0.6)
         elif outcome < 0.88 or at < self.now - timedelta(days=45):
-            self._add_event(answered_at, "lead", None, externalId=key, status=LeadStatus.REJECTED, reason="Not for us")
+            self._add_event(answered_at, LeadInput(external_id=key, status=LeadStatus.REJECTED, reason="Not for us"))
         elif outcome < 0.97:
-            self._add_event(answered_at, "lead", None, externalId=key, status=LeadStatus.IN_PROGRESS)
+            self._add_event(answered_at, LeadInput(external_id=key, status=LeadStatus.IN_PROGRESS))
 
     def _add_deal(self, person: DemoPerson, at: datetime, new_client_probability: float = 0.2) -> None:
         """Create a deal and move it through its stages until it is won or lost or the present is reached.
@@ -210,10 +234,19 @@ class CompanyHistory:
         pipeline = 0 if is_new_client or rng.random() < 0.5 else 1
         amount, currency = self._random_amount(product)
         self._add_event(
-            at, "deal", None, externalId=key, title=f"{product.name} for {self._client_names[client]}", owner=_external_reference(person.key),
-            client=_external_reference(client), stage=(pipeline, 0), product=product.name, createdAt=at,
-            expectedCloseOn=CALENDAR.day_of(self._later_time(at, _PLANNED_SHARE * _median_days(pipeline))), amount={"amount": amount, "currency": currency},
-        )  # fmt: skip
+            at,
+            DealInput(
+                external_id=key,
+                title=f"{product.name} for {self._client_names[client]}",
+                owner=_external_reference(person.key),
+                client=_external_reference(client),
+                product=product.name,
+                created_at=at,
+                expected_close_on=CALENDAR.day_of(self._later_time(at, _PLANNED_SHARE * _median_days(pipeline))),
+                amount=Money(amount, currency),
+            ),
+            stage=(pipeline, 0),
+        )
         self._follow_stages(person, key, pipeline, at, amount, currency)
 
     def _follow_stages(
@@ -226,20 +259,20 @@ class CompanyHistory:
             if at > self.now:
                 if position >= 2 and rng.random() < 0.12:
                     self._add_event(
-                        self.now, "deal", None, externalId=key, problem=rng.choice(company_data.DEAL_PROBLEMS)
+                        self.now, DealInput(external_id=key, problem=rng.choice(company_data.DEAL_PROBLEMS))
                     )
                 return
             if rng.random() > min(stage.advance_probability * (0.85 + 0.15 * person.talent), 0.97):
                 reason = rng.choices(company_data.LOST_REASONS, (5, 4, 3, 3, 2, 1))[0]
                 self._add_event(
-                    at, "deal", None, externalId=key, status=DealStatus.LOST, closedAt=at, lostReason=reason
+                    at, DealInput(external_id=key, status=DealStatus.LOST, closed_at=at, lost_reason=reason)
                 )
                 return
             if position + 1 < len(stages):
-                self._add_event(at, "deal", None, externalId=key, stage=(pipeline, position + 1))
+                self._add_event(at, DealInput(external_id=key), stage=(pipeline, position + 1))
         cost = (amount * Decimal(rng.randint(52, 78)) / 100).quantize(Decimal(1))
-        cost_fields = {"cost": {"amount": cost, "currency": currency}} if rng.random() < 0.85 else {}
-        self._add_event(at, "deal", None, externalId=key, status=DealStatus.WON, closedAt=at, **cost_fields)
+        known_cost = Money(cost, currency) if rng.random() < 0.85 else UNSET
+        self._add_event(at, DealInput(external_id=key, status=DealStatus.WON, closed_at=at, cost=known_cost))
 
     def _random_amount(self, product: company_data.DemoProduct) -> tuple[Decimal, str]:
         euros = product.price * self._rng.lognormvariate(0.1, 0.35)
@@ -255,11 +288,18 @@ class CompanyHistory:
         )[0]
         seconds = int(rng.lognormvariate(5.2, 0.9)) if outcome is CallOutcome.ANSWERED else 0
         self._add_event(
-            at, "call", None, externalId=f"T-{self._call_count:05}", employee=_external_reference(person.key), startedAt=at,
-            direction=rng.choices((CallDirection.OUTBOUND, CallDirection.INBOUND), (7, 3))[0], outcome=outcome,
-            durationSeconds=min(seconds, 5400), client=_external_reference(self._pick_client(person, at)),
-            note=rng.choice(company_data.CALL_NOTES),
-        )  # fmt: skip
+            at,
+            CallInput(
+                external_id=f"T-{self._call_count:05}",
+                employee=_external_reference(person.key),
+                started_at=at,
+                direction=rng.choices((CallDirection.OUTBOUND, CallDirection.INBOUND), (7, 3))[0],
+                outcome=outcome,
+                duration_seconds=min(seconds, 5400),
+                client=_external_reference(self._pick_client(person, at)),
+                note=rng.choice(company_data.CALL_NOTES),
+            ),
+        )
 
     def _add_task(self, person: DemoPerson, at: datetime) -> None:
         """Create a task and usually complete it; a fifth are assignments given by the manager of the team."""
@@ -268,18 +308,26 @@ class CompanyHistory:
         key, due = f"A-{self._task_count:04}", self._later_time(at, rng.uniform(1, 9))
         is_assignment = rng.random() < 0.2
         self._add_event(
-            at, "task", _manager_of(person) if is_assignment else None, externalId=key, title=rng.choice(company_data.TASK_TITLES),
-            kind=TaskKind.ASSIGNMENT if is_assignment else TaskKind.TASK, assignee=_external_reference(person.key), dueAt=due,
-            client=_external_reference(self._pick_client(person, at)), createdAt=at,
-        )  # fmt: skip
+            at,
+            TaskInput(
+                external_id=key,
+                title=rng.choice(company_data.TASK_TITLES),
+                kind=TaskKind.ASSIGNMENT if is_assignment else TaskKind.TASK,
+                assignee=_external_reference(person.key),
+                due_at=due,
+                client=_external_reference(self._pick_client(person, at)),
+                created_at=at,
+            ),
+            assigned_by=_manager_of(person) if is_assignment else None,
+        )
         if rng.random() < 0.985:
             completed_at = self._later_time(at, rng.lognormvariate(0.9, 0.7))
-            self._add_event(completed_at, "task", None, externalId=key, completedAt=completed_at)
+            self._add_event(completed_at, TaskInput(external_id=key, completed_at=completed_at))
 
     def _add_result(self, person: DemoPerson, at: datetime) -> None:
         metric = self._rng.choice((TRAININGS, DEMOS))
         value = Decimal(self._rng.choice(("0.5", "1", "1.5", "2"))) if metric == TRAININGS else Decimal(1)
-        self._add_event(at, "result", None, metric=metric, value=value, employee=_external_reference(person.key), at=at)
+        self._add_event(at, ResultInput(metric=metric, value=value, employee=_external_reference(person.key), at=at))
 
 
 def deal_speed(at: datetime) -> float:

@@ -7,17 +7,15 @@ recorded by the company's old CRM (an integration device); directors and manager
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, Final
-
-from strawberry.dataloader import DataLoader
+from typing import Final
 
 from demo import company_data
 from demo.goals import PlannedGoal, plan_goals
-from demo.history_generator import CALENDAR, DEMOS, TRAININGS, CompanyHistory, HistoryEvent
+from demo.history_generator import CALENDAR, DEMOS, TRAININGS, CompanyHistory, EventInput, HistoryEvent
 from domain.alerts.rules import AlertKind, Recipient
 from domain.permissions import DeviceKind
 from domain.primitives.global_ids import EXTERNAL_ID_PREFIX, decode_global_id, encode_global_id
@@ -28,31 +26,34 @@ from models.db import row_store
 from models.organization import people as people_rows
 from models.organization.people import Employee
 from resolvers.alerts import rules as alert_rules
+from resolvers.alerts.inputs import RuleInput
 from resolvers.auth import devices
 from resolvers.crm import calls, clients, custom_metrics, deals, leads, products, stage_history, tasks
+from resolvers.crm.inputs import (
+    CallInput,
+    ClientInput,
+    ContactInput,
+    DealInput,
+    LeadInput,
+    ProductInput,
+    ResultInput,
+    TaskInput,
+)
 from resolvers.goals import goals
+from resolvers.goals.inputs import GoalInput
 from resolvers.organization import company, people, teams
-from resolvers.request.client_info import ClientInfo
+from resolvers.organization.inputs import CompanyInput, EmployeeInput, PipelineInput, PipelineStageInput, TeamInput
 from resolvers.request.context import Context
-from resolvers.request.services import Services
+from resolvers.request.inputs import Money
+from resolvers.request.periods import PeriodKey
 from resolvers.request.viewer import Viewer
 
 PASSWORD: Final = "quiet snowflake"  # of all employees; not a secret, since the demo prints it at start
+CreateContext = Callable[[datetime, Viewer], Context]
 _CLOSE_AFTER_WORKDAYS: Final = 5  # of the next month
 _LARGE_DEAL: Final = Decimal(15_000)  # from which on managers and directors hear of a deal
 _BATCH_FRACTION: Final = 5  # a batch covers a fifth of the time between its start and now, within the limits below
 _MIN_BATCH, _MAX_BATCH = timedelta(hours=12), timedelta(days=14)
-_UPSERT_BY_KIND: Final[
-    Mapping[str, Callable[..., Awaitable[Any]]]
-] = {  # in this order: a kind may refer to the kinds before it
-    "client": clients.upsert_clients,
-    "contact": clients.upsert_contacts,
-    "lead": leads.upsert_leads,
-    "deal": deals.upsert_deals,
-    "call": calls.upsert_calls,
-    "task": tasks.upsert_tasks,
-    "result": custom_metrics.upsert_results,
-}
 
 
 @dataclass(frozen=True)
@@ -64,13 +65,14 @@ class DeviceTokens:
 
 
 async def seed_demo(
-    history: CompanyHistory, services: Services, on_progress: Callable[[float], None] = lambda share: None
+    history: CompanyHistory, create_context: CreateContext, on_progress: Callable[[float], None] = lambda share: None
 ) -> DeviceTokens:
     """Write the history into the empty tables of the connected database and return the tokens of its devices.
 
-    on_progress  called after each batch with the finished share, 0 to 1
+    create_context  returns a context with a viewer, for which it is always this time
+    on_progress     called after each batch with the finished share, 0 to 1
     """
-    seeder = _DemoSeeder(history, services)
+    seeder = _DemoSeeder(history, create_context)
     tokens = await seeder.set_up_company()
     planned_goals = sorted(plan_goals(history), key=lambda goal: goal.set_at)
     batches = list(_split_into_batches(history))
@@ -87,8 +89,8 @@ async def seed_demo(
 class _DemoSeeder:
     """Writes one history; keeps the rows and global ids that later inputs refer to, by key."""
 
-    def __init__(self, history: CompanyHistory, services: Services) -> None:
-        self.history, self.services = history, services
+    def __init__(self, history: CompanyHistory, create_context: CreateContext) -> None:
+        self.history, self._create_context = history, create_context
         self.employees: dict[str, Employee] = {}
         self.global_ids: dict[str, str] = {"company": encode_global_id("Company", 1)}
         self.stage_global_ids: dict[tuple[int, int], str] = {}
@@ -106,25 +108,24 @@ class _DemoSeeder:
             await self._create_people(context, admin)
             await self._create_catalog(context)
             await self._create_alert_rules(context)
-            _, wallboard = await devices.create_device(context, {"name": "Hall", "kind": DeviceKind.WALLBOARD})
-            self.crm, integration = await devices.create_device(
-                context, {"name": "Old CRM", "kind": DeviceKind.INTEGRATION}
-            )
+            _, wallboard = await devices.create_device(context, name="Hall", kind=DeviceKind.WALLBOARD)
+            self.crm, integration = await devices.create_device(context, name="Old CRM", kind=DeviceKind.INTEGRATION)
         self.team_tree = await people_rows.load_team_tree()
         return DeviceTokens(wallboard, integration)
 
     async def _create_people(self, context: Context, admin: Employee) -> None:
         for team in company_data.TEAMS:
             parent_id = self.global_ids[team.parent] if team.parent else None
-            team_row = await teams.create_team(
-                context, {"name": team.name, "parent": parent_id, "externalId": team.key}
-            )
+            team_input = TeamInput(name=team.name, parent=parent_id, external_id=team.key)
+            team_row = await teams.create_team(context, team_input)
             self.global_ids[team.key] = encode_global_id("Team", team_row.id)
         for person in self.history.people:
             if person.key not in self.employees:
-                input = {"name": person.name, "email": person.email, "role": person.role, "externalId": person.key}
                 team_id = self.global_ids[person.team] if person.team else None
-                self.employees[person.key] = await people.create_employee(context, {**input, "team": team_id})
+                employee_input = EmployeeInput(
+                    name=person.name, email=person.email, role=person.role, external_id=person.key, team=team_id
+                )
+                self.employees[person.key] = await people.create_employee(context, employee_input)
             row = self.employees[person.key]
             row.language = person.language
             row.password_hash = admin.password_hash  # hashing is slow by design, so the one hash is shared
@@ -132,7 +133,7 @@ class _DemoSeeder:
             self.global_ids[person.key] = encode_global_id("Employee", row.id)
         for team in company_data.TEAMS:
             await teams.update_team(
-                context, {"id": self.global_ids[team.key], "manager": self.global_ids[team.manager]}
+                context, TeamInput(id=self.global_ids[team.key], manager=self.global_ids[team.manager])
             )
 
     async def _create_catalog(self, context: Context) -> None:
@@ -142,18 +143,18 @@ class _DemoSeeder:
         for number, pipeline in enumerate(company_data.PIPELINES):
             names = [stage.name for stage in pipeline.stages]
             existing_ids = default_stage_ids if number == 0 else [None] * len(names)
-            stages = [{"name": name, "id": stage_id} for name, stage_id in zip(names, existing_ids, strict=True)]
-            input = {
-                "name": pipeline.name,
-                "id": None if number else encode_global_id("Pipeline", default_pipeline.id),
-                "stages": stages,
-            }
-            saved = await company.save_pipeline(context, input)
+            stages = [
+                PipelineStageInput(name=name, id=stage_id) for name, stage_id in zip(names, existing_ids, strict=True)
+            ]
+            pipeline_id = None if number else encode_global_id("Pipeline", default_pipeline.id)
+            saved = await company.save_pipeline(
+                context, PipelineInput(name=pipeline.name, id=pipeline_id, stages=stages)
+            )
             [rows] = await pipelines.fetch_stages([saved.id])
             self.stage_global_ids.update({(number, row.position): encode_global_id("Stage", row.id) for row in rows})
         for product in company_data.PRODUCTS:
-            price = {"amount": Decimal(product.price), "currency": company_data.CURRENCY}
-            await products.save_product(context, {"name": product.name, "price": price})
+            price = Money(Decimal(product.price), company_data.CURRENCY)
+            await products.save_product(context, ProductInput(name=product.name, price=price))
         for currency, rate in self.history.rates.items():
             await company.set_exchange_rate(context, currency=currency, rate=rate, valid_from=context.now().date())
         for key, name, unit in ((TRAININGS, "Training", Unit.HOURS), (DEMOS, "Product demonstrations", Unit.COUNT)):
@@ -162,11 +163,16 @@ class _DemoSeeder:
     async def _create_alert_rules(self, context: Context) -> None:
         """Create the rules that a new company does not have: about large wins, and deals in the stage of the contract."""
         contract_id = self.stage_global_ids[0, len(company_data.PIPELINES[0].stages) - 1]
-        for kind, fields in (
-            (AlertKind.DEAL_WON, {"recipients": [Recipient.DIRECTORS]}),
-            (AlertKind.DEAL_ENTERED_STAGE, {"recipients": [Recipient.MANAGER], "stage": contract_id}),
+        for rule in (
+            RuleInput(kind=AlertKind.DEAL_WON, recipients=[Recipient.DIRECTORS], min_amount=_LARGE_DEAL),
+            RuleInput(
+                kind=AlertKind.DEAL_ENTERED_STAGE,
+                recipients=[Recipient.MANAGER],
+                stage=contract_id,
+                min_amount=_LARGE_DEAL,
+            ),
         ):
-            await alert_rules.create(context, {"kind": kind, "minAmount": _LARGE_DEAL, **fields})
+            await alert_rules.create(context, rule)
 
     async def record_events(self, at: datetime, events: list[HistoryEvent]) -> None:
         """Record the events of a batch at `at`.
@@ -176,40 +182,43 @@ class _DemoSeeder:
         """
         crm_context = self._create_context(at, Viewer.for_device(self.crm, self.team_tree))
         assigners = sorted({event.assigned_by for event in events if event.assigned_by})
-        await self._record_batch(crm_context, [event for event in events if event.kind != "task"])
+        await self._record_batch(crm_context, [event for event in events if not isinstance(event.input, TaskInput)])
         for key in assigners:
             await self._record_batch(
                 await self._context_of(key, at), [event for event in events if event.assigned_by == key]
             )
-        await self._record_batch(
-            crm_context, [event for event in events if event.kind == "task" and not event.assigned_by]
-        )
+        crm_tasks = [event for event in events if isinstance(event.input, TaskInput) and not event.assigned_by]
+        await self._record_batch(crm_context, crm_tasks)
 
     async def _record_batch(self, context: Context, events: list[HistoryEvent]) -> None:
+        inputs = [self._event_input(event) for event in events]
         async with context.unit_of_work():
-            for kind, upsert in _UPSERT_BY_KIND.items():
-                inputs = [self._event_input(event) for event in events if event.kind == kind]
-                if inputs:
-                    await upsert(context, inputs, notify=False)
-            await stage_history.import_stage_entries(
-                context, [self._stage_entry(event) for event in events if "stage" in event.input]
-            )
+            # in this order: a kind may refer to the kinds before it
+            await _upsert(context, inputs, ClientInput, clients.upsert_clients)
+            await _upsert(context, inputs, ContactInput, clients.upsert_contacts)
+            await _upsert(context, inputs, LeadInput, leads.upsert_leads)
+            await _upsert(context, inputs, DealInput, deals.upsert_deals)
+            await _upsert(context, inputs, CallInput, calls.upsert_calls)
+            await _upsert(context, inputs, TaskInput, tasks.upsert_tasks)
+            await _upsert(context, inputs, ResultInput, custom_metrics.upsert_results)
+            stage_entries = [self._stage_entry(event, event.stage) for event in events if event.stage]
+            await stage_history.import_stage_entries(context, stage_entries)
 
-    def _event_input(self, event: HistoryEvent) -> Mapping[str, Any]:
+    def _event_input(self, event: HistoryEvent) -> EventInput:
         """Return the input of an event.
 
-        For a deal with a stage the entry time is left out (`entered` is None): a batch may hold several moves of a
-        deal, so all stage entries are imported separately.
+        For a deal with a stage the entry time is unknown (None): a batch may hold several moves of a deal, so all
+        stage entries are imported separately.
         """
-        stage = event.input.get("stage")
-        return event.input if stage is None else {**event.input, "stage": self.stage_global_ids[stage], "entered": None}
+        if not isinstance(event.input, DealInput) or event.stage is None:
+            return event.input
+        return replace(event.input, stage=self.stage_global_ids[event.stage], stage_entered_at=None)
 
-    def _stage_entry(self, event: HistoryEvent) -> stage_history.ImportedStageEntry:
-        stage_id = decode_global_id(self.stage_global_ids[event.input["stage"]])
+    def _stage_entry(self, event: HistoryEvent, stage: tuple[int, int]) -> stage_history.ImportedStageEntry:
+        stage_id = decode_global_id(self.stage_global_ids[stage])
         assert stage_id is not None
-        return stage_history.ImportedStageEntry(
-            f"{EXTERNAL_ID_PREFIX}{event.input['externalId']}", stage_id[1], event.at
-        )
+        deal_id = f"{EXTERNAL_ID_PREFIX}{event.input.external_id}"
+        return stage_history.ImportedStageEntry(deal_id, stage_id[1], event.at)
 
     async def set_goals(self, planned_goals: Iterable[PlannedGoal]) -> None:
         by_setter: dict[tuple[str, datetime], list[PlannedGoal]] = {}
@@ -221,27 +230,42 @@ class _DemoSeeder:
                 for goal in setter_goals:
                     await goals.set_goal(context, self._goal_input(goal))
 
-    def _goal_input(self, goal: PlannedGoal) -> Mapping[str, Any]:
-        fields = {"metric": goal.metric, "target": goal.target, "name": goal.name, "owner": self.global_ids[goal.owner]}
-        if goal.kind is PeriodKind.CUSTOM:
-            return {**fields, "period": {"kind": goal.kind, "start": goal.period.start, "end": goal.period.end}}
-        return {**fields, "period": {"kind": goal.kind, "on": goal.period.start}, "recurring": True}
+    def _goal_input(self, goal: PlannedGoal) -> GoalInput:
+        is_custom = goal.kind is PeriodKind.CUSTOM
+        first_day, last_day = goal.period.start, goal.period.end
+        return GoalInput(
+            metric=goal.metric,
+            target=goal.target,
+            name=goal.name,
+            owner=self.global_ids[goal.owner],
+            period=PeriodKey(goal.kind, start=first_day, end=last_day)
+            if is_custom
+            else PeriodKey(goal.kind, first_day),
+            recurring=not is_custom,
+        )
 
     async def enable_month_closing(self) -> None:
         """Enable the closing of months from now on; during the seeding it would make old entries late."""
         context = await self._context_of(self.history.people[0].key, self.history.now)
         async with context.unit_of_work():
-            await company.update_company(context, {"closeAfterWorkdays": _CLOSE_AFTER_WORKDAYS})
+            await company.update_company(context, CompanyInput(close_after_workdays=_CLOSE_AFTER_WORKDAYS))
 
     async def _context_of(self, key: str, at: datetime) -> Context:
         """Return a context with the person as viewer and the clock at `at`."""
         tree = await people_rows.load_team_tree()
         return self._create_context(at, Viewer.for_employee(self.employees[key], tree, 0, at, has_direct_reports=False))
 
-    def _create_context(self, at: datetime, viewer: Viewer) -> Context:
-        return Context(
-            ClientInfo(), self.services, lambda: at, lambda by_keys: DataLoader(load_fn=by_keys, cache=False), viewer
-        )
+
+async def _upsert(
+    context: Context,
+    inputs: Iterable[EventInput],
+    input_type: type[EventInput],
+    upsert: Callable[..., Awaitable[object]],
+) -> None:
+    """Record the inputs of one type, without notifications."""
+    inputs_of_type = [input for input in inputs if isinstance(input, input_type)]
+    if inputs_of_type:
+        await upsert(context, inputs_of_type, notify=False)
 
 
 def _split_into_batches(history: CompanyHistory) -> Iterator[tuple[datetime, list[HistoryEvent]]]:

@@ -7,7 +7,7 @@ running their query again. Anything out of reach reads as absent; only an action
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import Enum, StrEnum
+from enum import Enum, StrEnum, auto
 from types import MappingProxyType
 from typing import Final
 
@@ -43,27 +43,52 @@ class Reach(Enum):
 
 
 class Action(Enum):
-    VIEW_PEOPLE = "see that an employee exists, their name and standing"
-    VIEW_CARD = "see the whole card: e-mail, history, deals, clients, leads, calls, tasks"
-    VIEW_WORK_TIME = "see when and how long an employee works"
-    VIEW_ENTRIES = "see the ledger entries behind a number"
-    VIEW_GOALS = "see the progress of employees' goals"
-    VIEW_GOALS_ABOVE = "see the progress of the goals of teams above and of the company"
-    VIEW_FORECAST = "see the forecast of an employee"
-    VIEW_FORECAST_TOTALS = "see the forecast of a team or the company"
-    VIEW_LEADERBOARD = "see leaderboards"
-    VIEW_WINS = "see announcements of wins"
-    VIEW_CATALOGUE = "see pipelines, metrics and the company's calendar"
-    RECORD = "record and change deals, leads, clients, calls and tasks"
-    DELETE = "delete a record as if it had never existed"
-    REASSIGN = "reassign a record to another employee"
-    SET_GOALS = "set, change and archive goals"
-    DEFINE_METRICS = "create metrics of the company's own"
-    SET_ABSENCES = "set absences; one's own as far as the company allows it"
-    VIEW_ALERTS = "see the alerts of one's own inbox and mark them as read"
-    MANAGE_ALERT_RULES = "see, test and change alert rules"
-    ADMINISTER = "manage people, teams, pipelines, devices, rates and the company"
+    """What a viewer may do; `ACTION_DESCRIPTIONS` says what each means."""
 
+    VIEW_PEOPLE = auto()
+    VIEW_CARD = auto()
+    VIEW_WORK_TIME = auto()
+    VIEW_ENTRIES = auto()
+    VIEW_GOALS = auto()
+    VIEW_GOALS_ABOVE = auto()
+    VIEW_FORECAST = auto()
+    VIEW_FORECAST_TOTALS = auto()
+    VIEW_LEADERBOARD = auto()
+    VIEW_WINS = auto()
+    VIEW_CATALOGUE = auto()
+    RECORD = auto()
+    DELETE = auto()
+    REASSIGN = auto()
+    SET_GOALS = auto()
+    DEFINE_METRICS = auto()
+    SET_ABSENCES = auto()
+    VIEW_ALERTS = auto()
+    MANAGE_ALERT_RULES = auto()
+    ADMINISTER = auto()
+
+
+ACTION_DESCRIPTIONS: Final[Mapping[Action, str]] = {
+    Action.VIEW_PEOPLE: "see that an employee exists, their name and standing",
+    Action.VIEW_CARD: "see the whole card: e-mail, history, deals, clients, leads, calls, tasks",
+    Action.VIEW_WORK_TIME: "see when and how long an employee works",
+    Action.VIEW_ENTRIES: "see the ledger entries behind a number",
+    Action.VIEW_GOALS: "see the progress of employees' goals",
+    Action.VIEW_GOALS_ABOVE: "see the progress of the goals of teams above and of the company",
+    Action.VIEW_FORECAST: "see the forecast of an employee",
+    Action.VIEW_FORECAST_TOTALS: "see the forecast of a team or the company",
+    Action.VIEW_LEADERBOARD: "see leaderboards",
+    Action.VIEW_WINS: "see announcements of wins",
+    Action.VIEW_CATALOGUE: "see pipelines, metrics and the company's calendar",
+    Action.RECORD: "record and change deals, leads, clients, calls and tasks",
+    Action.DELETE: "delete a record as if it had never existed",
+    Action.REASSIGN: "reassign a record to another employee",
+    Action.SET_GOALS: "set, change and archive goals",
+    Action.DEFINE_METRICS: "create metrics of the company's own",
+    Action.SET_ABSENCES: "set absences; one's own as far as the company allows it",
+    Action.VIEW_ALERTS: "see the alerts of one's own inbox and mark them as read",
+    Action.MANAGE_ALERT_RULES: "see, test and change alert rules",
+    Action.ADMINISTER: "manage people, teams, pipelines, devices, rates and the company",
+}
 
 Actor = Role | DeviceKind
 

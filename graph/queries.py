@@ -3,35 +3,51 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 import strawberry
 
 from graph.base.connections import paged_field
 from graph.base.enums import ActivityKind, Interval, MoneyBasis, RankBy, RecordKind
-from graph.base.input_mapping import PeriodInput, WhatIfInput, forecast_query, period_key, to_input_fields
+from graph.base.field_declarations import declare
+from graph.base.input_mapping import PeriodInput, WhatIfInput, forecast_query, period_key, to_optional_input
+from graph.base.lazy_types import (
+    ActivityRef,
+    CallRef,
+    ClientRef,
+    CompanyRef,
+    DealRef,
+    DeviceRef,
+    EmployeeRef,
+    ForecastRef,
+    FunnelRef,
+    GoalRef,
+    LeaderboardRef,
+    LeadRef,
+    MetricRef,
+    PipelineRef,
+    StatisticsRef,
+    TaskRef,
+    TeamRef,
+    ViewerRef,
+)
 from graph.base.row_types import Info, Node
 from graph.base.scopes import funnel_query, statistics_query
 from graph.types.activities import Activity
 from graph.types.alerts import AlertQuery
 from graph.types.calls import Call
-from graph.types.deals import Client, Deal, DealFilter, Pipeline
-from graph.types.forecasts import Forecast
-from graph.types.funnels import Funnel
-from graph.types.goals import Goal
-from graph.types.leaderboards import Leaderboard
+from graph.types.deals import Client, Deal, DealFilter
 from graph.types.leads import Lead, LeadFilter
-from graph.types.metrics import Metric
-from graph.types.people import Company, Employee, Team
-from graph.types.sessions import Device, Viewer
-from graph.types.statistics import Statistics
+from graph.types.people import Employee
 from graph.types.tasks import Task, TaskFilter
 from models.crm import pipelines
+from models.db.keyset_pagination import MAX_PAGE_SIZE
+from models.db.row_query import RowQuery
 from resolvers import node as node_lookup
 from resolvers.activities import queries as activity_queries
 from resolvers.analytics import funnels, statistics
 from resolvers.auth import devices
 from resolvers.crm import clients, queries
+from resolvers.crm.inputs import DealCriteria, LeadCriteria, TaskCriteria
 from resolvers.forecasting import forecasts
 from resolvers.goals import goals
 from resolvers.leaderboards import leaderboards
@@ -51,23 +67,23 @@ def _require_sign_in(info: Info) -> Context:
 @strawberry.type(name="Query")
 class Query(AlertQuery):
     @strawberry.field(graphql_type=Node | None, description="Any object by its id; null if absent or not visible.")
-    async def node(self, info: Info, id: strawberry.ID) -> Any:
+    async def node(self, info: Info, id: strawberry.ID) -> object:
         return await node_lookup.find_node(_require_sign_in(info), id)
 
     @strawberry.field(graphql_type=Node | None, description="The record with this `externalId`; null if not visible.")
-    async def by_external_id(self, info: Info, type: RecordKind, external_id: str) -> Any:
+    async def by_external_id(self, info: Info, type: RecordKind, external_id: str) -> object:
         return await node_lookup.find_by_external_id(_require_sign_in(info), type.value.title(), external_id)
 
-    @strawberry.field(graphql_type=Viewer, description="The signed-in employee or device.")
-    async def viewer(self, info: Info) -> Any:
+    @strawberry.field(description="The signed-in employee or device.")
+    async def viewer(self, info: Info) -> ViewerRef:
         return info.context.viewer
 
-    @strawberry.field(graphql_type=Company)
-    async def company(self, info: Info) -> Any:
+    @strawberry.field
+    async def company(self, info: Info) -> CompanyRef:
         return await _require_sign_in(info).company()
 
-    @strawberry.field(graphql_type=Employee | None, description="Null if absent or not visible to the viewer.")
-    async def employee(self, info: Info, id: strawberry.ID) -> Any:
+    @strawberry.field(description="Null if absent or not visible to the viewer.")
+    async def employee(self, info: Info, id: strawberry.ID) -> EmployeeRef | None:
         return await node_lookup.find_node_of_kind(_require_sign_in(info), "Employee", id)
 
     @paged_field(
@@ -82,34 +98,37 @@ class Query(AlertQuery):
         search: str | None = None,
         team: strawberry.ID | None = None,
         active: bool | None = True,
-    ) -> Any:
+    ) -> RowQuery[EmployeeRef]:
         return await people.search_employees(_require_sign_in(info), search, team, active)
 
-    @strawberry.field(graphql_type=Team | None, description="Null if absent or not visible to the viewer.")
-    async def team(self, info: Info, id: strawberry.ID) -> Any:
+    @strawberry.field(description="Null if absent or not visible to the viewer.")
+    async def team(self, info: Info, id: strawberry.ID) -> TeamRef | None:
         return await node_lookup.find_node_of_kind(_require_sign_in(info), "Team", id)
 
-    @strawberry.field(graphql_type=list[Team], description="Every team after its parent, in name order.")
-    async def teams(self, info: Info) -> Any:
+    @strawberry.field(description="Every team after its parent, in name order.", metadata=declare(length=20))
+    async def teams(self, info: Info) -> list[TeamRef]:
         return team_resolvers.list_visible_teams(_require_sign_in(info))
 
-    @strawberry.field(graphql_type=list[Metric], description="The built-in metrics, then the company's own by name.")
-    async def metrics(self, info: Info) -> Any:
+    @strawberry.field(
+        description="The built-in metrics, then the company's own by name.",
+        metadata=declare(length=20),
+    )
+    async def metrics(self, info: Info) -> list[MetricRef]:
         return list((await _require_sign_in(info).metrics()).values())
 
-    @strawberry.field(graphql_type=list[Pipeline])
-    async def pipelines(self, info: Info) -> Any:
+    @strawberry.field(metadata=declare(length=3))
+    async def pipelines(self, info: Info) -> list[PipelineRef]:
         _require_sign_in(info)
         return await pipelines.fetch_all()
 
-    @strawberry.field(graphql_type=Goal | None, description="Null if absent or not visible to the viewer.")
-    async def goal(self, info: Info, id: strawberry.ID) -> Any:
+    @strawberry.field(description="Null if absent or not visible to the viewer.")
+    async def goal(self, info: Info, id: strawberry.ID) -> GoalRef | None:
         return await goals.find(_require_sign_in(info), id)
 
     @strawberry.field(
-        graphql_type=list[Goal],
         description="""Goals of the scope and of everything within it that the viewer may see and whose period
 overlaps the given one (null: includes today), by their last day, at most 1000. A null scope is the company.""",
+        metadata=declare(length=10),
     )
     async def goals(
         self,
@@ -118,16 +137,16 @@ overlaps the given one (null: includes today), by their last day, at most 1000. 
         period: PeriodInput | None = None,
         metric: str | None = None,
         include_archived: bool = False,
-    ) -> Any:
+    ) -> list[GoalRef]:
         return await goals.list_goals(
-            _require_sign_in(info), scope, to_input_fields(period), metric, include_archived=include_archived
+            _require_sign_in(info), scope, period_key(period), metric, include_archived=include_archived
         )
 
     @strawberry.field(
-        graphql_type=Leaderboard,
         description="""`around` returns the `first` rows nearest to that employee; `asOf` returns the leaderboard as it
 was at that time, of the period that ran then unless the period is given by its days. Ranks are always those of the whole scope; of hours_worked, among those whose work time the viewer may
 see.""",
+        metadata=declare(page_size=MAX_PAGE_SIZE),
     )
     async def leaderboard(
         self,
@@ -139,12 +158,11 @@ see.""",
         first: int = 100,
         around: strawberry.ID | None = None,
         as_of: datetime | None = None,
-    ) -> Any:
+    ) -> LeaderboardRef:
         query = LeaderboardQuery(metric, period_key(period), scope, rank_by, first, around, as_of)
         return await leaderboards.load_leaderboard(_require_sign_in(info), query)
 
     @strawberry.field(
-        graphql_type=Forecast,
         description="A null scope means the widest the viewer may see: the company, their first team, or themselves.",
     )
     async def forecast(
@@ -154,11 +172,10 @@ see.""",
         period: PeriodInput | None = None,
         basis: MoneyBasis = MoneyBasis.REVENUE,
         what_if: WhatIfInput | None = None,
-    ) -> Any:
+    ) -> ForecastRef:
         return await forecasts.get_forecast(_require_sign_in(info), scope, forecast_query(period, basis, what_if))
 
     @strawberry.field(
-        graphql_type=Statistics,
         description="A null scope means the widest the viewer may see: the company, their first team, or themselves.",
     )
     async def statistics(
@@ -168,19 +185,19 @@ see.""",
         period: PeriodInput | None = None,
         interval: Interval = Interval.DAY,
         metrics: list[str] | None = None,
-    ) -> Any:
+    ) -> StatisticsRef:
         return await statistics.resolve_statistics(
             _require_sign_in(info), scope, statistics_query(period, interval, metrics)
         )
 
-    @strawberry.field(graphql_type=Funnel, description="A null scope means the same as for `statistics`.")
+    @strawberry.field(description="A null scope means the same as for `statistics`.")
     async def funnel(
         self,
         info: Info,
         scope: strawberry.ID | None = None,
         period: PeriodInput | None = None,
         pipeline: strawberry.ID | None = None,
-    ) -> Any:
+    ) -> FunnelRef:
         return await funnels.resolve_funnel(_require_sign_in(info), scope, funnel_query(period, pipeline))
 
     @paged_field(Activity, "-id", description="The activity history, newest first.", are_events=True)
@@ -189,7 +206,7 @@ see.""",
         info: Info,
         scope: strawberry.ID | None = None,
         kinds: list[ActivityKind] | None = None,
-    ) -> Any:
+    ) -> RowQuery[ActivityRef]:
         return await activity_queries.select_activities(_require_sign_in(info), scope, kinds)
 
     @paged_field(Deal, "-created_at", "-id", description="Newest first.")
@@ -198,8 +215,8 @@ see.""",
         info: Info,
         scope: strawberry.ID | None = None,
         filter: DealFilter | None = None,
-    ) -> Any:
-        return await queries.select_deals(_require_sign_in(info), scope, to_input_fields(filter))
+    ) -> RowQuery[DealRef]:
+        return await queries.select_deals(_require_sign_in(info), scope, to_optional_input(DealCriteria, filter))
 
     @paged_field(Task, "place", "id", description="Open tasks in order of their due time, then completed ones.")
     async def tasks(
@@ -207,8 +224,8 @@ see.""",
         info: Info,
         scope: strawberry.ID | None = None,
         filter: TaskFilter | None = None,
-    ) -> Any:
-        return await queries.select_tasks(_require_sign_in(info), scope, to_input_fields(filter))
+    ) -> RowQuery[TaskRef]:
+        return await queries.select_tasks(_require_sign_in(info), scope, to_optional_input(TaskCriteria, filter))
 
     @paged_field(Lead, "-created_at", "-id", description="Newest first.")
     async def leads(
@@ -216,8 +233,8 @@ see.""",
         info: Info,
         scope: strawberry.ID | None = None,
         filter: LeadFilter | None = None,
-    ) -> Any:
-        return await queries.select_leads(_require_sign_in(info), scope, to_input_fields(filter))
+    ) -> RowQuery[LeadRef]:
+        return await queries.select_leads(_require_sign_in(info), scope, to_optional_input(LeadCriteria, filter))
 
     @paged_field(Call, "-started_at", "-id", description="Newest first.")
     async def calls(
@@ -225,8 +242,8 @@ see.""",
         info: Info,
         scope: strawberry.ID | None = None,
         period: PeriodInput | None = None,
-    ) -> Any:
-        return await queries.select_calls(_require_sign_in(info), scope, to_input_fields(period))
+    ) -> RowQuery[CallRef]:
+        return await queries.select_calls(_require_sign_in(info), scope, period_key(period))
 
     @paged_field(Client, "-created_at", "-id", description="Newest first.")
     async def clients(
@@ -234,9 +251,9 @@ see.""",
         info: Info,
         scope: strawberry.ID | None = None,
         search: str | None = None,
-    ) -> Any:
+    ) -> RowQuery[ClientRef]:
         return await clients.select_clients(_require_sign_in(info), scope, search)
 
-    @strawberry.field(graphql_type=list[Device], description="Newest first; for administrators.")
-    async def devices(self, info: Info) -> Any:
+    @strawberry.field(description="Newest first; for administrators.", metadata=declare(length=5))
+    async def devices(self, info: Info) -> list[DeviceRef]:
         return await devices.list_devices(_require_sign_in(info))

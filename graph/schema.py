@@ -6,6 +6,7 @@ import strawberry
 from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 
+from graph.base.field_declarations import attach_declarations
 from graph.base.scalars import SCALARS
 from graph.execution.fast_executor import FastExecutor, compile_schema
 from graph.mutations.absences import AbsenceMutation
@@ -70,6 +71,7 @@ def create_schema(*, allow_suggestions: bool = False) -> strawberry.Schema:
         config=StrawberryConfig(scalar_map=SCALARS, disable_field_suggestions=not allow_suggestions),
         execution_context_class=FastExecutor,
     )
+    attach_declarations(schema._schema)
     compile_schema(schema._schema)
     return schema
 

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from typing import Any, Final
 
 import strawberry
 
 from graph.base.enums import ActivityKind, MoneyBasis, RankBy
+from graph.base.field_declarations import CARD, GOALS, LEADERBOARD, WHOLE_VIEWER, WINS, Sends, declare
 from graph.base.input_mapping import PeriodInput, forecast_query, period_key
-from graph.base.row_types import Info, selects_any
-from graph.types.activities import Activity
-from graph.types.alerts import Alert
-from graph.types.forecasts import Forecast
-from graph.types.goals import EXPECTATION_FIELDS, PROJECTION_FIELDS, Goal
-from graph.types.leaderboards import DealWon, Leaderboard
-from graph.types.people import Employee
+from graph.base.lazy_types import ActivityRef, AlertRef, DealWonRef, EmployeeRef, ForecastRef, GoalRef, LeaderboardRef
+from graph.base.row_types import selects_any
+from graph.types.goals import EXPECTATION_FIELDS, PROJECTION_FIELDS
+from models.db.keyset_pagination import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 from resolvers.leaderboards.leaderboards import LeaderboardQuery
 from subscriptions import activities, alerts, forecasts, goals, leaderboards, presence
+from subscriptions.core.stream_context import StreamContext
 
-# the fields that deliver each event once and in order; all other fields deliver the latest state
-EVENT_FIELDS: Final = frozenset({"activities", "alerts", "dealWon"})
+Info = strawberry.Info[StreamContext, None]
 
 
 @strawberry.type(
@@ -30,17 +27,19 @@ A subscription to events (activities, wins, alerts) sends each event once, in or
 )
 class Subscription:
     @strawberry.subscription(
-        graphql_type=AsyncGenerator[Goal, None],
         description="""Goals by id, or all goals of a scope whose period includes today; without arguments the viewer's
 own. Each goal is a state of its own: all are sent first, then each one that changed, is new or was archived; when the
 next period begins, the goals of that period.""",
+        metadata=declare(GOALS, subject_arguments=("goals", "scope"), sends=Sends.STATES),
     )
     def goal_progress(
         self, info: Info, goals: list[strawberry.ID] | None = None, scope: strawberry.ID | None = None
-    ) -> Any:
+    ) -> AsyncGenerator[GoalRef, None]:
         return _stream_goal_progress(info, goals, scope)
 
-    @strawberry.subscription(graphql_type=AsyncGenerator[Leaderboard, None])
+    @strawberry.subscription(
+        metadata=declare(LEADERBOARD, metric_argument="metric", page_size=MAX_PAGE_SIZE, sends=Sends.STATES),
+    )
     def leaderboard(
         self,
         info: Info,
@@ -50,34 +49,36 @@ next period begins, the goals of that period.""",
         rank_by: RankBy = RankBy.VALUE,
         first: int = 100,
         around: strawberry.ID | None = None,
-    ) -> Any:
+    ) -> AsyncGenerator[LeaderboardRef, None]:
         query = LeaderboardQuery(metric, period_key(period), scope, rank_by, first, around)
         return leaderboards.leaderboard(info.context, query)
 
-    @strawberry.subscription(graphql_type=AsyncGenerator[Forecast, None])
+    @strawberry.subscription(metadata=declare(WHOLE_VIEWER, sends=Sends.STATES))
     def forecast(
         self,
         info: Info,
         scope: strawberry.ID | None = None,
         period: PeriodInput | None = None,
         basis: MoneyBasis = MoneyBasis.REVENUE,
-    ) -> Any:
+    ) -> AsyncGenerator[ForecastRef, None]:
         return forecasts.forecast(info.context, scope, forecast_query(period, basis))
 
     @strawberry.subscription(
-        graphql_type=AsyncGenerator[DealWon, None],
         description="""Wins as they happen, to be announced in the sales office. Imports and wins dated more than a day
 back are not sent. `after`, the `cursor` of the last win received, first sends all wins and revocations since; an
 unknown cursor ends the subscription with the error CURSOR_UNKNOWN.""",
+        metadata=declare(WINS, sends=Sends.EVENTS),
     )
-    def deal_won(self, info: Info, scope: strawberry.ID | None = None, after: strawberry.ID | None = None) -> Any:
+    def deal_won(
+        self, info: Info, scope: strawberry.ID | None = None, after: strawberry.ID | None = None
+    ) -> AsyncGenerator[DealWonRef, None]:
         return leaderboards.deal_won(info.context, scope, after)
 
     @strawberry.subscription(
-        graphql_type=AsyncGenerator[Activity, None],
         description="""`after`, the `cursor` of the last activity received or one of the `activities` query, first sends
 all activities recorded since, in order of recording, so that none is missed between two connections. An unknown cursor
 ends the subscription with the error CURSOR_UNKNOWN.""",
+        metadata=declare(CARD | GOALS, page_size=DEFAULT_PAGE_SIZE, sends=Sends.EVENTS),
     )
     def activities(
         self,
@@ -85,29 +86,29 @@ ends the subscription with the error CURSOR_UNKNOWN.""",
         scope: strawberry.ID | None = None,
         kinds: list[ActivityKind] | None = None,
         after: str | None = None,
-    ) -> Any:
+    ) -> AsyncGenerator[ActivityRef, None]:
         return activities.stream_activities(info.context, scope, kinds, after)
 
     @strawberry.subscription(
-        graphql_type=AsyncGenerator[Alert, None],
         description="""New alerts of the viewer's own inbox. `after`, the `cursor` of the last alert received or one
 of the `alerts` query, first sends all alerts since; an unknown cursor ends the subscription with CURSOR_UNKNOWN.""",
+        metadata=declare(WHOLE_VIEWER, page_size=DEFAULT_PAGE_SIZE, sends=Sends.EVENTS),
     )
-    def alerts(self, info: Info, after: str | None = None) -> Any:
+    def alerts(self, info: Info, after: str | None = None) -> AsyncGenerator[AlertRef, None]:
         return alerts.stream_inbox(info.context, after)
 
     @strawberry.subscription(
-        graphql_type=AsyncGenerator[Employee, None],
         description="""Which employees are online: every active employee of the scope (null: the widest the viewer may
 see), then each employee who went online or offline, is new, has left the scope or whose public fields have changed.""",
+        metadata=declare(WHOLE_VIEWER, sends=Sends.STATES),
     )
-    def presence(self, info: Info, scope: strawberry.ID | None = None) -> Any:
+    def presence(self, info: Info, scope: strawberry.ID | None = None) -> AsyncGenerator[EmployeeRef, None]:
         return presence.presence(info.context, scope)
 
 
 def _stream_goal_progress(
     info: Info, global_ids: list[strawberry.ID] | None, scope: strawberry.ID | None
-) -> AsyncGenerator[Any, None]:
+) -> AsyncGenerator[GoalRef, None]:
     # a function of its own, since the argument `goals` of the field hides the module `goals` there
     return goals.goal_progress(
         info.context,

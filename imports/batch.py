@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 from domain.errors.user_errors import UserError
+from domain.primitives.unset import UNSET
 from imports.cell_parsing import CellError, DateOrTime, RowReader, RowValues
 from imports.csv_reader import CsvRow
 from imports.field_specs import FIELDS_BY_KIND, REQUIRED_FIELDS
 from imports.import_run import ImportRun
-from imports.input_builder import MAP_FIELD_NAMES, InputBuilder, InputDict
+from imports.input_builder import MAP_FIELD_NAMES, InputBuilder
 from imports.map_file import FileMap
 from imports.name_lookup import derive_external_id, external_reference
 from models.crm import deals
@@ -21,6 +22,7 @@ from resolvers.crm import products, stage_history
 from resolvers.crm.calls import CallType
 from resolvers.crm.clients import ClientType, ContactType
 from resolvers.crm.deals import DealType
+from resolvers.crm.inputs import ClientInput, ProductInput, RecordInput
 from resolvers.crm.leads import LeadType
 from resolvers.crm.record_type import ImportOutcome, RecordType, import_records
 from resolvers.crm.stage_history import ImportedStageEntry
@@ -29,7 +31,7 @@ from resolvers.organization import absences
 
 RowOutcome = ImportOutcome | UserError | CellError
 
-_RECORD_TYPES: Final[dict[str, Callable[[], RecordType]]] = {
+_RECORD_TYPES: Final[dict[str, Callable[[], RecordType[Any, Any]]]] = {
     "deals": DealType,
     "clients": ClientType,
     "contacts": ContactType,
@@ -77,7 +79,7 @@ class Batch:
             reason, field_name = error.reason, error.column
         else:
             input_field = next((part for part in error.path if part != "input"), "")
-            reason, field_name = error.message, MAP_FIELD_NAMES.get(input_field, input_field)
+            reason, field_name = str(error), MAP_FIELD_NAMES.get(input_field, input_field)
         column = (
             self.reader.column_of(field_name, row.cells)
             if field_name in FIELDS_BY_KIND[self.file_map.kind]
@@ -103,14 +105,14 @@ class Batch:
             except CellError as error:
                 row_outcomes[index] = error
         existing_ids = await self._find_existing_deals([external_id for _, external_id in parsed_rows.values()])
-        inputs: dict[int, InputDict] = {}
+        inputs: dict[int, RecordInput] = {}
         stage_entries: dict[int, list[ImportedStageEntry]] = {}
         for index, (values, external_id) in parsed_rows.items():
             try:
                 stage_entries[index] = self._stage_entries(values, external_id, rows[index])
                 input = await self._build_input(values, external_id in existing_ids, rows[index])
                 self.run.register_record(self.file_map.kind, external_id, self.file_name, rows[index].line)
-                inputs[index] = {**input, "externalId": external_id}
+                inputs[index] = replace(input, external_id=external_id)
             except (CellError, UserError) as error:
                 row_outcomes[index] = error
         await self._import_new_clients()
@@ -121,7 +123,7 @@ class Batch:
             self.run.context, [visit for index in imported for visit in stage_entries[index]]
         )
         if self.file_map.kind == "clients":
-            self._add_to_lookup(list(inputs.values()), outcomes)
+            self._add_to_lookup([input for input in inputs.values() if isinstance(input, ClientInput)], outcomes)
         return [row_outcomes[index] for index in range(len(rows))]
 
     async def _find_existing_deals(self, external_ids: Sequence[str]) -> set[str]:
@@ -144,7 +146,7 @@ class Batch:
             for stage_name, moment in entries.items()
         ]
 
-    async def _build_input(self, values: RowValues, exists: bool, row: CsvRow) -> InputDict:
+    async def _build_input(self, values: RowValues, exists: bool, row: CsvRow) -> RecordInput:
         match self.file_map.kind:
             case "deals":
                 has_stage_history = (
@@ -168,16 +170,16 @@ class Batch:
         outcomes = await import_records(self.run.context, ClientType(), inputs)
         self._add_to_lookup(inputs, outcomes)
         new_names = [
-            input["name"] for input, outcome in zip(inputs, outcomes, strict=True) if outcome is ImportOutcome.NEW
+            str(input.name) for input, outcome in zip(inputs, outcomes, strict=True) if outcome is ImportOutcome.NEW
         ]
         if new_names:
             self.run.lookup.note_created("clients", *new_names)
 
-    def _add_to_lookup(self, inputs: Sequence[InputDict], outcomes: Sequence[ImportOutcome | UserError]) -> None:
+    def _add_to_lookup(self, inputs: Sequence[ClientInput], outcomes: Sequence[ImportOutcome | UserError]) -> None:
         for input, outcome in zip(inputs, outcomes, strict=True):
             if outcome is ImportOutcome.NEW:
-                external_id = input["externalId"]
-                self.run.lookup.clients.add(external_reference(external_id), external_id, input["name"])
+                external_id = input.external_id or ""
+                self.run.lookup.clients.add(external_reference(external_id), external_id, str(input.name))
 
     def _external_id(self, values: RowValues, row: CsvRow) -> str:
         """Return the external id of a row's record: from its id column, else derived from its cells.
@@ -252,13 +254,13 @@ class Batch:
         existing_id = lookup.find_employee(str(values.get("email") or values.get("id") or name), self.file_map.prefix)
         existing_id = existing_id or lookup.find_employee(name, self.file_map.prefix)
         input = await self.input_builder.employee_input(values)
-        return await lookup.upsert_employee(existing_id, {**input, "externalId": derive_external_id(external_id)})
+        return await lookup.upsert_employee(existing_id, replace(input, external_id=derive_external_id(external_id)))
 
     async def _import_absence(self, values: RowValues, row: CsvRow) -> ImportOutcome:
         external_id = self._external_id(values, row)
-        input = await self.input_builder.absence_input(values)
+        input = await self.input_builder.absence_input(values, external_id)
         self.run.register_record("absences", external_id, self.file_name, row.line)
-        _, outcome = await absences.save_absence(self.run.context, {**input, "externalId": external_id})
+        _, outcome = await absences.save_absence(self.run.context, input)
         return ImportOutcome(outcome)
 
     async def _import_team(self, values: RowValues, row: CsvRow) -> ImportOutcome:
@@ -268,12 +270,15 @@ class Batch:
         existing_id = lookup.teams.find(str(values.get("id", name)), "teams", self.file_map.prefix)
         existing_id = existing_id or lookup.teams.find(name, "teams", self.file_map.prefix)
         input = await self.input_builder.team_input(values)
-        return (await lookup.upsert_team(existing_id, {**input, "externalId": derive_external_id(external_id)}))[1]
+        return (await lookup.upsert_team(existing_id, replace(input, external_id=derive_external_id(external_id))))[1]
 
     async def _import_product(self, values: RowValues, row: CsvRow) -> ImportOutcome:
         self.run.register_record("products", str(values["name"]), self.file_name, row.line)
-        input = {"name": values["name"], **self.input_builder.money_input(values, "price")}
-        outcome = await products.save_product(self.run.context, input)
+        price = self.input_builder.money(values, "price")
+        if price is UNSET:
+            raise CellError("The row has no price.", "price")
+        product = ProductInput(name=str(values["name"]), price=price)
+        outcome = await products.save_product(self.run.context, product)
         if outcome is ImportOutcome.NEW:
             self.run.lookup.products.add(str(values["name"]), None, str(values["name"]))
         return outcome

@@ -12,6 +12,7 @@ from string import Formatter
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from domain.i18n.languages import LANGUAGES
 from imports.field_specs import FIELDS_BY_KIND, FieldSpec, FieldType
 from imports.map_file import FileMap
 
@@ -19,8 +20,10 @@ SPACES: Final = " \t\u00a0\u202f\u2009"
 _SPACE_PATTERN: Final = re.compile(f"[{SPACES}]")
 _TIME_DIRECTIVES: Final = ("%H", "%I", "%X", "%c")
 _BOOLEAN_WORDS: Final = {
-    **dict.fromkeys(("yes", "true", "1", "y", "да"), True),
-    **dict.fromkeys(("no", "false", "0", "n", "нет"), False),
+    **dict.fromkeys(("true", "1", "y"), True),
+    **dict.fromkeys(("false", "0", "n"), False),
+    **{language.text("yes"): True for language in LANGUAGES.values()},
+    **{language.text("no"): False for language in LANGUAGES.values()},
 }
 
 

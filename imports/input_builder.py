@@ -7,26 +7,35 @@ the map says what happens to unknown ones.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from typing import Any, Final
+from decimal import Decimal
+from enum import StrEnum
+from typing import Final, TypeVar
 
 from domain.ledger.record_facts import CallDirection, CallOutcome, DealStatus, LeadStatus, SaleKind, TaskKind
 from domain.permissions import Role
 from domain.primitives.calendar import Calendar
 from domain.primitives.global_ids import encode_global_id
+from domain.primitives.unset import UNSET, Unset
 from imports.cell_parsing import CellError, DateOrTime, RowValues
 from imports.field_specs import REQUIRED_FIELDS
 from imports.map_file import FileMap, ImportMap
 from imports.name_lookup import NameLookup, derive_external_id, external_reference
 from imports.stage_mapping import StageResolver
 from models.organization.absences import AbsenceKind
+from resolvers.crm.inputs import CallInput, ClientInput, ContactInput, DealInput, LeadInput, TaskInput
+from resolvers.organization.inputs import AbsenceInput, EmployeeInput, TeamInput
 from resolvers.request import validation
 from resolvers.request.context import Context
+from resolvers.request.inputs import Money
 
-InputDict = dict[str, Any]
+Choice = TypeVar("Choice", bound=StrEnum)
 
-# Field of a mutation's input → field of the map, where the names differ; to name the column in an error.
+_EMPLOYEE: Final = EmployeeInput(role=Role.EMPLOYEE)
+_TEAM: Final = TeamInput()
+
+# Field in the path of an error → field of the map, where the names differ; to name the column in an error.
 MAP_FIELD_NAMES: Final[Mapping[str, str]] = {
     "createdAt": "created", "closedAt": "closed", "expectedCloseOn": "expected", "lostReason": "reason",
     "saleKind": "sale", "externalId": "id", "assignee": "owner", "employee": "owner", "startedAt": "started",
@@ -49,7 +58,7 @@ class InputBuilder:
     lookup: NameLookup
     stage_resolver: StageResolver
     calendar: Calendar
-    new_clients: dict[str, InputDict] = field(default_factory=dict)
+    new_clients: dict[str, ClientInput] = field(default_factory=dict)
 
     def to_instant(self, moment: DateOrTime) -> datetime:
         """Return the moment; for a day without time, its start in the company's time zone."""
@@ -64,7 +73,7 @@ class InputBuilder:
         """Return the id of the record's owner. Raises CellError for an unknown one if the map says `reject`."""
         return await self.resolve_employee(str(values.get("owner", "")), "owner")
 
-    async def resolve_employee(self, text: str, column: str, **details: Any) -> str:
+    async def resolve_employee(self, text: str, column: str, details: EmployeeInput = _EMPLOYEE) -> str:
         """Return the id of the employee that the text names; by the map's policy, create one with `details`."""
         unknown = self.file_map.unknown.get("owner", "create")
         importer_id = encode_global_id("Employee", self.context.viewer.id or 0)
@@ -84,7 +93,7 @@ class InputBuilder:
         return (
             importer_id
             if unknown == "importer"
-            else await self.lookup.create_employee(text, self.file_map.prefix, **details)
+            else await self.lookup.create_employee(text, self.file_map.prefix, details)
         )
 
     def resolve_client(self, values: RowValues, owner: str, created: datetime | None) -> str | None:
@@ -103,33 +112,26 @@ class InputBuilder:
         external_id = derive_external_id(f"{self.file_map.prefix}{text}")
         if external_id not in self.new_clients:
             name = validation.clean_name(text, "input", "client")
-            self.new_clients[external_id] = {
-                "name": name,
-                "owner": owner,
-                "externalId": external_id,
-                "createdAt": created,
-            }
+            self.new_clients[external_id] = ClientInput(
+                name=name, owner=owner, external_id=external_id, created_at=created
+            )
         return external_reference(external_id)
 
-    def product_input(self, values: RowValues) -> InputDict:
-        text = str(values.get("product", ""))
-        strict = self.file_map.unknown.get("product") == "reject"
-        if text and strict and self.lookup.products.find(text, "products") is None:
+    def _product(self, values: RowValues) -> str | Unset:
+        text = _text(values, "product")
+        is_strict = self.file_map.unknown.get("product") == "reject"
+        if text and is_strict and self.lookup.products.find(text, "products") is None:
             raise CellError(f"The price list has no product “{text}”.", "product")
-        return {"product": text} if text else {}
+        return text
 
-    def money_input(self, values: RowValues, name: str) -> InputDict:
-        if name not in values:
-            return {}
-        return {name: {"amount": values[name], "currency": values.get("currency", self.import_map.currency)}}
-
-    def pick_fields(self, values: RowValues, **field_names: str) -> InputDict:
-        """Return the values that the row has; `field_names` are the input's names of the row's fields."""
-        return {input_field: values[map_field] for input_field, map_field in field_names.items() if map_field in values}
+    def money(self, values: RowValues, name: str) -> Money | Unset:
+        amount = values.get(name)
+        currency = str(values.get("currency", self.import_map.currency or "")) or None
+        return Money(amount, currency) if isinstance(amount, Decimal) else UNSET
 
     # deals
 
-    async def deal_input(self, values: RowValues, *, exists: bool, has_stage_history: bool) -> InputDict:
+    async def deal_input(self, values: RowValues, *, exists: bool, has_stage_history: bool) -> DealInput:
         """Return the input for a deal.
 
         exists             the deal exists already; it keeps its stage when it is closed
@@ -137,175 +139,208 @@ class InputBuilder:
         """
         owner = await self.resolve_owner(values)
         stage, status = self.stage_resolver.resolve(values, exists)
-        input = {
-            **self.pick_fields(values, title="title", problem="problem", lostReason="reason"),
-            **self.money_input(values, "amount"),
-            **self.money_input(values, "cost"),
-            **self.product_input(values),
-            **self._deal_times(values, status),
-            "owner": owner,
-            "status": status,
-        }
-        if stage is not None:
-            input["stage"] = encode_global_id("Stage", stage.id)
-            if has_stage_history or (not exists and status is not DealStatus.OPEN):
-                input["entered"] = None
-            elif not exists and stage.position > 0:
-                input["entered"] = self.context.now()  # it has been in the stage since now at the latest
-        if "sale" in values:
-            input["saleKind"] = SaleKind(str(values["sale"]))
-        if client := self.resolve_client(values, owner, input.get("createdAt") or input.get("closedAt")):
-            input["client"] = client
-        return input
+        product = self._product(values)
+        created_at, closed_at, expected_close_on = self._deal_times(values, status)
+        stage_entered_at: datetime | Unset | None = UNSET
+        if stage is not None and (has_stage_history or (not exists and status is not DealStatus.OPEN)):
+            stage_entered_at = None
+        elif stage is not None and not exists and stage.position > 0:
+            stage_entered_at = self.context.now()  # it has been in the stage since now at the latest
+        return DealInput(
+            title=_text(values, "title"),
+            problem=_text(values, "problem"),
+            lost_reason=_text(values, "reason"),
+            amount=self.money(values, "amount"),
+            cost=self.money(values, "cost"),
+            product=product,
+            created_at=created_at,
+            closed_at=closed_at,
+            expected_close_on=expected_close_on,
+            owner=owner,
+            status=status,
+            stage=encode_global_id("Stage", stage.id) if stage else None,
+            stage_entered_at=stage_entered_at,
+            sale_kind=_choice(SaleKind, values, "sale") or UNSET,
+            client=self.resolve_client(values, owner, created_at or closed_at) or UNSET,
+        )
 
-    def _deal_times(self, values: RowValues, status: DealStatus) -> InputDict:
+    def _deal_times(
+        self, values: RowValues, status: DealStatus
+    ) -> tuple[datetime | None, datetime | None, date | Unset]:
         """Return the deal's creation, closing and expected dates. Raises CellError where they contradict its status.
 
         A deal with the same day for creation and closing, and no closing time, closes when it was created, not at the
         start of that day.
         """
-        input: InputDict = {}
         created, expected = values.get("created"), values.get("expected")
         closed = values.get(status.lower(), values.get("closed"))  # the `won` or `lost` field first
-        if isinstance(expected, DateOrTime):
-            input["expectedCloseOn"] = expected.day
+        expected_close_on = expected.day if isinstance(expected, DateOrTime) else UNSET
         closed_at = self.to_instant(closed) if isinstance(closed, DateOrTime) else None
         created_at = self.to_instant(created) if isinstance(created, DateOrTime) else self.as_of_instant()
         if status is DealStatus.OPEN:
             if isinstance(closed, DateOrTime) and self.file_map.open_closing == "expected":
-                input["expectedCloseOn"] = closed.day
+                expected_close_on = closed.day
             elif isinstance(closed, DateOrTime) and self.file_map.open_closing == "reject":
                 raise CellError("An open deal has no closing time.", "closed")
-            return {**input, "createdAt": created_at} if created_at else input
+            return created_at, None, expected_close_on
         if closed_at is None or not isinstance(closed, DateOrTime):
             raise CellError("A closed deal needs its closing time.", "closed")
         if created_at and (not isinstance(created, DateOrTime)):
             created_at = min(created_at, closed_at)
         if created_at and isinstance(created, DateOrTime) and created.day == closed.day and closed.at is None:
             closed_at = max(created_at, closed_at)
-        return {**input, "closedAt": closed_at, **({"createdAt": created_at} if created_at else {})}
+        return created_at, closed_at, expected_close_on
 
     # other records
 
-    async def client_input(self, values: RowValues) -> InputDict:
-        return {
-            **self.pick_fields(values, name="name", email="email", phone="phone"),
-            **await self._ownership_fields(values),
-        }
-
-    async def contact_input(self, values: RowValues) -> InputDict:
-        input = {
-            **self.pick_fields(values, name="name", email="email", phone="phone"),
-            **await self._ownership_fields(values),
-        }
-        return self._with_client(values, input)
-
-    async def lead_input(self, values: RowValues) -> InputDict:
-        fields = self.pick_fields(
-            values, title="title", source="source", contactName="contact", phone="phone", email="email", reason="reason"
+    async def client_input(self, values: RowValues) -> ClientInput:
+        owner, created_at = await self._ownership(values)
+        return ClientInput(
+            name=_text(values, "name"),
+            email=_text(values, "email"),
+            phone=_text(values, "phone"),
+            owner=owner,
+            created_at=created_at,
         )
-        input = {**fields, **await self._ownership_fields(values)}
-        if "status" in values:
-            input["status"] = LeadStatus(str(values["status"]))
-        return self._with_client(values, input)
 
-    async def call_input(self, values: RowValues) -> InputDict:
-        input: InputDict = self.pick_fields(values, durationSeconds="seconds", note="note")
-        input["employee"] = await self.resolve_owner(values)
-        input["direction"] = CallDirection(str(values["direction"]))
-        if "outcome" in values:
-            input["outcome"] = CallOutcome(str(values["outcome"]))
-        input["startedAt"] = self._instant_of(values, "started")
-        return self._with_deal(values, self._with_client(values, input, "employee", input["startedAt"]))
-
-    async def task_input(self, values: RowValues) -> InputDict:
-        input: InputDict = {**self.pick_fields(values, title="title"), "assignee": await self.resolve_owner(values)}
-        if "kind" in values:
-            input["kind"] = TaskKind(str(values["kind"]))
-        for map_field, input_field in (("created", "createdAt"), ("due", "dueAt"), ("completed", "completedAt")):
-            if map_field in values:
-                input[input_field] = self._instant_of(values, map_field)
-        if "createdAt" not in input and (as_of := self.as_of_instant()):
-            input["createdAt"] = min(as_of, input.get("completedAt", as_of))
-        return self._with_deal(values, self._with_client(values, input, "assignee", input.get("createdAt")))
-
-    async def _ownership_fields(self, values: RowValues) -> InputDict:
-        created = self._instant_of(values, "created") if "created" in values else self.as_of_instant()
-        return {"owner": await self.resolve_owner(values), **({"createdAt": created} if created else {})}
-
-    def _instant_of(self, values: RowValues, name: str) -> datetime:
-        value = values[name]
-        assert isinstance(value, DateOrTime)
-        return self.to_instant(value)
-
-    def _day_of(self, values: RowValues, name: str) -> date:
-        value = values[name]
-        assert isinstance(value, DateOrTime)
-        return value.day
-
-    def _with_client(
-        self, values: RowValues, input: InputDict, owner: str = "owner", created: datetime | None = None
-    ) -> InputDict:
-        client = self.resolve_client(values, input[owner], input.get("createdAt", created))
-        return {**input, "client": client} if client else input
-
-    def _with_deal(self, values: RowValues, input: InputDict) -> InputDict:
-        return (
-            {**input, "deal": external_reference(f"{self.file_map.prefix}{values['deal']}")}
-            if values.get("deal")
-            else input
+    async def contact_input(self, values: RowValues) -> ContactInput:
+        owner, created_at = await self._ownership(values)
+        return ContactInput(
+            name=_text(values, "name"),
+            email=_text(values, "email"),
+            phone=_text(values, "phone"),
+            owner=owner,
+            created_at=created_at,
+            client=self.resolve_client(values, owner, created_at) or UNSET,
         )
+
+    async def lead_input(self, values: RowValues) -> LeadInput:
+        owner, created_at = await self._ownership(values)
+        return LeadInput(
+            title=_text(values, "title"),
+            source=_text(values, "source"),
+            contact_name=_text(values, "contact"),
+            phone=_text(values, "phone"),
+            email=_text(values, "email"),
+            reason=_text(values, "reason"),
+            status=_choice(LeadStatus, values, "status"),
+            owner=owner,
+            created_at=created_at,
+            client=self.resolve_client(values, owner, created_at) or UNSET,
+        )
+
+    async def call_input(self, values: RowValues) -> CallInput:
+        seconds, employee = values.get("seconds"), await self.resolve_owner(values)
+        started_at = self.to_instant(_moment(values, "started"))
+        return CallInput(
+            employee=employee,
+            direction=CallDirection(str(values["direction"])),
+            outcome=_choice(CallOutcome, values, "outcome"),
+            started_at=started_at,
+            duration_seconds=seconds if isinstance(seconds, int) else None,
+            note=_text(values, "note"),
+            client=self.resolve_client(values, employee, started_at) or UNSET,
+            deal=self._deal_reference(values),
+        )
+
+    async def task_input(self, values: RowValues) -> TaskInput:
+        assignee = await self.resolve_owner(values)
+        completed_at = self._find_instant(values, "completed")
+        created_at, as_of = self._find_instant(values, "created"), self.as_of_instant()
+        if created_at is None and as_of:
+            created_at = min(as_of, completed_at or as_of)
+        return TaskInput(
+            title=_text(values, "title"),
+            kind=_choice(TaskKind, values, "kind"),
+            assignee=assignee,
+            created_at=created_at,
+            due_at=self._find_instant(values, "due") or UNSET,
+            completed_at=completed_at or UNSET,
+            client=self.resolve_client(values, assignee, created_at) or UNSET,
+            deal=self._deal_reference(values),
+        )
+
+    async def _ownership(self, values: RowValues) -> tuple[str, datetime | None]:
+        """Return the id of the owner of a row's record, and the time of its creation."""
+        created_at = self._find_instant(values, "created") or self.as_of_instant()
+        return await self.resolve_owner(values), created_at
+
+    def _find_instant(self, values: RowValues, name: str) -> datetime | None:
+        return self.to_instant(_moment(values, name)) if name in values else None
+
+    def _deal_reference(self, values: RowValues) -> str | Unset:
+        return external_reference(f"{self.file_map.prefix}{values['deal']}") if values.get("deal") else UNSET
 
     # people, teams, products
 
-    async def employee_input(self, values: RowValues) -> InputDict:
-        input = self.pick_fields(values, name="name", email="email", active="active")
-        if "role" in values:
-            input["role"] = Role(str(values["role"]))
-        parent_id = await self._resolve_team(str(values["team_parent"])) if "team_parent" in values else None
+    async def employee_input(self, values: RowValues) -> EmployeeInput:
+        parent = await self._resolve_team(str(values["team_parent"])) if "team_parent" in values else None
+        team: str | Unset = parent or UNSET
         if "team" in values:
-            team_manager_id = None
+            team_manager: str | Unset = UNSET
             if "team_manager" in values:
-                team_manager_id = await self.resolve_employee(
-                    str(values["team_manager"]), "team_manager", role=Role.MANAGER, team=parent_id
-                )
-            input["team"] = await self._resolve_team(str(values["team"]), parent=parent_id, manager=team_manager_id)
-        elif parent_id:
-            input["team"] = parent_id
-        if "manager" in values:
-            input["manager"] = await self.resolve_employee(str(values["manager"]), "manager", role=Role.MANAGER)
-        if "joined" in values:
-            input["joinedOn"] = self._day_of(values, "joined")
-        return input
+                manager_details = EmployeeInput(role=Role.MANAGER, team=parent)
+                team_manager = await self.resolve_employee(str(values["team_manager"]), "team_manager", manager_details)
+            team = await self._resolve_team(
+                str(values["team"]), TeamInput(parent=parent or UNSET, manager=team_manager)
+            )
+        active = values.get("active")
+        return EmployeeInput(
+            name=_text(values, "name") or None,
+            email=_text(values, "email") or None,
+            active=active if isinstance(active, bool) else None,
+            role=_choice(Role, values, "role"),
+            team=team,
+            manager=await self._resolve_manager(values),
+            joined_on=_moment(values, "joined").day if "joined" in values else UNSET,
+        )
 
-    async def absence_input(self, values: RowValues) -> InputDict:
+    async def absence_input(self, values: RowValues, external_id: str) -> AbsenceInput:
         """Return the input of an absence. Raises CellError for a missing field."""
         for name in REQUIRED_FIELDS["absences"]:
             if name not in values:
                 raise CellError(f"The row has no {name}.", name)
-        return {
-            "employee": await self.resolve_owner(values),
-            "from": self._day_of(values, "from"),
-            "to": self._day_of(values, "to"),
-            "kind": AbsenceKind(str(values["kind"]).upper()),
-        }
+        return AbsenceInput(
+            employee=await self.resolve_owner(values),
+            first_day=_moment(values, "from").day,
+            last_day=_moment(values, "to").day,
+            kind=AbsenceKind(str(values["kind"]).upper()),
+            external_id=external_id,
+        )
 
-    async def team_input(self, values: RowValues) -> InputDict:
-        input = self.pick_fields(values, name="name")
-        if "parent" in values:
-            input["parent"] = await self._resolve_team(str(values["parent"]))
-        if "manager" in values:
-            input["manager"] = await self.resolve_employee(str(values["manager"]), "manager", role=Role.MANAGER)
-        return input
+    async def team_input(self, values: RowValues) -> TeamInput:
+        return TeamInput(
+            name=_text(values, "name") or None,
+            parent=await self._resolve_team(str(values["parent"])) if "parent" in values else UNSET,
+            manager=await self._resolve_manager(values),
+        )
 
-    async def _resolve_team(self, text: str, **details: str | None) -> str:
+    async def _resolve_manager(self, values: RowValues) -> str | Unset:
+        if "manager" not in values:
+            return UNSET
+        return await self.resolve_employee(str(values["manager"]), "manager", EmployeeInput(role=Role.MANAGER))
+
+    async def _resolve_team(self, text: str, details: TeamInput = _TEAM) -> str:
         """Return the id of the team that the text names, created or updated with `details`."""
         global_id = self.lookup.teams.find(text, "teams", self.file_map.prefix)
-        input: InputDict = {name: value for name, value in details.items() if value is not None}
         if global_id is None:
-            input |= {"name": text, "externalId": derive_external_id(f"{self.file_map.prefix}{text}")}
-        elif not input:
-            return global_id
-        if global_id is None:
+            external_id = derive_external_id(f"{self.file_map.prefix}{text}")
             self.lookup.note_created("teams", text)
-        return (await self.lookup.upsert_team(global_id, input))[0]
+            details = replace(details, name=text, external_id=external_id)
+        elif details == _TEAM:
+            return global_id
+        return (await self.lookup.upsert_team(global_id, details))[0]
+
+
+def _text(values: RowValues, name: str) -> str | Unset:
+    return str(values[name]) if name in values else UNSET
+
+
+def _choice(choices: type[Choice], values: RowValues, name: str) -> Choice | None:
+    return choices(str(values[name])) if name in values else None
+
+
+def _moment(values: RowValues, name: str) -> DateOrTime:
+    value = values[name]
+    assert isinstance(value, DateOrTime)
+    return value

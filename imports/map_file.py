@@ -8,43 +8,93 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from fnmatch import fnmatch
 from pathlib import Path
 from string import Formatter
-from typing import Final
+from typing import Annotated, Final
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from domain.ledger.record_facts import DealStatus
 from domain.primitives.calendar import is_known_zone
 from domain.primitives.money import is_known_currency
 from imports.field_specs import FIELDS_BY_KIND, REQUIRED_FIELDS
-from imports.toml_schema import MapError, TomlTable
+from imports.toml_schema import (
+    MapError,
+    MapTable,
+    Texts,
+    as_texts,
+    check_keys,
+    choice,
+    default,
+    invalid,
+    rule,
+    to_map_error,
+)
 
 BUILT_IN_MAPS_DIR: Final = Path(__file__).parent / "maps"
 ENCODINGS: Final = ("utf-8", "cp1251")
+_STATUS_BY_WORD: Final = {status.lower(): status for status in DealStatus}
 _UNKNOWN_POLICIES: Final = {
     "owner": ("create", "reject", "importer"),
     "client": ("create", "reject"),
     "product": ("keep", "reject"),
     "stage": ("create", "reject"),
 }
+_ZONE: Final = rule(is_known_zone, 'give the time zone by its IANA name, e.g. "Europe/Moscow"')
+_CURRENCY: Final = rule(is_known_currency, 'give the currency by its ISO 4217 code, e.g. "EUR"')
+_DECIMAL: Final = rule({".", ","}.issuperset, "give `.` or `,`, or both as a list")
 
 
-@dataclass(frozen=True)
-class StageMap:
+def _parse_status(value: object) -> object:
+    """Return the status that a word means. It is converted before validation, where a text would not be accepted."""
+    if isinstance(value, str) and value not in _STATUS_BY_WORD:
+        raise invalid(f"take one of {', '.join(_STATUS_BY_WORD)}")
+    return _STATUS_BY_WORD[value] if isinstance(value, str) else value
+
+
+def _check_separators(separators: list[str]) -> list[str]:
+    if any(len(separator) != 1 or separator in '"\r\n' for separator in separators):
+        raise invalid("give one character, e.g. `;` or a tab")
+    return separators
+
+
+def _check_dates(formats: list[str]) -> list[str]:
+    for text in formats:
+        if text != "iso" and not ("%d" in text and "%m" in text and ("%Y" in text or "%y" in text)):
+            raise invalid(f"“{text}” is not a day: write e.g. `%d.%m.%Y %H:%M:%S`, or `iso`")
+    return formats
+
+
+class StageMap(MapTable):
     """The meaning of a stage name in a file; `stage` is the name of our stage where it differs."""
 
-    status: DealStatus = DealStatus.OPEN
+    status: Annotated[DealStatus, BeforeValidator(_parse_status)] = DealStatus.OPEN
     stage: str | None = None
     pipeline: str | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def accept_status_alone(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        _parse_status(value)  # its error names the stage, not a key below it
+        return {"status": value}
 
-@dataclass(frozen=True)
-class FileMap:
+
+class FileMap(MapTable):
     """How files that match `pattern` are read.
 
-    location             place of this section in the map, for errors
     columns              field → columns that may hold it; the first non-empty one counts
     separators           candidates; the first with which the required columns are found is used
     decimal              the decimal sign; with several (".,") a number may use either unless it is ambiguous
@@ -53,27 +103,33 @@ class FileMap:
                          columns are all filled
     stage_entry_columns  stage → columns with the time a deal entered it
     id_from              columns that together identify a row, where there is no id column
+    open_closing         how to treat the closing date of an open deal
     """
 
-    location: str
-    pattern: str
-    kind: str
-    columns: Mapping[str, Sequence[str]]
-    separators: Sequence[str] = (",",)
-    encoding: str = "utf-8"
-    decimal: str = "."
+    kind: Annotated[str, choice(FIELDS_BY_KIND)] = Field("", validate_default=True)
+    pattern: Annotated[str, default("*.csv")] = "*.csv"
+    columns: Mapping[str, Texts] = {}
+    separators: Annotated[Texts, AfterValidator(_check_separators), default([","])] = Field([","], alias="separator")
+    encoding: Annotated[str, default("utf-8"), choice(ENCODINGS)] = "utf-8"
+    decimal: Annotated[str, BeforeValidator(lambda signs: "".join(as_texts(signs))), _DECIMAL, default(".")] = "."
     thousands: str = ""
-    dates: Sequence[str] = ("%Y-%m-%d",)
-    empty: frozenset[str] = frozenset()
-    id_from: Sequence[str] = ()
+    dates: Annotated[Texts, AfterValidator(_check_dates), default(["%Y-%m-%d"])] = ["%Y-%m-%d"]
+    empty: Annotated[Texts, AfterValidator(lambda words: [word.casefold() for word in words])] = []
+    id_from: Texts = []
     prefix: str = ""
-    constants: Mapping[str, str] = field(default_factory=dict)
-    templates: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    stages: Mapping[str, StageMap] = field(default_factory=dict)
-    stage_entry_columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    open_closing: str = "reject"  # how to treat the closing date of an open deal
-    unknown: Mapping[str, str] = field(default_factory=dict)
+    constants: Mapping[str, str] = {}
+    templates: Mapping[str, Texts] = {}
+    values: Mapping[str, Mapping[str, str]] = {}
+    stages: Mapping[str, StageMap] = {}
+    stage_entry_columns: Mapping[str, Texts] = Field({}, alias="entered")
+    open_closing: Annotated[str, default("reject"), choice(("expected", "ignore", "reject"))] = "reject"
+    unknown: Mapping[str, str] = {}
+    _location: str = PrivateAttr("")
+
+    @property
+    def location(self) -> str:
+        """The place of this section in the map, for errors."""
+        return self._location
 
     @property
     def fields_without_column(self) -> frozenset[str]:
@@ -83,24 +139,93 @@ class FileMap:
     def matches(self, name: str) -> bool:
         return fnmatch(name.casefold(), self.pattern.casefold())
 
+    @field_validator("columns", "constants", "templates", "values", "unknown", mode="before")
+    @classmethod
+    def _check_fields(cls, table: object, info: ValidationInfo) -> object:
+        if info.field_name == "unknown":
+            check_keys(table, _UNKNOWN_POLICIES)
+        elif "kind" in info.data:
+            check_keys(table, FIELDS_BY_KIND[info.data["kind"]])
+        return table
 
-@dataclass(frozen=True)
-class ImportMap:
+    @field_validator("templates")
+    @classmethod
+    def _check_templates(cls, templates: Mapping[str, Texts]) -> Mapping[str, Texts]:
+        for name, texts in templates.items():
+            try:
+                for text in texts:
+                    list(Formatter().parse(text))
+            except ValueError as error:
+                raise invalid(f"write columns as {{name}} ({error})", name) from error
+        return templates
+
+    @field_validator("thousands")
+    @classmethod
+    def _check_thousands(cls, sign: str, info: ValidationInfo) -> str:
+        if sign not in {"", ".", ",", "'"} - {*info.data.get("decimal", "")}:
+            raise invalid("give `.`, `,` or `'`, not the decimal sign")
+        return sign
+
+    @field_validator("unknown")
+    @classmethod
+    def _check_policies(cls, policies: Mapping[str, str]) -> Mapping[str, str]:
+        for name, policy in policies.items():
+            if policy not in _UNKNOWN_POLICIES[name]:
+                raise invalid(f"take one of {', '.join(_UNKNOWN_POLICIES[name])}", name)
+        return policies
+
+    @model_validator(mode="after")
+    def _check_required_fields(self) -> FileMap:
+        for name in REQUIRED_FIELDS[self.kind]:
+            if name not in {*self.columns, *self.fields_without_column}:
+                message = f"{self.kind} need this: name its column, a constant or a template"
+                raise invalid(message, "columns", name)
+        return self
+
+
+class PipelineMap(MapTable):
+    """The pipeline of deals in files that name none, with its stages."""
+
+    name: str | None = None
+    stages: Texts = []
+
+
+def _as_tables(value: object) -> object:
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        raise invalid("this has to be tables that begin with [[file]]")
+    return value
+
+
+def _check_day(value: object) -> object:
+    if not isinstance(value, date) or isinstance(value, datetime):
+        raise invalid("this has to be a day like 2026-01-31, without quotation marks")
+    return value
+
+
+class ImportMap(MapTable):
     """A complete import map.
 
     zone      time zone of the times in the files; None: the company's
     currency  currency of amounts without one; None: the company's
     as_of     day on which records without a creation date existed
-    pipeline  pipeline of deals in files that name none, with its `stages`
     """
 
-    name: str
-    files: Sequence[FileMap]
-    zone: str | None = None
-    currency: str | None = None
-    as_of: date | None = None
-    pipeline: str | None = None
-    stages: Sequence[str] = ()
+    name: str = ""
+    zone: Annotated[str | None, _ZONE] = None
+    currency: Annotated[str | None, _CURRENCY] = None
+    as_of: Annotated[date | None, BeforeValidator(_check_day)] = None
+    pipeline_map: PipelineMap = Field(PipelineMap(), alias="pipeline")
+    files: Annotated[list[FileMap], BeforeValidator(_as_tables)] = Field([], alias="file")
+
+    @property
+    def pipeline(self) -> str | None:
+        """The pipeline of deals in files that name none."""
+        return self.pipeline_map.name
+
+    @property
+    def stages(self) -> Sequence[str]:
+        """The stages of this pipeline."""
+        return self.pipeline_map.stages
 
     @property
     def has_stage_history(self) -> bool:
@@ -110,6 +235,16 @@ class ImportMap:
     def find_file_map(self, name: str) -> FileMap | None:
         """Return the first file map with a pattern that matches the file name, or None."""
         return next((file for file in self.files if file.matches(name)), None)
+
+    @model_validator(mode="after")
+    def _check_whole_map(self) -> ImportMap:
+        if not self.files:
+            raise invalid("a map has at least one [[file]] with `pattern`, `kind` and [file.columns]", "file")
+        if self.stages and not self.pipeline:
+            raise invalid("name the pipeline that has these stages", "pipeline", "name")
+        for number, file in enumerate(self.files, 1):
+            file._location = f"file {number}"
+        return self
 
 
 def built_in_maps() -> list[str]:
@@ -130,105 +265,9 @@ def load_map(name: str) -> ImportMap:
 def parse_map(text: str, name: str) -> ImportMap:
     """Parse and validate the text of a map. Raises MapError."""
     try:
-        root = TomlTable(tomllib.loads(text))
+        content = tomllib.loads(text)
+        return ImportMap.model_validate({**content, "name": name if content.get("name", "") == "" else content["name"]})
     except tomllib.TOMLDecodeError as error:
         raise MapError(name, f"this is not TOML ({error})") from error
-    zone, currency = root.get_text("zone"), root.get_text("currency")
-    if zone is not None and not is_known_zone(zone):
-        raise MapError("zone", 'give the time zone by its IANA name, e.g. "Europe/Moscow"')
-    if currency is not None and not is_known_currency(currency):
-        raise MapError("currency", 'give the currency by its ISO 4217 code, e.g. "EUR"')
-    as_of = root.require_type("as_of", date, "a day like 2026-01-31, without quotation marks")
-    pipeline = root.get_table("pipeline")
-    import_map = ImportMap(
-        root.get_text("name") or name,
-        [_parse_file(table) for table in root.get_tables("file")],
-        zone,
-        currency,
-        as_of,
-        pipeline.get_text("name"),
-        pipeline.get_texts("stages"),
-    )
-    pipeline.reject_unknown_keys()
-    root.reject_unknown_keys()
-    if not import_map.files:
-        raise MapError("file", "a map has at least one [[file]] with `pattern`, `kind` and [file.columns]")
-    if import_map.stages and not import_map.pipeline:
-        raise MapError("pipeline.name", "name the pipeline that has these stages")
-    return import_map
-
-
-def _parse_file(table: TomlTable) -> FileMap:
-    kind = table.get_choice("kind", FIELDS_BY_KIND, None)
-    fields = FIELDS_BY_KIND[kind]
-    columns = table.get_table("columns").get_texts_by_key(fields)
-    constants = table.get_table("constants").get_text_by_key(fields)
-    templates = table.get_table("templates").get_texts_by_key(fields)
-    for name, texts in templates.items():
-        for text in texts:
-            _template_columns(text, f"{table.location}.templates.{name}")
-    values = table.get_table("values")
-    unknown = table.get_table("unknown")
-    stages = table.get_table("stages")
-    decimal = "".join(table.get_texts("decimal")) or "."
-    if not {".", ","}.issuperset(decimal):
-        raise MapError(f"{table.location}.decimal", "give `.` or `,`, or both as a list")
-    thousands = table.get_text("thousands") or ""
-    if thousands not in {"", ".", ",", "'"} - {*decimal}:
-        raise MapError(f"{table.location}.thousands", "give `.`, `,` or `'`, not the decimal sign")
-    separators = table.get_texts("separator") or [","]
-    if any(len(separator) != 1 or separator in '"\r\n' for separator in separators):
-        raise MapError(f"{table.location}.separator", "give one character, e.g. `;` or a tab")
-    dates = table.get_texts("dates") or ["%Y-%m-%d"]
-    for date_format in dates:
-        if date_format != "iso" and not (
-            "%d" in date_format and "%m" in date_format and ("%Y" in date_format or "%y" in date_format)
-        ):
-            raise MapError(
-                f"{table.location}.dates", f"“{date_format}” is not a day: write e.g. `%d.%m.%Y %H:%M:%S`, or `iso`"
-            )
-    file_map = FileMap(
-        table.location,
-        table.get_text("pattern") or "*.csv",
-        kind,
-        columns,
-        separators,
-        table.get_choice("encoding", ENCODINGS, "utf-8"),
-        decimal,
-        thousands,
-        dates,
-        frozenset(word.casefold() for word in table.get_texts("empty")),
-        table.get_texts("id_from"),
-        table.get_text("prefix") or "",
-        constants,
-        templates,
-        {name: values.get_table(name).get_text_by_key(None) for name in values.get_keys(fields)},
-        {name: _parse_stage(stages, name) for name in stages.get_keys(None)},
-        table.get_table("entered").get_texts_by_key(None),
-        table.get_choice("open_closing", ("expected", "ignore", "reject"), "reject"),
-        {name: unknown.get_choice(name, _UNKNOWN_POLICIES[name], None) for name in unknown.get_keys(_UNKNOWN_POLICIES)},
-    )
-    table.reject_unknown_keys()
-    for name in REQUIRED_FIELDS[kind]:
-        if name not in {**columns, **constants, **templates}:
-            message = f"{kind} need this: name its column, a constant or a template"
-            raise MapError(f"{table.location}.columns.{name}", message)
-    return file_map
-
-
-def _parse_stage(stages: TomlTable, name: str) -> StageMap:
-    words = tuple(status.lower() for status in DealStatus)
-    if isinstance(stages.content[name], str):
-        return StageMap(DealStatus(stages.get_choice(name, words, None).upper()))
-    table = stages.get_table(name)
-    status = DealStatus(table.get_choice("status", words, "open").upper())
-    stage_map = StageMap(status, table.get_text("stage"), table.get_text("pipeline"))
-    table.reject_unknown_keys()
-    return stage_map
-
-
-def _template_columns(text: str, location: str) -> list[str]:
-    try:
-        return [name for _, name, _, _ in Formatter().parse(text) if name is not None]
-    except ValueError as error:
-        raise MapError(location, f"write columns as {{name}} ({error})") from error
+    except ValidationError as error:
+        raise to_map_error(error) from error

@@ -11,9 +11,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, Final
 
-from domain.permissions import Role
 from domain.primitives.global_ids import EXTERNAL_ID_PREFIX, encode_global_id
 from domain.primitives.text import search_key
+from domain.primitives.unset import UNSET
 from imports.cell_parsing import CellError
 from models.crm import clients, pipelines
 from models.crm.pipelines import Stage
@@ -22,6 +22,7 @@ from models.organization import people as people_rows
 from models.organization.people import Employee, Team
 from resolvers.crm.record_type import ImportOutcome
 from resolvers.organization import company, people, teams
+from resolvers.organization.inputs import EmployeeInput, PipelineInput, PipelineStageInput, TeamInput
 from resolvers.request.context import Context
 
 _MAX_EXTERNAL_ID_LENGTH: Final = 100  # characters of an externalId
@@ -124,53 +125,43 @@ class NameLookup:
         """Return the employee's id for an e-mail address, external id or name, or None."""
         return self._ids_by_email.get(text.lower()) or self.people.find(text, "employees", prefix)
 
-    async def create_employee(self, name: str, prefix: str = "", **details: Any) -> str:
+    async def create_employee(self, name: str, prefix: str, details: EmployeeInput) -> str:
         """Create an employee without a password, so that they cannot sign in until an administrator sets one."""
-        role = details.pop("role", Role.EMPLOYEE)
-        input = {
-            "name": name,
-            "email": None,
-            "joinedOn": None,  # the day of the import says nothing
-            "role": role,
-            "externalId": derive_external_id(f"{prefix}{name}"),
-            **details,
-        }
+        external_id = derive_external_id(f"{prefix}{name}")
+        joined_on = None  # the day of the import says nothing
+        input = replace(details, name=name, external_id=external_id, joined_on=joined_on)
         global_id = self._add_employee(await people.create_employee(self.context, input))
         self.note_created("employees", name)
         return global_id
 
-    async def upsert_employee(self, global_id: str | None, input: dict[str, Any]) -> ImportOutcome:
+    async def upsert_employee(self, global_id: str | None, input: EmployeeInput) -> ImportOutcome:
         """Create an employee, or update the one with that id."""
         if global_id is None:
-            self._add_employee(await people.create_employee(self.context, {"email": None, "joinedOn": None, **input}))
+            input = replace(input, joined_on=input.joined_on or None)
+            self._add_employee(await people.create_employee(self.context, input))
             return ImportOutcome.NEW
         old_values = self._column_values(global_id)
-        input = {name: value for name, value in input.items() if name != "externalId"}
-        self._rows[global_id] = employee = await people.update_employee(self.context, {**input, "id": global_id})
+        update = replace(input, id=global_id, external_id=None)
+        self._rows[global_id] = employee = await people.update_employee(self.context, update)
         self._add_employee(employee)
         return ImportOutcome.UNCHANGED if self._column_values(global_id) == old_values else ImportOutcome.CHANGED
 
-    def _column_values(self, global_id: str) -> dict[str, Any]:
+    def _column_values(self, global_id: str) -> dict[str, object]:
         return row_store.column_values(self._rows[global_id])
 
     # teams
 
-    async def upsert_team(self, global_id: str | None, input: dict[str, Any]) -> tuple[str, ImportOutcome]:
+    async def upsert_team(self, global_id: str | None, input: TeamInput) -> tuple[str, ImportOutcome]:
         """Create a team, or update the one with that id; return its id and the outcome."""
         if global_id is None:
             return self._add_moved_team(await teams.create_team(self.context, input)), ImportOutcome.NEW
         team: Team = self._rows[global_id]
-        current = {
-            "name": team.name,
-            "parent": encode_global_id("Team", team.parent_id) if team.parent_id else None,
-            "manager": encode_global_id("Employee", team.manager_id) if team.manager_id else None,
-        }
-        if all(current[name] == input[name] for name in current.keys() & input.keys()):
+        parent = encode_global_id("Team", team.parent_id) if team.parent_id else None
+        manager = encode_global_id("Employee", team.manager_id) if team.manager_id else None
+        if input.name in (None, team.name) and input.parent in (UNSET, parent) and input.manager in (UNSET, manager):
             return global_id, ImportOutcome.UNCHANGED
-        changes = {name: value for name, value in input.items() if name != "externalId"}
-        return self._add_moved_team(
-            await teams.update_team(self.context, {**changes, "id": global_id})
-        ), ImportOutcome.CHANGED
+        update = replace(input, id=global_id, external_id=None)
+        return self._add_moved_team(await teams.update_team(self.context, update)), ImportOutcome.CHANGED
 
     # stages
 
@@ -180,16 +171,12 @@ class NameLookup:
         existing_keys = {search_key(stage.name) for stage in existing_stages}
         missing_names = [stage_name for stage_name in stage_names if search_key(stage_name) not in existing_keys]
         if missing_names:
-            stage_inputs = [
-                {"id": encode_global_id("Stage", stage.id), "name": stage.name} for stage in existing_stages
+            stages = [
+                PipelineStageInput(id=encode_global_id("Stage", stage.id), name=stage.name) for stage in existing_stages
             ]
-            input: dict[str, Any] = {
-                "name": name,
-                "stages": [*stage_inputs, *({"name": stage_name} for stage_name in missing_names)],
-            }
-            if name in self._pipeline_ids:
-                input["id"] = encode_global_id("Pipeline", self._pipeline_ids[name])
-            await company.save_pipeline(self.context, input)
+            stages += [PipelineStageInput(name=stage_name) for stage_name in missing_names]
+            pipeline_id = encode_global_id("Pipeline", self._pipeline_ids[name]) if name in self._pipeline_ids else None
+            await company.save_pipeline(self.context, PipelineInput(name=name, stages=stages, id=pipeline_id))
             self.note_created("stages", *(f"{stage_name} ({name})" for stage_name in missing_names))
             await self._read_stages()
         return self.stages_by_pipeline.get(name, [])

@@ -1,10 +1,21 @@
-"""Validated access to the tables of a TOML file; errors name the location in the file."""
+"""Types of values in an import map, and the errors of pydantic as sentences that name the location in the file."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from datetime import datetime
-from typing import Any
+from collections.abc import Callable, Collection
+from typing import Annotated, Final, TypeVar
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
+
+Value = TypeVar("Value")
+
+_EXPECTED_TYPES: Final = {
+    "string_type": "a text",
+    "is_instance_of": "a text",  # not one of the words that mean a status
+    "dict_type": "a table",
+    "model_type": "a table",
+}
 
 
 class MapError(ValueError):
@@ -14,67 +25,68 @@ class MapError(ValueError):
         super().__init__(f"{location}: {message}")
 
 
-class TomlTable:
-    """One table of a map. It records which keys are read, so that `reject_unknown_keys` finds misspelt ones."""
+class MapTable(BaseModel):
+    """A table of a map; other keys than its fields are errors, and values are not converted."""
 
-    def __init__(self, content: Mapping[str, Any], location: str = "") -> None:
-        self.content, self.location = content, location
-        self._requested_keys: set[str] = set()
+    model_config = ConfigDict(strict=True, frozen=True)
 
-    def _location_of(self, key: str) -> str:
-        return f"{self.location}.{key}" if self.location else key
+    @model_validator(mode="before")
+    @classmethod
+    def _reject_unknown_keys(cls, table: object) -> object:
+        keys = sorted(field.alias or name for name, field in cls.model_fields.items())
+        for key in table if isinstance(table, dict) else ():
+            if key not in keys:
+                raise invalid(f"there is no such key here; there are {', '.join(keys)}", key)
+        return table
 
-    def require_type(self, key: str, expected_type: type, description: str) -> Any:
-        self._requested_keys.add(key)
-        value = self.content.get(key)
-        if value is not None and (not isinstance(value, expected_type) or isinstance(value, datetime)):
-            raise MapError(self._location_of(key), f"this has to be {description}")
+
+def invalid(message: str, *path: str) -> PydanticCustomError:
+    """Return the error of a validator; `path` leads from the validated value to what is wrong in it."""
+    return PydanticCustomError("invalid", "{text}", {"text": message, "path": path})
+
+
+def rule(is_valid: Callable[[Value], bool], message: str) -> AfterValidator:
+    """Return the validator of a value with a rule of its own."""
+
+    def check(value: Value) -> Value:
+        if not is_valid(value):
+            raise invalid(message)
         return value
 
-    def get_text(self, key: str) -> str | None:
-        value: str | None = self.require_type(key, str, "a text")
-        return value
+    return AfterValidator(check)
 
-    def get_texts(self, key: str) -> list[str]:
-        value = self.require_type(key, object, "")
-        items = [value] if isinstance(value, str) else value if value is not None else []
-        if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
-            raise MapError(self._location_of(key), "this has to be a text or a list of texts")
-        return items
 
-    def get_table(self, key: str) -> TomlTable:
-        return TomlTable(self.require_type(key, dict, "a table") or {}, self._location_of(key))
+def choice(allowed: Collection[str]) -> AfterValidator:
+    """Return the validator of a text that is one of these."""
+    return rule(allowed.__contains__, f"take one of {', '.join(allowed)}")
 
-    def get_tables(self, key: str) -> list[TomlTable]:
-        """Return the tables of a list; their locations are numbered from 1."""
-        items = self.require_type(key, list, f"tables that begin with [[{key}]]") or []
-        if not all(isinstance(item, dict) for item in items):
-            raise MapError(self._location_of(key), f"this has to be tables that begin with [[{key}]]")
-        return [TomlTable(item, f"{self._location_of(key)} {index}") for index, item in enumerate(items, 1)]
 
-    def get_choice(self, key: str, allowed: Collection[str], default: str | None) -> str:
-        value = self.get_text(key) or default
-        if value is None or value not in allowed:
-            raise MapError(self._location_of(key), f"take one of {', '.join(allowed)}")
-        return value
+def default(value: object) -> AfterValidator:
+    """Return the validator that replaces an empty value by this one."""
+    return AfterValidator(lambda current: current or value)
 
-    def get_keys(self, allowed: Collection[str] | None) -> list[str]:
-        """Return all keys. Raises MapError for a key not in `allowed` (None: any key is allowed)."""
-        self._requested_keys.update(self.content)
-        for key in self.content:
-            if allowed is not None and key not in allowed:
-                raise MapError(self._location_of(key), f"there is no such field; there are {', '.join(allowed)}")
-        return list(self.content)
 
-    def get_text_by_key(self, allowed: Collection[str] | None) -> dict[str, str]:
-        return {key: self.get_text(key) or "" for key in self.get_keys(allowed)}
+def check_keys(table: object, allowed: Collection[str]) -> None:
+    """Raise the error of a validator for a key that is not allowed, if this is a table at all."""
+    for key in table if isinstance(table, dict) else ():
+        if key not in allowed:
+            raise invalid(f"there is no such field; there are {', '.join(allowed)}", key)
 
-    def get_texts_by_key(self, allowed: Collection[str] | None) -> dict[str, list[str]]:
-        return {key: self.get_texts(key) for key in self.get_keys(allowed)}
 
-    def reject_unknown_keys(self) -> None:
-        for key in self.content.keys() - self._requested_keys:
-            raise MapError(
-                self._location_of(key),
-                f"there is no such key here; there are {', '.join(sorted(self._requested_keys))}",
-            )
+def as_texts(value: object) -> list[str]:
+    texts = [value] if isinstance(value, str) else value
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise invalid("this has to be a text or a list of texts")
+    return texts
+
+
+Texts = Annotated[list[str], BeforeValidator(as_texts)]
+
+
+def to_map_error(error: ValidationError) -> MapError:
+    """Return the first error of a map as a sentence with its location; tables of a list are numbered from 1."""
+    details = error.errors(include_url=False)[0]
+    path = (*details["loc"], *details.get("ctx", {}).get("path", ()))
+    location = "".join(f" {part + 1}" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")
+    expected_type = _EXPECTED_TYPES.get(details["type"])
+    return MapError(location, f"this has to be {expected_type}" if expected_type else details["msg"])

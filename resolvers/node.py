@@ -10,6 +10,7 @@ from domain.permissions import Action
 from domain.primitives.global_ids import EXTERNAL_ID_PREFIX, MAX_EXTERNAL_ID_LENGTH, decode_global_id, parse_external_id
 from models.auth.sessions import Device
 from models.crm.pipelines import Pipeline, Stage
+from models.crm.records import CrmRecord
 from models.db import row_store
 from models.db.query_batch import fetch_all_batched
 from models.db.row_query import RowQuery
@@ -18,7 +19,7 @@ from models.organization.people import Employee
 from resolvers.activities.queries import select_activities
 from resolvers.alerts import inbox, rules
 from resolvers.goals import goals as goal_actions
-from resolvers.organization import people, teams
+from resolvers.organization import people
 from resolvers.request import goal_visibility, scopes
 from resolvers.request.context import Context
 from resolvers.request.id_resolution import OWNER_FIELDS, RECORD_MODELS, IdResolver
@@ -33,12 +34,8 @@ async def find_node(context: Context, global_id: str) -> Any | None:
     if kind in RECORD_MODELS:
         return await find_record(context, kind, global_id)
     match kind:
-        case "Company":
-            return await context.company() if row_id == 1 else None
         case "Employee":
             return await people.find_visible_employee(context, row_id)
-        case "Team":
-            return next((team for team in teams.list_visible_teams(context) if team.id == row_id), None)
         case "Goal":
             return await goal_actions.find(context, global_id)
         case "Pipeline":
@@ -54,7 +51,8 @@ async def find_node(context: Context, global_id: str) -> Any | None:
         case "Device":
             can_see_devices = context.viewer.can_company_wide(Action.ADMINISTER)
             return await row_store.find(Device, row_id) if can_see_devices else None
-    return None
+    scope = await scopes.find_scope(context, global_id)
+    return scope.row if scope is not None and scopes.can_see(context, scope) else None
 
 
 async def find_node_of_kind(context: Context, kind: str, global_id: str) -> Any | None:
@@ -65,12 +63,12 @@ async def find_node_of_kind(context: Context, kind: str, global_id: str) -> Any 
     return await find_node(context, global_id) if type_and_id and type_and_id[0] == kind else None
 
 
-async def find_record(context: Context, kind: str, global_id: str, *, with_deleted: bool = False) -> Any | None:
+async def find_record(context: Context, kind: str, global_id: str, *, with_deleted: bool = False) -> CrmRecord | None:
     """Return the record of that type, or None if it does not exist or is not visible to the viewer."""
     resolver = IdResolver(context)
     await resolver.load_by_global_ids(kind, [global_id])
     try:
-        return resolver.resolve_record(kind, global_id, with_deleted=with_deleted)
+        return resolver.resolve_record(RECORD_MODELS[kind], global_id, with_deleted=with_deleted)
     except NotFound:
         return None
 

@@ -24,7 +24,7 @@ from resolvers.alerts import inactivity as inactivity_alerts
 from resolvers.alerts import rules as alert_rules
 from resolvers.alerts.evaluation import raise_alerts
 from resolvers.analytics import worktime
-from resolvers.crm.change_effects import apply_change_effects
+from resolvers.crm.change_effects import apply_effects, compute_effects
 from resolvers.crm.tasks import make_overdue_entry
 from resolvers.forecasting import snapshots
 from resolvers.goals import pace_check, recurrence
@@ -76,8 +76,8 @@ async def record_overdue_tasks(context: Context) -> bool:
         changes = []
         for task in rows:
             facts, line = task.facts(), make_overdue_entry(task, max(task.due_at or task.created_at, task.created_at))
-            changes.append(RecordChange("Task", task.id, facts, facts, (line,)))
-        await apply_change_effects(context, changes)
+            changes.append(RecordChange("Task", task.id, facts, facts, [line]))
+        await apply_effects(context, compute_effects(changes))
     return len(rows) == _BATCH_SIZE
 
 
@@ -152,11 +152,12 @@ async def check_inactive_employees(context: Context) -> bool:
     active_rules = await alert_rules.active_rules(context, {AlertKind.NO_ACTIVITY})
     if not active_rules:
         return False
-    schedule_basis = (*(active_rule.rule for active_rule in active_rules), await context.calendar())
-    if context.services.inactivity_basis != schedule_basis:
+    scheduler = context.services.state.scheduler
+    schedule_basis = [active_rule.rule for active_rule in active_rules], await context.calendar()
+    if scheduler.inactivity_basis != schedule_basis:
         async with context.unit_of_work():
             await inactivity.schedule_all()
-        context.services.inactivity_basis = schedule_basis
+        scheduler.inactivity_basis = schedule_basis
     if not await inactivity.due(context.clock(), 1):
         return False
     async with context.unit_of_work():
@@ -178,15 +179,15 @@ async def check_goal_pace(context: Context) -> bool:
 
 async def check_day_goal_pace(context: Context) -> bool:
     """Check the pace of the goals of the current day once, when half of its working hours are over."""
-    today = await context.today()
-    if context.services.day_goals_checked_on == today or context.clock() < pace_check_time(
+    scheduler, today = context.services.state.scheduler, await context.today()
+    if scheduler.day_goals_checked_on == today or context.clock() < pace_check_time(
         Period(today, today, PeriodKind.DAY), today, await context.calendar()
     ):
         return False
     after_id: int | None = 0
     while after_id is not None:
         after_id = await pace_check.check_next_goals(context, after_id, goals_of_one_day=True)
-    context.services.day_goals_checked_on = today
+    scheduler.day_goals_checked_on = today
     return False
 
 

@@ -7,10 +7,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final
+from functools import partial
+from typing import Final
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -23,22 +25,22 @@ from models import migrator
 from models.db import connection
 from models.db.monitor import DatabaseMonitor
 from models.live import change_log, epoch
+from resolvers.request.client_info import ClientInfo
 from resolvers.request.services import Services
 from server.background import notification_channels
 from server.background.notification_worker import NotificationWorker
 from server.background.password_mail_worker import PasswordMailWorker
 from server.background.scheduler import Scheduler
 from server.clock import utc_now
-from server.context_factory import ContextFactory
+from server.context_factory import ContextFactory, StreamContextFactory, build_state
 from server.http import static_pages
-from server.http.graphql_endpoint import GraphQLEndpoint
+from server.http.graphql_endpoint import ALLOWED_METHODS, GraphQLEndpoint
 from server.http.metrics_endpoint import answer_metrics
 from server.http.rate_limit import RateLimiter, create_rate_limiter
 from server.http.security_headers import DataHeadersMiddleware
 from server.observability import health, logging, prometheus
 from server.operation_runner import OperationRunner
 from server.parent_watch import end_with_parent
-from server.requests.client_info import ClientInfoReader
 from server.settings import Settings, load
 from server.websocket.presence_reporter import PresenceReporter
 from server.websocket.send_queue import MemoryBudget
@@ -91,17 +93,14 @@ def build_server(settings: Settings) -> Server:
     services = Services(
         signing_secret,
         rate_limiter,
-        hub.notify,
         hub,
-        ReferenceCache(hub),
+        build_state,
         idle_timeout=timedelta(minutes=settings.idle_minutes),
         access_token_seconds=settings.access_minutes * 60,
         refresh_token_days=settings.refresh_days,
         session_idle_days=settings.session_idle_days,
-        publish_change=hub.publish,
         notification_channels=frozenset(settings.channel_addresses),
         shared_channels=notification_channels.shared_channels(settings.channel_addresses),
-        committed_position=lambda: hub.committed_position,
         old_secrets=tuple(old_secrets),
         public_url=settings.public_url,
         mails_links=mail_channel is not None and settings.public_url is not None,
@@ -110,6 +109,7 @@ def build_server(settings: Settings) -> Server:
     presence_reporter = PresenceReporter(utc_now, hub.notify)
     session_permissions = SessionPermissions(hub, utc_now, presence_reporter, settings.sockets_per_viewer)
     context_factory = ContextFactory(services, utc_now)
+    stream_context_factory = StreamContextFactory(services, utc_now, hub, ReferenceCache(hub))
     scheduler = Scheduler(
         context_factory.create_for_scheduler,
         utc_now,
@@ -121,22 +121,24 @@ def build_server(settings: Settings) -> Server:
     limits = QueryLimits(deadline_seconds=settings.deadline_seconds, body_bytes=settings.body_limit)
     operations = Operations(create_schema(allow_suggestions=settings.demo), limits, expose_schema=settings.demo)
     operation_runner = OperationRunner(operations, context_factory)
-    client_info_reader = ClientInfoReader(settings.origins, settings.trusted_proxies)
     endpoint = GraphQLEndpoint(
         operation_runner,
-        client_info_reader,
         max_body_bytes=limits.body_bytes,
         query_page=static_pages.read_query_page() if settings.demo else None,
     )
     socket_endpoint = SocketEndpoint(
         operation_runner,
-        client_info_reader,
-        SubscriptionRegistry(operation_runner, session_permissions, MemoryBudget(settings.socket_memory_bytes)),
+        SubscriptionRegistry(
+            operation_runner, stream_context_factory, session_permissions, MemoryBudget(settings.socket_memory_bytes)
+        ),
+        origins=settings.origins,
         ping_seconds=settings.ping_seconds,
         max_queued_bytes=settings.socket_queue_bytes,
         max_sockets_per_address=settings.sockets_per_address,
     )
-    goal_probability_watcher = GoalProbabilityWatcher(hub, context_factory.create_for_streams)
+    goal_probability_watcher = GoalProbabilityWatcher(
+        hub, partial(stream_context_factory.create_context, ClientInfo(address="live"))
+    )
     return Server(
         settings,
         hub,
@@ -200,7 +202,6 @@ def create_app(settings: Settings) -> ASGIApp:
     """
     server = build_server(settings)
     wallboard_page, password_page = static_pages.read_wallboard_page(), static_pages.read_password_page()
-    client_info_reader = ClientInfoReader(settings.origins, settings.trusted_proxies)
     status_collector = prometheus.StatusCollector(server.hub, lambda: server.scheduler.status, server.background_tasks)
 
     async def handle_liveness(request: Request) -> Response:
@@ -217,9 +218,7 @@ def create_app(settings: Settings) -> ASGIApp:
         return JSONResponse(state.body, status_code=state.http_status)
 
     async def handle_metrics(request: Request) -> Response:
-        return await answer_metrics(
-            request, settings.metrics_token, server.rate_limiter, client_info_reader, status_collector
-        )
+        return await answer_metrics(request, settings.metrics_token, server.rate_limiter, status_collector)
 
     async def handle_wallboard(request: Request) -> Response:
         return static_pages.make_page_response(wallboard_page)
@@ -228,7 +227,7 @@ def create_app(settings: Settings) -> ASGIApp:
         return static_pages.make_page_response(password_page)
 
     @asynccontextmanager
-    async def lifespan(_: Any) -> AsyncIterator[None]:
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with run_server(server):
             yield
 
@@ -244,9 +243,19 @@ def create_app(settings: Settings) -> ASGIApp:
         lifespan=lifespan,
     )
 
+    graphql_app = DataHeadersMiddleware(
+        CORSMiddleware(
+            server.endpoint,
+            allow_origins=settings.origins,
+            allow_methods=ALLOWED_METHODS,
+            allow_headers=("Authorization",),
+            expose_headers=("X-Request-Id", "Retry-After"),
+        )
+    )
+
     async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
         is_graphql = scope["type"] == "http" and scope["path"] in GRAPHQL_PATHS
-        await (server.endpoint if is_graphql else starlette_app)(scope, receive, send)
+        await (graphql_app if is_graphql else starlette_app)(scope, receive, send)
 
     request_log = logging.RequestLogMiddleware(dispatch, prometheus.count_request)
     server.socket_endpoint.on_socket_closed = request_log.log_finished

@@ -1,4 +1,4 @@
-"""Builds the context of each operation, authenticating the bearer token.
+"""Builds the context of each operation, authenticating the bearer token, and the state of the process behind it.
 
 Every operation gets a new context, with the viewer's current permissions.
 """
@@ -6,37 +6,47 @@ Every operation gets a new context, with the viewer's current permissions.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from strawberry.dataloader import DataLoader
 
 from models.organization import reference_data
 from resolvers.auth import sessions
+from resolvers.forecasting.forecast_engine import ForecastEngine
+from resolvers.leaderboards.leaderboard_cache import LeaderboardCache
 from resolvers.request.client_info import ClientInfo
 from resolvers.request.context import Context
-from resolvers.request.services import Services
+from resolvers.request.loaders import Key, Loader, Loaders, LoadMany, Value
+from resolvers.request.services import ProcessState, ReferenceCacheProtocol, Services
 from resolvers.request.viewer import Viewer
 from server.observability import logging
+from subscriptions.core.hub import Hub
+from subscriptions.core.stream_context import StreamContext
+
+
+def build_state() -> ProcessState:
+    """Return the state of a process that has read nothing yet."""
+    return ProcessState(ForecastEngine(), LeaderboardCache())
+
+
+def create_loader(load_many: LoadMany[Key, Value]) -> Loader[Key, Value]:
+    return DataLoader(load_fn=load_many, cache=False)
 
 
 class ContextFactory:
-    """Creates contexts for requests, for the scheduler and for live streams."""
+    """Creates contexts for requests, for the scheduler and for commands."""
 
     def __init__(self, services: Services, clock: Callable[[], datetime]) -> None:
         self.services, self.clock = services, clock
 
     def create_context(self, client: ClientInfo) -> Context:
         """Return a context without a viewer."""
-        return Context(
-            client, self.services, self.clock, lambda load_batch: DataLoader(load_fn=load_batch, cache=False)
-        )
+        return Context(client, self.services, self.clock, Loaders(create_loader))
 
-    def create_for_streams(self) -> Context:
-        """Return a context without a viewer that reads from the reference cache: for streams of the process itself."""
-        context = self.create_context(ClientInfo(address="live"))
-        context.reference_cache = self.services.reference_cache
-        return context
+    def create_at(self, at: datetime, viewer: Viewer) -> Context:
+        """Return a context with a clock that stands still: for records of the past."""
+        return Context(ClientInfo(), self.services, lambda: at, Loaders(create_loader), viewer)
 
     async def create_for_request(self, client: ClientInfo) -> Context:
         """Return the context of one operation, with the viewer of the client's token (none without a token).
@@ -52,6 +62,26 @@ class ContextFactory:
     async def create_for_scheduler(self) -> Context:
         """Return a context for scheduled jobs, with a system viewer in place of an employee."""
         context = self.create_context(ClientInfo(address="clock"))
-        current_data = await self.services.reference_data_at(await reference_data.read_position())
+        current_data = await self.services.state.reference_data.at(await reference_data.read_position())
         context.current_viewer = replace(Viewer.for_scheduler(current_data.tree), reference_data=current_data)
         return context
+
+
+@dataclass(frozen=True)
+class StreamContextFactory:
+    """Creates contexts for live streams.
+
+    reference_cache  company data for all of them; None to read it for each event
+    """
+
+    services: Services
+    clock: Callable[[], datetime]
+    hub: Hub
+    reference_cache: ReferenceCacheProtocol | None = None
+
+    def create_context(self, client: ClientInfo, viewer: Viewer | None = None) -> StreamContext:
+        """Return the context of a stream; without a viewer it is one of the process itself."""
+        return StreamContext(
+            client, self.services, self.clock, Loaders(create_loader), viewer, hub=self.hub,
+            reference_cache=self.reference_cache,
+        )  # fmt: skip

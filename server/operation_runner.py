@@ -19,6 +19,7 @@ from resolvers.request.context import Context
 from server.context_factory import ContextFactory
 from server.observability import logging, prometheus
 from server.requests.request_parsing import GraphQLRequest
+from subscriptions.core.stream_context import StreamContext
 
 _CLIENT_ERROR_CODES: Final = frozenset(
     {
@@ -70,7 +71,7 @@ class OperationRunner:
 
     def _format_error(
         self, error: Exception, client: ClientInfo, code: str = error_formatting.BAD_USER_INPUT
-    ) -> dict[str, Any]:
+    ) -> error_formatting.ErrorEntry:
         entry = error_formatting.format_error(
             error, language=client.language, request_id=logging.current_request_id(), default_code=code
         )
@@ -110,8 +111,8 @@ class OperationRunner:
         return operation_result
 
     async def run_subscription(
-        self, operation: Operation, context: Context
-    ) -> AsyncGenerator[tuple[Any, OperationResult], None]:
+        self, operation: Operation, context: StreamContext
+    ) -> AsyncGenerator[tuple[object, OperationResult], None]:
         """Yield the events of a subscription, each with its result.
 
         A result without `data` is the last one. If the subscription raises, the last pair is `None` and the error.

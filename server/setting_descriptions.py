@@ -5,7 +5,7 @@ Apart from `server.settings`, which validates them, because `./run settings` pri
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 PREFIX: Final = "SCORELINE_"
 MIN_SECRET_BYTES: Final = 32  # the length of an HS256 digest
@@ -14,7 +14,7 @@ MIN_SECRET_BYTES: Final = 32  # the length of an HS256 digest
 class SettingDescription(NamedTuple):
     """The description of a setting. `variable` is the environment variable if it is not named after the setting."""
 
-    default: Any
+    default: object
     meaning: str
     accepted: str
     variable: str | None = None

@@ -78,7 +78,7 @@ class Settings(BaseSettings):
 
     @field_validator("trusted_proxies", "origins", mode="before")
     @classmethod
-    def _split_list(cls, value: Any) -> Any:
+    def _split_list(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
     @field_validator("trusted_proxies")
@@ -221,7 +221,7 @@ def _load_or_create_secrets(database_file: Path) -> tuple[str, ...]:
         ) from None
 
 
-def load(**overrides: Any) -> Settings:
+def load(**overrides: object) -> Settings:
     """Read the settings from the environment; `overrides` other than None take precedence.
 
     Raises SettingsError, with one line for each invalid or unknown variable.
@@ -235,7 +235,9 @@ def load(**overrides: Any) -> Settings:
                 f"{name} is not a setting"
                 + (f": did you mean {suggestions[0]}?" if suggestions else "; see `settings`.")
             )
-    values = {DESCRIPTIONS[key].variable or key: value for key, value in overrides.items() if value is not None}
+    values: dict[str, Any] = {
+        DESCRIPTIONS[key].variable or key: value for key, value in overrides.items() if value is not None
+    }
     try:
         settings = Settings(**values)
     except ValidationError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from ipaddress import ip_network
 from typing import Final
 
 import uvicorn
@@ -42,7 +43,7 @@ def server_config(settings: Settings, app_factory: str | None = None) -> uvicorn
         http=LimitedHttpProtocol,
         ws=WebSocketProtocol,
         headers=list_common_headers(hsts=settings.hsts),
-        proxy_headers=False,  # ClientInfoReader reads them, from trusted proxies only
+        forwarded_allow_ips=[str(ip_network(network, strict=False)) for network in settings.trusted_proxies],
         ws_max_size=65_536,
         ws_per_message_deflate=settings.compress,
         log_config=None,

@@ -8,12 +8,11 @@ from functools import partial
 from domain.errors.operation_errors import CursorUnknown
 from models.crm.activities import Activity, ActivityKind, fetch_newest_id
 from resolvers.activities import queries
-from resolvers.request.context import Context
-from subscriptions.core.stream_context import FEED_BATCH_SIZE, feed_stream
+from subscriptions.core.stream_context import FEED_BATCH_SIZE, StreamContext, feed_stream
 
 
 def stream_activities(
-    context: Context, scope: str | None, kinds: Sequence[ActivityKind] | None, after: str | None
+    context: StreamContext, scope: str | None, kinds: Sequence[ActivityKind] | None, after: str | None
 ) -> AsyncGenerator[Activity, None]:
     """Yield each activity recorded after the cursor `after` (default: from now on), in order and once.
 

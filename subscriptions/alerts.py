@@ -8,11 +8,10 @@ from functools import partial
 from domain.errors.operation_errors import CursorUnknown
 from models.alerts.alerts import Alert, fetch_newest_id
 from resolvers.alerts import inbox
-from resolvers.request.context import Context
-from subscriptions.core.stream_context import FEED_BATCH_SIZE, feed_stream
+from subscriptions.core.stream_context import FEED_BATCH_SIZE, StreamContext, feed_stream
 
 
-def stream_inbox(context: Context, after: str | None) -> AsyncGenerator[Alert, None]:
+def stream_inbox(context: StreamContext, after: str | None) -> AsyncGenerator[Alert, None]:
     """Yield each alert of the viewer after the cursor `after`, else from now on, in order and once.
 
     Raises CursorUnknown if `after` is no cursor or id of the viewer's inbox.

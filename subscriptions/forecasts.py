@@ -7,10 +7,9 @@ from collections.abc import AsyncGenerator
 from domain.primitives.working_time import next_share_of_day
 from resolvers.forecasting import forecasts
 from resolvers.forecasting.forecasts import Forecast, ForecastQuery
-from resolvers.request.context import Context
 from subscriptions.core.stream_context import (
     RETRYABLE_ERRORS,
-    get_hub,
+    StreamContext,
     next_day_start,
     refresh_viewer,
     with_viewer_topics,
@@ -18,7 +17,7 @@ from subscriptions.core.stream_context import (
 from subscriptions.core.streams import StateSnapshot, state_stream
 
 
-async def forecast(context: Context, scope: str | None, query: ForecastQuery) -> AsyncGenerator[Forecast, None]:
+async def forecast(context: StreamContext, scope: str | None, query: ForecastQuery) -> AsyncGenerator[Forecast, None]:
     """Yield the current forecast, and again after each change of its values."""
 
     async def read() -> StateSnapshot[Forecast]:
@@ -29,6 +28,6 @@ async def forecast(context: Context, scope: str | None, query: ForecastQuery) ->
 
     topics = with_viewer_topics(context, ("deals", "goals", "people"))
     async for current in state_stream(
-        get_hub(context), topics, read, key=lambda current: current.state, retryable_errors=RETRYABLE_ERRORS
+        context.hub, topics, read, key=lambda current: current.state, retryable_errors=RETRYABLE_ERRORS
     ):
         yield current

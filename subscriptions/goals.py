@@ -12,10 +12,9 @@ from models.goals.goals import Goal
 from resolvers.goals import goals, progress, projection
 from resolvers.goals.progress import GoalState
 from resolvers.goals.projection import GoalProjection
-from resolvers.request.context import Context
 from subscriptions.core.stream_context import (
     RETRYABLE_ERRORS,
-    get_hub,
+    StreamContext,
     next_day_start,
     reference_version,
     refresh_viewer,
@@ -25,7 +24,7 @@ from subscriptions.core.streams import StateSnapshot, state_stream
 
 
 async def goal_progress(
-    context: Context,
+    context: StreamContext,
     global_ids: Sequence[str] | None,
     scope_global_id: str | None,
     *,
@@ -90,13 +89,13 @@ async def goal_progress(
                 row for row in await goals.find_visible(context, missing_ids) if row and row.archived_at is not None
             ]
             goal_states = await progress.load_goal_states(context, rows)
-        context.prefetched[progress.load_goal_states] = {goal_state.goal: goal_state for goal_state in goal_states}
+        context.loaders.preload(progress.load_goal_states, {goal_state.goal: goal_state for goal_state in goal_states})
         topics = with_viewer_topics(
             context, ("goals", "absences", *(f"goal:{goal_state.goal.id}" for goal_state in goal_states))
         )
         if with_projections:
             projections = await projection.project_goals(context, goal_states, projection_cache)
-            context.prefetched[projection.project_goals] = dict(zip(goal_states, projections, strict=True))
+            context.loaders.preload(projection.project_goals, dict(zip(goal_states, projections, strict=True)))
             projections_by_goal.update(
                 (goal_state.goal.id, projection)
                 for goal_state, projection in zip(goal_states, projections, strict=True)
@@ -105,7 +104,7 @@ async def goal_progress(
         return StateSnapshot(goal_states, topics, wake_at=min([tomorrow, *await time_changes(goal_states)]))
 
     async for goal_states in state_stream(
-        get_hub(context),
+        context.hub,
         with_viewer_topics(context, ("goals",)),
         read,
         key=lambda goal_states: [state_key(goal_state) for goal_state in goal_states],

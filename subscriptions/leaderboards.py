@@ -9,12 +9,11 @@ from domain.errors.operation_errors import CursorUnknown
 from models.crm.activities import AnnouncedWin, fetch_newest_win_id
 from resolvers.leaderboards import leaderboards, wins
 from resolvers.leaderboards.leaderboards import Leaderboard, LeaderboardQuery
-from resolvers.request.context import Context
 from subscriptions.core.stream_context import (
     FEED_BATCH_SIZE,
     RETRYABLE_ERRORS,
+    StreamContext,
     feed_stream,
-    get_hub,
     next_day_start,
     reference_version,
     refresh_viewer,
@@ -23,7 +22,7 @@ from subscriptions.core.stream_context import (
 from subscriptions.core.streams import StateSnapshot, state_stream
 
 
-async def leaderboard(context: Context, query: LeaderboardQuery) -> AsyncGenerator[Leaderboard, None]:
+async def leaderboard(context: StreamContext, query: LeaderboardQuery) -> AsyncGenerator[Leaderboard, None]:
     """Yield the present leaderboard, and again after each change of it."""
 
     has_read = False
@@ -34,9 +33,7 @@ async def leaderboard(context: Context, query: LeaderboardQuery) -> AsyncGenerat
         tomorrow = await next_day_start(context)
         # Later reads need only the changes that the hub has reported. The first one reads up to the newest commit,
         # since a new subscriber may just have written a change that the hub has not seen yet.
-        leaderboard = await leaderboards.load_leaderboard(
-            context, query, get_hub(context).position if has_read else None
-        )
+        leaderboard = await leaderboards.load_leaderboard(context, query, context.hub.position if has_read else None)
         has_read = True
         topics = with_viewer_topics(context, leaderboards.leaderboard_topics(leaderboard))
         return StateSnapshot(
@@ -48,7 +45,7 @@ async def leaderboard(context: Context, query: LeaderboardQuery) -> AsyncGenerat
 
     topics = with_viewer_topics(context, ("goals",))
     async for leaderboard in state_stream(
-        get_hub(context),
+        context.hub,
         topics,
         read,
         key=lambda leaderboard: (leaderboard.visible_state, leaderboard.version, reference_version(context)),
@@ -57,7 +54,9 @@ async def leaderboard(context: Context, query: LeaderboardQuery) -> AsyncGenerat
         yield leaderboard
 
 
-def deal_won(context: Context, scope_global_id: str | None, after: str | None) -> AsyncGenerator[AnnouncedWin, None]:
+def deal_won(
+    context: StreamContext, scope_global_id: str | None, after: str | None
+) -> AsyncGenerator[AnnouncedWin, None]:
     """Yield each announced and each revoked win. Raises CursorUnknown if `after` is no cursor or id of a win."""
 
     async def read_after(position: int) -> Sequence[AnnouncedWin]:

@@ -9,10 +9,9 @@ from typing import Final
 from models.organization.people import Employee
 from resolvers.organization import people
 from resolvers.organization.people import ScopePresence
-from resolvers.request.context import Context
 from subscriptions.core.stream_context import (
     RETRYABLE_ERRORS,
-    get_hub,
+    StreamContext,
     next_day_start,
     refresh_viewer,
     with_viewer_topics,
@@ -22,7 +21,7 @@ from subscriptions.core.streams import StateSnapshot, state_stream
 _EXPIRY_MARGIN: Final = timedelta(seconds=0.05)  # an employee goes offline just after the expiry, unless renewed
 
 
-async def presence(context: Context, scope_global_id: str | None) -> AsyncGenerator[Employee, None]:
+async def presence(context: StreamContext, scope_global_id: str | None) -> AsyncGenerator[Employee, None]:
     """Yield every active employee of the scope, then each that comes online, goes offline, joins or leaves it.
 
     Raises NotFound for a scope out of the viewer's reach.
@@ -37,7 +36,7 @@ async def presence(context: Context, scope_global_id: str | None) -> AsyncGenera
         return StateSnapshot(snapshot, wake_at=min([tomorrow, *expiries]))
 
     async for snapshot in state_stream(
-        get_hub(context),
+        context.hub,
         with_viewer_topics(context, ("presence",)),
         read,
         key=lambda snapshot: [_state_key(row, snapshot) for row in (*snapshot.employees, *snapshot.departed)],

@@ -56,7 +56,10 @@ def permissions_table() -> str:
     labels = {reach: "—" if reach is Reach.NONE else reach.name.lower() for reach in Reach}
     return format_table(
         ["", *actors],
-        ([action.value, *(labels[permissions.reach(actor, action)] for actor in actors)] for action in Action),
+        (
+            [permissions.ACTION_DESCRIPTIONS[action], *(labels[permissions.reach(actor, action)] for actor in actors)]
+            for action in Action
+        ),
     )
 
 

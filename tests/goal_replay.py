@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 from domain.ledger.record_facts import CallDirection
 from resolvers.crm import calls
+from resolvers.crm.inputs import CallInput
 from tests.world import World, open_world
 
 ZONE: Final = ZoneInfo("America/New_York")
@@ -138,7 +139,7 @@ async def _record_calls(world: World, times: Sequence[datetime]) -> None:
     if times:
         context = await world.authenticated_context("admin")
         inputs = [
-            {"employee": world.global_ids["Ann"], "direction": CallDirection.OUTBOUND, "startedAt": at.astimezone(UTC)}
+            CallInput(employee=world.global_ids["Ann"], direction=CallDirection.OUTBOUND, started_at=at.astimezone(UTC))
             for at in times
         ]
         async with context.unit_of_work():

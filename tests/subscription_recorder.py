@@ -21,6 +21,7 @@ class SubscriptionRecorder:
 
     async def run(self) -> None:
         context = await self.world.authenticated_context(self.viewer)
+        context.reference_cache = self.world.reference_cache
         result = await self.world.schema.subscribe(self.document, variable_values=self.variables, context_value=context)
         async for event in result:
             if event.errors:

@@ -11,7 +11,6 @@ from typing import Any
 
 import strawberry
 from broadcaster import Broadcast
-from strawberry.dataloader import DataLoader
 
 from graph.schema import create_schema
 from models.db import connection
@@ -25,7 +24,10 @@ from resolvers.request.context import Context
 from resolvers.request.rate_limits import RateLimit
 from resolvers.request.services import Services
 from resolvers.request.viewer import Viewer
+from server.context_factory import StreamContextFactory, build_state
 from subscriptions.core.hub import Hub
+from subscriptions.core.reference_cache import ReferenceCache
+from subscriptions.core.stream_context import StreamContext
 from tests import empty_database
 
 PASSWORD = "correct horse"
@@ -55,28 +57,28 @@ class World:
     tokens      access tokens, by name of the employee or device
     global_ids  ids in the API, by name
     stage_ids   ids of the stages of the pipeline, where a test has filled them in
+    reference_cache  company data of subscriptions, where a test has set it
 
     The `actor` of an operation is such a name; None runs it without a token.
     """
 
     services: Services
     schema: strawberry.Schema
+    hub: Hub
     now: datetime = START
     address: str = "127.0.0.1"
     tokens: dict[str, str] = field(default_factory=dict)
     global_ids: dict[str, str] = field(default_factory=dict)
     stage_ids: list[str] = field(default_factory=list)
+    reference_cache: ReferenceCache | None = None
 
-    def build_context(self, actor: str | None = None, language: str = "en") -> Context:
+    def build_context(self, actor: str | None = None, language: str = "en") -> StreamContext:
         token = self.tokens[actor] if actor else None
-        return Context(
-            ClientInfo(token, language, self.address, "test"),
-            self.services,
-            lambda: self.now,
-            lambda by_keys: DataLoader(load_fn=by_keys, cache=False),
+        return StreamContextFactory(self.services, lambda: self.now, self.hub).create_context(
+            ClientInfo(token, language, self.address, "test")
         )
 
-    async def authenticated_context(self, actor: str | None = None, language: str = "en") -> Context:
+    async def authenticated_context(self, actor: str | None = None, language: str = "en") -> StreamContext:
         context = self.build_context(actor, language)
         if context.client.token:
             context.current_viewer = await sessions.authenticate(context.client.token, self.services, self.now)
@@ -212,13 +214,13 @@ async def open_world(url: str, currency: str = "EUR") -> AsyncIterator[World]:
             services = Services(
                 "s" * 32,
                 UnlimitedRateLimiter(),
-                hub.notify,
                 hub,
+                build_state,
                 access_token_seconds=400 * 86_400,
                 refresh_token_days=400,
                 session_idle_days=400,
             )
-            world = World(services, create_schema(allow_suggestions=True))
+            world = World(services, create_schema(allow_suggestions=True), hub)
             await company.set_up(
                 name="Acme",
                 currency=currency,

@@ -7,21 +7,22 @@ There are no rules on kinds of characters, which make passwords harder to rememb
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Iterable
 from functools import cache
+from pathlib import Path
 from typing import Final
 
 from domain.errors.user_errors import Invalid, OutOfRange
 
 MIN_LENGTH, MAX_LENGTH = 8, 200
 _MIN_WORD_LENGTH: Final = 3
+_GUESSABLE: Final = tomllib.loads(Path(__file__).with_name("guessable.toml").read_text())
 # Refused alone, repeated, or with digits and signs, like the names of the company and the employee: docs/security.md.
-CONTEXT_WORDS: Final = (
-    "scoreline", "password", "passwort", "admin", "administrator", "director", "manager", "employee", "sales", "seller",
-    "wallboard", "welcome", "пароль", "админ", "администратор", "директор", "менеджер", "сотрудник", "продажи",
-    "продавец",
-)  # fmt: skip
-_RUSSIAN_TO_LATIN_KEYS: Final = str.maketrans("йцукенгшщзхъфывапролджэячсмитьбю", "qwertyuiop[]asdfghjkl;'zxcvbnm,.")
+CONTEXT_WORDS: Final[tuple[str, ...]] = tuple(_GUESSABLE["words"])
+_LATIN_KEYS: Final = [
+    str.maketrans(keys, _GUESSABLE["keyboards"]["latin"]) for keys in _GUESSABLE["keyboards"].values()
+]
 
 
 def check_new_password(password: str, names: Iterable[str | None], *path: str) -> None:
@@ -32,7 +33,7 @@ def check_new_password(password: str, names: Iterable[str | None], *path: str) -
     Raises OutOfRange for its length, and Invalid for one that attackers try first.
     """
     if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
-        raise OutOfRange(f"A password has {MIN_LENGTH} to {MAX_LENGTH} characters.", *path)
+        raise OutOfRange("A password has {least} to {most} characters.", *path, least=MIN_LENGTH, most=MAX_LENGTH)
     if _is_common(password):
         raise Invalid("This is one of the most common passwords: choose another, such as several words.", *path)
     if _consists_of_names(password, names):
@@ -42,9 +43,9 @@ def check_new_password(password: str, names: Iterable[str | None], *path: str) -
 
 
 def _is_common(password: str) -> bool:
-    """Return whether a password is common, also with other capitals or typed on a Russian keyboard."""
+    """Return whether a password is common, also with other capitals or typed on the keyboard of another script."""
     text = password.casefold()
-    return not load_common_passwords().isdisjoint((text, text.translate(_RUSSIAN_TO_LATIN_KEYS)))
+    return not load_common_passwords().isdisjoint(text.translate(latin_keys) for latin_keys in _LATIN_KEYS)
 
 
 @cache

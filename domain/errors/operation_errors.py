@@ -6,18 +6,21 @@ The classes here are for everything else: queries, subscriptions, request handli
 
 from __future__ import annotations
 
-from typing import Any
+from domain.messages import Message, MessageError, MessageValue
 
 
-class OperationError(Exception):
-    """Base class. The message is shown to the client as it is; `extensions` are added to the error, without nulls."""
+class OperationError(MessageError):
+    """Base class. `extensions` are added to the error.
+
+    message  a sentence for the client, with a value for each of its placeholders
+    field    the argument that is wrong
+    """
 
     code: str = "INTERNAL"
 
-    def __init__(self, message: str, **extensions: Any) -> None:
-        super().__init__(message)
-        self.message = message
-        self.extensions: dict[str, Any] = {key: value for key, value in extensions.items() if value is not None}
+    def __init__(self, message: str | Message, *, field: str | None = None, **values: MessageValue) -> None:
+        super().__init__(message, values)
+        self.extensions: dict[str, str | int] = {} if field is None else {"field": field}
 
 
 class Unauthenticated(OperationError):
@@ -25,7 +28,7 @@ class Unauthenticated(OperationError):
 
     code = "UNAUTHENTICATED"
 
-    def __init__(self, message: str, code: str = "UNAUTHENTICATED") -> None:
+    def __init__(self, message: str | Message, code: str = "UNAUTHENTICATED") -> None:
         super().__init__(message)
         self.code = code
 
@@ -53,12 +56,20 @@ class Throttled(OperationError):
 
     code = "THROTTLED"
 
-    def __init__(self, message: str, *, retry_after_ms: int | None = None) -> None:
-        super().__init__(message, retryAfterMs=retry_after_ms)
+    def __init__(self, message: str | Message, *, retry_after_ms: int | None = None, **values: MessageValue) -> None:
+        super().__init__(message, field=None, **values)
+        if retry_after_ms is not None:
+            self.extensions["retryAfterMs"] = retry_after_ms
 
 
 class QueryTooComplex(OperationError):
+    """A document or result beyond a limit; the numbers of the sentence (`limit`, `actual`) are extensions, too."""
+
     code = "QUERY_TOO_COMPLEX"
+
+    def __init__(self, message: str | Message, **values: MessageValue) -> None:
+        super().__init__(message, field=None, **values)
+        self.extensions |= {name: value for name, value in values.items() if isinstance(value, int)}
 
 
 class OperationTimeout(OperationError):

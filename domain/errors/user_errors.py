@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import ClassVar
 
+from domain.messages import Message, MessageError, MessageValue
+
 
 class UserErrorCode(StrEnum):
     INVALID = "INVALID"
@@ -20,18 +22,17 @@ class UserErrorCode(StrEnum):
     OUT_OF_RANGE = "OUT_OF_RANGE"
 
 
-class UserError(Exception):
+class UserError(MessageError):
     """Base class of the user errors.
 
+    message  a sentence that says what to do, with a value for each of its placeholders
     path     from the mutation's argument inwards, e.g. ("input", "amount")
-    message  a sentence that says what to do
     """
 
     code: ClassVar[UserErrorCode]
 
-    def __init__(self, message: str, *path: str) -> None:
-        super().__init__(message)
-        self.message = message
+    def __init__(self, message: str | Message, *path: str, **values: MessageValue) -> None:
+        super().__init__(message, values)
         self.path = path
 
     def with_path_prefix(self, *prefix: str) -> UserError:

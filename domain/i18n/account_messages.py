@@ -1,4 +1,4 @@
-"""Mails with a one-time link, in English and Russian."""
+"""Mails with a one-time link, by language."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from domain.auth.password_links import LinkPurpose
+from domain.i18n.languages import get_language
+from domain.messages import gettext_noop
 
 
 class _MailTemplate(NamedTuple):
@@ -13,35 +15,27 @@ class _MailTemplate(NamedTuple):
     text: str
 
 
-_ENGLISH: Final[Mapping[LinkPurpose, _MailTemplate]] = {
+_MAILS: Final[Mapping[LinkPurpose, _MailTemplate]] = {
     LinkPurpose.INVITATION: _MailTemplate(
-        "{company}: your account in Scoreline",
-        "{company} has created an account for you in Scoreline. Choose your password here:\n\n{link}\n\n"
-        "The link works once, for 7 days. Then sign in with {email} and your password.",
+        gettext_noop("{company}: your account in Scoreline"),
+        gettext_noop(
+            "{company} has created an account for you in Scoreline. Choose your password here:\n\n{link}\n\n"
+            "The link works once, for 7 days. Then sign in with {email} and your password."
+        ),
     ),
     LinkPurpose.RESET: _MailTemplate(
-        "{company}: a new password for Scoreline",
-        "A new password was requested for your account in Scoreline. Choose it here:\n\n{link}\n\n"
-        "The link works once, for one hour. Then sign in with {email} and your password. "
-        "If you did not request it, ignore this mail: your password stays as it is.",
-    ),
-}
-_RUSSIAN: Final[Mapping[LinkPurpose, _MailTemplate]] = {
-    LinkPurpose.INVITATION: _MailTemplate(
-        "{company}: ваша учётная запись в Scoreline",
-        "{company} создала для вас учётную запись в Scoreline. Задайте пароль здесь:\n\n{link}\n\n"
-        "Ссылка сработает один раз, в течение 7 дней. Затем входите с адресом {email} и своим паролем.",
-    ),
-    LinkPurpose.RESET: _MailTemplate(
-        "{company}: новый пароль для Scoreline",
-        "Для вашей учётной записи в Scoreline запрошен новый пароль. Задайте его здесь:\n\n{link}\n\n"
-        "Ссылка сработает один раз, в течение часа. Затем входите с адресом {email} и своим паролем. "
-        "Если вы этого не просили, ничего не делайте: пароль останется прежним.",
+        gettext_noop("{company}: a new password for Scoreline"),
+        gettext_noop(
+            "A new password was requested for your account in Scoreline. Choose it here:\n\n{link}\n\n"
+            "The link works once, for one hour. Then sign in with {email} and your password. "
+            "If you did not request it, ignore this mail: your password stays as it is."
+        ),
     ),
 }
 
 
 def format_link_mail(purpose: LinkPurpose, language: str, *, company: str, email: str, link: str) -> tuple[str, str]:
-    """Return title and text of the mail with a link. Any language but "ru" is answered in English."""
-    template = (_RUSSIAN if language == "ru" else _ENGLISH)[purpose]
-    return template.title.format(company=company), template.text.format(company=company, email=email, link=link)
+    """Return title and text of the mail with a link."""
+    names, template = get_language(language), _MAILS[purpose]
+    title, text = names.text(template.title), names.text(template.text)
+    return title.format(company=company), text.format(company=company, email=email, link=link)

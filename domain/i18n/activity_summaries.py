@@ -1,20 +1,57 @@
-"""Sentences of the activity feed by language."""
+"""Sentences of the activity feed by language. What the placeholders stand for: domain/i18n/placeholders.py."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Final
+
 from domain.i18n.languages import get_language
 from domain.i18n.placeholders import Data, fill
+from domain.messages import gettext_noop
+
+ACTIVITY_SENTENCES: Final[Mapping[str, str]] = {  # by activity kind and variant
+    "DEAL_CREATED": gettext_noop("New deal{title}{amount}{reason}"),
+    "DEAL_UPDATED": gettext_noop("Deal{title} changed{fields}"),
+    "DEAL_STAGE_CHANGED": gettext_noop("Deal{title} moved to {stage}"),
+    "DEAL_WON": gettext_noop("Deal{title} won{amount}{reason}"),
+    "DEAL_LOST": gettext_noop("Deal{title} lost{amount}{reason}"),
+    "DEAL_REOPENED": gettext_noop("Deal{title} opened again{amount}{reason}"),
+    "DEAL_FLAGGED": gettext_noop("Problem with deal{title}: {problem}"),
+    "DEAL_FLAGGED.SOLVED": gettext_noop("Problem solved: deal{title}"),
+    "DEAL_DELETED": gettext_noop("Deal{title} deleted"),
+    "CALL_MADE": gettext_noop("Outbound call{outcome}{duration}"),
+    "CALL_MADE.INBOUND": gettext_noop("Inbound call{outcome}{duration}"),
+    "TASK_CREATED": gettext_noop("Task created:{title}"),
+    "TASK_CREATED.ASSIGNMENT": gettext_noop("Assignment created:{title}"),
+    "TASK_COMPLETED": gettext_noop("Task completed:{title}"),
+    "TASK_COMPLETED.ASSIGNMENT": gettext_noop("Assignment completed:{title}"),
+    "TASK_OVERDUE": gettext_noop("Task overdue:{title}"),
+    "TASK_OVERDUE.ASSIGNMENT": gettext_noop("Assignment overdue:{title}"),
+    "TASK_REOPENED": gettext_noop("Task opened again:{title}"),
+    "TASK_REOPENED.ASSIGNMENT": gettext_noop("Assignment opened again:{title}"),
+    "LEAD_CREATED": gettext_noop("New lead{title}"),
+    "LEAD_CONVERTED": gettext_noop("Lead{title} became a deal"),
+    "LEAD_REJECTED": gettext_noop("Lead rejected:{title}{reason}"),
+    "CONTACT_ADDED": gettext_noop("New contact{title}"),
+    "CLIENT_ADDED": gettext_noop("New client{title}"),
+    "RESULT_RECORDED": gettext_noop("Result: {metric}, {value}"),
+    "GOAL_SET": gettext_noop("Goal set:{title}{target}"),
+    "GOAL_CHANGED": gettext_noop("Goal{title} changed{fields}"),
+    "GOAL_ACHIEVED": gettext_noop("Goal{title} achieved"),
+    "GOAL_ARCHIVED": gettext_noop("Goal{title} archived"),
+    "RECORD_DELETED": gettext_noop("Deleted: {record}{title}"),
+}
 
 
 def summarize_activity(kind: str, subject: str, data: Data, language: str) -> str:
-    """Return the sentence of an activity.
+    """Return the sentence of an activity; the name of a kind without a sentence.
 
     kind     the activity kind
     subject  the type of the record it is about
     data     what the activity stores: title, amount and currency, values before and after
     """
-    texts = get_language(language)
-    return fill(texts.text(f"activity.{kind}{_variant(kind, data)}"), {"subject": subject, **data}, texts)
+    sentence = ACTIVITY_SENTENCES.get(f"{kind}{_variant(kind, data)}", kind)
+    return fill(sentence, {"subject": subject, **data}, get_language(language))
 
 
 def _variant(kind: str, data: Data) -> str:

@@ -1,66 +1,72 @@
-"""A language: its texts, and how it writes numbers, counted nouns, dates and quotations.
+"""A language: its catalogue of messages, and how it writes numbers, dates, durations and quotations.
 
-A text is a template with placeholders, found by a key such as "alert.DEAL_LOST". The keys, and the
-placeholders of each, are those of the English texts; a test compares all languages with them.
+A catalogue is a gettext file, `locales/<code>/messages.po`: a sentence of the code in English, and its translation.
+Plural rules and the names of months and units come from CLDR, by Babel.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import gettext
 from datetime import date
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from functools import lru_cache
+from io import BytesIO
+from pathlib import Path
+from typing import Final
+
+from babel import Locale
+from babel.dates import format_date
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.numbers import NumberPattern, parse_pattern
+from babel.units import format_unit
+
+from domain.messages import Message, MessageValue, Plural, gettext_noop
+
+LOCALES: Final = Path(__file__).with_name("locales")
 
 
-@dataclass(frozen=True)
 class Language:
-    """Everything that the messages to users need in one language.
+    """The texts and formats of one language. What its catalogue lacks is English.
 
-    name            the name of the language in English, and of its module
-    texts           templates by key
-    nouns           the forms of counted nouns by their English singular, in the order of `plural_form`
-    plural_form     the index of a noun's form for a whole number that is not negative
-    months          names of the months, on their own
-    months_in_date  the same within a date, where the grammar wants another form
-    quotes          opening and closing quotation mark
-    separators      of thousands and of decimals
-    metrics         name and description of the built-in metrics, by key
-    errors          error messages, by the English sentence
+    code  the name of the folder in `locales`, a CLDR locale
     """
 
-    name: str
-    texts: Mapping[str, str]
-    nouns: Mapping[str, tuple[str, ...]]
-    plural_form: Callable[[int], int]
-    months: tuple[str, ...]
-    months_in_date: tuple[str, ...]
-    quotes: tuple[str, str]
-    separators: tuple[str, str]
-    metrics: Mapping[str, tuple[str, str]]
-    errors: Mapping[str, str]
+    def __init__(self, code: str) -> None:
+        self.locale = Locale.parse(code)
+        self._translations = _read_catalogue(code)
 
-    def text(self, key: str) -> str:
-        """Return the template of a key; the last part of the key if there is none."""
-        return self.texts.get(key) or key.rpartition(".")[2]
+    def text(self, template: str) -> str:
+        """Return the translation of an English template."""
+        return self._translations.gettext(template)
+
+    def plural(self, template: Plural, number: int) -> str:
+        """Return the translation in the form for the number."""
+        return self._translations.ngettext(template.singular, template.plural, abs(number))
+
+    def render(self, message: Message) -> str:
+        """Return the sentence of a message in this language."""
+        text = self.text(message.template)
+        if not message.values:
+            return text
+        return text.format_map({name: self._value(value) for name, value in message.values.items()})
+
+    def _value(self, value: MessageValue) -> str:
+        return self.render(value) if isinstance(value, Message) else str(value)
 
     def quote(self, text: str) -> str:
-        return f"{self.quotes[0]}{text}{self.quotes[1]}"
+        return self.text("“{text}”").format(text=text)
 
-    def count(self, number: int, noun: str) -> str:
-        """Return the number with its noun: 1 call, 2 calls."""
-        forms = self.nouns[noun]
-        return f"{number} {forms[min(self.plural_form(abs(number)), len(forms) - 1)]}"
-
-    def number(self, value: Any) -> str:
+    def number(self, value: object) -> str:
         """Return a decimal with the separators of the language; anything that is not a number unchanged."""
         try:
-            text = f"{Decimal(str(value)):,f}"
-        except InvalidOperation:
+            number = Decimal(str(value))
+            digits = max(0, -int(number.as_tuple().exponent))
+        except (InvalidOperation, ValueError):
             return str(value)
-        return text.translate(str.maketrans(",.", "".join(self.separators)))
+        return str(_decimal_pattern(digits).apply(number, self.locale))
 
-    def money(self, amount: Any, currency: Any) -> str:
+    def money(self, amount: object, currency: object) -> str:
         """Return an amount of money: 1,250,000.50 EUR."""
         return f"{self.number(amount)} {currency}"
 
@@ -68,9 +74,31 @@ class Language:
         """Return a duration in hours and minutes, or in minutes and seconds if below an hour."""
         minutes, remaining_seconds = divmod(seconds, 60)
         hours, minutes = divmod(minutes, 60)
-        parts = ((hours, "hour"), (minutes, "minute"), (0 if hours else remaining_seconds, "second"))
-        return " ".join(self.count(number, noun) for number, noun in parts if number) or self.count(0, "second")
+        parts = {"hour": hours, "minute": minutes, "second": 0 if hours else remaining_seconds}
+        shown = {unit: number for unit, number in parts.items() if number} or {"second": 0}
+        return " ".join(_format_unit(number, f"duration-{unit}", locale=self.locale) for unit, number in shown.items())
 
-    def date(self, day: date) -> str:
-        month = self.months_in_date[day.month - 1]
-        return self.text("date").format(day=day.day, month=month, year=day.year)
+    def date(self, day: date, pattern: str = gettext_noop("d MMMM y")) -> str:
+        """Return a day by a CLDR date pattern, which the catalogue may replace."""
+        return format_date(day, self.text(pattern), self.locale)
+
+
+def _read_catalogue(code: str) -> gettext.NullTranslations:
+    """Return the compiled catalogue of a language; an empty one for a language without a file, which is English."""
+    path = LOCALES / code / "messages.po"
+    if not path.exists():
+        return gettext.NullTranslations()
+    compiled = BytesIO()
+    with path.open("rb") as file:
+        write_mo(compiled, read_po(file, locale=code))
+    compiled.seek(0)
+    return gettext.GNUTranslations(compiled)
+
+
+_format_unit = lru_cache(maxsize=512)(format_unit)  # hours, minutes and seconds are few
+
+
+@lru_cache(maxsize=32)
+def _decimal_pattern(digits: int) -> NumberPattern:
+    """Return the pattern of a number with this many digits after the point."""
+    return parse_pattern(f"#,##0.{'0' * digits}" if digits else "#,##0")

@@ -1,30 +1,26 @@
-"""The languages of messages to users: English, and those that translate it."""
+"""The languages of messages to users: English, in which the code has them, and each with a catalogue in `locales`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
-from domain.i18n.english import ENGLISH
-from domain.i18n.language import Language
-from domain.i18n.russian import RUSSIAN
+from domain.i18n.language import LOCALES, Language
+from domain.messages import Message
 
 DEFAULT_LANGUAGE: Final = "en"
-TRANSLATIONS: Final[Mapping[str, Language]] = MappingProxyType({"ru": RUSSIAN})  # by ISO 639 code of two letters
-
-
-def _complete(language: Language) -> Language:
-    """Return the language with the English texts in place of those that it lacks."""
-    return replace(language, texts={**ENGLISH.texts, **language.texts}, nouns={**ENGLISH.nouns, **language.nouns})
-
-
+TRANSLATIONS: Final = tuple(sorted(path.parent.name for path in LOCALES.glob("*/messages.po")))  # codes
 LANGUAGES: Final[Mapping[str, Language]] = MappingProxyType(
-    {DEFAULT_LANGUAGE: ENGLISH} | {code: _complete(language) for code, language in TRANSLATIONS.items()}
+    {code: Language(code) for code in (DEFAULT_LANGUAGE, *TRANSLATIONS)}
 )
 
 
 def get_language(code: str) -> Language:
     """Return the language of the code; English for any other."""
-    return LANGUAGES.get(code, ENGLISH)
+    return LANGUAGES.get(code) or LANGUAGES[DEFAULT_LANGUAGE]
+
+
+def translate(message: Message | str, language: str) -> str:
+    """Return the sentence in the language; a text that is no message, such as an error of a library, unchanged."""
+    return get_language(language).render(message) if isinstance(message, Message) else message

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from domain.i18n.languages import get_language
-from domain.ledger.metrics import Metric
+from domain.ledger.metrics import METRICS, Metric
 
 
 def metric_name(metric: Metric, language: str) -> str:
-    return _translate(metric, language)[0]
+    return _translate(metric, metric.name, language)
 
 
 def metric_description(metric: Metric, language: str) -> str:
     """Return a sentence that defines the metric."""
-    return _translate(metric, language)[1]
+    return _translate(metric, metric.description, language)
 
 
-def _translate(metric: Metric, language: str) -> tuple[str, str]:
-    return get_language(language).metrics.get(metric.key, (metric.name, metric.description))
+def _translate(metric: Metric, text: str, language: str) -> str:
+    return get_language(language).text(text) if metric.key in METRICS else text

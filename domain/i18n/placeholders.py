@@ -1,4 +1,4 @@
-"""The placeholders of the sentences of alerts and activities: what each stands for.
+"""The placeholders of the sentences of alerts and activities: what each stands for, and the words for it.
 
 A placeholder for something that may be missing begins with its separator and is empty without it:
 `New deal{title}{amount}` becomes “New deal “Chairs”, 100.00 EUR” or “New deal”.
@@ -11,13 +11,46 @@ from datetime import datetime
 from typing import Any, Final
 
 from domain.i18n.language import Language
+from domain.messages import Plural, gettext_noop
 
 Data = Mapping[str, Any]  # what the activity or the alert stores
 
+_OUTCOMES: Final[Mapping[str, str]] = {  # of calls
+    "ANSWERED": gettext_noop("answered"),
+    "NO_ANSWER": gettext_noop("no answer"),
+    "BUSY": gettext_noop("busy"),
+    "VOICEMAIL": gettext_noop("voicemail"),
+}
+_RECORDS: Final[Mapping[str, str]] = {
+    "Call": gettext_noop("call"),
+    "Lead": gettext_noop("lead"),
+    "Client": gettext_noop("client"),
+    "Contact": gettext_noop("contact"),
+    "Task": gettext_noop("task"),
+    "Result": gettext_noop("result"),
+}
+_COLUMNS: Final[Mapping[str, str]] = {  # that may have been changed
+    "title": gettext_noop("title"),
+    "amount": gettext_noop("amount"),
+    "currency": gettext_noop("currency"),
+    "cost": gettext_noop("cost"),
+    "owner_id": gettext_noop("owner"),
+    "client_id": gettext_noop("client"),
+    "product": gettext_noop("product"),
+    "expected_close_on": gettext_noop("expected closing day"),
+    "closed_at": gettext_noop("closing time"),
+    "name": gettext_noop("name"),
+    "target": gettext_noop("target"),
+    "recurring": gettext_noop("recurrence"),
+}
 
-def fill(text: str, data: Data, language: Language) -> str:
-    """Return the text with its placeholders filled from the data."""
-    return text.format_map(_Values(data, language))
+
+def fill(sentence: str | Plural, data: Data, language: Language) -> str:
+    """Return the sentence in the language, its placeholders filled from the data."""
+    values = _Values(data, language)
+    if isinstance(sentence, Plural):
+        return language.plural(sentence, int(values[sentence.count])).format_map(values)
+    return language.text(sentence).format_map(values)
 
 
 class _Values(dict[str, str]):
@@ -49,18 +82,18 @@ def _format_due(data: Data, language: Language) -> str:
     if not data.get("due"):
         return ""
     due = datetime.fromisoformat(data["due"])
-    return language.text("due").format(day=language.date(due.date()), time=f"{due:%H:%M}")
+    return language.text(", due {day}, {time}").format(day=language.date(due.date()), time=f"{due:%H:%M}")
 
 
 def _format_fields(data: Data, language: Language) -> str:
     """Return the names of the changed columns, except of those without a name, which are internal."""
-    keys = [f"field.{column}" for column in data.get("changed", {})]
-    names = ", ".join(language.text(key) for key in keys if key in language.texts)
+    names = ", ".join(language.text(_COLUMNS[column]) for column in data.get("changed", {}) if column in _COLUMNS)
     return f": {names}" if names else ""
 
 
 def _format_outcome(data: Data, language: Language) -> str:
-    return f", {language.text('outcome.' + data['outcome'])}" if data.get("outcome") else ""
+    outcome = data.get("outcome")
+    return f", {language.text(_OUTCOMES.get(outcome, outcome))}" if outcome else ""
 
 
 def _format_duration(data: Data, language: Language) -> str:
@@ -73,12 +106,11 @@ def _format_target(data: Data, language: Language) -> str:
         return ""
     is_money, is_hours = data.get("unit") == "MONEY", data.get("unit") == "HOURS"
     target = language.money(data["target"], data.get("currency", "")) if is_money else language.number(data["target"])
-    return language.text("target.HOURS" if is_hours else "target").format(target=target)
+    return language.text(", target {target} h" if is_hours else ", target {target}").format(target=target)
 
 
 def _format_record(data: Data, language: Language) -> str:
-    key = f"record.{data.get('record') or data.get('subject')}"
-    return language.text(key if key in language.texts else "record")
+    return language.text(_RECORDS.get(data.get("record") or data["subject"]) or gettext_noop("record"))
 
 
 PLACEHOLDERS: Final[Mapping[str, Callable[[Data, Language], str]]] = {
@@ -86,13 +118,12 @@ PLACEHOLDERS: Final[Mapping[str, Callable[[Data, Language], str]]] = {
     "amount": _format_amount,
     "reason": _format_reason,
     "problem": lambda data, language: data["problem"],
-    "days": lambda data, language: language.count(data["days"], "day"),
-    "workdays": lambda data, language: language.count(data["days"], "working day"),
-    "workhours": lambda data, language: language.count(data["hours"], "working hour"),
+    "days": lambda data, language: str(data["days"]),
+    "hours": lambda data, language: str(data["hours"]),
     "due": _format_due,
     "percent": lambda data, language: str(data["percent"]),
     "expected": lambda data, language: str(data["expected"]),
-    "points": lambda data, language: language.count(data["expected"] - data["percent"], "percentage point"),
+    "points": lambda data, language: str(data["expected"] - data["percent"]),
     "stage": lambda data, language: language.quote(data.get("stage", "")),
     "fields": _format_fields,
     "outcome": _format_outcome,

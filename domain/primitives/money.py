@@ -9,6 +9,8 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Final
 
+from domain.messages import MessageError, MessageValue
+
 MAX_MAJOR_UNITS: Final = 10**12  # the sum of some thousands of them still fits into a 64-bit integer
 
 _CURRENCIES_BY_DIGITS: Final[dict[int, str]] = {
@@ -30,8 +32,11 @@ _MINOR_DIGITS: Final[dict[str, int]] = {
 }
 
 
-class InvalidAmount(ValueError):
+class InvalidAmount(MessageError, ValueError):
     """An amount that cannot be represented exactly; the message says what to give instead."""
+
+    def __init__(self, message: str, **values: MessageValue) -> None:
+        super().__init__(message, values)
 
 
 def is_known_currency(code: str) -> bool:
@@ -52,8 +57,11 @@ def to_minor(amount: Decimal, currency: str) -> int:
     digits = minor_digits(currency)
     scaled: Fraction = to_fraction(amount) * 10**digits
     if scaled.denominator != 1:
-        allowed_digits = f"at most {digits} digits after the point" if digits else "no digits after the point"
-        raise InvalidAmount(f"An amount in {currency} has {allowed_digits}.")
+        if not digits:
+            raise InvalidAmount("An amount in {currency} has no digits after the point.", currency=currency)
+        raise InvalidAmount(
+            "An amount in {currency} has at most {digits} digits after the point.", currency=currency, digits=digits
+        )
     return scaled.numerator
 
 
@@ -65,7 +73,7 @@ def to_fraction(number: Decimal) -> Fraction:
     if not number.is_finite():
         raise InvalidAmount("Give a number.")
     if abs(number) > MAX_MAJOR_UNITS:
-        raise InvalidAmount(f"Give a number from -{MAX_MAJOR_UNITS} to {MAX_MAJOR_UNITS}.")
+        raise InvalidAmount("Give a number from {least} to {most}.", least=-MAX_MAJOR_UNITS, most=MAX_MAJOR_UNITS)
     if number and number.adjusted() < -40:  # as a fraction it would fill the memory
         raise InvalidAmount("This is too close to zero: give a number with fewer digits after the point.")
     return Fraction(number) if number else Fraction(0)

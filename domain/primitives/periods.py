@@ -13,6 +13,7 @@ from datetime import date, timedelta
 from enum import StrEnum
 from typing import Final
 
+from domain.messages import MessageError, MessageValue
 from domain.primitives.calendar import Calendar
 from domain.primitives.calendar_changes import SHORTEST_WEEK_DAYS
 
@@ -34,11 +35,11 @@ class PeriodKind(StrEnum):
 _MONTHS_PER_PERIOD: Final = {PeriodKind.MONTH: 1, PeriodKind.QUARTER: 3, PeriodKind.YEAR: 12}
 
 
-class InvalidPeriod(ValueError):
+class InvalidPeriod(MessageError, ValueError):
     """An invalid period; the message says how to correct it, `field` which field of the input is wrong."""
 
-    def __init__(self, message: str, field: str | None = None) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, field: str | None = None, **values: MessageValue) -> None:
+        super().__init__(message, values)
         self.field = field
 
 
@@ -140,7 +141,9 @@ def select_period(
     if kind is PeriodKind.CUSTOM:
         if on is not None or offset:
             field = "offset" if on is None else "on"
-            raise InvalidPeriod(f"A custom period is its `start` and `end`: leave `{field}` out.", field)
+            raise InvalidPeriod(
+                "A custom period is its `start` and `end`: leave `{surplus}` out.", field, surplus=field
+            )
         if start is None or end is None:
             raise InvalidPeriod(
                 "Give the first and the last day of a custom period.", "start" if start is None else "end"
@@ -148,15 +151,19 @@ def select_period(
         if end < start:
             raise InvalidPeriod("The last day lies before the first: swap `start` and `end`.", "end")
         if (end - start).days >= _MAX_CUSTOM_DAYS:
-            raise InvalidPeriod(f"A custom period has at most {_MAX_CUSTOM_DAYS} days: bring `end` nearer.", "end")
+            raise InvalidPeriod(
+                "A custom period has at most {days} days: bring `end` nearer.", "end", days=_MAX_CUSTOM_DAYS
+            )
         return _check_supported_years(Period(start, end, kind), "start")
     if start is not None or end is not None:
         field = "end" if start is None else "start"
         raise InvalidPeriod("`start` and `end` are for kind CUSTOM: leave them out, or give `on`.", field)
     if abs(offset) > _MAX_OFFSET:
-        raise InvalidPeriod(f"Give an offset from -{_MAX_OFFSET} to {_MAX_OFFSET}.", "offset")
+        raise InvalidPeriod("Give an offset from {least} to {most}.", "offset", least=-_MAX_OFFSET, most=_MAX_OFFSET)
     if on is not None and on.year not in _SUPPORTED_YEARS:
-        raise InvalidPeriod(f"Give a day between {_SUPPORTED_YEARS[0]} and {_SUPPORTED_YEARS[-1]}.", "on")
+        raise InvalidPeriod(
+            "Give a day between {first} and {last}.", "on", first=_SUPPORTED_YEARS[0], last=_SUPPORTED_YEARS[-1]
+        )
     return _check_supported_years(
         shift_period(period_containing(kind, on or today, calendar), offset, calendar), "offset" if offset else "on"
     )
@@ -164,7 +171,9 @@ def select_period(
 
 def _check_supported_years(period: Period, field: str) -> Period:
     if period.start.year not in _SUPPORTED_YEARS or period.end.year not in _SUPPORTED_YEARS:
-        raise InvalidPeriod(f"Choose a period between {_SUPPORTED_YEARS[0]} and {_SUPPORTED_YEARS[-1]}.", field)
+        raise InvalidPeriod(
+            "Choose a period between {first} and {last}.", field, first=_SUPPORTED_YEARS[0], last=_SUPPORTED_YEARS[-1]
+        )
     return period
 
 

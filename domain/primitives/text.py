@@ -10,6 +10,8 @@ import re
 import unicodedata
 from typing import Final, Literal
 
+from domain.messages import MessageError, MessageValue
+
 Constraint = Literal["REQUIRED", "TOO_LONG", "CHARACTERS"]
 
 _DIRECTION_MARKS: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -20,6 +22,7 @@ _SKIN_TONES: Final = range(0x1F3FB, 0x1F400)
 _MAX_CODE_POINTS_PER_CHARACTER: Final = 4  # on average, per character as people count them
 _MAX_KEY_LENGTH: Final = 1000  # the size of the columns
 _MAX_EMAIL_LENGTH: Final = 254
+_IO, _IE = "\N{CYRILLIC SMALL LETTER IO}", "\N{CYRILLIC SMALL LETTER IE}"
 _DOMAIN_LABEL: Final = r"[^\W_](?:[\w-]{0,61}[^\W_])?"
 _EMAIL_PATTERN: Final = re.compile(rf"[^\s@<>()\[\],;:\\\"]{{1,64}}@(?:{_DOMAIN_LABEL}\.)+{_DOMAIN_LABEL}")
 
@@ -28,11 +31,11 @@ _IMAGE_ADDRESS: Final = re.compile(
 )
 
 
-class InvalidText(ValueError):
+class InvalidText(MessageError, ValueError):
     """A text that cannot be stored; the message says what to do, `constraint` names the violated rule."""
 
-    def __init__(self, message: str, constraint: Constraint) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, constraint: Constraint, **values: MessageValue) -> None:
+        super().__init__(message, values)
         self.constraint: Constraint = constraint
 
 
@@ -54,7 +57,7 @@ def clean_email(text: str) -> str:
     """Return the address in lower case, as addresses are compared. Raises InvalidText for an invalid address."""
     address = _clean(text, _MAX_EMAIL_LENGTH, allowed_controls="").lower()
     if len(address) > _MAX_EMAIL_LENGTH:
-        raise InvalidText(f"Shorten the e-mail address to {_MAX_EMAIL_LENGTH} characters.", "TOO_LONG")
+        raise InvalidText("Shorten the e-mail address to {limit} characters.", "TOO_LONG", limit=_MAX_EMAIL_LENGTH)
     local_part = address.partition("@")[0]
     if (
         not _EMAIL_PATTERN.fullmatch(address)
@@ -76,9 +79,9 @@ def is_image_address(text: str) -> bool:
 
 
 def search_key(text: str) -> str:
-    """Return the key by which names are searched and sorted: no case or style, ё as е, single spaces."""
+    """Return the key by which names are searched and sorted: no case or style, Cyrillic io as ie, single spaces."""
     text = text[:_MAX_KEY_LENGTH]  # normalization sorts combining marks one by one, which takes hours for a million
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()).replace("ё", "е")
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()).replace(_IO, _IE)
     return " ".join(folded.split())[:_MAX_KEY_LENGTH]
 
 
@@ -87,7 +90,7 @@ def _clean(text: str, limit: int, allowed_controls: str) -> str:
     if (
         len(cleaned) > _MAX_CODE_POINTS_PER_CHARACTER * limit
     ):  # before normalization, which takes hours for a million combining marks
-        raise InvalidText(f"Shorten this to {limit} characters.", "TOO_LONG")
+        raise InvalidText("Shorten this to {limit} characters.", "TOO_LONG", limit=limit)
     cleaned = unicodedata.normalize("NFC", cleaned)
     if any(
         (unicodedata.category(char) in _FORBIDDEN_CATEGORIES and char not in allowed_controls)
@@ -100,7 +103,7 @@ def _clean(text: str, limit: int, allowed_controls: str) -> str:
     if not any(map(_is_visible, cleaned)):
         raise InvalidText("Write something here.", "REQUIRED")
     if len(cleaned) > _MAX_CODE_POINTS_PER_CHARACTER * limit or _count_characters(cleaned) > limit:
-        raise InvalidText(f"Shorten this to {limit} characters.", "TOO_LONG")
+        raise InvalidText("Shorten this to {limit} characters.", "TOO_LONG", limit=limit)
     return cleaned
 
 

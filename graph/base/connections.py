@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from functools import wraps
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 import strawberry
-from graphql import FieldNode, FragmentSpreadNode, SelectionNode, SelectionSetNode
+from graphql import FieldNode, FragmentSpreadNode, InlineFragmentNode, SelectionNode, SelectionSetNode
+from strawberry.types.field import StrawberryField
 from strawberry.utils.str_converters import to_snake_case
 
+from graph.base.field_declarations import NOTHING, WHOLE_VIEWER, declare
 from graph.base.row_types import Info
-from models.db.keyset_pagination import PageArguments, PagedQuery
-from models.db.row_query import RowQuery
+from models.db.keyset_pagination import DEFAULT_PAGE_SIZE, PageArguments, PagedQuery
+from models.db.row_query import Row, RowQuery
 
 Item = TypeVar("Item")
+ListResolver: TypeAlias = Callable[..., Awaitable[RowQuery[Row]]]
 
 
 @strawberry.type(description="The position of a page within its list.")
@@ -34,11 +37,13 @@ class Edge(Generic[Item]):
 
 @strawberry.type(description="One page of a list: at most 100 rows, 20 by default.")
 class Connection(Generic[Item]):
-    edges: list[Edge[Item]]
+    edges: list[Edge[Item]] = strawberry.field(metadata=declare(has_page_rows=True))
     page_info: PageInfo
-    paged_query: strawberry.Private[Any]
+    paged_query: strawberry.Private[PagedQuery[Any]]
 
-    @strawberry.field(description="Number of rows in the whole list; counted only when selected.")
+    @strawberry.field(
+        description="Number of rows in the whole list; counted only when selected.", metadata=declare(NOTHING)
+    )
     async def total_count(self, info: Info) -> int:
         return await info.context.count(self.paged_query.query)
 
@@ -49,29 +54,32 @@ _PAGE_PARAMETERS: Final = [
 ]
 
 
-def paged_field(item: Any, *order: str, description: str, are_events: bool = False) -> Callable[[Any], Any]:
+def paged_field(
+    item: Any, *order: str, description: str, are_events: bool = False
+) -> Callable[[ListResolver[Row]], StrawberryField]:
     """Return the decorator that turns an async function, which returns the query of a list, into a paged field.
 
-    The function declares the list's own arguments; `first`, `after`, `last` and `before` are added after them.
+    The function declares the list's own arguments; `first`, `after`, `last` and `before` are added after them. The rows
+    of a page depend on the whole viewer.
 
     item        the GraphQL type of a row.
     order       columns, "-" in front for descending; together unique.
     are_events  whether a subscription streams the same rows and takes the cursors of the page.
     """
 
-    def decorate(function: Any) -> Any:
-        select_rows = function.__func__ if isinstance(function, staticmethod) else function
+    def decorate(function: ListResolver[Row]) -> StrawberryField:
+        select_rows: ListResolver[Row] = function.__func__ if isinstance(function, staticmethod) else function
 
         @wraps(select_rows)
         async def resolve(
-            *args: Any,
+            *args: object,
             info: Info,
             first: int | None = None,
             after: str | None = None,
             last: int | None = None,
             before: str | None = None,
-            **arguments: Any,
-        ) -> Any:
+            **arguments: object,
+        ) -> Connection[Row]:
             query = await select_rows(*args, info=info, **arguments)
             page_arguments = PageArguments(first, after, last, before)
             epoch = info.context.services.epoch if are_events else None
@@ -79,16 +87,16 @@ def paged_field(item: Any, *order: str, description: str, are_events: bool = Fal
 
         signature = inspect.signature(select_rows)
         parameters = [*signature.parameters.values(), *_PAGE_PARAMETERS]
-        resolver: Any = resolve
-        resolver.__signature__ = signature.replace(parameters=parameters, return_annotation=Any)  # read by Strawberry
-        if isinstance(function, staticmethod):
-            resolver = staticmethod(resolver)
-        return strawberry.field(resolver, graphql_type=Connection[item], description=description)
+        # read by Strawberry
+        setattr(resolve, "__signature__", signature.replace(parameters=parameters))  # noqa: B010 - unknown to functions
+        resolver = staticmethod(resolve) if isinstance(function, staticmethod) else resolve
+        declaration = declare(WHOLE_VIEWER, page_size=DEFAULT_PAGE_SIZE)
+        return strawberry.field(resolver, graphql_type=Connection[item], description=description, metadata=declaration)
 
     return decorate
 
 
-async def _paginate(info: Info, paged_query: PagedQuery[Any]) -> Any:
+async def _paginate(info: Info, paged_query: PagedQuery[Row]) -> Connection[Row]:
     """Return the requested page of a list as a connection. Raises BadInput for an invalid cursor.
 
     Lists requested in the same tick of the event loop are fetched in one statement. Rows that the client selects
@@ -109,7 +117,7 @@ async def _paginate(info: Info, paged_query: PagedQuery[Any]) -> Any:
     )
 
 
-def _requested_relations(info: Info, query: RowQuery[Any]) -> list[str]:
+def _requested_relations(info: Info, query: RowQuery[Row]) -> list[str]:
     """Return the foreign keys of the rows that the client selects fields of; field and foreign key share a name."""
     requested = {to_snake_case(name) for name in _requested_node_fields(info)}
     return sorted(requested & query.relation_names)
@@ -129,8 +137,8 @@ def _requested_node_fields(info: Info) -> Iterator[str]:
             yield node
         elif isinstance(node, FragmentSpreadNode):
             yield from fields([graphql_info.fragments[node.name.value].selection_set])
-        else:
-            yield from fields([node.selection_set])  # type: ignore[attr-defined]
+        elif isinstance(node, InlineFragmentNode):
+            yield from fields([node.selection_set])
 
     edge_fields = (
         field

@@ -113,7 +113,7 @@ _register_enum(CallOutcome, "Outcome of a call.")
 _register_enum(
     TaskKind,
     "Origin of a task: the employee's own, or assigned by a manager.",
-    ASSIGNMENT="Assigned by a manager (поручение).",
+    ASSIGNMENT="Assigned by a manager.",
 )
 _register_enum(ActivityKind, "Kind of an activity.")
 _register_enum(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from typing import Any, Final, dataclass_transform
+from dataclasses import replace
+from typing import Final, TypeAlias, TypeVar, dataclass_transform
 
 import strawberry
 from strawberry.annotation import StrawberryAnnotation
@@ -14,14 +14,19 @@ from strawberry.types.arguments import StrawberryArgument
 from strawberry.types.field import StrawberryField
 
 from domain.errors.operation_errors import Unauthenticated
-from domain.errors.user_errors import Forbidden, UserError, UserErrorCode
-from domain.i18n.error_translation import translate
-from graph.base.input_mapping import to_input_fields
+from domain.errors.user_errors import Forbidden, Invalid, UserError, UserErrorCode
+from domain.i18n.languages import translate
+from graph.base.field_declarations import declare
+from graph.base.input_mapping import IDEMPOTENCY_KEY, to_json_fields
 from graph.base.row_types import Info
 from resolvers.auth import audit, sessions
 from resolvers.request import goal_visibility, idempotency
+from resolvers.request.idempotency import IdempotentRequest
 
-_KEY_ARGUMENT: Final = "idempotency_key"
+Payload = TypeVar("Payload")
+Class = TypeVar("Class", bound=type)
+Resolver: TypeAlias = Callable[..., Awaitable[object]]
+MutationDecorator: TypeAlias = Callable[[Resolver], StrawberryField]
 LARGE_BATCH_SIZE: Final = 50  # inputs from which on a batch holds the lock of the ledger for a noticeable time
 
 
@@ -35,10 +40,10 @@ class UserErrorEntry:
     message: str = strawberry.field(description="A sentence in the viewer's language that says how to fix it.")
 
 
-def make_error_payload(payload: type, error: UserError, language: str) -> Any:
+def make_error_payload(payload_type: Callable[..., Payload], error: UserError, language: str) -> Payload:
     """Return a payload with this error in `userErrors` and nothing else."""
     entry = UserErrorEntry(path=list(error.path), code=error.code, message=translate(error.message, language))
-    return payload(user_errors=[entry])
+    return payload_type(user_errors=[entry])
 
 
 class _UserErrorsExtension(FieldExtension):
@@ -47,15 +52,21 @@ class _UserErrorsExtension(FieldExtension):
     def apply(self, field: StrawberryField) -> None:
         self.field = field
 
-    async def resolve_async(self, next_: Callable[..., Any], source: Any, info: Info, **arguments: Any) -> Any:
+    @property
+    def payload_type(self) -> Callable[..., object]:
+        payload_type = self.field.type
+        assert isinstance(payload_type, type), "each mutation returns a payload"
+        return payload_type
+
+    async def resolve_async(self, next_: Resolver, source: object, info: Info, **arguments: object) -> object:
         try:
             return await self.run(next_, source, info, arguments)
         except UserError as error:
             if isinstance(error, Forbidden):
                 audit.record_refusal(info.context, "action forbidden", mutation=info.field_name)
-            return make_error_payload(self.field.type, error, info.context.language)  # type: ignore[arg-type]
+            return make_error_payload(self.payload_type, error, info.context.language)
 
-    async def run(self, next_: Callable[..., Any], source: Any, info: Info, arguments: dict[str, Any]) -> Any:
+    async def run(self, next_: Resolver, source: object, info: Info, arguments: dict[str, object]) -> object:
         return await next_(source, info, **arguments)
 
 
@@ -74,7 +85,7 @@ class _UnitOfWorkExtension(_UserErrorsExtension):
         if not any(argument.python_name in ("input", self._batch_argument) for argument in field.arguments):
             field.arguments.append(
                 StrawberryArgument(
-                    _KEY_ARGUMENT,
+                    IDEMPOTENCY_KEY,
                     None,
                     StrawberryAnnotation(str | None),
                     default=None,
@@ -82,28 +93,58 @@ class _UnitOfWorkExtension(_UserErrorsExtension):
                 )
             )
 
-    async def run(self, next_: Callable[..., Any], source: Any, info: Info, arguments: dict[str, Any]) -> Any:
-        key = arguments.pop(_KEY_ARGUMENT, None)
-        is_batch = self._batch_argument is not None and len(arguments[self._batch_argument]) >= LARGE_BATCH_SIZE
+    async def run(self, next_: Resolver, source: object, info: Info, arguments: dict[str, object]) -> object:
+        key = arguments.pop(IDEMPOTENCY_KEY, None)
+        batch = arguments[self._batch_argument] if self._batch_argument else None
         return await run_in_unit_of_work(
             info,
-            self.field.type,  # type: ignore[arg-type]
+            self.payload_type,
             arguments,
             lambda: next_(source, info, **arguments),
-            key=key,
-            is_batch=is_batch,
+            key=key if isinstance(key, str) else None,
+            is_batch=isinstance(batch, list) and len(batch) >= LARGE_BATCH_SIZE,
         )
+
+
+def read_key(input: object) -> str | None:
+    """Return the idempotency key of an input object; None if it has none."""
+    key: str | None = getattr(input, IDEMPOTENCY_KEY, None)
+    return None if key is strawberry.UNSET else key
+
+
+def identify_request(
+    name: str, arguments: Mapping[str, object], key_argument: str | None = None
+) -> IdempotentRequest | None:
+    """Return the key and the input digest of a mutation; None for one without an idempotency key.
+
+    key_argument  the key of a mutation without `input`
+    """
+    fields = {argument: to_json_fields(value) for argument, value in arguments.items()}
+    if "input" not in arguments:
+        return idempotency.identify_request(name, fields, key_argument)
+    input = arguments["input"]
+    deal = getattr(input, "deal", None)  # of convertLead
+    deal_request = idempotency.identify_request(name, fields, read_key(deal), "input", "deal")
+    request = idempotency.identify_request(name, fields, read_key(input), "input")
+    if request and deal_request and deal_request.key != request.key:
+        raise Invalid("Give one idempotency key for the whole call.", "input", "deal", "idempotencyKey")
+    return request or (deal_request and replace(deal_request, path=("input",)))
+
+
+def identify_batch_item(name: str, input: object, index: int) -> IdempotentRequest | None:
+    """Do the same for an input of a batch, as the mutation called `name` of one input does."""
+    return idempotency.identify_request(name, {"input": to_json_fields(input)}, read_key(input), "inputs", str(index))
 
 
 async def run_in_unit_of_work(
     info: Info,
-    payload_type: type[Any],
-    arguments: dict[str, Any],
-    execute: Callable[[], Awaitable[Any]],
+    payload_type: Callable[..., Payload],
+    arguments: dict[str, object],
+    execute: Callable[[], Awaitable[Payload]],
     *,
     key: str | None = None,
     is_batch: bool = False,
-) -> Any:
+) -> Payload:
     """Run a mutation in one unit of work, once for each idempotency key, and return its payload.
 
     arguments  of the mutation, which identify the call
@@ -111,49 +152,58 @@ async def run_in_unit_of_work(
     """
     context = info.context
     context.viewer  # noqa: B018 - an anonymous client is refused before it takes the writers' lock
-    request = idempotency.identify_request(info.field_name, arguments, to_input_fields, key)
+    request = identify_request(info.field_name, arguments, key)
     async with context.unit_of_work(is_batch=is_batch) as unit_of_work:
         saved_response = await idempotency.find_saved_response(context, request) if request else None
         if saved_response is None:
             payload = await execute()
             if request:
-                fields = {field.name: getattr(payload, field.name) for field in dataclasses.fields(payload)}
-                await idempotency.save_response(context, request, fields)
+                await idempotency.save_response(context, request, dict(vars(payload)))
         else:
             payload = payload_type(**saved_response)
     # the fields of the payload are resolved with the permissions as they are after the mutation
     if {"people", "company", "absences"} & unit_of_work.topics:
         with suppress(Unauthenticated):  # viewers who have just ended their own session still get the payload
             await sessions.reauthenticate(context)
-    if getattr(payload, "goals", None):
-        payload.goals = await goal_visibility.filter_visible(context, payload.goals)
+    if goals := getattr(payload, "goals", None):
+        setattr(payload, "goals", await goal_visibility.filter_visible(context, goals))  # noqa: B010 - not of all payloads
     return payload
 
 
-def mutation(description: str, *, batch_argument: str | None = None) -> Any:
+def mutation(description: str, *, batch_argument: str | None = None) -> MutationDecorator:
     """Return the decorator for a mutation that runs in a unit of work; its resolver returns the payload.
 
     batch_argument  name of the argument with the inputs of a batch
     """
-    return strawberry.mutation(description=description, extensions=[_UnitOfWorkExtension(batch_argument)])
+    return _mutation(description, _UnitOfWorkExtension(batch_argument))
 
 
-def session_mutation(description: str) -> Any:
+def session_mutation(description: str) -> MutationDecorator:
     """Return the decorator for a mutation of sessions and passwords; its resolver opens the unit of work itself."""
-    return strawberry.mutation(description=description, extensions=[_UserErrorsExtension()])
+    return _mutation(description, _UserErrorsExtension())
+
+
+def _mutation(description: str, extension: FieldExtension) -> MutationDecorator:
+    decorator: MutationDecorator = strawberry.mutation(description=description, extensions=[extension])
+    return decorator
+
+
+def _list_field(length: int) -> StrawberryField:
+    field: StrawberryField = strawberry.field(default_factory=list, metadata=declare(length=length))
+    return field
 
 
 @dataclass_transform(kw_only_default=True)
-def payload(description: str) -> Callable[[type], Any]:
+def payload(description: str) -> Callable[[Class], Class]:
     """Return the class decorator for a payload: adds `userErrors` and makes other fields null or empty by default."""
 
-    def decorate(cls: type) -> Any:
+    def decorate(cls: Class) -> Class:
         annotations = dict(cls.__annotations__)
         for name, annotation in annotations.items():
             if not hasattr(cls, name):
-                setattr(cls, name, strawberry.field(default_factory=list) if "list[" in str(annotation) else None)
+                setattr(cls, name, _list_field(10) if "list[" in str(annotation) else None)
         cls.__annotations__ = annotations | {"user_errors": list[UserErrorEntry]}
-        cls.user_errors = strawberry.field(default_factory=list)  # type: ignore[attr-defined]
+        setattr(cls, "user_errors", _list_field(1))  # noqa: B010 - the class declares no such attribute
         return strawberry.type(cls, description=description)
 
     return decorate

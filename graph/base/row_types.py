@@ -7,12 +7,16 @@ a DataLoader. Anything that needs a decision is a small resolver with the row as
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, TypeVar, dataclass_transform
+from typing import Any, Protocol, TypeAlias, TypeVar, dataclass_transform
 
 import strawberry
+from strawberry.types.nodes import SelectedField, Selection
 
 from domain.permissions import Action
 from domain.primitives.global_ids import encode_global_id
+from graph.base.field_declarations import NOTHING, PEOPLE, WHOLE_VIEWER, PermissionSet, declare
+from models.organization.people import Employee
+from models.organization.people import load_by_ids as load_employees
 from resolvers import node
 from resolvers.organization import people
 from resolvers.request.context import Context
@@ -21,11 +25,22 @@ from resolvers.request.id_resolution import owner_id_of
 
 Info = strawberry.Info[Context, None]
 Class = TypeVar("Class", bound=type)
-BatchLoader = Callable[[Sequence[Any]], Awaitable[Sequence[Any]]]
-ViewerBatchLoader = Callable[[Context, Sequence[Any]], Awaitable[Sequence[Any]]]
+AnyContext = TypeVar("AnyContext", bound=Context)
+Key = TypeVar("Key")
+Root = TypeVar("Root")
+Value = TypeVar("Value")
+BatchLoader = Callable[[Sequence[Key]], Awaitable[Sequence[Value | None]]]
+ViewerBatchLoader = Callable[[Context, Sequence[Key]], Awaitable[Sequence[Value | None]]]
+Pending: TypeAlias = Value | Awaitable[Value | None] | None
 
 
-def _resolve_id(root: Any) -> strawberry.ID:
+class HasId(Protocol):
+    """A row with an id."""
+
+    id: int
+
+
+def _resolve_id(root: HasId) -> strawberry.ID:
     return strawberry.ID(
         encode_global_id(type(root).__name__, root.id)
     )  # a row's class has the name of its GraphQL type
@@ -43,24 +58,45 @@ def row_type(row_class: type, description: str) -> Callable[[Class], Class]:
     """Return the decorator that makes a class the GraphQL type of a table's rows, or of the values of a class."""
 
     def decorate(cls: Class) -> Class:
-        cls.is_type_of = classmethod(lambda _cls, value, _info: isinstance(value, row_class))  # type: ignore[attr-defined]
+        setattr(cls, "is_type_of", classmethod(lambda _cls, value, _info: isinstance(value, row_class)))  # noqa: B010 - the class declares no such attribute
         return strawberry.type(cls, description=description)
 
     return decorate
 
 
-def selects_any(info: Info, names: frozenset[str]) -> bool:
+def selects_any(info: strawberry.Info[AnyContext, None], names: frozenset[str]) -> bool:
     """Return whether the operation selects a field with one of these names, at any depth."""
-    pending: list[Any] = list(info.selected_fields)
+    pending: list[Selection] = list(info.selected_fields)
     while pending:
         selection = pending.pop()
-        if getattr(selection, "name", None) in names:
+        if isinstance(selection, SelectedField) and selection.name in names:
             return True
         pending += selection.selections
     return False
 
 
-def to_one(load_rows: BatchLoader, column: str, description: str | None = None) -> Any:
+def row_field(
+    resolve: Callable[[Root, Info], Pending[Value]],
+    description: str | None,
+    depends_on: PermissionSet,
+    *,
+    length: int | None = None,
+) -> Value:
+    """Return a field of a row type that is resolved by a function of the row and the info.
+
+    For the type checker it is the value, as a class declares its fields by the types of their values. The value of a
+    field whose type is not nullable must exist.
+    """
+    resolver: Any = resolve  # else its type would be that of the value, of which it may be an awaitable
+    field: Value = strawberry.field(
+        resolver=resolver, description=description, metadata=declare(depends_on, length=length)
+    )
+    return field
+
+
+def to_one(
+    load_rows: BatchLoader[Key, Value], column: str, description: str | None = None, *, length: int | None = None
+) -> Value:
     """Return a field that resolves the reference in a column.
 
     load_rows  returns rows by their ids; it is called once for all references of one tick of the event loop
@@ -68,26 +104,30 @@ def to_one(load_rows: BatchLoader, column: str, description: str | None = None) 
     """
     prefetched_attribute = f"_{column.removesuffix('_id')}"
 
-    def resolve(root: Any, info: Info) -> Any:
+    def resolve(root: object, info: Info) -> Pending[Value]:
         row_id = getattr(root, column)
         if row_id is None:
             return None
         prefetched = getattr(root, prefetched_attribute, None)  # set when the query of a page has joined the relation
         if prefetched is not None and prefetched.pk == row_id:
             return None if getattr(prefetched, "deleted_at", None) else prefetched
+        if load_rows is load_employees:
+            employee: Any = info.context.load_employee(row_id)
+            pending: Pending[Value] = employee  # the type checker cannot know that `Value` is the employee
+            return pending
         return info.context.load(load_rows, row_id)
 
-    return strawberry.field(resolver=resolve, description=description)
+    return row_field(resolve, description, NOTHING, length=length)
 
 
-def visible_to_one(type_name: str, column: str, description: str | None = None) -> Any:
+def visible_to_one(row_class: type[Value], column: str, description: str | None = None) -> Value:
     """Return a field that resolves the reference to a record in a column; null if the viewer may not see the record."""
     prefetched_attribute = f"_{column.removesuffix('_id')}"
 
-    async def load_visible(context: Context, row_ids: Sequence[int]) -> Sequence[Any]:
-        return await node.load_subjects(context, [(type_name, row_id) for row_id in row_ids])
+    async def load_visible(context: Context, row_ids: Sequence[int]) -> Sequence[Value | None]:
+        return await node.load_subjects(context, [(row_class.__name__, row_id) for row_id in row_ids])
 
-    def resolve(root: Any, info: Info) -> Any:
+    def resolve(root: object, info: Info) -> Pending[Value]:
         row_id = getattr(root, column)
         if row_id is None:
             return None
@@ -98,14 +138,14 @@ def visible_to_one(type_name: str, column: str, description: str | None = None) 
                 return prefetched if is_visible and prefetched.deleted_at is None else None
         return info.context.load_for_viewer(load_visible, row_id)
 
-    return strawberry.field(resolver=resolve, description=description)
+    return row_field(resolve, description, WHOLE_VIEWER)
 
 
-def employee_ref(column: str, description: str | None = None) -> Any:
+def employee_ref(column: str, description: str | None = None) -> Employee | None:
     """Return a field that resolves the reference to an employee in a column; null outside a device's scope."""
     prefetched_attribute = f"_{column.removesuffix('_id')}"
 
-    def resolve(root: Any, info: Info) -> Any:
+    def resolve(root: object, info: Info) -> Pending[Employee]:
         employee_id = getattr(root, column)
         if employee_id is None:
             return None
@@ -114,31 +154,37 @@ def employee_ref(column: str, description: str | None = None) -> Any:
             return prefetched if info.context.viewer.can(Action.VIEW_PEOPLE, prefetched) else None
         return info.context.load_for_viewer(people.load_visible_employees, employee_id)
 
-    return strawberry.field(resolver=resolve, description=description)
+    return row_field(resolve, description, PEOPLE)
 
 
-def viewer_field(load_values: ViewerBatchLoader, column: str = "id", description: str | None = None) -> Any:
+def viewer_field(
+    load_values: ViewerBatchLoader[Key, Value],
+    column: str = "id",
+    description: str | None = None,
+    *,
+    length: int | None = None,
+) -> Value:
     """Return a field with the value that `load_values` finds for a column, as far as the viewer may see it."""
 
-    def resolve(root: Any, info: Info) -> Any:
+    def resolve(root: object, info: Info) -> Pending[Value]:
         row_id = getattr(root, column)
         return None if row_id is None else info.context.load_for_viewer(load_values, row_id)
 
-    return strawberry.field(resolver=resolve, description=description)
+    return row_field(resolve, description, WHOLE_VIEWER, length=length)
 
 
-def event_cursor() -> Any:
+def event_cursor() -> str:
     """Return the field with the cursor of an event, for the argument `after` of its subscription."""
 
-    def resolve(root: Any, info: Info) -> str:
+    def resolve(root: HasId, info: Info) -> str:
         return encode_event_cursor(info.context, root.id)
 
-    return strawberry.field(
-        resolver=resolve,
-        description="Of this event alone: the argument `after` of the subscription sends all events behind it.",
-    )
+    description = "Of this event alone: the argument `after` of the subscription sends all events behind it."
+    return row_field(resolve, description, NOTHING)
 
 
-def by_own_id(load_rows: BatchLoader, description: str | None = None) -> Any:
-    """Return a field with the value that `load_rows` finds for the row's own id."""
-    return to_one(load_rows, "id", description)
+def by_own_id(
+    load_rows: BatchLoader[Key, Value], description: str | None = None, *, length: int | None = None
+) -> Value:
+    """Return a field with the value that `load_rows` finds for the row's own id; `length` is that of a list."""
+    return to_one(load_rows, "id", description, length=length)

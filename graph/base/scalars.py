@@ -6,12 +6,13 @@ import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any, Final, NewType
+from typing import Final, NewType, TypeVar
 
 import strawberry
 from graphql import GraphQLError, IntValueNode, StringValueNode, ValueNode
 from strawberry.types.scalar import ScalarDefinition
 
+from domain.messages import Message
 from domain.primitives.units import format_decimal
 
 _DECIMAL_PATTERN: Final = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d{1,3})?")
@@ -24,9 +25,18 @@ _MINUTES_PER_DAY: Final = 24 * 60
 _MAX_LENGTH: Final = 60
 
 LocalTime = NewType("LocalTime", int)  # minutes after midnight
+Value = TypeVar("Value")
 
 
-def _parse_decimal(value: Any) -> Decimal:
+class InvalidScalar(GraphQLError):
+    """A value that the scalar does not accept; `reason` is the sentence, to be translated."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = Message(reason)
+
+
+def _parse_decimal(value: object) -> Decimal:
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value) if abs(value) < 10**40 else "?"
     if (
@@ -35,43 +45,43 @@ def _parse_decimal(value: Any) -> Decimal:
         or not value.isascii()
         or not _DECIMAL_PATTERN.fullmatch(value)
     ):
-        raise GraphQLError('A Decimal is a text like "1250.50" or an integer.')
+        raise InvalidScalar('A Decimal is a text like "1250.50" or an integer.')
     try:
         number = Decimal(value)
     except InvalidOperation as error:
-        raise GraphQLError('A Decimal is a text like "1250.50" or an integer.') from error
+        raise InvalidScalar('A Decimal is a text like "1250.50" or an integer.') from error
     exponent = number.as_tuple().exponent
     if not isinstance(exponent, int) or number.adjusted() > 30 or exponent < -30:
-        raise GraphQLError("This Decimal is beyond what can be stored: at most 30 digits on either side of the point.")
+        raise InvalidScalar("This Decimal is beyond what can be stored: at most 30 digits on either side of the point.")
     return number
 
 
-def _parse_datetime(value: Any) -> datetime:
+def _parse_datetime(value: object) -> datetime:
     parts = _DATETIME_PATTERN.fullmatch(value) if isinstance(value, str) and value.isascii() else None
     if parts is None:
-        raise GraphQLError('A DateTime has an offset, like "2026-11-23T09:30:00+03:00".')
+        raise InvalidScalar('A DateTime has an offset, like "2026-11-23T09:30:00+03:00".')
     day, time, fraction, offset = parts.groups()
     try:
         return datetime.fromisoformat(f"{day}T{time}{(fraction or '')[:7]}{offset.upper()}")
     except ValueError as error:
-        raise GraphQLError(
+        raise InvalidScalar(
             'There is no such moment: a DateTime is like "2026-11-23T09:30:00+03:00", seconds 0 to 59.'
         ) from error
 
 
-def _parse_date(value: Any) -> date:
+def _parse_date(value: object) -> date:
     if not isinstance(value, str) or not value.isascii() or not _DATE_PATTERN.fullmatch(value):
-        raise GraphQLError('A Date is like "2026-11-23".')
+        raise InvalidScalar('A Date is like "2026-11-23".')
     try:
         return date.fromisoformat(value)
     except ValueError as error:
-        raise GraphQLError('There is no such day: a Date is like "2026-11-23".') from error
+        raise InvalidScalar('There is no such day: a Date is like "2026-11-23".') from error
 
 
-def _parse_local_time(value: Any) -> LocalTime:
+def _parse_local_time(value: object) -> LocalTime:
     parts = _LOCAL_TIME_PATTERN.fullmatch(value) if isinstance(value, str) and value.isascii() else None
     if parts is None or int(parts[2]) > 59 or int(parts[1]) * 60 + int(parts[2]) > _MINUTES_PER_DAY:
-        raise GraphQLError('A LocalTime is like "09:30", from "00:00" to "24:00".')
+        raise InvalidScalar('A LocalTime is like "09:30", from "00:00" to "24:00".')
     return LocalTime(int(parts[1]) * 60 + int(parts[2]))
 
 
@@ -84,9 +94,9 @@ def _format_datetime(value: datetime) -> str:
 
 
 def _define_scalar(
-    name: str, parse: Callable[[Any], Any], serialize: Callable[[Any], str], description: str
+    name: str, parse: Callable[[object], Value], serialize: Callable[[Value], str], description: str
 ) -> ScalarDefinition:
-    def parse_literal(node: ValueNode, variables: Any = None) -> Any:
+    def parse_literal(node: ValueNode, variables: object = None) -> Value:
         if isinstance(node, IntValueNode):
             return parse(int(node.value) if len(node.value) < _MAX_LENGTH else None)
         return parse(node.value if isinstance(node, StringValueNode) else None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Annotated, Any, Final
+from typing import Final
 
 import strawberry
 
@@ -12,20 +12,16 @@ from domain.i18n.period_labels import format_period
 from domain.primitives import periods
 from domain.primitives.calendar import Calendar
 from graph.base.enums import Interval, MoneyBasis, PeriodKind
-from graph.base.input_mapping import PeriodInput, WhatIfInput, forecast_query, period_key, to_input_fields
+from graph.base.field_declarations import GOALS, WHOLE_VIEWER, declare
+from graph.base.input_mapping import PeriodInput, WhatIfInput, forecast_query, period_key
+from graph.base.lazy_types import ForecastRef, FunnelRef, GoalRef, StatisticsRef
 from graph.base.row_types import Info, Node
-from models.goals.goals import OwnerKind
-from models.organization.people import Employee, Team
 from resolvers.analytics import funnels, statistics
 from resolvers.forecasting import forecasts
 from resolvers.goals import goals
 from resolvers.request.context import Context
 from resolvers.request.scopes import Scope as ResolvedScope
-
-FunnelRef = Annotated["Funnel", strawberry.lazy("graph.types.funnels")]  # type: ignore[name-defined]  # noqa: F821
-ForecastRef = Annotated["Forecast", strawberry.lazy("graph.types.forecasts")]  # type: ignore[name-defined]  # noqa: F821
-GoalRef = Annotated["Goal", strawberry.lazy("graph.types.goals")]  # type: ignore[name-defined]  # noqa: F821
-StatisticsRef = Annotated["Statistics", strawberry.lazy("graph.types.statistics")]  # type: ignore[name-defined]  # noqa: F821
+from resolvers.request.scopes import ScopeRow
 
 STATISTICS_DESCRIPTION: Final = "Time series of the period; by default the current month."
 FUNNEL_DESCRIPTION: Final = """Deals that entered the stages of a pipeline in the period; by default the current month and the first
@@ -42,7 +38,7 @@ class CalendarPeriod:
     language: str
 
 
-async def to_calendar_period(context: Context, period: periods.Period) -> Any:
+async def to_calendar_period(context: Context, period: periods.Period) -> CalendarPeriod:
     return CalendarPeriod(period, await context.calendar(), await context.today(), context.language)
 
 
@@ -90,13 +86,9 @@ class Period:
         return periods.count_workdays(root.period, root.calendar) - elapsed
 
 
-def to_scope(row: Any) -> ResolvedScope:
+def to_scope(row: ScopeRow) -> ResolvedScope:
     """Return the scope of a company, team or employee row."""
-    if isinstance(row, Team):
-        return ResolvedScope(OwnerKind.TEAM, row.id, row)
-    if isinstance(row, Employee):
-        return ResolvedScope(OwnerKind.EMPLOYEE, row.id, row)
-    return ResolvedScope(OwnerKind.COMPANY, 0, row)
+    return ResolvedScope.of_row(row)
 
 
 @strawberry.interface(
@@ -108,57 +100,58 @@ class Scope(Node):
     name: str
 
     @strawberry.field(
-        graphql_type=list[GoalRef],
         description="The scope's own goals whose period overlaps the given one; by default includes today.",
+        metadata=declare(GOALS, length=10),
     )
     @staticmethod
     async def goals(
-        root: strawberry.Parent[Any], info: Info, period: PeriodInput | None = None, include_archived: bool = False
-    ) -> Any:
+        root: strawberry.Parent[ScopeRow], info: Info, period: PeriodInput | None = None, include_archived: bool = False
+    ) -> list[GoalRef]:
         return await goals.goals_of_scope(
-            info.context, to_scope(root), to_input_fields(period), include_archived=include_archived
+            info.context, to_scope(root), period_key(period), include_archived=include_archived
         )
 
     @strawberry.field(
-        graphql_type=ForecastRef | None,
         description="Forecast of won deals; by default for the current month. Null if the viewer may not see it.",
+        metadata=declare(WHOLE_VIEWER),
     )
     @staticmethod
     async def forecast(
-        root: strawberry.Parent[Any],
+        root: strawberry.Parent[ScopeRow],
         info: Info,
         period: PeriodInput | None = None,
         basis: MoneyBasis = MoneyBasis.REVENUE,
         what_if: WhatIfInput | None = None,
-    ) -> Any:
+    ) -> ForecastRef | None:
         return await forecasts.get_scope_forecast(info.context, to_scope(root), forecast_query(period, basis, what_if))
 
     @strawberry.field(
-        graphql_type=StatisticsRef | None,
         description=f"{STATISTICS_DESCRIPTION} Null if the viewer may not see the card.",
+        metadata=declare(WHOLE_VIEWER),
     )
     @staticmethod
     async def statistics(
-        root: strawberry.Parent[Any],
+        root: strawberry.Parent[ScopeRow],
         info: Info,
         period: PeriodInput | None = None,
         interval: Interval = Interval.DAY,
         metrics: list[str] | None = None,
-    ) -> Any:
+    ) -> StatisticsRef | None:
         return await statistics.statistics_of_scope(
             info.context, to_scope(root), statistics_query(period, interval, metrics)
         )
 
     @strawberry.field(
-        graphql_type=FunnelRef | None, description=f"{FUNNEL_DESCRIPTION} Null if the viewer may not see the card."
+        description=f"{FUNNEL_DESCRIPTION} Null if the viewer may not see the card.",
+        metadata=declare(WHOLE_VIEWER),
     )
     @staticmethod
     async def funnel(
-        root: strawberry.Parent[Any],
+        root: strawberry.Parent[ScopeRow],
         info: Info,
         period: PeriodInput | None = None,
         pipeline: strawberry.ID | None = None,
-    ) -> Any:
+    ) -> FunnelRef | None:
         return await funnels.funnel_of_scope(info.context, to_scope(root), funnel_query(period, pipeline))
 
 
@@ -173,45 +166,49 @@ def statistics_query(
 
 
 async def _resolve_statistics(
-    root: Any,
+    root: ScopeRow,
     info: Info,
     period: PeriodInput | None = None,
     interval: Interval = Interval.DAY,
     metrics: list[str] | None = None,
-) -> Any:
+) -> StatisticsRef:
     return await statistics.resolve_statistics(
         info.context, to_scope(root), statistics_query(period, interval, metrics)
     )
 
 
-def required_statistics_field() -> Any:
+def required_statistics_field() -> StatisticsRef:
     """Return the non-null `statistics` field of a team or the company: an error if the viewer may not see it."""
-    return strawberry.field(resolver=_resolve_statistics, description=STATISTICS_DESCRIPTION)
+    return strawberry.field(
+        resolver=_resolve_statistics, description=STATISTICS_DESCRIPTION, metadata=declare(WHOLE_VIEWER)
+    )
 
 
 async def _resolve_funnel(
-    root: Any, info: Info, period: PeriodInput | None = None, pipeline: strawberry.ID | None = None
-) -> Any:
+    root: ScopeRow, info: Info, period: PeriodInput | None = None, pipeline: strawberry.ID | None = None
+) -> FunnelRef:
     return await funnels.resolve_funnel(info.context, to_scope(root), funnel_query(period, pipeline))
 
 
-def required_funnel_field() -> Any:
+def required_funnel_field() -> FunnelRef:
     """Return the non-null `funnel` field of a team or the company: an error if the viewer may not see it."""
-    return strawberry.field(resolver=_resolve_funnel, description=FUNNEL_DESCRIPTION)
+    return strawberry.field(resolver=_resolve_funnel, description=FUNNEL_DESCRIPTION, metadata=declare(WHOLE_VIEWER))
 
 
 async def _resolve_forecast(
-    root: Any,
+    root: ScopeRow,
     info: Info,
     period: PeriodInput | None = None,
     basis: MoneyBasis = MoneyBasis.REVENUE,
     what_if: WhatIfInput | None = None,
-) -> Any:
+) -> ForecastRef:
     return await forecasts.get_forecast(info.context, to_scope(root), forecast_query(period, basis, what_if))
 
 
-def required_forecast_field() -> Any:
+def required_forecast_field() -> ForecastRef:
     """Return the non-null `forecast` field of a team or the company: an error if the viewer may not see it."""
     return strawberry.field(
-        resolver=_resolve_forecast, description="Forecast of won deals; by default for the current month."
+        resolver=_resolve_forecast,
+        description="Forecast of won deals; by default for the current month.",
+        metadata=declare(WHOLE_VIEWER),
     )

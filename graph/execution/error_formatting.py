@@ -10,13 +10,15 @@ import logging
 import random
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final, NotRequired, TypedDict
 
-from graphql import GraphQLError
+from graphql import GraphQLError, VariableDefinitionNode
 
 from domain.errors.operation_errors import OperationError
 from domain.errors.user_errors import UserError
-from domain.i18n.error_translation import translate
+from domain.i18n.languages import translate
+from domain.messages import Message
+from graph.base.scalars import InvalidScalar
 from models.db.errors import UNSTORABLE_ERRORS, DatabaseUnavailable, LockTimeout, StorageFull
 from models.db.write_queue import BatchQueueFull
 
@@ -26,30 +28,35 @@ BAD_USER_INPUT: Final = "BAD_USER_INPUT"
 INTERNAL: Final = "INTERNAL"
 MAX_ERRORS: Final = 10  # in one response
 
-_INTERNAL_MESSAGE: Final = "Something failed on our side. It is in the log under this request id."
-_DATABASE_DOWN_MESSAGE: Final = "The database cannot be reached at the moment: try again in a few seconds."
-_DATABASE_BUSY_MESSAGE: Final = "The database is busy with other writes: try again in a few seconds."
-_STORAGE_FULL_MESSAGE: Final = "There is no room left to store anything: tell the administrator of the server."
-_BATCH_QUEUE_FULL_MESSAGE: Final = "Too many batches are being recorded: send this one again later."
-_UNSTORABLE_MESSAGE: Final = "A value is too large or too long to be stored: shorten it."
-_INVALID_VARIABLE: Final = re.compile(
-    r"Variable '\$(?P<name>\w+)' has invalid value(?: at (?P<inner>[\w.\[\]]{1,100}))?: "
-)
+_INTERNAL_MESSAGE: Final = Message("Something failed on our side. It is in the log under this request id.")
+_DATABASE_DOWN_MESSAGE: Final = Message("The database cannot be reached at the moment: try again in a few seconds.")
+_DATABASE_BUSY_MESSAGE: Final = Message("The database is busy with other writes: try again in a few seconds.")
+_STORAGE_FULL_MESSAGE: Final = Message("There is no room left to store anything: tell the administrator of the server.")
+_BATCH_QUEUE_FULL_MESSAGE: Final = Message("Too many batches are being recorded: send this one again later.")
+_UNSTORABLE_MESSAGE: Final = Message("A value is too large or too long to be stored: shorten it.")
+_MAX_PATH_LENGTH: Final = 100  # within a variable, in the `field` of an error
 _ECHOED_INPUT: Final = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"|\S{101,}")  # client input as graphql-core quotes it
 
 log = logging.getLogger(__name__)
 
 
-def format_error(
-    error: Exception, *, language: str, request_id: str, default_code: str = BAD_USER_INPUT
-) -> dict[str, Any]:
+class ErrorEntry(TypedDict):
+    """An entry of the `errors` of a response."""
+
+    message: str
+    extensions: dict[str, object]
+    locations: NotRequired[list[dict[str, int]]]
+    path: NotRequired[list[str | int]]
+
+
+def format_error(error: Exception, *, language: str, request_id: str, default_code: str = BAD_USER_INPUT) -> ErrorEntry:
     """Return the error as an entry of the response's `errors`, in the client's language.
 
     default_code  the code of errors that graphql-core itself reports at this stage
     """
     cause = _root_cause(error)
     message, code, extensions = _describe(cause, default_code, is_input_error=_is_input_error(error))
-    entry: dict[str, Any] = {
+    entry: ErrorEntry = {
         "message": translate(message, language),
         "extensions": {"code": code, "requestId": request_id, **extensions},
     }
@@ -77,7 +84,9 @@ def _is_input_error(error: Exception) -> bool:
     return error.path is None or error.message.startswith("Argument '")
 
 
-def _describe(cause: Exception, default_code: str, *, is_input_error: bool) -> tuple[str, str, Mapping[str, Any]]:
+def _describe(
+    cause: Exception, default_code: str, *, is_input_error: bool
+) -> tuple[Message | str, str, Mapping[str, object]]:
     """Return sentence, code and further extensions; log the details that the client must not see."""
     if isinstance(cause, OperationError):
         return cause.message, cause.code, cause.extensions
@@ -96,11 +105,37 @@ def _describe(cause: Exception, default_code: str, *, is_input_error: bool) -> t
         log.error("An input that cannot be stored was not refused before it reached the database.", exc_info=cause)
         return _UNSTORABLE_MESSAGE, BAD_USER_INPUT, {}
     if isinstance(cause, GraphQLError) and is_input_error:
-        match = _INVALID_VARIABLE.match(cause.message)
-        field = f"{match['name']}{match['inner'] or ''}" if match else None
-        return _shorten(cause.message), default_code, {"field": field} if field else {}
+        sentence, field = _describe_input_error(cause)
+        return sentence, default_code, {"field": field} if field else {}
     log.error("An operation failed.", exc_info=cause)
     return _INTERNAL_MESSAGE, INTERNAL, {}
+
+
+def _describe_input_error(error: GraphQLError) -> tuple[Message | str, str | None]:
+    """Return the sentence for an error that graphql-core reports, and the variable or the field within it.
+
+    Its own sentences stay as they are. Those of our scalars, which it puts behind the name of the variable and the
+    path, are translated.
+    """
+    text, reason = _shorten(error.message), error.original_error
+    node = error.nodes[0] if error.nodes else None
+    if isinstance(error, InvalidScalar):
+        return error.reason, None
+    if not isinstance(node, VariableDefinitionNode) or not isinstance(reason, GraphQLError):
+        return text, None
+    name = node.variable.name.value
+    where = error.message.removeprefix(f"Variable '${name}' has invalid value").removesuffix(f": {reason.message}")
+    path = where.removeprefix(" at ")
+    field = name + path if len(path) <= _MAX_PATH_LENGTH else None
+    prefix = f"Variable '${name}' has invalid value{where}: "
+    if not text.startswith(prefix):
+        return text, field
+    wrong = reason.reason if isinstance(reason, InvalidScalar) else text.removeprefix(prefix)
+    if path:
+        return Message(
+            "Variable '${name}' has invalid value at {where}: {wrong}", {"name": name, "where": path, "wrong": wrong}
+        ), field
+    return Message("Variable '${name}' has invalid value: {wrong}", {"name": name, "wrong": wrong}), field
 
 
 def _shorten(message: str) -> str:

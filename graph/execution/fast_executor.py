@@ -12,7 +12,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Final, TypeGuard
+from typing import Any, Final, TypeAlias, TypeGuard
 
 from graphql import (
     ExecutionResult,
@@ -22,23 +22,28 @@ from graphql import (
     GraphQLNonNull,
     GraphQLObjectType,
     GraphQLOutputType,
+    GraphQLResolveInfo,
     GraphQLSchema,
     is_leaf_type,
 )
-from graphql.execution.collect_fields import collect_fields
+from graphql.execution.collect_fields import DeferUsage, FieldDetailsList, GroupedFieldSet, collect_fields
 from graphql.execution.executor import CollectedErrors
-from graphql.pyutils import Path, Undefined, gather_with_cancel
+from graphql.execution.incremental.incremental_executor import DeliveryGroup
+from graphql.pyutils import AwaitableOrValue, Path, RefMap, Undefined, gather_with_cancel
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.types.field import StrawberryField
 
+from graph.base.field_declarations import STRAWBERRY_DEFINITION_KEY
 from models.db.row_store import TableRow
+from resolvers.request.context import Context
+
+PositionContext: TypeAlias = RefMap[DeferUsage, DeliveryGroup] | None
 
 PLAN_KEY: Final = "scoreline-plan"
-_STRAWBERRY_DEFINITION_KEY: Final = "strawberry-definition"
 _AWAITABLE_TYPES: Final[dict[type, bool]] = {}
 
 
-def is_awaitable(value: Any) -> TypeGuard[Awaitable[Any]]:
+def is_awaitable(value: object) -> TypeGuard[Awaitable[object]]:
     """Return whether a resolver's result must be awaited.
 
     A Tortoise row has `__await__` but is a finished value. The answer depends on the type alone and is cached by it:
@@ -57,7 +62,10 @@ def is_awaitable(value: Any) -> TypeGuard[Awaitable[Any]]:
 class MinimalInfo:
     """The only part of Strawberry's `Info` that small resolvers use: the context."""
 
-    context: Any
+    context: Context
+
+
+Reader: TypeAlias = Callable[[object, Context], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +78,13 @@ class FieldPlan:
     non_null     whether the field must have a value
     """
 
-    read: Callable[[Any, Any], Any]
-    coerce: Callable[[Any], Any] | None
+    read: Reader
+    coerce: Callable[[object], object] | None
     object_type: GraphQLObjectType | None
     non_null: bool
+
+
+FieldStep: TypeAlias = tuple[str, FieldDetailsList, GraphQLField, FieldPlan | None]
 
 
 def compile_schema(schema: GraphQLSchema) -> None:
@@ -82,7 +93,7 @@ def compile_schema(schema: GraphQLSchema) -> None:
         if not isinstance(graphql_type, GraphQLObjectType | GraphQLInterfaceType) or graphql_type.name.startswith("__"):
             continue
         for field in graphql_type.fields.values():
-            definition = field.extensions.get(_STRAWBERRY_DEFINITION_KEY)
+            definition = field.extensions.get(STRAWBERRY_DEFINITION_KEY)
             if not isinstance(definition, StrawberryField) or definition.extensions:
                 continue
             is_stream = definition.is_subscription  # its arguments were used when the stream was created
@@ -99,11 +110,11 @@ def compile_schema(schema: GraphQLSchema) -> None:
                 field.resolve = _make_resolver(read)
 
 
-def _identity(source: Any, context: Any) -> Any:
+def _identity(source: object, context: Context) -> object:
     return source
 
 
-def _compile_reader(field: StrawberryField) -> Callable[[Any, Any], Any] | None:
+def _compile_reader(field: StrawberryField) -> Reader | None:
     if field.base_resolver is None:
         name = field.python_name
         return lambda source, context: getattr(source, name)
@@ -117,7 +128,7 @@ def _compile_reader(field: StrawberryField) -> Callable[[Any, Any], Any] | None:
     return None
 
 
-def _make_resolver(read: Callable[[Any, Any], Any]) -> Callable[..., Any]:
+def _make_resolver(read: Reader) -> Callable[[object, GraphQLResolveInfo[Context]], object]:
     return lambda source, info: read(source, info.context)
 
 
@@ -129,13 +140,13 @@ class FastExecutor(StrawberryGraphQLCoreExecutionContext):
     each event the cache would never hit and grow with every event.
     """
 
-    _root_fields: tuple[GraphQLObjectType, Any] | None = None
+    _root_fields: tuple[GraphQLObjectType, GroupedFieldSet] | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._steps_by_field_set: dict[int, tuple[Any, list[tuple[str, list[Any], Any, FieldPlan | None]]]] = {}
+        self._steps_by_field_set: dict[int, tuple[GroupedFieldSet, list[FieldStep]]] = {}
 
-    async def execute_event(self, payload: Any) -> ExecutionResult:
+    async def execute_event(self, payload: object) -> ExecutionResult:
         """Return the result for one event of the subscription.
 
         Runs in a shallow copy of the executor, so that events share its caches but not their root value and errors.
@@ -151,7 +162,7 @@ class FastExecutor(StrawberryGraphQLCoreExecutionContext):
         executor.__dict__.update(self.__dict__)
         executor.root_value, executor.collected_errors = payload, CollectedErrors()
         try:
-            data = executor.execute_fields(self._root_fields[0], payload, None, self._root_fields[1], None)
+            data: Any = executor.execute_fields(self._root_fields[0], payload, None, self._root_fields[1], None)
             if is_awaitable(data):
                 data = await data
         except GraphQLError as error:
@@ -162,11 +173,11 @@ class FastExecutor(StrawberryGraphQLCoreExecutionContext):
     def execute_fields(
         self,
         parent_type: GraphQLObjectType,
-        source_value: Any,
+        source_value: object,
         path: Path | None,
-        grouped_field_set: Any,
-        position_context: Any,
-    ) -> Any:
+        grouped_field_set: GroupedFieldSet,
+        position_context: PositionContext,
+    ) -> AwaitableOrValue[dict[str, Any]]:
         """Resolve the fields of an object; overrides the library's method, which is called for every object.
 
         A planned field is read here. If reading or coercing it fails in any way, the library resolves the field again
@@ -212,9 +223,7 @@ class FastExecutor(StrawberryGraphQLCoreExecutionContext):
             raise
         return _await_results(results, awaitable_names) if awaitable_names else results
 
-    def _field_steps(
-        self, parent_type: GraphQLObjectType, grouped_field_set: Any
-    ) -> list[tuple[str, list[Any], Any, FieldPlan | None]]:
+    def _field_steps(self, parent_type: GraphQLObjectType, grouped_field_set: GroupedFieldSet) -> list[FieldStep]:
         """Return the fields as tuples (response key, field details, definition, plan), cached by the field set."""
         cached = self._steps_by_field_set.get(id(grouped_field_set))
         if cached is None:
@@ -232,11 +241,11 @@ class FastExecutor(StrawberryGraphQLCoreExecutionContext):
         self,
         parent_type: GraphQLObjectType,
         field: GraphQLField,
-        field_details: list[Any],
+        field_details: FieldDetailsList,
         path: Path,
-        value: Any,
-        position_context: Any,
-    ) -> Any:
+        value: object,
+        position_context: PositionContext,
+    ) -> object:
         """Complete a value that is an object or must be awaited; errors are reported at the field's path."""
         object_type: Any = field.extensions[PLAN_KEY].object_type
         if is_awaitable(value):
@@ -245,15 +254,15 @@ class FastExecutor(StrawberryGraphQLCoreExecutionContext):
         # no `is_type_of` of this schema uses the info, and building it is expensive
         no_info: Any = None
         try:
-            result: Any = self.complete_object_value(object_type, field_details, no_info, path, value, position_context)
+            result = self.complete_object_value(object_type, field_details, no_info, path, value, position_context)
         except Exception as error:  # noqa: BLE001 - every error becomes a field error, as in the library
             self.handle_field_error(error, field.type, field_details, path)
             return None
         return self._await_or_report_error(result, field.type, field_details, path) if is_awaitable(result) else result
 
     async def _await_or_report_error(
-        self, result: Awaitable[Any], return_type: GraphQLOutputType, field_details: list[Any], path: Path
-    ) -> Any:
+        self, result: Awaitable[object], return_type: GraphQLOutputType, field_details: FieldDetailsList, path: Path
+    ) -> object:
         try:
             return await result
         except Exception as error:  # noqa: BLE001 - every error becomes a field error, as in the library

@@ -7,11 +7,11 @@ variables that can change it, before anything is executed. Queries and mutations
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Awaitable, Hashable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Hashable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from inspect import isawaitable
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import orjson
 import strawberry
@@ -24,6 +24,7 @@ from graphql import (
     GraphQLError,
     GraphQLSchema,
     GraphQLSyntaxError,
+    InlineFragmentNode,
     NoSchemaIntrospectionCustomRule,
     OperationDefinitionNode,
     ValueNode,
@@ -36,6 +37,7 @@ from graphql import (
 )
 
 from domain.errors.operation_errors import BadInput, OperationTimeout
+from graph.base.field_declarations import Sends, declaration_of
 from graph.execution import error_formatting
 from graph.execution.fast_executor import FastExecutor, is_awaitable
 from graph.execution.query_cost import CircularFragment
@@ -45,6 +47,7 @@ from graph.execution.variable_checks import validate_variables
 from models.db.connection import DeadlineExceeded, with_deadline
 from resolvers.request.context import Context
 from resolvers.request.viewer import Viewer
+from subscriptions.core.stream_context import StreamContext
 
 OperationKind = Literal["query", "mutation", "subscription"]
 CACHE_SIZE: Final = 512  # entries of each LRU cache, so that an attacker cannot fill the memory with new texts
@@ -62,16 +65,18 @@ class InvalidDocument(Exception):
 class Operation:
     """An operation that may be executed.
 
-    text        the document as the client sent it
-    root_field  its only root field, also when it is inside a fragment; None when there are several
+    text          the document as the client sent it
+    root_field    its only root field, also when it is inside a fragment; None when there are several
+    sends_events  whether its root field is a subscription to events
     """
 
     text: str
     document: DocumentNode
     definition: OperationDefinitionNode
-    variables: dict[str, Any]
+    variables: dict[str, object]
     kind: OperationKind
     root_field: FieldNode | None
+    sends_events: bool = False
 
     @property
     def field_name(self) -> str | None:
@@ -87,7 +92,7 @@ class Operation:
         value = self._find_argument_node(argument)
         return value.name.value if isinstance(value, VariableNode) else None
 
-    def get_argument(self, name: str) -> Any:
+    def get_argument(self, name: str) -> object:
         """Return the value of a scalar argument of the only root field; None when it is null or omitted."""
         value = self._find_argument_node(name)
         if isinstance(value, VariableNode):
@@ -126,7 +131,7 @@ class Operations:
         )  # an ordered set of keys whose cost was accepted
         self._canonical: OrderedDict[str, str] = OrderedDict()  # documents of subscriptions, as `print_ast` writes them
 
-    def parse_operation(self, text: str, name: str | None, variables: Mapping[str, Any] | None) -> Operation:
+    def parse_operation(self, text: str, name: str | None, variables: Mapping[str, object] | None) -> Operation:
         """Return the operation of a document, with its variables.
 
         raises  InvalidDocument for a text that is not valid in this schema; QueryTooComplex and BadInput when a limit
@@ -137,16 +142,23 @@ class Operations:
         if isinstance(document, InvalidDocument):
             raise document
         definition = _select_operation(document, name)
-        checked_variables: dict[str, Any] = validate_variables(dict(variables or {}))
+        checked_variables: dict[str, object] = validate_variables(dict(variables or {}))
         self._check_cost(text, name, document, definition, checked_variables)
+        root_field = _find_root_field(document, definition)
         return Operation(
             text,
             document,
             definition,
             checked_variables,
             definition.operation.value,
-            _find_root_field(document, definition),
+            root_field,
+            root_field is not None and self._sends_events(definition, root_field),
         )
+
+    def _sends_events(self, definition: OperationDefinitionNode, root_field: FieldNode) -> bool:
+        root_type = self.schema.get_root_type(definition.operation)
+        field = root_type.fields.get(root_field.name.value) if root_type else None
+        return field is not None and declaration_of(field).sends is Sends.EVENTS
 
     def _check_cost(
         self,
@@ -154,7 +166,7 @@ class Operations:
         name: str | None,
         document: DocumentNode,
         definition: OperationDefinitionNode,
-        variables: dict[str, Any],
+        variables: dict[str, object],
     ) -> None:
         """Raise QueryTooComplex if the operation asks for too much.
 
@@ -167,24 +179,20 @@ class Operations:
             tuple((variable_name, _cost_relevant_value(value)) for variable_name, value in variables.items()),
         )
         if key not in self._cost_checked:
-            check_cost(document, definition, variables, self.limits)
+            check_cost(self.schema, document, definition, variables, self.limits)
             self._cost_checked[key] = None
             while len(self._cost_checked) > CACHE_SIZE:
                 self._cost_checked.popitem(last=False)
         self._cost_checked.move_to_end(key)
 
-    def share_key(
-        self, operation: Operation, viewer: Viewer, language: str, ignored_arguments: Sequence[str] = ()
-    ) -> Hashable:
+    def share_key(self, operation: Operation, viewer: Viewer, language: str) -> Hashable:
         """Return the key under which a subscription is shared: equal keys mean equal results for both viewers.
 
-        ignored_arguments  arguments of the root field that do not change the result; their variables are left out
+        The position after which a subscription to events begins does not change the result: its variable is left out.
         """
-        ignored_variables = {operation.get_variable_name(argument) for argument in ignored_arguments}
+        ignored_variable = operation.get_variable_name("after") if operation.sends_events else None
         permissions = permissions_used(self.schema, operation.document, operation.definition, operation.variables)
-        relevant_variables = {
-            name: value for name, value in operation.variables.items() if name not in ignored_variables
-        }
+        relevant_variables = {name: value for name, value in operation.variables.items() if name != ignored_variable}
         variables_json = orjson.dumps(relevant_variables, option=orjson.OPT_SORT_KEYS)
         canonical_text = self._canonicalize(operation.text, operation.document)
         return canonical_text, operation.name, variables_json, language, permission_fingerprint(viewer, permissions)
@@ -210,7 +218,7 @@ class Operations:
             for definition in result.definitions:
                 if isinstance(definition, OperationDefinitionNode):
                     check_cost(
-                        result, definition, {}, self.limits
+                        self.schema, result, definition, {}, self.limits
                     )  # before validation, which is slow for large documents
             errors = validate(
                 self.schema,
@@ -253,8 +261,8 @@ class Operations:
         return await result if isawaitable(result) else result
 
     async def stream_results(
-        self, operation: Operation, context: Context
-    ) -> AsyncGenerator[tuple[Any, ExecutionResult], None]:
+        self, operation: Operation, context: StreamContext
+    ) -> AsyncGenerator[tuple[object, ExecutionResult], None]:
         """Yield each event of a subscription with its result; one that cannot start yields None with its errors."""
         executor = FastExecutor.build(
             self.schema,
@@ -270,17 +278,18 @@ class Operations:
             yield None, ExecutionResult(None, errors=executor)
             return
         assert isinstance(executor, FastExecutor), "`build` returns an instance of its class, or errors"
-        source: Any = create_source_event_stream(executor)
+        source = create_source_event_stream(executor)
         event_stream = await source if isawaitable(source) else source
         if isinstance(event_stream, ExecutionResult):
             yield None, event_stream
             return
+        assert isinstance(event_stream, AsyncGenerator), "every field of Subscription returns an async generator"
         async with aclosing(event_stream) as events:
             async for event in events:
                 yield event, await executor.execute_event(event)
 
 
-def _cost_relevant_value(value: Any) -> Hashable:
+def _cost_relevant_value(value: object) -> Hashable:
     """Return the part of a variable's value that can change the cost: a number, null, or one constant for the rest."""
     return value if value is None or isinstance(value, int | float) else "other"
 
@@ -298,8 +307,8 @@ def _find_root_field(document: DocumentNode, definition: OperationDefinitionNode
             root_fields.append(selection)
         elif isinstance(selection, FragmentSpreadNode):
             pending += fragments[selection.name.value].selection_set.selections
-        else:
-            pending += selection.selection_set.selections  # type: ignore[attr-defined]
+        elif isinstance(selection, InlineFragmentNode):
+            pending += selection.selection_set.selections
     return root_fields[0] if len(root_fields) == 1 else None
 
 

@@ -2,13 +2,13 @@
 
 The cost of each fragment is computed once however often it is spread. A document whose fragments double at each
 level therefore doubles a number, not the work. Invalid parts are left to validation: here they are ignored, or
-count as the largest possible value.
+count as the largest possible value. Each field declares its length or page size (graph/base/field_declarations.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from graphql import (
     DocumentNode,
@@ -16,6 +16,10 @@ from graphql import (
     FragmentDefinitionNode,
     FragmentSpreadNode,
     GraphQLError,
+    GraphQLInterfaceType,
+    GraphQLNamedType,
+    GraphQLObjectType,
+    GraphQLSchema,
     InlineFragmentNode,
     IntValueNode,
     NullValueNode,
@@ -24,57 +28,29 @@ from graphql import (
     SelectionSetNode,
     ValueNode,
     VariableNode,
+    get_named_type,
 )
 
 from domain.errors.operation_errors import QueryTooComplex
-from models.db.keyset_pagination import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
+from domain.messages import Message, gettext_noop
+from graph.base.field_declarations import UNDECLARED, FieldDeclaration, declaration_of
+from models.db.keyset_pagination import MAX_PAGE_SIZE
 
-DEFAULT_PAGE_SIZES: Final = {  # paginated fields, with their number of rows when the client sets no size
-    "activities": DEFAULT_PAGE_SIZE,
-    "alerts": DEFAULT_PAGE_SIZE,
-    "calls": DEFAULT_PAGE_SIZE,
-    "clients": DEFAULT_PAGE_SIZE,
-    "deals": DEFAULT_PAGE_SIZE,
-    "employees": DEFAULT_PAGE_SIZE,
-    "entries": DEFAULT_PAGE_SIZE,
-    "leaderboard": MAX_PAGE_SIZE,
-    "leads": DEFAULT_PAGE_SIZE,
-    "tasks": DEFAULT_PAGE_SIZE,
-}
-PAGE_ROW_FIELDS: Final = frozenset({"edges", "standings"})  # the fields of a page that contain its rows
-TYPICAL_LIST_SIZES: Final = {  # lists without pagination, with a typical length
-    "alertRules": 10,
-    "changes": 5,
-    "contacts": 3,
-    "days": 31,
-    "devices": 5,
-    "exchangeRates": 10,
-    "goals": 10,
-    "members": 10,
-    "metrics": 20,
-    "pipelines": 3,
-    "points": 31,
-    "series": 5,
-    "stages": 7,
-    "subteams": 5,
-    "teams": 20,
-    "userErrors": 1,
-}
 STATEMENT_COST: Final = 5  # rows: each page takes one more SQL statement, which costs about as much as so many rows
-
 
 _INTROSPECTION: Final = frozenset({"__schema", "__type"})
 _MAX_REPORTED: Final = 2**31 - 1  # larger numbers are reported as this one: a cost can have hundreds of digits
 
 
 def ensure_within(quantity: str, actual: int, limit: int) -> None:
-    """Raise QueryTooComplex if `actual` exceeds the limit; `quantity` names what was counted."""
+    """Raise QueryTooComplex if `actual` exceeds the limit; `quantity` names what was counted, a translatable phrase."""
     if actual > limit:
         actual = min(actual, _MAX_REPORTED)
         raise QueryTooComplex(
-            f"Ask for less at once: {actual} {quantity}, where at most {limit} are accepted.",
-            limit=limit,
+            "Ask for less at once: {actual} {quantity}, where at most {limit} are accepted.",
             actual=actual,
+            quantity=Message(quantity),
+            limit=limit,
         )
 
 
@@ -103,20 +79,24 @@ class CircularFragment(GraphQLError):
 
 
 class CostVisitor:
-    """Computes the costs of the definitions of one document, each fragment once."""
+    """Computes the costs of the definitions of one document, each fragment once.
+
+    schema  declares the lengths of lists and pages; without it only the shape is computed, and each field is one row
+    """
 
     def __init__(
         self,
         document: DocumentNode,
-        variables: Mapping[str, Any],
+        variables: Mapping[str, object],
         defaults: Mapping[str, ValueNode | None],
         max_nesting: int,
+        schema: GraphQLSchema | None = None,
     ) -> None:
         self._fragments = {
             node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)
         }
         self._variables, self._defaults = variables, defaults
-        self._max_nesting = max_nesting
+        self._max_nesting, self._schema = max_nesting, schema
         # by id of the node; None while it is being visited, which reveals circles
         self._definition_costs: dict[int, SelectionCost | None] = {}
 
@@ -128,7 +108,7 @@ class CostVisitor:
         cost = self._definition_costs.get(id(node))
         if cost is None:
             self._definition_costs[id(node)] = None
-            cost = self._visit_selections(node.selection_set, level + 1)
+            cost = self._visit_selections(node.selection_set, level + 1, self._type_of(node))
             variable_definitions = node.variable_definitions or () if isinstance(node, OperationDefinitionNode) else ()
             directives = len(node.directives or ()) + sum(
                 len(variable.directives or ()) for variable in variable_definitions
@@ -137,14 +117,24 @@ class CostVisitor:
         self._check_nesting(level + cost.nesting)
         return cost
 
-    def _check_nesting(self, level: int) -> None:
-        ensure_within("selections within each other (fragments included)", level, self._max_nesting)
+    def _type_of(
+        self, node: OperationDefinitionNode | FragmentDefinitionNode | InlineFragmentNode
+    ) -> GraphQLNamedType | None:
+        """Return the type of which the definition selects fields; None if it is unknown."""
+        if self._schema is None:
+            return None
+        if isinstance(node, OperationDefinitionNode):
+            return self._schema.get_root_type(node.operation)
+        return self._schema.get_type(node.type_condition.name.value) if node.type_condition else None
 
-    def _visit_selections(self, node: SelectionSetNode, level: int) -> SelectionCost:
+    def _check_nesting(self, level: int) -> None:
+        ensure_within(gettext_noop("selections within each other (fragments included)"), level, self._max_nesting)
+
+    def _visit_selections(self, node: SelectionSetNode, level: int, parent: GraphQLNamedType | None) -> SelectionCost:
         self._check_nesting(level)
         nesting = depth = introspection = width = fields = aliases = directives = rows = per_row_cost = 0
         for selection in node.selections:
-            cost = self._visit_selection(selection, level)
+            cost = self._visit_selection(selection, level, parent)
             nesting = max(nesting, cost.nesting)
             depth = max(depth, cost.depth)
             introspection = max(introspection, cost.introspection)
@@ -156,23 +146,29 @@ class CostVisitor:
             per_row_cost += cost.per_row_cost
         return SelectionCost(nesting + 1, depth, introspection, width, fields, aliases, directives, rows, per_row_cost)
 
-    def _visit_selection(self, node: SelectionNode, level: int) -> SelectionCost:
+    def _visit_selection(self, node: SelectionNode, level: int, parent: GraphQLNamedType | None) -> SelectionCost:
         if isinstance(node, FieldNode):
-            return self._visit_field(node, level)
+            return self._visit_field(node, level, parent)
         if isinstance(node, FragmentSpreadNode):
             fragment = self._fragments.get(node.name.value)
             if fragment and self._definition_costs.get(id(fragment), _NO_COST) is None:
                 raise CircularFragment(node)
             return self.visit_definition(fragment, level) if fragment else _NO_COST
-        return (
-            self._visit_selections(node.selection_set, level + 1) if isinstance(node, InlineFragmentNode) else _NO_COST
-        )
+        if not isinstance(node, InlineFragmentNode):
+            return _NO_COST
+        inner_type = self._type_of(node) if node.type_condition else parent
+        return self._visit_selections(node.selection_set, level + 1, inner_type)
 
-    def _visit_field(self, node: FieldNode, level: int) -> SelectionCost:
-        child_cost = self._visit_selections(node.selection_set, level + 1) if node.selection_set else _NO_COST
-        name = node.name.value
-        is_introspection = name in _INTROSPECTION
-        rows, per_row_cost = self._row_cost(node, child_cost) if node.selection_set else (0, 0)
+    def _visit_field(self, node: FieldNode, level: int, parent: GraphQLNamedType | None) -> SelectionCost:
+        fields = parent.fields if isinstance(parent, GraphQLObjectType | GraphQLInterfaceType) else {}
+        field = fields.get(node.name.value)
+        field_type = get_named_type(field.type) if field else None
+        child_cost = (
+            self._visit_selections(node.selection_set, level + 1, field_type) if node.selection_set else _NO_COST
+        )
+        is_introspection = node.name.value in _INTROSPECTION
+        declaration = declaration_of(field) if field else UNDECLARED
+        rows, per_row_cost = self._row_cost(node, declaration, child_cost) if node.selection_set else (0, 0)
         return SelectionCost(
             nesting=child_cost.nesting,
             depth=1 if is_introspection else child_cost.depth + 1,
@@ -214,20 +210,19 @@ class CostVisitor:
                 if fragment := self._fragments.get(selection.name.value):
                     yield from self._iterate_fields([fragment.selection_set], visited_fragments)
 
-    def _row_cost(self, node: FieldNode, child_cost: SelectionCost) -> tuple[int, int]:
+    def _row_cost(self, node: FieldNode, declaration: FieldDeclaration, child_cost: SelectionCost) -> tuple[int, int]:
         """Return the rows of a field: the total, and the cost for each row of the surrounding page."""
-        name = node.name.value
-        if name in PAGE_ROW_FIELDS:
+        if declaration.has_page_rows:
             return 0, child_cost.rows + child_cost.per_row_cost
-        sizes = [
-            self._page_size_of_node(argument.value, DEFAULT_PAGE_SIZES.get(name, DEFAULT_PAGE_SIZE))
-            for argument in node.arguments or ()
-            if argument.name.value in ("first", "last")
-        ]
-        if sizes or name in DEFAULT_PAGE_SIZES:
-            size = max(sizes, default=DEFAULT_PAGE_SIZES.get(name, DEFAULT_PAGE_SIZE))
+        if declaration.page_size is not None:
+            sizes = [
+                self._page_size_of_node(argument.value, declaration.page_size)
+                for argument in node.arguments or ()
+                if argument.name.value in ("first", "last")
+            ]
+            size = max(sizes, default=declaration.page_size)
             return STATEMENT_COST + child_cost.rows + size * (1 + child_cost.per_row_cost), 0
-        return TYPICAL_LIST_SIZES.get(name, 1) * (1 + child_cost.rows), child_cost.per_row_cost
+        return (declaration.length or 1) * (1 + child_cost.rows), child_cost.per_row_cost
 
     def _page_size_of_node(self, value_node: ValueNode, default_size: int) -> int:
         if isinstance(value_node, VariableNode):
@@ -245,7 +240,7 @@ class CostVisitor:
         )
 
 
-def _page_size(value: Any, default_size: int) -> int:
+def _page_size(value: object, default_size: int) -> int:
     """Return the number of rows of a page; an invalid size, which is refused later, counts as the largest."""
     if value is None:
         return default_size

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from graphql import (
     DocumentNode,
     FragmentDefinitionNode,
+    GraphQLSchema,
     GraphQLSyntaxError,
     Lexer,
     OperationDefinitionNode,
@@ -22,6 +22,7 @@ from graphql import (
 )
 
 from domain.errors.operation_errors import BadInput
+from domain.messages import Message, gettext_noop
 from graph.execution.query_cost import CostVisitor, SelectionCost, ensure_within
 from graph.execution.variable_checks import (
     MAX_DIGITS,
@@ -59,16 +60,20 @@ def parse_document(text: str, limits: QueryLimits) -> DocumentNode:
 
     raises  QueryTooComplex; BadInput for literals that cannot be stored; GraphQLSyntaxError; CircularFragment
     """
-    ensure_within("bytes of the document", len(text.encode(errors="surrogatepass")), limits.document_bytes)
+    ensure_within(
+        gettext_noop("bytes of the document"), len(text.encode(errors="surrogatepass")), limits.document_bytes
+    )
     if scalar_error(text):
         raise BadInput(UNSTORABLE_CHARACTERS, field="query")
     document = _parse(text, limits.tokens)
     _check_literals(document)
     operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
     variable_count = max((len(operation.variable_definitions or ()) for operation in operations), default=0)
-    ensure_within("operations in the document", len(operations), limits.operations)
-    ensure_within("operations and fragments in the document", len(document.definitions), limits.definitions)
-    ensure_within("variables of one operation", variable_count, limits.variables)
+    ensure_within(gettext_noop("operations in the document"), len(operations), limits.operations)
+    ensure_within(
+        gettext_noop("operations and fragments in the document"), len(document.definitions), limits.definitions
+    )
+    ensure_within(gettext_noop("variables of one operation"), variable_count, limits.variables)
     visitor = CostVisitor(document, {}, {}, limits.nesting)
     for definition in document.definitions:
         if isinstance(definition, OperationDefinitionNode | FragmentDefinitionNode):
@@ -78,13 +83,19 @@ def parse_document(text: str, limits: QueryLimits) -> DocumentNode:
             _check_shape(cost, limits)
             overlaps = visitor.count_overlaps(definition.selection_set)
             ensure_within(
-                "pairs of fields under one name in one place, fragments spread out", overlaps, limits.overlapping_fields
+                gettext_noop("pairs of fields under one name in one place, fragments spread out"),
+                overlaps,
+                limits.overlapping_fields,
             )
     return document
 
 
 def check_cost(
-    document: DocumentNode, operation: OperationDefinitionNode, variables: Mapping[str, Any], limits: QueryLimits
+    schema: GraphQLSchema,
+    document: DocumentNode,
+    operation: OperationDefinitionNode,
+    variables: Mapping[str, object],
+    limits: QueryLimits,
 ) -> int:
     """Return the cost of the operation: an upper bound of the rows it asks for.
 
@@ -96,27 +107,28 @@ def check_cost(
     defaults = {
         variable.variable.name.value: variable.default_value for variable in operation.variable_definitions or ()
     }
-    selection_cost = CostVisitor(document, variables, defaults, limits.nesting).visit_definition(operation)
+    visitor = CostVisitor(document, variables, defaults, limits.nesting, schema)
+    selection_cost = visitor.visit_definition(operation)
     _check_shape(selection_cost, limits)
-    ensure_within("root fields", selection_cost.width, limits.root_fields)
+    ensure_within(gettext_noop("root fields"), selection_cost.width, limits.root_fields)
     cost = selection_cost.rows + MAX_PAGE_SIZE * selection_cost.per_row_cost
-    ensure_within("rows (pages multiplied)", cost, limits.cost)
+    ensure_within(gettext_noop("rows (pages multiplied)"), cost, limits.cost)
     return cost
 
 
 def _check_shape(cost: SelectionCost, limits: QueryLimits) -> None:
-    ensure_within("fields within each other", cost.depth, limits.depth)
-    ensure_within("fields of the schema within each other", cost.introspection, limits.introspection)
-    ensure_within("fields (fragments spread out)", cost.fields, limits.fields)
-    ensure_within("aliases (fragments spread out)", cost.aliases, limits.aliases)
-    ensure_within("directives (fragments spread out)", cost.directives, limits.directives)
+    ensure_within(gettext_noop("fields within each other"), cost.depth, limits.depth)
+    ensure_within(gettext_noop("fields of the schema within each other"), cost.introspection, limits.introspection)
+    ensure_within(gettext_noop("fields (fragments spread out)"), cost.fields, limits.fields)
+    ensure_within(gettext_noop("aliases (fragments spread out)"), cost.aliases, limits.aliases)
+    ensure_within(gettext_noop("directives (fragments spread out)"), cost.directives, limits.directives)
 
 
 def _parse(text: str, max_tokens: int) -> DocumentNode:
     try:
         return parse(text, max_lexical_tokens=max_tokens)
     except GraphQLSyntaxError:
-        ensure_within("tokens in the document (or more)", _count_tokens(text, max_tokens), max_tokens)
+        ensure_within(gettext_noop("tokens in the document (or more)"), _count_tokens(text, max_tokens), max_tokens)
         raise
 
 
@@ -141,5 +153,7 @@ def _check_literals(document: DocumentNode) -> None:
         else:
             problem = None
         if problem:
-            raise BadInput(f"Line {token.line} of the document: {problem}", field="query")
+            raise BadInput(
+                "Line {line} of the document: {wrong}", field="query", line=token.line, wrong=Message(problem)
+            )
         token = token.next

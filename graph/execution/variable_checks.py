@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import Any, Final
+from typing import Final, TypeVar
 
 from domain.errors.operation_errors import BadInput
+from domain.messages import gettext_noop
 
-UNSTORABLE_CHARACTERS: Final = (
+Variables = TypeVar("Variables")
+
+UNSTORABLE_CHARACTERS: Final = gettext_noop(
     "This contains characters that cannot be stored: take out null characters and halves of emoji."
 )
-NUMBER_TOO_LONG: Final = "This number is too long."
+NUMBER_TOO_LONG: Final = gettext_noop("This number is too long.")
 MAX_DIGITS: Final = 40  # of a numeric literal; more than any stored number has
 
 _UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
@@ -23,7 +26,7 @@ MAX_VALUES: Final = 25_000  # enough for 500 records with all their fields
 _MAX_PATH_LENGTH: Final = 100  # characters, in error messages
 
 
-def validate_variables(variables: Any) -> Any:
+def validate_variables(variables: Variables) -> Variables:
     """Return the variables unchanged if all their values can be stored.
 
     Iterates instead of recursing, and takes at most one value more than allowed, so hostile input is cheap to refuse.
@@ -32,16 +35,20 @@ def validate_variables(variables: Any) -> Any:
             more than 128 bits; too deep nesting, too many values
     """
     remaining = MAX_VALUES
-    pending: list[tuple[Any, str, int]] = [(variables, "", 0)]
+    pending: list[tuple[object, str, int]] = [(variables, "", 0)]
     while pending:
         value, path, level = pending.pop()
         remaining -= 1
         if remaining < 0:
-            raise BadInput(f"Send fewer values: at most {MAX_VALUES} in all variables together.", field="variables")
+            raise BadInput(
+                "Send fewer values: at most {most} in all variables together.", field="variables", most=MAX_VALUES
+            )
         if isinstance(value, dict | list | tuple):
             if level > _MAX_NESTING:
                 raise BadInput(
-                    f"The variables are nested too deep: at most {_MAX_NESTING} levels.", field=_shorten_path(path)
+                    "The variables are nested too deep: at most {most} levels.",
+                    field=_shorten_path(path),
+                    most=_MAX_NESTING,
                 )
             children = _iterate_children(value, path)
             pending.extend((item, item_path, level + 1) for item_path, item in islice(children, remaining + 1))
@@ -50,18 +57,18 @@ def validate_variables(variables: Any) -> Any:
     return variables
 
 
-def scalar_error(value: Any) -> str | None:
-    """Return why a single value cannot be stored, as a sentence; None when it can."""
+def scalar_error(value: object) -> str | None:
+    """Return why a single value cannot be stored, as a sentence to translate; None when it can."""
     if isinstance(value, str):
         return UNSTORABLE_CHARACTERS if _UNSTORABLE.search(value) else None
     if isinstance(value, float):
-        return None if math.isfinite(value) else "This is not a finite number."
+        return None if math.isfinite(value) else gettext_noop("This is not a finite number.")
     if isinstance(value, int):
         return NUMBER_TOO_LONG if value.bit_length() > _MAX_INTEGER_BITS else None
     return None
 
 
-def _iterate_children(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+def _iterate_children(value: dict[str, object] | Sequence[object], path: str) -> Iterator[tuple[str, object]]:
     if not isinstance(value, dict):
         yield from ((f"{path}[{index}]", element) for index, element in enumerate(value))
         return

@@ -8,11 +8,12 @@ import strawberry
 from strawberry import ID, UNSET
 
 from graph.base.enums import AbsenceKind
-from graph.base.input_mapping import to_input_fields
+from graph.base.input_mapping import to_input
+from graph.base.lazy_types import AbsenceRef, EmployeeRef
 from graph.base.mutations import mutation, payload
 from graph.base.row_types import Info
-from graph.types.people import Absence, Employee
 from resolvers.organization import absences
+from resolvers.organization.inputs import AbsenceInput
 
 
 @strawberry.input(
@@ -31,12 +32,12 @@ class SetAbsenceInput:
 
 @payload("The absence.")
 class AbsencePayload:
-    absence: Absence | None
+    absence: AbsenceRef | None
 
 
 @payload("The employee whose absence was removed.")
 class RemoveAbsencePayload:
-    employee: Employee | None
+    employee: EmployeeRef | None
 
 
 @strawberry.type
@@ -46,8 +47,8 @@ class AbsenceMutation:
 FORBIDDEN for an own one unless the company allows it (`employeesSetAbsences`)."""
     )
     async def set_absence(self, info: Info, input: SetAbsenceInput) -> AbsencePayload:
-        return AbsencePayload(absence=await absences.set_absence(info.context, to_input_fields(input)))  # type: ignore[arg-type]
+        return AbsencePayload(absence=await absences.set_absence(info.context, to_input(AbsenceInput, input)))
 
     @mutation("Remove an absence.")
     async def remove_absence(self, info: Info, id: ID) -> RemoveAbsencePayload:
-        return RemoveAbsencePayload(employee=await absences.remove_absence(info.context, id))  # type: ignore[arg-type]
+        return RemoveAbsencePayload(employee=await absences.remove_absence(info.context, id))

@@ -8,13 +8,13 @@ import strawberry
 from strawberry import ID, UNSET
 
 from graph.base.enums import CallDirection, CallOutcome
-from graph.base.input_mapping import to_input_fields
+from graph.base.input_mapping import to_input
+from graph.base.lazy_types import CallRef, GoalRef
 from graph.base.mutations import mutation, payload
 from graph.base.row_types import Info
-from graph.mutations.records import _unwrap_single
-from graph.types.calls import Call
-from graph.types.goals import Goal
+from graph.mutations.records import unwrap_single
 from resolvers.crm import calls
+from resolvers.crm.inputs import CallInput
 
 
 @strawberry.input(description="`outcome` defaults to ANSWERED when `durationSeconds` is above 0, else to NO_ANSWER.")
@@ -34,13 +34,13 @@ class RecordCallInput:
 
 @payload("The call, and the goals that moved.")
 class CallPayload:
-    call: Call | None
-    goals: list[Goal]
+    call: CallRef | None
+    goals: list[GoalRef]
 
 
 @strawberry.type
 class CallMutation:
     @mutation("Record a call, or change one.")
     async def record_call(self, info: Info, input: RecordCallInput) -> CallPayload:
-        call, goals = _unwrap_single(await calls.upsert_calls(info.context, [to_input_fields(input)]))
+        call, goals = unwrap_single(await calls.upsert_calls(info.context, [to_input(CallInput, input)]))
         return CallPayload(call=call, goals=goals)

@@ -7,13 +7,13 @@ from datetime import datetime
 import strawberry
 from strawberry import ID, UNSET
 
-from graph.base.input_mapping import to_input_fields
+from graph.base.input_mapping import to_input
+from graph.base.lazy_types import ClientRef, ContactRef, GoalRef
 from graph.base.mutations import mutation, payload
 from graph.base.row_types import Info
-from graph.mutations.records import _unwrap_single
-from graph.types.deals import Client, Contact
-from graph.types.goals import Goal
+from graph.mutations.records import unwrap_single
 from resolvers.crm import clients
+from resolvers.crm.inputs import ClientInput, ContactInput
 
 
 @strawberry.input
@@ -43,24 +43,24 @@ class RecordContactInput:
 
 @payload("The client, and the goals that moved.")
 class ClientPayload:
-    client: Client | None
-    goals: list[Goal]
+    client: ClientRef | None
+    goals: list[GoalRef]
 
 
 @payload("The contact, and the goals that moved.")
 class ContactPayload:
-    contact: Contact | None
-    goals: list[Goal]
+    contact: ContactRef | None
+    goals: list[GoalRef]
 
 
 @strawberry.type
 class ClientMutation:
     @mutation("Record a client, or change one.")
     async def record_client(self, info: Info, input: RecordClientInput) -> ClientPayload:
-        client, goals = _unwrap_single(await clients.upsert_clients(info.context, [to_input_fields(input)]))
+        client, goals = unwrap_single(await clients.upsert_clients(info.context, [to_input(ClientInput, input)]))
         return ClientPayload(client=client, goals=goals)
 
     @mutation("Record a contact, or change one.")
     async def record_contact(self, info: Info, input: RecordContactInput) -> ContactPayload:
-        contact, goals = _unwrap_single(await clients.upsert_contacts(info.context, [to_input_fields(input)]))
+        contact, goals = unwrap_single(await clients.upsert_contacts(info.context, [to_input(ContactInput, input)]))
         return ContactPayload(contact=contact, goals=goals)

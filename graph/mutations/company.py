@@ -9,12 +9,13 @@ import strawberry
 from strawberry import UNSET
 
 from graph.base.enums import CompanyDayKind, Weekday
-from graph.base.input_mapping import to_input_fields
+from graph.base.input_mapping import to_input
+from graph.base.lazy_types import CompanyRef
 from graph.base.mutations import mutation, payload
 from graph.base.row_types import Info
 from graph.base.scalars import LocalTime
-from graph.types.people import Company
 from resolvers.organization import calendar, company
+from resolvers.organization.inputs import CompanyDaySetting, CompanyInput
 
 
 @strawberry.input
@@ -56,7 +57,7 @@ class CompanyDayInput:
 
 @payload("The company.")
 class CompanyPayload:
-    company: Company | None
+    company: CompanyRef | None
 
 
 @strawberry.type
@@ -66,19 +67,21 @@ class CompanyMutation:
 days, hours and holidays hold from today on."""
     )
     async def update_company(self, info: Info, input: UpdateCompanyInput) -> CompanyPayload:
-        return CompanyPayload(company=await company.update_company(info.context, to_input_fields(input)))  # type: ignore[arg-type]
+        return CompanyPayload(company=await company.update_company(info.context, to_input(CompanyInput, input)))
 
     @mutation("Set days off and working days of the company's own, replacing those of the same dates.")
     async def set_company_days(self, info: Info, days: list[CompanyDayInput]) -> CompanyPayload:
-        return CompanyPayload(company=await calendar.set_company_days(info.context, to_input_fields(days)))  # type: ignore[arg-type]
+        return CompanyPayload(
+            company=await calendar.set_company_days(info.context, [to_input(CompanyDaySetting, day) for day in days])
+        )
 
     @mutation("Remove days of the company's own: the weekday and the public holidays decide again.")
     async def remove_company_days(self, info: Info, dates: list[date]) -> CompanyPayload:
-        return CompanyPayload(company=await calendar.remove_company_days(info.context, dates))  # type: ignore[arg-type]
+        return CompanyPayload(company=await calendar.remove_company_days(info.context, dates))
 
     @mutation("Set the exchange rate of a currency from a day on.")
     async def set_exchange_rate(self, info: Info, input: ExchangeRateInput) -> CompanyPayload:
         row = await company.set_exchange_rate(
             info.context, currency=input.currency, rate=input.rate, valid_from=input.valid_from or None
         )
-        return CompanyPayload(company=row)  # type: ignore[arg-type]
+        return CompanyPayload(company=row)

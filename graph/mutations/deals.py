@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from functools import partial
-from typing import Any
 
 import strawberry
 from strawberry import ID, UNSET
 
 from domain.errors.user_errors import OutOfRange
 from graph.base.enums import DealStatus, SaleKind
-from graph.base.input_mapping import MoneyInput, to_input_fields
-from graph.base.mutations import mutation, payload
+from graph.base.field_declarations import declare
+from graph.base.input_mapping import MoneyInput, keep_unset, money_or_unset, to_input
+from graph.base.lazy_types import DealRef, GoalRef
+from graph.base.mutations import identify_batch_item, mutation, payload
 from graph.base.row_types import Info
-from graph.mutations.records import _unwrap_single
-from graph.types.deals import Deal
-from graph.types.goals import Goal
+from graph.mutations.records import unwrap_single
+from models.crm.deals import Deal as DealRow
+from models.db.keyset_pagination import DEFAULT_PAGE_SIZE
 from resolvers.crm import deals, queries
+from resolvers.crm.inputs import DealInput
 from resolvers.request import idempotency
 
 
@@ -106,17 +108,17 @@ MAX_BATCH_SIZE = 500
 
 @payload("The deal, and the goals that moved.")
 class DealPayload:
-    deal: Deal | None
-    goals: list[Goal]
+    deal: DealRef | None
+    goals: list[GoalRef]
 
 
 @payload("The deals in the order of the inputs, and the goals that moved.")
 class DealsPayload:
-    deals: list[Deal]
-    goals: list[Goal]
+    deals: list[DealRef] = strawberry.field(default_factory=list, metadata=declare(page_size=DEFAULT_PAGE_SIZE))
+    goals: list[GoalRef]
 
 
-def _to_deal_payload(deal_and_goals: tuple[Any, Any]) -> DealPayload:
+def _to_deal_payload(deal_and_goals: tuple[DealRef, list[GoalRef]]) -> DealPayload:
     deal, goals = deal_and_goals
     return DealPayload(deal=deal, goals=goals)
 
@@ -125,7 +127,7 @@ def _to_deal_payload(deal_and_goals: tuple[Any, Any]) -> DealPayload:
 class DealMutation:
     @mutation("Record a deal, or change the one that carries the `externalId`.")
     async def record_deal(self, info: Info, input: RecordDealInput) -> DealPayload:
-        return _to_deal_payload(_unwrap_single(await deals.upsert_deals(info.context, [to_input_fields(input)])))
+        return _to_deal_payload(unwrap_single(await deals.upsert_deals(info.context, [to_input(DealInput, input)])))
 
     @mutation("Record up to 500 deals at once, all or none.", batch_argument="inputs")
     async def record_deals(self, info: Info, inputs: list[RecordDealInput]) -> DealsPayload:
@@ -133,15 +135,16 @@ class DealMutation:
             raise OutOfRange("Record 1 to 500 deals at once.", "inputs")
         rows, goals = await idempotency.record_batch(
             info.context,
-            "recordDeal",
-            to_input_fields(inputs),
+            "deal",
+            [to_input(DealInput, input) for input in inputs],
+            [identify_batch_item("recordDeal", input, index) for index, input in enumerate(inputs)],
             partial(deals.upsert_deals, info.context, path=("inputs",)),
         )
-        return DealsPayload(deals=rows, goals=goals)  # type: ignore[arg-type]
+        return DealsPayload(deals=rows, goals=goals)
 
     @mutation("Change the given fields of a deal; omitted fields stay.")
     async def update_deal(self, info: Info, input: UpdateDealInput) -> DealPayload:
-        return _to_deal_payload(await deals.update_deal(info.context, input.id, to_input_fields(input)))
+        return _to_deal_payload(await deals.update_deal(info.context, input.id, to_input(DealInput, input)))
 
     @mutation("Move an open deal to another stage.")
     async def move_deal(self, info: Info, input: MoveDealInput) -> DealPayload:
@@ -149,21 +152,22 @@ class DealMutation:
 
     @mutation("Win a deal: it counts for its owner, on the day of the win.")
     async def win_deal(self, info: Info, input: WinDealInput) -> DealPayload:
-        fields = to_input_fields(input)
-        money = {field: fields[field] for field in ("amount", "cost") if fields.get(field) is not None}
-        return _to_deal_payload(await deals.close_deal(info.context, input.id, DealStatus.WON, money, fields.get("at")))
+        win = DealInput(
+            status=DealStatus.WON,
+            amount=money_or_unset(input.amount),
+            cost=money_or_unset(input.cost),
+            closed_at=input.at or None,
+        )
+        return _to_deal_payload(await deals.close_deal(info.context, input.id, win))
 
     @mutation("Lose a deal.")
     async def lose_deal(self, info: Info, input: LoseDealInput) -> DealPayload:
-        fields = to_input_fields(input)
-        reason = {"lostReason": fields["reason"]} if "reason" in fields else {}
-        return _to_deal_payload(
-            await deals.close_deal(info.context, input.id, DealStatus.LOST, reason, fields.get("at"))
-        )
+        loss = DealInput(status=DealStatus.LOST, lost_reason=keep_unset(input.reason), closed_at=input.at or None)
+        return _to_deal_payload(await deals.close_deal(info.context, input.id, loss))
 
     @mutation("Reopen a closed deal; the scores of its win are withdrawn.")
     async def reopen_deal(self, info: Info, input: ReopenDealInput) -> DealPayload:
-        return _to_deal_payload(await deals.reopen_deal(info.context, input.id, to_input_fields(input).get("stage")))
+        return _to_deal_payload(await deals.reopen_deal(info.context, input.id, to_input(DealInput, input).stage))
 
     @mutation("Flag a deal with a problem, or clear the flag.")
     async def flag_deal(self, info: Info, input: FlagDealInput) -> DealPayload:
@@ -171,4 +175,6 @@ class DealMutation:
 
     @mutation("Delete a deal: its scores are withdrawn; the activity feed keeps it.")
     async def delete_deal(self, info: Info, id: ID) -> DealPayload:
-        return _to_deal_payload(await queries.delete_record(info.context, id, "Deal"))
+        deal, goals = await queries.delete_record(info.context, id, "Deal")
+        assert isinstance(deal, DealRow)
+        return DealPayload(deal=deal, goals=goals)

@@ -6,10 +6,9 @@ import strawberry
 from strawberry import ID, UNSET
 
 from graph.base.enums import DeviceKind
-from graph.base.input_mapping import to_input_fields
+from graph.base.lazy_types import DeviceRef
 from graph.base.mutations import mutation, payload
 from graph.base.row_types import Info
-from graph.types.sessions import Device
 from resolvers.auth import devices
 
 
@@ -23,22 +22,24 @@ class CreateDeviceInput:
 
 @payload("The device; `token` is shown only once.")
 class CreateDevicePayload:
-    device: Device | None
+    device: DeviceRef | None
     token: str | None
 
 
 @payload("The device.")
 class DevicePayload:
-    device: Device | None
+    device: DeviceRef | None
 
 
 @strawberry.type
 class DeviceMutation:
     @mutation("Create a wallboard or integration; its token is shown only once.")
     async def create_device(self, info: Info, input: CreateDeviceInput) -> CreateDevicePayload:
-        device, token = await devices.create_device(info.context, to_input_fields(input))
-        return CreateDevicePayload(device=device, token=token)  # type: ignore[arg-type]
+        device, token = await devices.create_device(
+            info.context, name=input.name, kind=input.kind, scope_id=None if input.scope is UNSET else input.scope
+        )
+        return CreateDevicePayload(device=device, token=token)
 
     @mutation("Revoke a device; its open sockets close.")
     async def revoke_device(self, info: Info, id: ID) -> DevicePayload:
-        return DevicePayload(device=await devices.revoke_device(info.context, id))  # type: ignore[arg-type]
+        return DevicePayload(device=await devices.revoke_device(info.context, id))

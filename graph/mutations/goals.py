@@ -7,11 +7,12 @@ from decimal import Decimal
 import strawberry
 from strawberry import ID, UNSET
 
-from graph.base.input_mapping import PeriodInput, to_input_fields
+from graph.base.input_mapping import PeriodInput, to_input
+from graph.base.lazy_types import GoalRef
 from graph.base.mutations import mutation, payload
 from graph.base.row_types import Info
-from graph.types.goals import Goal
 from resolvers.goals import goals
+from resolvers.goals.inputs import GoalInput, GoalUpdateInput
 
 
 @strawberry.input(description="`owner` is the id of an employee, a team or the company.")
@@ -42,19 +43,19 @@ class UpdateGoalInput:
 
 @payload("The goal.")
 class GoalPayload:
-    goal: Goal | None
+    goal: GoalRef | None
 
 
 @strawberry.type
 class GoalMutation:
     @mutation("Set a goal for an employee, a team or the company.")
     async def set_goal(self, info: Info, input: SetGoalInput) -> GoalPayload:
-        return GoalPayload(goal=await goals.set_goal(info.context, to_input_fields(input)))  # type: ignore[arg-type]
+        return GoalPayload(goal=await goals.set_goal(info.context, to_input(GoalInput, input)))
 
     @mutation("Change a goal's name, target or recurrence; the change is kept in its history.")
     async def update_goal(self, info: Info, input: UpdateGoalInput) -> GoalPayload:
-        return GoalPayload(goal=await goals.update_goal(info.context, to_input_fields(input)))  # type: ignore[arg-type]
+        return GoalPayload(goal=await goals.update_goal(info.context, to_input(GoalUpdateInput, input)))
 
     @mutation("Hide a goal; nothing is deleted.")
     async def archive_goal(self, info: Info, id: ID) -> GoalPayload:
-        return GoalPayload(goal=await goals.archive_goal(info.context, id))  # type: ignore[arg-type]
+        return GoalPayload(goal=await goals.archive_goal(info.context, id))

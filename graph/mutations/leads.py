@@ -8,15 +8,14 @@ import strawberry
 from strawberry import ID, UNSET
 
 from graph.base.enums import LeadStatus
-from graph.base.input_mapping import to_input_fields
+from graph.base.input_mapping import to_input
+from graph.base.lazy_types import DealRef, GoalRef, LeadRef
 from graph.base.mutations import mutation, payload
 from graph.base.row_types import Info
 from graph.mutations.deals import RecordDealInput
-from graph.mutations.records import _unwrap_single
-from graph.types.deals import Deal
-from graph.types.goals import Goal
-from graph.types.leads import Lead
+from graph.mutations.records import unwrap_single
 from resolvers.crm import leads
+from resolvers.crm.inputs import DealInput, LeadInput
 
 
 @strawberry.input
@@ -44,30 +43,30 @@ class ConvertLeadInput:
 
 @payload("The lead, and the goals that moved.")
 class LeadPayload:
-    lead: Lead | None
-    goals: list[Goal]
+    lead: LeadRef | None
+    goals: list[GoalRef]
 
 
 @payload("The lead, its new deal, and the goals that moved.")
 class ConvertLeadPayload:
-    lead: Lead | None
-    deal: Deal | None
-    goals: list[Goal]
+    lead: LeadRef | None
+    deal: DealRef | None
+    goals: list[GoalRef]
 
 
 @strawberry.type
 class LeadMutation:
     @mutation("Record a lead, or change one.")
     async def record_lead(self, info: Info, input: RecordLeadInput) -> LeadPayload:
-        lead, goals = _unwrap_single(await leads.upsert_leads(info.context, [to_input_fields(input)]))
+        lead, goals = unwrap_single(await leads.upsert_leads(info.context, [to_input(LeadInput, input)]))
         return LeadPayload(lead=lead, goals=goals)
 
     @mutation("Convert a lead into a deal, with the owner and client of the lead unless others are given.")
     async def convert_lead(self, info: Info, input: ConvertLeadInput) -> ConvertLeadPayload:
-        lead, deal, goals = await leads.convert_lead(info.context, input.id, to_input_fields(input.deal))
-        return ConvertLeadPayload(lead=lead, deal=deal, goals=goals)  # type: ignore[arg-type]
+        lead, deal, goals = await leads.convert_lead(info.context, input.id, to_input(DealInput, input.deal))
+        return ConvertLeadPayload(lead=lead, deal=deal, goals=goals)
 
     @mutation("Reject a lead.")
     async def reject_lead(self, info: Info, id: ID, reason: str | None = None) -> LeadPayload:
         lead, goals = await leads.reject_lead(info.context, id, reason)
-        return LeadPayload(lead=lead, goals=goals)  # type: ignore[arg-type]
+        return LeadPayload(lead=lead, goals=goals)

@@ -6,9 +6,9 @@ import strawberry
 from strawberry import UNSET
 
 from domain.primitives.units import Unit
+from graph.base.lazy_types import MetricRef
 from graph.base.mutations import mutation, payload
 from graph.base.row_types import Info
-from graph.types.metrics import Metric
 from resolvers.crm import custom_metrics
 
 
@@ -23,7 +23,7 @@ class CreateMetricInput:
 
 @payload("The metric.")
 class MetricPayload:
-    metric: Metric | None
+    metric: MetricRef | None
 
 
 @strawberry.type
@@ -33,4 +33,4 @@ class MetricMutation:
         row = await custom_metrics.create_metric(
             info.context, key=input.key, name=input.name, description=input.description or None, unit=input.unit
         )
-        return MetricPayload(metric=row)  # type: ignore[arg-type]
+        return MetricPayload(metric=row)

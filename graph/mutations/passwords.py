@@ -5,11 +5,10 @@ from __future__ import annotations
 import strawberry
 from strawberry import ID, UNSET
 
-from graph.base.input_mapping import to_input_fields
+from graph.base.lazy_types import EmployeeRef
 from graph.base.mutations import mutation, payload, session_mutation
 from graph.base.row_types import Info
 from graph.mutations.people import EmployeePayload
-from graph.types.people import Employee
 from resolvers.auth import password_links
 
 
@@ -34,7 +33,7 @@ class SetPasswordInput:
 and works once. Without SCORELINE_PUBLIC_URL it is a path on this server."""
 )
 class InviteEmployeePayload:
-    employee: Employee | None
+    employee: EmployeeRef | None
     link: str | None
 
 
@@ -55,8 +54,8 @@ class PasswordMutation:
 hour."""
     )
     async def invite_employee(self, info: Info, input: InviteEmployeeInput) -> InviteEmployeePayload:
-        employee, link = await password_links.invite_employee(info.context, to_input_fields(input))
-        return InviteEmployeePayload(employee=employee, link=link)  # type: ignore[arg-type]
+        employee, link = await password_links.invite_employee(info.context, input.employee, send=input.send)
+        return InviteEmployeePayload(employee=employee, link=link)
 
     @session_mutation(
         "Send a one-time link to set a new password to the account of an e-mail address, if there is one."
@@ -71,4 +70,4 @@ hour."""
 
     @mutation("Let an employee sign in again at once after too many wrong passwords.")
     async def unlock_sign_in(self, info: Info, employee: ID) -> EmployeePayload:
-        return EmployeePayload(employee=await password_links.unlock_sign_in(info.context, employee))  # type: ignore[arg-type]
+        return EmployeePayload(employee=await password_links.unlock_sign_in(info.context, employee))

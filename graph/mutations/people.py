@@ -10,15 +10,14 @@ import strawberry
 from strawberry import ID, UNSET
 
 from graph.base.enums import Role
-from graph.base.input_mapping import to_input_fields
-from graph.base.mutations import mutation, payload, run_in_unit_of_work, session_mutation
+from graph.base.input_mapping import to_input
+from graph.base.lazy_types import EmployeeRef, TeamRef
+from graph.base.mutations import identify_request, mutation, payload, run_in_unit_of_work, session_mutation
 from graph.base.row_types import Info
-from graph.types.people import Employee, Team
 from models.organization.people import Employee as EmployeeRow
 from resolvers.organization import people, teams
-from resolvers.request import idempotency
+from resolvers.organization.inputs import EmployeeInput, ProfileInput, TeamInput
 from resolvers.request.context import Context
-from resolvers.request.validation import InputFields
 
 CARRIES_QUOTA: Final = """Whether the employee is ranked on leaderboards; null: as the role says. EMPLOYEEs are ranked, and
 of the other roles those who sell."""
@@ -93,25 +92,25 @@ class UpdateTeamInput:
 
 @payload("The employee.")
 class EmployeePayload:
-    employee: Employee | None
+    employee: EmployeeRef | None
 
 
 @payload("The team.")
 class TeamPayload:
-    team: Team | None
+    team: TeamRef | None
 
 
 async def _save_employee(
     info: Info,
     input: CreateEmployeeInput | UpdateEmployeeInput,
-    save: Callable[[Context, InputFields, str | None], Awaitable[EmployeeRow]],
+    save: Callable[[Context, EmployeeInput, str | None], Awaitable[EmployeeRow]],
 ) -> EmployeePayload:
     """Hash the password, which takes long, and then run the unit of work, in which other writers wait."""
-    fields = to_input_fields(input)
-    password_hash = await people.hash_new_password(info.context, fields)
+    employee_input = to_input(EmployeeInput, input)
+    password_hash = await people.hash_new_password(info.context, employee_input)
 
     async def execute() -> EmployeePayload:
-        return EmployeePayload(employee=await save(info.context, fields, password_hash))  # type: ignore[arg-type]
+        return EmployeePayload(employee=await save(info.context, employee_input, password_hash))
 
     payload: EmployeePayload = await run_in_unit_of_work(info, EmployeePayload, {"input": input}, execute)
     return payload
@@ -129,14 +128,14 @@ class PeopleMutation:
 
     @session_mutation("Change the viewer's language, quiet hours, digest and password.")
     async def update_profile(self, info: Info, input: UpdateProfileInput) -> EmployeePayload:
-        request = idempotency.identify_request(info.field_name, {"input": input}, to_input_fields)
-        employee = await people.update_profile(info.context, to_input_fields(input), request)
-        return EmployeePayload(employee=employee)  # type: ignore[arg-type]
+        request = identify_request(info.field_name, {"input": input})
+        employee = await people.update_profile(info.context, to_input(ProfileInput, input), request)
+        return EmployeePayload(employee=employee)
 
     @mutation("Create a team.")
     async def create_team(self, info: Info, input: CreateTeamInput) -> TeamPayload:
-        return TeamPayload(team=await teams.create_team(info.context, to_input_fields(input)))  # type: ignore[arg-type]
+        return TeamPayload(team=await teams.create_team(info.context, to_input(TeamInput, input)))
 
     @mutation("Change a team's name, parent or manager.")
     async def update_team(self, info: Info, input: UpdateTeamInput) -> TeamPayload:
-        return TeamPayload(team=await teams.update_team(info.context, to_input_fields(input)))  # type: ignore[arg-type]
+        return TeamPayload(team=await teams.update_team(info.context, to_input(TeamInput, input)))

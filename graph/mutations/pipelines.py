@@ -5,11 +5,12 @@ from __future__ import annotations
 import strawberry
 from strawberry import ID, UNSET
 
-from graph.base.input_mapping import to_input_fields
+from graph.base.input_mapping import to_input
+from graph.base.lazy_types import PipelineRef
 from graph.base.mutations import mutation, payload
 from graph.base.row_types import Info
-from graph.types.deals import Pipeline
 from resolvers.organization import company
+from resolvers.organization.inputs import PipelineInput
 
 
 @strawberry.input
@@ -28,11 +29,11 @@ class SavePipelineInput:
 
 @payload("The pipeline.")
 class PipelinePayload:
-    pipeline: Pipeline | None
+    pipeline: PipelineRef | None
 
 
 @strawberry.type
 class PipelineMutation:
     @mutation("Create a pipeline, or change one's name and stages; a stage that deals have been in cannot be removed.")
     async def save_pipeline(self, info: Info, input: SavePipelineInput) -> PipelinePayload:
-        return PipelinePayload(pipeline=await company.save_pipeline(info.context, to_input_fields(input)))  # type: ignore[arg-type]
+        return PipelinePayload(pipeline=await company.save_pipeline(info.context, to_input(PipelineInput, input)))

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TypeVar
 
 import strawberry
 from strawberry import ID
 
+from graph.base.lazy_types import GoalRef
 from graph.base.mutations import mutation, payload
 from graph.base.row_types import Info
-from graph.types.goals import Goal
+from models.crm.records import CrmRecord
+from models.goals.goals import Goal as GoalRow
 from resolvers.crm import queries
+
+Row = TypeVar("Row", bound=CrmRecord)
 
 
 @payload("The id of the deleted record, and the goals that moved.")
 class DeletePayload:
     deleted_id: ID | None
-    goals: list[Goal]
+    goals: list[GoalRef]
 
 
-def _unwrap_single(rows_and_goals: tuple[Sequence[Any], Sequence[Any]]) -> tuple[Any, Any]:
+def unwrap_single(rows_and_goals: tuple[Sequence[Row], list[GoalRow]]) -> tuple[Row, list[GoalRow]]:
     rows, goals = rows_and_goals
     return rows[0], goals
 
@@ -34,4 +38,4 @@ class RecordMutation:
         row, goals = await queries.delete_record(
             info.context, id, "Call", "Lead", "Client", "Contact", "Task", "Result"
         )
-        return DeletePayload(deleted_id=ID(queries.global_id_of(row)), goals=goals)  # type: ignore[arg-type]
+        return DeletePayload(deleted_id=ID(queries.global_id_of(row)), goals=goals)

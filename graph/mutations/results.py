@@ -8,13 +8,13 @@ from decimal import Decimal
 import strawberry
 from strawberry import ID, UNSET
 
-from graph.base.input_mapping import to_input_fields
+from graph.base.input_mapping import to_input
+from graph.base.lazy_types import GoalRef, ResultRef
 from graph.base.mutations import mutation, payload
 from graph.base.row_types import Info
-from graph.mutations.records import _unwrap_single
-from graph.types.goals import Goal
-from graph.types.results import Result
+from graph.mutations.records import unwrap_single
 from resolvers.crm import custom_metrics
+from resolvers.crm.inputs import ResultInput
 
 
 @strawberry.input(description="`value` is in the metric's unit.")
@@ -31,13 +31,13 @@ class RecordResultInput:
 
 @payload("The result, and the goals that moved.")
 class ResultPayload:
-    result: Result | None
-    goals: list[Goal]
+    result: ResultRef | None
+    goals: list[GoalRef]
 
 
 @strawberry.type
 class ResultMutation:
     @mutation("Record a measured value of one of the company's own metrics, or change one.")
     async def record_result(self, info: Info, input: RecordResultInput) -> ResultPayload:
-        result, goals = _unwrap_single(await custom_metrics.upsert_results(info.context, [to_input_fields(input)]))
+        result, goals = unwrap_single(await custom_metrics.upsert_results(info.context, [to_input(ResultInput, input)]))
         return ResultPayload(result=result, goals=goals)

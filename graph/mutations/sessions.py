@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 import strawberry
 from strawberry import ID, UNSET
 
-from graph.base.input_mapping import to_input_fields
+from graph.base.lazy_types import ViewerRef
 from graph.base.mutations import payload, session_mutation
 from graph.base.row_types import Info
-from graph.types.sessions import Viewer
 from resolvers.auth import own_sessions, sessions
 
 
@@ -30,7 +28,7 @@ class SignInPayload:
     refresh_token: str | None
     expires_at: datetime | None
     trust_token: str | None
-    viewer: Viewer | None
+    viewer: ViewerRef | None
 
 
 @strawberry.input(description="`session`: the one to end; without it, all others than the one in use.")
@@ -49,13 +47,13 @@ class SignOutPayload:
     pass
 
 
-def _sign_in_payload(result: sessions.SignInResult) -> Any:
+def _sign_in_payload(result: sessions.SignInResult) -> SignInPayload:
     return SignInPayload(
         access_token=result.access_token,
         refresh_token=result.refresh_token,
         expires_at=result.expires_at,
         trust_token=result.trust_token,
-        viewer=result.viewer,  # type: ignore[arg-type]
+        viewer=result.viewer,
     )
 
 
@@ -65,12 +63,12 @@ class SessionMutation:
     async def sign_in(self, info: Info, input: SignInInput) -> SignInPayload:
         trust_token = input.trust_token or None
         result = await sessions.sign_in(info.context, input.email, input.password, trust_token)
-        return _sign_in_payload(result)  # type: ignore[no-any-return]
+        return _sign_in_payload(result)
 
     @session_mutation("""Exchange a refresh token for new tokens. The same token again within 30 seconds returns the same
 refresh token, in case the answer was lost; later, or from another network, it ends the session.""")
     async def refresh_session(self, info: Info, refresh_token: str) -> SignInPayload:
-        return _sign_in_payload(await sessions.refresh(info.context, refresh_token))  # type: ignore[no-any-return]
+        return _sign_in_payload(await sessions.refresh(info.context, refresh_token))
 
     @session_mutation("End the session of a refresh token.")
     async def sign_out(self, info: Info, refresh_token: str) -> SignOutPayload:
@@ -79,4 +77,8 @@ refresh token, in case the answer was lost; later, or from another network, it e
 
     @session_mutation("End a session of the viewer, or all but the one in use. Open sockets of ended sessions close.")
     async def end_sessions(self, info: Info, input: EndSessionsInput) -> EndSessionsPayload:
-        return EndSessionsPayload(ended=await own_sessions.end_sessions(info.context, to_input_fields(input)))
+        return EndSessionsPayload(
+            ended=await own_sessions.end_sessions(
+                info.context, input.current_password, None if input.session is UNSET else input.session
+            )
+        )

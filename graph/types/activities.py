@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Union
 
 import strawberry
 
 from domain.i18n.activity_summaries import summarize_activity
-from domain.i18n.languages import LANGUAGES
 from graph.base.enums import ActivityKind
+from graph.base.field_declarations import CARD, GOALS, NOTHING, declare
+from graph.base.lazy_types import EmployeeRef, GoalRef
 from graph.base.row_types import Info, Node, employee_ref, event_cursor, row_type
 from graph.types.calls import Call
 from graph.types.deals import Client, Contact, Deal
@@ -19,11 +20,8 @@ from graph.types.tasks import Task
 from models.crm import activities as rows
 from resolvers import node
 
-EmployeeRef = Annotated["Employee", strawberry.lazy("graph.types.people")]  # type: ignore[name-defined]  # noqa: F821
-GoalRef = Annotated["Goal", strawberry.lazy("graph.types.goals")]  # type: ignore[name-defined]  # noqa: F821
-
 ActivitySubject = Annotated[
-    Deal | Call | Task | Lead | Contact | Client | GoalRef | Result,
+    Union[Deal, Call, Task, Lead, Contact, Client, GoalRef, Result],  # noqa: UP007 - a reference lacks `__ror__`
     strawberry.union("ActivitySubject", description="The record or goal that an activity or a posting is about."),
 ]
 
@@ -39,12 +37,16 @@ class Activity(Node):
     recorded_at: datetime
     cursor: str = event_cursor()
 
-    @strawberry.field(graphql_type=ActivitySubject | None, description="Null when deleted or not visible.")
+    @strawberry.field(
+        graphql_type=ActivitySubject | None,
+        description="Null when deleted or not visible.",
+        metadata=declare(CARD | GOALS),
+    )
     @staticmethod
-    async def subject(root: strawberry.Parent[rows.Activity], info: Info) -> Any:
+    async def subject(root: strawberry.Parent[rows.Activity], info: Info) -> object:
         return await info.context.load_for_viewer(node.load_subjects, (root.subject_kind, root.subject_id))
 
-    @strawberry.field(description=f"A sentence in the viewer's language (Accept-Language: {', '.join(LANGUAGES)}).")
+    @strawberry.field(description="A sentence in the viewer's language.", metadata=declare(NOTHING))
     @staticmethod
     def summary(root: strawberry.Parent[rows.Activity], info: Info) -> str:
         return summarize_activity(root.kind, root.subject_kind, root.data, info.context.language)

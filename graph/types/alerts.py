@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any
 
 import strawberry
 from strawberry import ID, UNSET
@@ -12,19 +12,19 @@ from strawberry import ID, UNSET
 from domain.primitives.money import from_minor
 from graph.base.connections import paged_field
 from graph.base.enums import AlertKind, Recipient
-from graph.base.input_mapping import to_input_fields
+from graph.base.field_declarations import CARD, GOALS, NOTHING, WHOLE_VIEWER, declare
+from graph.base.input_mapping import to_input
+from graph.base.lazy_types import AlertRef, AlertRuleRef, EmployeeRef, StageRef
 from graph.base.row_types import Info, Node, event_cursor, row_type
 from graph.base.scopes import Scope
 from graph.types.activities import ActivitySubject
-from graph.types.deals import Stage
 from models.alerts import alerts as rows
 from models.crm import pipelines
-from models.organization import people
+from models.db.row_query import RowQuery
 from resolvers import node
 from resolvers.alerts import dry_run, inbox, rules
 from resolvers.alerts.dry_run import DryRunResult
-
-EmployeeRef = Annotated["Employee", strawberry.lazy("graph.types.people")]  # type: ignore[name-defined]  # noqa: F821
+from resolvers.alerts.inputs import RuleInput
 
 
 @row_type(
@@ -49,13 +49,14 @@ secrets are never shown."""
         description="Hours during which the same subject is not alerted again."
     )
 
-    @strawberry.field(graphql_type=Scope)
+    @strawberry.field(graphql_type=Scope, metadata=declare(WHOLE_VIEWER))
     @staticmethod
-    async def scope(root: strawberry.Parent[rows.AlertRule], info: Info) -> Any:
+    async def scope(root: strawberry.Parent[rows.AlertRule], info: Info) -> object:
         return await info.context.load_for_viewer(rules.load_scopes, root)
 
     @strawberry.field(
-        description="In the company's currency; deals below this amount, or of unknown amount, raise nothing."
+        description="In the company's currency; deals below this amount, or of unknown amount, raise nothing.",
+        metadata=declare(NOTHING),
     )
     @staticmethod
     async def min_amount(root: strawberry.Parent[rows.AlertRule], info: Info) -> Decimal | None:
@@ -63,9 +64,9 @@ secrets are never shown."""
             return None
         return from_minor(root.min_amount, (await info.context.company()).currency)
 
-    @strawberry.field(graphql_type=Stage | None, description="DEAL_ENTERED_STAGE: the stage.")
+    @strawberry.field(description="DEAL_ENTERED_STAGE: the stage.", metadata=declare(NOTHING))
     @staticmethod
-    async def stage(root: strawberry.Parent[rows.AlertRule], info: Info) -> Any:
+    async def stage(root: strawberry.Parent[rows.AlertRule], info: Info) -> StageRef | None:
         return await info.context.load(pipelines.load_stages_by_ids, root.stage_id) if root.stage_id else None
 
     @strawberry.field
@@ -84,25 +85,34 @@ class Alert(Node):
     def kind(root: strawberry.Parent[rows.Alert]) -> AlertKind:
         return root.raised.kind
 
-    @strawberry.field(graphql_type=AlertRule | None, description="For administrators; null if the rule was deleted.")
-    @staticmethod
-    async def rule(root: strawberry.Parent[rows.Alert], info: Info) -> Any:
-        return await info.context.load_for_viewer(rules.load_visible_rules, root.raised.rule_id)
-
-    @strawberry.field(description="The employee concerned; null for a goal of a team or the company.")
-    @staticmethod
-    async def employee(root: strawberry.Parent[rows.Alert], info: Info) -> EmployeeRef | None:
-        employee_id = root.raised.employee_id
-        return await info.context.load(people.load_by_ids, employee_id) if employee_id else None
-
     @strawberry.field(
-        graphql_type=ActivitySubject | None, description="Null if it was deleted or is not visible to the viewer."
+        description="For administrators; null if the rule was deleted.",
+        metadata=declare(WHOLE_VIEWER),
     )
     @staticmethod
-    async def subject(root: strawberry.Parent[rows.Alert], info: Info) -> Any:
+    async def rule(root: strawberry.Parent[rows.Alert], info: Info) -> AlertRuleRef | None:
+        return await info.context.load_for_viewer(rules.load_visible_rules, root.raised.rule_id)
+
+    @strawberry.field(
+        graphql_type=EmployeeRef | None,
+        description="The employee concerned; null for a goal of a team or the company.",
+        metadata=declare(NOTHING),
+    )
+    @staticmethod
+    def employee(root: strawberry.Parent[rows.Alert], info: Info) -> EmployeeRef | Awaitable[EmployeeRef | None] | None:
+        employee_id = root.raised.employee_id
+        return info.context.load_employee(employee_id) if employee_id else None
+
+    @strawberry.field(
+        graphql_type=ActivitySubject | None,
+        description="Null if it was deleted or is not visible to the viewer.",
+        metadata=declare(CARD | GOALS),
+    )
+    @staticmethod
+    async def subject(root: strawberry.Parent[rows.Alert], info: Info) -> object:
         return await info.context.load_for_viewer(node.load_subjects, root.raised.subject)
 
-    @strawberry.field(description="A sentence in the recipient's language.")
+    @strawberry.field(description="A sentence in the recipient's language.", metadata=declare(WHOLE_VIEWER))
     @staticmethod
     def message(root: strawberry.Parent[rows.Alert], info: Info) -> str:
         return inbox.format_for_viewer(info.context, root)
@@ -152,16 +162,16 @@ class AlertQuery:
         self,
         info: Info,
         unread_only: bool = False,
-    ) -> Any:
+    ) -> RowQuery[AlertRef]:
         return inbox.query_inbox(info.context, unread_only=unread_only)
 
-    @strawberry.field(graphql_type=list[AlertRule], description="For administrators; others see none.")
-    async def alert_rules(self, info: Info) -> Any:
+    @strawberry.field(description="For administrators; others see none.", metadata=declare(length=10))
+    async def alert_rules(self, info: Info) -> list[AlertRuleRef]:
         return await rules.list_rules(info.context)
 
     @strawberry.field(
         graphql_type=AlertRuleTest,
         description="The alerts that a rule would have raised over the past days, as a dry run. For administrators.",
     )
-    async def test_alert_rule(self, info: Info, input: AlertRuleInput, days: int = 30) -> Any:
-        return await dry_run.dry_run_rule(info.context, to_input_fields(input), days)
+    async def test_alert_rule(self, info: Info, input: AlertRuleInput, days: int = 30) -> DryRunResult:
+        return await dry_run.dry_run_rule(info.context, to_input(RuleInput, input), days)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from graph.base.enums import CallDirection, CallOutcome
-from graph.base.lazy_types import EmployeeRef
+from graph.base.lazy_types import ClientRef, DealRef, EmployeeRef
 from graph.base.row_types import Node, row_type, to_one, visible_to_one
-from graph.types.deals import Client, Deal
-from models.crm import calls
+from models.crm import calls, clients, deals
 from models.organization import people
 
 
@@ -20,6 +19,6 @@ class Call(Node):
     outcome: CallOutcome
     started_at: datetime
     duration_seconds: int
-    client: Client | None = visible_to_one("Client", "client_id")
-    deal: Deal | None = visible_to_one("Deal", "deal_id")
+    client: ClientRef | None = visible_to_one(clients.Client, "client_id")
+    deal: DealRef | None = visible_to_one(deals.Deal, "deal_id")
     note: str | None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, Any
 
 import strawberry
 
@@ -13,16 +12,16 @@ from domain.permissions import Action
 from domain.primitives.money import from_minor
 from graph.base.connections import paged_field
 from graph.base.enums import DealStatus
+from graph.base.field_declarations import NOTHING, WHOLE_VIEWER, declare
 from graph.base.input_mapping import PeriodInput
+from graph.base.lazy_types import ActivityRef, ClientRef, ContactRef, DealRef, EmployeeRef, PipelineRef, StageRef
 from graph.base.row_types import Info, Node, by_own_id, row_type, to_one, viewer_field, visible_to_one
 from models.crm import activities, clients, pipelines
 from models.crm import deals as rows
+from models.db.row_query import RowQuery
 from models.organization import people
 from resolvers.crm import clients as client_resolvers
 from resolvers.forecasting import forecasts
-
-ActivityRef = Annotated["Activity", strawberry.lazy("graph.types.activities")]  # type: ignore[name-defined]  # noqa: F821
-EmployeeRef = Annotated["Employee", strawberry.lazy("graph.types.people")]  # type: ignore[name-defined]  # noqa: F821
 
 
 @strawberry.type(description="An amount of money.")
@@ -41,14 +40,14 @@ def to_money(minor: int | None, currency: str | None) -> Money | None:
 @row_type(pipelines.Pipeline, description="The stages that deals go through, in order.")
 class Pipeline(Node):
     name: str
-    stages: list[Stage] = by_own_id(pipelines.fetch_stages)
+    stages: list[StageRef] = by_own_id(pipelines.fetch_stages, length=7)
 
 
 @row_type(pipelines.Stage, description="One step of a pipeline.")
 class Stage(Node):
     name: str
     position: int
-    pipeline: Pipeline = to_one(pipelines.load_by_ids, "pipeline_id")
+    pipeline: PipelineRef = to_one(pipelines.load_by_ids, "pipeline_id")
 
 
 @row_type(rows.Deal, description="A deal: a possible sale to a client, with its amount and outcome.")
@@ -56,9 +55,9 @@ class Deal(Node):
     external_id: str | None
     title: str
     owner: EmployeeRef = to_one(people.load_by_ids, "owner_id")
-    client: Client | None = visible_to_one("Client", "client_id")
+    client: ClientRef | None = visible_to_one(clients.Client, "client_id")
     status: DealStatus
-    stage: Stage = to_one(pipelines.load_stages_by_ids, "stage_id")
+    stage: StageRef = to_one(pipelines.load_stages_by_ids, "stage_id")
     product: str | None
     problem: str | None
     lost_reason: str | None
@@ -78,7 +77,10 @@ class Deal(Node):
     def cost(root: strawberry.Parent[rows.Deal]) -> Money | None:
         return to_money(root.cost, root.cost_currency)
 
-    @strawberry.field(description="First or repeat sale; derived from the client's earlier wins unless given.")
+    @strawberry.field(
+        description="First or repeat sale; derived from the client's earlier wins unless given.",
+        metadata=declare(NOTHING),
+    )
     @staticmethod
     async def sale_kind(root: strawberry.Parent[rows.Deal], info: Info) -> SaleKind:
         if root.sale_kind is not None:
@@ -93,7 +95,8 @@ class Deal(Node):
 
     @strawberry.field(
         description="""Probability, 0 to 1, that it is ever won; 1 or 0 once closed; null while there is too little
-history to estimate it."""
+history to estimate it.""",
+        metadata=declare(WHOLE_VIEWER),
     )
     @staticmethod
     async def win_probability(root: strawberry.Parent[rows.Deal], info: Info) -> float | None:
@@ -111,7 +114,7 @@ history to estimate it."""
     async def activities(
         root: strawberry.Parent[rows.Deal],
         info: Info,
-    ) -> Any:
+    ) -> RowQuery[ActivityRef]:
         return activities.select_about("Deal", root.id)
 
 
@@ -127,12 +130,13 @@ class Client(Node):
         client_resolvers.fetch_visible_activity_times,
         description="Time of the last recorded activity with the client that the viewer may see.",
     )
-    contacts: list[Contact] = viewer_field(
-        client_resolvers.fetch_visible_contacts, description="Those visible to the viewer, in name order."
+    contacts: list[ContactRef] = viewer_field(
+        client_resolvers.fetch_visible_contacts, description="Those visible to the viewer, in name order.", length=3
     )
 
     @strawberry.field(
-        description="Total value of the client's won deals that the viewer may see, in the company's currency."
+        description="Total value of the client's won deals that the viewer may see, in the company's currency.",
+        metadata=declare(WHOLE_VIEWER),
     )
     @staticmethod
     async def won_amount(root: strawberry.Parent[clients.Client], info: Info) -> Decimal:
@@ -144,7 +148,7 @@ class Client(Node):
     async def deals(
         root: strawberry.Parent[clients.Client],
         info: Info,
-    ) -> Any:
+    ) -> RowQuery[DealRef]:
         return rows.select_for_client(root.id).where(info.context.viewer.scope_filter(Action.VIEW_CARD, "owner"))
 
 
@@ -152,7 +156,7 @@ class Client(Node):
 class Contact(Node):
     external_id: str | None
     name: str
-    client: Client | None = visible_to_one("Client", "client_id")
+    client: ClientRef | None = visible_to_one(clients.Client, "client_id")
     owner: EmployeeRef = to_one(people.load_by_ids, "owner_id")
     email: str | None
     phone: str | None

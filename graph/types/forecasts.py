@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
 
 import strawberry
 
 from graph.base.enums import Confidence, MoneyBasis
+from graph.base.field_declarations import NOTHING, WHOLE_VIEWER, declare
 from graph.base.row_types import Info
-from graph.base.scopes import Period, Scope, to_calendar_period
+from graph.base.scopes import CalendarPeriod, Period, Scope, to_calendar_period
 from graph.types.deals import Deal
+from models.db.keyset_pagination import DEFAULT_PAGE_SIZE
 from resolvers.forecasting import accuracy, forecasts, snapshots
 from resolvers.forecasting.accuracy import Accuracy
 from resolvers.forecasting.forecasts import DealForecast as Contribution
@@ -64,9 +65,9 @@ class ForecastSnapshot:
     high: Decimal
 
 
-def _money_field(name: str, description: str | None = None) -> Any:
-    def read(root: Any) -> Decimal:
-        return root.to_money(getattr(root, name))  # type: ignore[no-any-return]
+def _money_field(name: str, description: str) -> Decimal:
+    def read(root: ForecastRow) -> Decimal:
+        return root.to_money(getattr(root, name))
 
     return strawberry.field(resolver=read, description=description)
 
@@ -99,20 +100,22 @@ class Forecast:
 Null if the period is over.""",
     )
     @staticmethod
-    def open_pipeline(root: strawberry.Parent[ForecastRow]) -> Any:
+    def open_pipeline(root: strawberry.Parent[ForecastRow]) -> OpenPipeline | None:
         pipeline = root.open_pipeline
-        return pipeline and OpenPipeline(
+        if pipeline is None:
+            return None
+        return OpenPipeline(
             deals=pipeline.deals, amount=root.to_money(pipeline.amount), without_amount=pipeline.without_amount
         )
 
     @strawberry.field(graphql_type=Scope)
     @staticmethod
-    def scope(root: strawberry.Parent[ForecastRow]) -> Any:
+    def scope(root: strawberry.Parent[ForecastRow]) -> object:
         return root.scope.row
 
-    @strawberry.field(graphql_type=Period)
+    @strawberry.field(graphql_type=Period, metadata=declare(NOTHING))
     @staticmethod
-    async def period(root: strawberry.Parent[ForecastRow], info: Info) -> Any:
+    async def period(root: strawberry.Parent[ForecastRow], info: Info) -> CalendarPeriod:
         return await to_calendar_period(info.context, root.period)
 
     @strawberry.field(
@@ -125,6 +128,7 @@ Null if the period is over.""",
     @strawberry.field(
         graphql_type=list[DealForecast],
         description="Open deals by expected contribution, largest first; none for a wallboard, which sees no deals.",
+        metadata=declare(WHOLE_VIEWER, page_size=DEFAULT_PAGE_SIZE),
     )
     @staticmethod
     async def deals(root: strawberry.Parent[ForecastRow], info: Info, first: int = 20) -> list[Contribution]:
@@ -133,6 +137,7 @@ Null if the period is over.""",
     @strawberry.field(
         graphql_type=ForecastAccuracy | None,
         description="Accuracy of past monthly or quarterly forecasts of this scope; null without a past to test on.",
+        metadata=declare(WHOLE_VIEWER),
     )
     @staticmethod
     async def accuracy(root: strawberry.Parent[ForecastRow], info: Info) -> Accuracy | None:
@@ -141,6 +146,7 @@ Null if the period is over.""",
     @strawberry.field(
         graphql_type=list[ForecastSnapshot],
         description="Forecasts of this period made on earlier days, oldest first; stored for teams and the company.",
+        metadata=declare(length=1),
     )
     @staticmethod
     async def said_before(root: strawberry.Parent[ForecastRow]) -> list[ForecastSnapshotView]:

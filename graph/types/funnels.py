@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
 
 import strawberry
 
+from graph.base.field_declarations import NOTHING, declare
 from graph.base.row_types import Info
-from graph.base.scopes import Period, Scope, to_calendar_period
+from graph.base.scopes import CalendarPeriod, Period, Scope, to_calendar_period
 from graph.types.deals import Stage
 from resolvers.analytics import funnels as rows
 
@@ -112,17 +112,17 @@ half are there."""
 
 @strawberry.type(description="Deals and clients per stage of a pipeline, with conversion and the weakest stage.")
 class Funnel:
-    stages: list[FunnelStage] = strawberry.field(description="In the pipeline's order.")
+    stages: list[FunnelStage] = strawberry.field(description="In the pipeline's order.", metadata=declare(length=7))
     weakest: FunnelStage | None = strawberry.field(
         description="The weak stage that costs the scope most wins; null if none is weak or there are too few deals."
     )
 
     @strawberry.field(graphql_type=Scope)
     @staticmethod
-    def scope(root: strawberry.Parent[rows.Funnel]) -> Any:
+    def scope(root: strawberry.Parent[rows.Funnel]) -> object:
         return root.scope.row
 
-    @strawberry.field(graphql_type=Period)
+    @strawberry.field(graphql_type=Period, metadata=declare(NOTHING))
     @staticmethod
-    async def period(root: strawberry.Parent[rows.Funnel], info: Info) -> Any:
+    async def period(root: strawberry.Parent[rows.Funnel], info: Info) -> CalendarPeriod:
         return await to_calendar_period(info.context, root.period)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, Any, Final
+from typing import Final, TypeVar
 
 import strawberry
 
@@ -13,10 +13,12 @@ from domain.primitives.global_ids import encode_global_id
 from domain.primitives.units import from_smallest
 from graph.base.connections import paged_field
 from graph.base.enums import Pace, ProjectionBasis
+from graph.base.field_declarations import CARD, GOALS, LEADERBOARD, NOTHING, PROJECTIONS, declare
+from graph.base.lazy_types import EmployeeRef, MetricRef
 from graph.base.row_types import Info, Node, employee_ref, row_type, to_one
-from graph.base.scopes import Period, Scope, to_calendar_period
+from graph.base.scopes import CalendarPeriod, Period, Scope, to_calendar_period
 from graph.types.activities import ActivitySubject
-from graph.types.metrics import Metric
+from models.db.row_query import RowQuery
 from models.goals import goals as rows
 from models.ledger import scores
 from models.organization import people
@@ -26,8 +28,7 @@ from resolvers.goals.progress import GoalFieldChange, GoalState
 from resolvers.goals.projection import GoalProjection, project_goals
 from resolvers.request.context import Context
 
-EmployeeRef = Annotated["Employee", strawberry.lazy("graph.types.people")]  # type: ignore[name-defined]  # noqa: F821
-
+Value = TypeVar("Value")
 
 # fields that need the projection
 PROJECTION_FIELDS: Final = frozenset({"projected", "projectedPercent", "projectionBasis", "attainmentProbability"})
@@ -75,28 +76,38 @@ employee's is less their absences, and only between joining and leaving; a team'
         description="""Expected value at the end of the period: for won deals from the deal forecast, for other
 metrics from a model of their history; at the pace so far, from a first half day on, while there is too little history,
 and for a viewer who may not see the owner's forecast.""",
+        metadata=declare(PROJECTIONS),
     )
     @staticmethod
-    def projected(root: strawberry.Parent[GoalState], info: Info) -> Any:
+    def projected(root: strawberry.Parent[GoalState], info: Info) -> Decimal | Awaitable[Decimal]:
         return _select_from_projection(root, info, lambda projection: root.in_metric_unit(projection.value))
 
-    @strawberry.field(graphql_type=float)
+    @strawberry.field(graphql_type=float, metadata=declare(PROJECTIONS))
     @staticmethod
-    def projected_percent(root: strawberry.Parent[GoalState], info: Info) -> Any:
+    def projected_percent(root: strawberry.Parent[GoalState], info: Info) -> float | Awaitable[float]:
         return _select_from_projection(root, info, lambda projection: projection.percent)
 
-    @strawberry.field(graphql_type=ProjectionBasis, description="VALUE: there is no projection yet, or none any more.")
+    @strawberry.field(
+        graphql_type=ProjectionBasis,
+        description="VALUE: there is no projection yet, or none any more.",
+        metadata=declare(PROJECTIONS),
+    )
     @staticmethod
-    def projection_basis(root: strawberry.Parent[GoalState], info: Info) -> Any:
+    def projection_basis(
+        root: strawberry.Parent[GoalState], info: Info
+    ) -> ProjectionBasis | Awaitable[ProjectionBasis]:
         return _select_from_projection(root, info, lambda projection: projection.basis)
 
     @strawberry.field(
         graphql_type=float | None,
         description="""Probability, 0 to 1, that the target is reached; null while there is too little history, and for a
 viewer who may not see the owner's forecast.""",
+        metadata=declare(PROJECTIONS),
     )
     @staticmethod
-    def attainment_probability(root: strawberry.Parent[GoalState], info: Info) -> Any:
+    def attainment_probability(
+        root: strawberry.Parent[GoalState], info: Info
+    ) -> float | Awaitable[float | None] | None:
         return _select_from_projection(root, info, lambda projection: projection.probability)
 
     @strawberry.field(description="Amount needed on each remaining working day; null if none remains.")
@@ -116,13 +127,15 @@ viewer who may not see the owner's forecast.""",
         return root.as_of
 
 
-def _select_from_projection(root: GoalState, info: Info, select: Callable[[GoalProjection], Any]) -> Any:
+def _select_from_projection(
+    root: GoalState, info: Info, select: Callable[[GoalProjection], Value]
+) -> Value | Awaitable[Value]:
     """Return a value of the goal's projection: immediately in a live stream, which has it loaded, else awaitable."""
-    projection = info.context.load_for_viewer(project_goals, root)
+    projection = info.context.load_or_preloaded(project_goals, root)
     return select(projection) if isinstance(projection, GoalProjection) else _select_when_loaded(projection, select)
 
 
-async def _select_when_loaded(pending: Awaitable[GoalProjection], select: Callable[[GoalProjection], Any]) -> Any:
+async def _select_when_loaded(pending: Awaitable[GoalProjection], select: Callable[[GoalProjection], Value]) -> Value:
     return select(await pending)
 
 
@@ -149,12 +162,15 @@ class ScoreEntry:
     late: bool = strawberry.field(description="It belongs to a period that was already closed.")
     recorded_at: datetime
 
-    @strawberry.field(graphql_type=Metric)
+    @strawberry.field(metadata=declare(NOTHING))
     @staticmethod
-    async def metric(root: strawberry.Parent[scores.ScoreEntry], info: Info) -> Any:
+    async def metric(root: strawberry.Parent[scores.ScoreEntry], info: Info) -> MetricRef:
         return (await info.context.metrics())[root.metric]
 
-    @strawberry.field(description="Negative when a win is reopened, lowered, moved to a colleague or deleted.")
+    @strawberry.field(
+        description="Negative when a win is reopened, lowered, moved to a colleague or deleted.",
+        metadata=declare(NOTHING),
+    )
     @staticmethod
     async def amount(root: strawberry.Parent[scores.ScoreEntry], info: Info) -> Decimal:
         context = info.context
@@ -163,10 +179,12 @@ class ScoreEntry:
         )
 
     @strawberry.field(
-        graphql_type=ActivitySubject | None, description="The record that caused it; null if it no longer exists."
+        graphql_type=ActivitySubject | None,
+        description="The record that caused it; null if it no longer exists.",
+        metadata=declare(CARD | GOALS),
     )
     @staticmethod
-    async def source(root: strawberry.Parent[scores.ScoreEntry], info: Info) -> Any:
+    async def source(root: strawberry.Parent[scores.ScoreEntry], info: Info) -> object:
         return await info.context.load_for_viewer(node.load_subjects, (root.source_kind, root.source_id))
 
 
@@ -182,29 +200,30 @@ class Goal(Node):
     created_at: datetime
     archived_at: datetime | None
 
-    @strawberry.field(graphql_type=Scope)
+    @strawberry.field(graphql_type=Scope, metadata=declare(NOTHING))
     @staticmethod
-    def owner(root: strawberry.Parent[rows.Goal], info: Info) -> Any:
+    def owner(root: strawberry.Parent[rows.Goal], info: Info) -> Awaitable[object]:
         return info.context.load_for_viewer(progress.goal_owners, root)
 
-    @strawberry.field(graphql_type=Metric)
+    @strawberry.field(metadata=declare(NOTHING))
     @staticmethod
-    async def metric(root: strawberry.Parent[rows.Goal], info: Info) -> Any:
+    async def metric(root: strawberry.Parent[rows.Goal], info: Info) -> MetricRef:
         return (await info.context.metrics())[root.metric]
 
-    @strawberry.field(graphql_type=Decimal, description="In the metric's unit; above zero.")
+    @strawberry.field(graphql_type=Decimal, description="In the metric's unit; above zero.", metadata=declare(NOTHING))
     @staticmethod
-    def target(root: strawberry.Parent[rows.Goal], info: Info) -> Any:
-        state = info.context.prefetched.get(progress.load_goal_states, {}).get(root)
+    def target(root: strawberry.Parent[rows.Goal], info: Info) -> Decimal | Awaitable[Decimal]:
+        state = info.context.loaders.preloaded(progress.load_goal_states).get(root)
         return state.in_metric_unit(root.target) if state else _target_in_metric_unit(root, info.context)
 
     @strawberry.field(
         graphql_type=Decimal | None,
         description="""Of a pro-rated goal: the target that was set. `target` is the part of it that the employee's working
 time is of the period's whole working time. Null for other goals.""",
+        metadata=declare(NOTHING),
     )
     @staticmethod
-    async def full_target(root: strawberry.Parent[rows.Goal], info: Info) -> Any:
+    async def full_target(root: strawberry.Parent[rows.Goal], info: Info) -> Decimal | None:
         if root.full_target is None:
             return None
         unit = (await info.context.metrics())[root.metric].unit
@@ -217,20 +236,21 @@ time is of the period's whole working time. Null for other goals.""",
     def pro_rated(root: strawberry.Parent[rows.Goal]) -> bool:
         return root.full_target is not None
 
-    @strawberry.field(graphql_type=Period)
+    @strawberry.field(graphql_type=Period, metadata=declare(NOTHING))
     @staticmethod
-    async def period(root: strawberry.Parent[rows.Goal], info: Info) -> Any:
+    async def period(root: strawberry.Parent[rows.Goal], info: Info) -> CalendarPeriod:
         return await to_calendar_period(info.context, root.period)
 
-    @strawberry.field(graphql_type=GoalProgress)
+    @strawberry.field(graphql_type=GoalProgress, metadata=declare(NOTHING))
     @staticmethod
-    def progress(root: strawberry.Parent[rows.Goal], info: Info) -> Any:
-        return info.context.load_for_viewer(progress.load_goal_states, root)
+    def progress(root: strawberry.Parent[rows.Goal], info: Info) -> GoalState | Awaitable[GoalState]:
+        return info.context.load_or_preloaded(progress.load_goal_states, root)
 
     @strawberry.field(
         description="""Sum of the same metric's goals for the same period one level below (a team's members and
 subteams); null for an employee's goal, and where the viewer may not see the goals of each subteam. It may be more or
-less than the target."""
+less than the target.""",
+        metadata=declare(GOALS | LEADERBOARD),
     )
     @staticmethod
     async def allocated(root: strawberry.Parent[rows.Goal], info: Info) -> Decimal | None:
@@ -249,14 +269,17 @@ less than the target."""
     async def entries(
         root: strawberry.Parent[rows.Goal],
         info: Info,
-    ) -> Any:
-        return await progress.ledger_entries(info.context, root)
+    ) -> RowQuery[scores.ScoreEntry]:
+        entries: RowQuery[scores.ScoreEntry] = await progress.ledger_entries(info.context, root)
+        return entries
 
     @strawberry.field(
-        graphql_type=list[GoalChange], description="Changes with author, time, old and new value, newest first."
+        graphql_type=list[GoalChange],
+        description="Changes with author, time, old and new value, newest first.",
+        metadata=declare(NOTHING, length=5),
     )
     @staticmethod
-    def changes(root: strawberry.Parent[rows.Goal], info: Info) -> Any:
+    def changes(root: strawberry.Parent[rows.Goal], info: Info) -> Awaitable[list[GoalFieldChange]]:
         return info.context.load_for_viewer(progress.change_histories, root)
 
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
 import strawberry
 
 from domain.primitives.global_ids import encode_global_id
 from graph.base.enums import RankBy
+from graph.base.field_declarations import LEADERBOARD, NOTHING, declare
+from graph.base.lazy_types import EmployeeRef, StandingRef
 from graph.base.row_types import Info, event_cursor, to_one
 from graph.base.scopes import CalendarPeriod, Period, Scope
 from graph.types.deals import Money, to_money
 from graph.types.metrics import Metric
-from graph.types.people import Employee
 from models.crm import activities
 from models.organization import people
 from resolvers.leaderboards import leaderboards as rows
@@ -28,7 +28,7 @@ class Standing:
         description="""Rank on the leaderboard as it stood at the start of the day; null if the employee had no value
 then, and so for all on the first day of the period."""
     )
-    employee: Employee = to_one(people.load_by_ids, "employee_id")
+    employee: EmployeeRef = to_one(people.load_by_ids, "employee_id")
     value: Decimal = strawberry.field(description="What was credited to the leaderboard's scope.")
     target: Decimal | None = strawberry.field(description="The employee's own goal for this metric and period, if any.")
     attainment_percent: float | None = strawberry.field(
@@ -48,7 +48,8 @@ class Leaderboard:
     metric: Metric
     rank_by: RankBy
     standings: list[Standing] = strawberry.field(
-        description="Best first. Equal values share a rank (1, 2, 2, 4) and are in name order."
+        description="Best first. Equal values share a rank (1, 2, 2, 4) and are in name order.",
+        metadata=declare(has_page_rows=True),
     )
     total_count: int = strawberry.field(description="Number of ranked employees, shown or not.")
     total: Decimal = strawberry.field(description="Sum of all values, including those of employees no longer ranked.")
@@ -57,21 +58,21 @@ class Leaderboard:
     )
     as_of: datetime
 
-    @strawberry.field(graphql_type=Period)
+    @strawberry.field(graphql_type=Period, metadata=declare(NOTHING))
     @staticmethod
-    def period(root: strawberry.Parent[rows.Leaderboard], info: Info) -> Any:
+    def period(root: strawberry.Parent[rows.Leaderboard], info: Info) -> CalendarPeriod:
         return CalendarPeriod(root.period, root.calendar, root.today, info.context.language)
 
     @strawberry.field(graphql_type=Scope)
     @staticmethod
-    def scope(root: strawberry.Parent[rows.Leaderboard]) -> Any:
+    def scope(root: strawberry.Parent[rows.Leaderboard]) -> object:
         return root.scope.row
 
 
 @strawberry.type(description="A won deal as all employees may see it.")
 class DealWon:
     revoked: bool = strawberry.field(description="True if the win was revoked, within a day of its announcement.")
-    employee: Employee = to_one(people.load_by_ids, "employee_id")
+    employee: EmployeeRef = to_one(people.load_by_ids, "employee_id")
     title: str
     at: datetime
     cursor: str = event_cursor()
@@ -89,8 +90,9 @@ class DealWon:
         return win_amount
 
     @strawberry.field(
-        graphql_type=Standing | None, description="The winner's row on the month's leaderboard after this win."
+        description="The winner's row on the month's leaderboard after this win.",
+        metadata=declare(LEADERBOARD),
     )
     @staticmethod
-    async def standing(root: strawberry.Parent[activities.AnnouncedWin], info: Info) -> Any:
+    async def standing(root: strawberry.Parent[activities.AnnouncedWin], info: Info) -> StandingRef | None:
         return await info.context.load_for_viewer(load_standings, StandingKey(root.employee_id, LeaderboardQuery()))

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
 import strawberry
 
 from domain.primitives.units import from_smallest
-from graph.base.lazy_types import EmployeeRef
+from graph.base.field_declarations import NOTHING, declare
+from graph.base.lazy_types import EmployeeRef, MetricRef
 from graph.base.row_types import Info, Node, row_type, to_one
-from graph.types.metrics import Metric
 from models.crm import custom_metrics
 from models.organization import people
 
@@ -22,12 +21,12 @@ class Result(Node):
     at: datetime
     note: str | None
 
-    @strawberry.field(graphql_type=Metric)
+    @strawberry.field(metadata=declare(NOTHING))
     @staticmethod
-    async def metric(root: strawberry.Parent[custom_metrics.Result], info: Info) -> Any:
+    async def metric(root: strawberry.Parent[custom_metrics.Result], info: Info) -> MetricRef:
         return (await info.context.metrics())[root.metric]
 
-    @strawberry.field(description="In the metric's unit.")
+    @strawberry.field(description="In the metric's unit.", metadata=declare(NOTHING))
     @staticmethod
     async def value(root: strawberry.Parent[custom_metrics.Result], info: Info) -> Decimal:
         context = info.context

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 import strawberry
 
 from domain.permissions import DeviceKind, Role
+from graph.base.field_declarations import NOTHING, WHOLE_VIEWER, declare
 from graph.base.row_types import Info, Node, row_type
 from graph.base.scopes import Scope
 from graph.types.people import Employee
@@ -25,9 +25,13 @@ class Device(Node):
     last_seen_at: datetime | None
     revoked_at: datetime | None
 
-    @strawberry.field(graphql_type=Scope, description="The team or company the device reads or records for.")
+    @strawberry.field(
+        graphql_type=Scope,
+        description="The team or company the device reads or records for.",
+        metadata=declare(NOTHING),
+    )
     @staticmethod
-    async def scope(root: strawberry.Parent[sessions.Device], info: Info) -> Any:
+    async def scope(root: strawberry.Parent[sessions.Device], info: Info) -> object:
         if root.team_id is not None:
             return info.context.tree.teams[root.team_id]
         return await info.context.company()
@@ -51,14 +55,16 @@ class Viewer:
     def role(root: strawberry.Parent[viewers.Viewer]) -> Role | None:
         return root.employee.role if root.employee else None
 
-    @strawberry.field(description="Zero for a device.")
+    @strawberry.field(description="Zero for a device.", metadata=declare(WHOLE_VIEWER))
     @staticmethod
     async def unread_alerts(info: Info) -> int:
         return await inbox.count_unread(info.context)
 
     @strawberry.field(
-        graphql_type=list[Session], description="The newest 100 sessions of the employee; empty for a device."
+        graphql_type=list[Session],
+        description="The newest 100 sessions of the employee; empty for a device.",
+        metadata=declare(WHOLE_VIEWER, length=1),
     )
     @staticmethod
-    async def sessions(info: Info) -> Any:
+    async def sessions(info: Info) -> list[own_sessions.SessionEntry]:
         return await own_sessions.list_sessions(info.context)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
-from typing import Any
 
 import strawberry
 
+from graph.base.field_declarations import NOTHING, declare
 from graph.base.row_types import Info
-from graph.base.scopes import Period, to_calendar_period
+from graph.base.scopes import CalendarPeriod, Period, to_calendar_period
 from graph.types.metrics import Metric
 from resolvers.analytics import statistics as rows
 
@@ -40,7 +40,8 @@ present local time; of a DAY, of the last working day until that time. An employ
 
     @strawberry.field(
         description="""Every day, week or month of the period in order, including empty and future ones. The first and
-the last week or month cover only the days within the period, so that the points add up to the total."""
+the last week or month cover only the days within the period, so that the points add up to the total.""",
+        metadata=declare(length=31),
     )
     @staticmethod
     def points(root: strawberry.Parent[rows.MetricSeries]) -> list[SeriesPoint]:
@@ -50,12 +51,13 @@ the last week or month cover only the days within the period, so that the points
 @strawberry.type(description="The charts of a card: one series per metric, and figures of the closed deals.")
 class Statistics:
     series: list[MetricSeries] = strawberry.field(
-        description="In the order of the argument `metrics`; without it all metrics, as the query `metrics` lists them."
+        description="In the order of the argument `metrics`; without it all metrics, as the query `metrics` lists them.",
+        metadata=declare(length=5),
     )
 
-    @strawberry.field(graphql_type=Period)
+    @strawberry.field(graphql_type=Period, metadata=declare(NOTHING))
     @staticmethod
-    async def period(root: strawberry.Parent[rows.Statistics], info: Info) -> Any:
+    async def period(root: strawberry.Parent[rows.Statistics], info: Info) -> CalendarPeriod:
         return await to_calendar_period(info.context, root.period)
 
     @strawberry.field(description="Won / (won + lost) of the deals closed in the period, percent; null without any.")

@@ -7,10 +7,10 @@ from datetime import datetime
 import strawberry
 
 from graph.base.enums import TaskKind
-from graph.base.lazy_types import EmployeeRef
+from graph.base.field_declarations import NOTHING, declare
+from graph.base.lazy_types import ClientRef, DealRef, EmployeeRef
 from graph.base.row_types import Info, Node, employee_ref, row_type, to_one, visible_to_one
-from graph.types.deals import Client, Deal
-from models.crm import tasks
+from models.crm import clients, deals, tasks
 from models.organization import people
 
 
@@ -23,10 +23,10 @@ class Task(Node):
     created_by: EmployeeRef | None = employee_ref("created_by_id", "Null when an integration created it.")
     due_at: datetime | None
     completed_at: datetime | None
-    deal: Deal | None = visible_to_one("Deal", "deal_id")
-    client: Client | None = visible_to_one("Client", "client_id")
+    deal: DealRef | None = visible_to_one(deals.Deal, "deal_id")
+    client: ClientRef | None = visible_to_one(clients.Client, "client_id")
 
-    @strawberry.field(description="Not completed, and its due time has come.")
+    @strawberry.field(description="Not completed, and its due time has come.", metadata=declare(NOTHING))
     @staticmethod
     def overdue(root: strawberry.Parent[tasks.Task], info: Info) -> bool:
         return root.is_overdue(info.context.now())

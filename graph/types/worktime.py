@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Annotated, Any
 
 import strawberry
 
+from graph.base.field_declarations import NOTHING, declare
+from graph.base.lazy_types import EmployeeRef
 from graph.base.row_types import Info
-from graph.base.scopes import Period, to_calendar_period
+from graph.base.scopes import CalendarPeriod, Period, to_calendar_period
 from resolvers.analytics import worktime as rows
-
-EmployeeRef = Annotated["Employee", strawberry.lazy("graph.types.people")]  # type: ignore[name-defined]  # noqa: F821
 
 
 @strawberry.type(description="Work time on one day of the company's calendar, possibly zero.")
@@ -32,9 +31,11 @@ class WorkTime:
     total_hours: float = strawberry.field(
         description="Gaps between heartbeats count as work up to the idle limit; longer gaps do not."
     )
-    days: list[WorkDay] = strawberry.field(description="Every day of the period, in order.")
+    days: list[WorkDay] = strawberry.field(
+        description="Every day of the period, in order.", metadata=declare(length=31)
+    )
 
-    @strawberry.field(graphql_type=Period)
+    @strawberry.field(graphql_type=Period, metadata=declare(NOTHING))
     @staticmethod
-    async def period(root: strawberry.Parent[rows.WorkTime], info: Info) -> Any:
+    async def period(root: strawberry.Parent[rows.WorkTime], info: Info) -> CalendarPeriod:
         return await to_calendar_period(info.context, root.period)

@@ -15,7 +15,7 @@ from models.db import connection, row_store
 from models.db.columns import bool_column, enum_column, foreign_key, minor_units_column, text_column
 from models.db.row_query import RowQuery
 from models.db.values import JsonObject, SqlClause, SqlValue
-from models.goals.goals import OwnerKind
+from models.organization.scopes import OwnerKind, ScopeKey, scope_key
 
 # Rows of any other kind are skipped: servers of a newer version write them, during an update or before it was undone.
 _KNOWN_KINDS: Final = tuple(AlertKind)
@@ -48,6 +48,10 @@ class AlertRule(Model):
 
     class Meta:
         table = "alert_rule"
+
+    @property
+    def scope(self) -> ScopeKey:
+        return scope_key(self.scope_kind, self.scope_id)
 
     @property
     def all_recipients(self) -> list[Recipient]:

@@ -9,11 +9,11 @@ from typing import Any, Final
 
 from domain.analytics.funnel import StayGroup
 from domain.ledger.record_facts import DealStatus
-from models.analytics.statistics import DayRange, Owner, owner_clauses, team_clauses
+from models.analytics.statistics import DayRange, owner_clauses, team_clauses
 from models.crm.pipelines import Stage
 from models.db import connection
-from models.goals.goals import OwnerKind
 from models.organization.people import TeamTree
+from models.organization.scopes import ScopeKey, scope_key
 
 
 @dataclass
@@ -45,8 +45,8 @@ WHERE deal.status = 'OPEN' AND deal.deleted_at IS NULL AND {condition} GROUP BY 
 
 
 async def stages_with_open_deals(
-    owners: Collection[Owner], tree: TeamTree, pipeline_id: int | None
-) -> tuple[list[Stage], dict[Owner, dict[int, StageOpenDeals]]]:
+    owners: Collection[ScopeKey], tree: TeamTree, pipeline_id: int | None
+) -> tuple[list[Stage], dict[ScopeKey, dict[int, StageOpenDeals]]]:
     """Return the stages of a pipeline in order, and the open deals of each owner by stage id.
 
     pipeline_id  None for the first pipeline with a deal, else the first; without pipelines there are no stages
@@ -70,13 +70,12 @@ async def stages_with_open_deals(
         _STAGES_SQL.format(below=with_clause, open=" UNION ALL ".join(selects)), [*parameters, pipeline_id]
     )
     stages_by_id: dict[int, Stage] = {}
-    open_deals: dict[Owner, dict[int, StageOpenDeals]] = {owner: {} for owner in owners}
+    open_deals: dict[ScopeKey, dict[int, StageOpenDeals]] = {owner: {} for owner in owners}
     for row in rows:
         stage = stages_by_id.setdefault(row["id"], _stage_from_row(row))
         if row["kind"] is not None:
-            _add_open_deals(
-                open_deals[OwnerKind(row["kind"]), row["owner"]].setdefault(stage.id, StageOpenDeals()), row
-            )
+            of_owner = open_deals[scope_key(row["kind"], row["owner"])]
+            _add_open_deals(of_owner.setdefault(stage.id, StageOpenDeals()), row)
     return list(stages_by_id.values()), open_deals
 
 

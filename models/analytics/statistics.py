@@ -13,10 +13,10 @@ from domain.ledger.record_facts import DealStatus
 from domain.primitives.counterparts import Counterpart
 from domain.primitives.periods import Period
 from models.db import connection
-from models.goals.goals import COMPANY_TEAM_ID, OwnerKind
+from models.organization import scopes
 from models.organization.people import TeamTree
+from models.organization.scopes import COMPANY_TEAM_ID, ScopeKey
 
-Owner = tuple[OwnerKind, int]  # kind and id; the company's id is 0
 DayRange = tuple[date, date]  # first and last day, both included
 TeamClause = tuple[str, list[Any]]  # a condition and its parameters
 Select = tuple[str, list[Any]]  # an SQL statement and its parameters
@@ -24,57 +24,52 @@ _ALL_ROWS: Final[TeamClause] = ("1 = 1", [])
 
 
 def owner_clauses(
-    owners: Iterable[Owner],
+    owners: Iterable[ScopeKey],
     team_expression: str,
     employee_expression: str,
     clauses_of_teams: Sequence[TeamClause] = (_ALL_ROWS,),
-) -> Iterator[tuple[OwnerKind, str, str, str, list[Any]]]:
+) -> Iterator[tuple[str, str, str, str, list[Any]]]:
     """Yield the parts of an SQL statement about several owners, for each kind among them.
 
     team_expression, employee_expression  SQL expressions for the team id and the employee id of a row
     clauses_of_teams  of `team_clauses`: for each the parts of teams are yielded once
     yields  the kind, the expression of the owner's id, a join, a condition, and the parameters of the condition
     """
-    ids_by_kind: dict[OwnerKind, list[int]] = {}
-    for kind, owner_id in sorted(set(owners)):
-        ids_by_kind.setdefault(kind, []).append(owner_id)
-    for kind, owner_ids in ids_by_kind.items():
-        if kind is OwnerKind.EMPLOYEE:
-            yield (
-                kind,
-                employee_expression,
-                "",
-                f"{employee_expression} IN ({', '.join('?' * len(owner_ids))})",
-                owner_ids,
-            )
-        elif kind is OwnerKind.TEAM:
-            for number, (condition, values) in enumerate(clauses_of_teams):
-                join = f"JOIN below{number} AS below ON below.id = {team_expression}"
-                yield kind, "below.root", join, condition, values
-        else:
+    for scope_kind, keys in scopes.by_kind(owners):
+        kind, employee_ids = scope_kind.kind, [key.id for key in keys if key.employee_id is not None]
+        if employee_ids:
+            condition = f"{employee_expression} IN ({connection.placeholders(employee_ids)})"
+            yield kind, employee_expression, "", condition, employee_ids
+        elif scope_kind.is_company:
             yield kind, "CAST(0 AS INTEGER)", "", "1 = 1", []  # a literal 0 would be a column position in GROUP BY
+        else:
+            for number, (condition, values) in enumerate(clauses_of_teams):
+                join = f"JOIN below{number} AS below ON below.kind = '{kind}' AND below.id = {team_expression}"
+                yield kind, "below.root", join, condition, values
 
 
 def team_clauses(
-    owners: Iterable[Owner], tree: TeamTree, day_expression: str = "", days: DayRange | None = None
+    owners: Iterable[ScopeKey], tree: TeamTree, day_expression: str = "", days: DayRange | None = None
 ) -> tuple[str, list[TeamClause]]:
-    """Return the WITH clause of the teams below those among the owners, and for each of its tables a condition.
+    """Return the WITH clause of the teams within the owners, and for each of its tables a condition.
 
-    Table number n, `below{n}(root, id)`, holds the tree of the days that its condition selects: what counts for a day
+    Table number n, `below{n}(kind, root, id)`, holds the tree of the days that its condition selects: what counts for a day
     belongs to the teams above as they stood then.
 
     day_expression  SQL expression for the day of a row
     days            None: the present tree for all rows
     """
-    team_ids = sorted({owner_id for kind, owner_id in owners if kind is OwnerKind.TEAM})
-    if not team_ids:
+    groups = [key for _, keys in scopes.by_kind(owners) for key in keys if key.team_ids(tree) is not None]
+    if not groups:
         return "", []
     ranges = [None] if days is None else tree.constant_ranges(*days)
     tables, clauses = [], list[TeamClause]()
     for number, day_range in enumerate(ranges):
         tree_then = tree if day_range is None else tree.on(day_range[1])
-        pairs = [f"({team_id}, {below})" for team_id in team_ids for below in sorted(tree_then.subtree_ids(team_id))]
-        tables.append(f"below{number}(root, id) AS (VALUES {', '.join(pairs)})")
+        rows = [
+            f"('{key.kind}', {key.id}, {below})" for key in groups for below in sorted(key.team_ids(tree_then) or ())
+        ]
+        tables.append(f"below{number}(kind, root, id) AS (VALUES {', '.join(rows)})")
         clauses.append(_ALL_ROWS if day_range is None else (f"{day_expression} BETWEEN ? AND ?", list[Any](day_range)))
     return f"WITH {', '.join(tables)}", clauses
 
@@ -117,8 +112,8 @@ GROUP BY {owner}, deal.status, {cycle}
 
 
 async def read_statistics(
-    owners: Collection[Owner], tree: TeamTree, metrics: Sequence[str], period: Period, counterpart: Counterpart
-) -> dict[Owner, OwnerStatistics]:
+    owners: Collection[ScopeKey], tree: TeamTree, metrics: Sequence[str], period: Period, counterpart: Counterpart
+) -> dict[ScopeKey, OwnerStatistics]:
     """Return the statistics of each owner in a period and in its counterpart."""
     statistics = {owner: OwnerStatistics() for owner in owners}
     if not owners:
@@ -126,14 +121,15 @@ async def read_statistics(
     all_days = counterpart.days.start, period.end
     with_clause, deal_clauses = team_clauses(owners, tree, "deal.closed_on", all_days)
     _, entry_clauses = team_clauses(owners, tree, "entry.effective_on", all_days)
+    _, total_clauses = team_clauses(owners, tree, "total.day", all_days)
     selects = [
-        *_daily_selects(owners, metrics, period, counterpart),
+        *_daily_selects(owners, metrics, period, counterpart, total_clauses),
         *_cut_day_selects(owners, metrics, counterpart, entry_clauses),
         *_closed_deals_selects(owners, period, counterpart, deal_clauses),
     ]
     sql = with_clause + " UNION ALL ".join(select for select, _ in selects)
     for row in await connection.fetch_rows(sql, [value for _, values in selects for value in values]):
-        owner_statistics = statistics[OwnerKind(row["kind"]), row["owner"]]
+        owner_statistics = statistics[scopes.scope_key(row["kind"], row["owner"])]
         if row["day"] is None:
             _add_closed_deals(owner_statistics.previous_closed if row["previous"] else owner_statistics.closed, row)
             continue
@@ -146,24 +142,31 @@ async def read_statistics(
 
 
 def _daily_selects(
-    owners: Collection[Owner], metrics: Sequence[str], period: Period, counterpart: Counterpart
+    owners: Collection[ScopeKey],
+    metrics: Sequence[str],
+    period: Period,
+    counterpart: Counterpart,
+    clauses_of_teams: Sequence[TeamClause],
 ) -> Iterator[Select]:
     """Yield the SELECTs of the totals of whole days, in the period and its counterpart."""
     days = period.start, period.end, counterpart.days.start, counterpart.days.end
-    team_ids = sorted({owner_id for kind, owner_id in owners if kind is OwnerKind.TEAM})
-    for kind, owner, join, condition, owner_ids in owner_clauses(owners, "total.team_id", "total.employee_id"):
-        clauses = {"kind": kind, "owner": owner, "join": join, "condition": condition, "table": "daily_total"}
-        if kind is OwnerKind.TEAM:  # a team's total includes the teams below it
-            clauses |= {"table": "team_total", "owner": "total.team_id", "join": ""}
-            clauses["condition"], owner_ids = f"total.team_id IN ({connection.placeholders(team_ids)})", team_ids
-        elif kind is OwnerKind.COMPANY:
-            clauses |= {"table": "team_total", "condition": f"total.team_id = {COMPANY_TEAM_ID}"}
-        sql = _DAILY_SQL.format(**clauses, metrics=connection.placeholders(metrics))
-        yield sql, [*metrics, *days, *owner_ids]
+    placeholders = connection.placeholders(metrics)
+    for scope_kind, keys in scopes.by_kind(owners):
+        if team_ids := [key.total_team_id for key in keys if key.total_team_id is not None]:
+            owner = f"CASE WHEN total.team_id = {COMPANY_TEAM_ID} THEN 0 ELSE total.team_id END"
+            condition = f"total.team_id IN ({connection.placeholders(team_ids)})"
+            clauses = {"kind": scope_kind.kind, "owner": owner, "join": "", "condition": condition}
+            yield _DAILY_SQL.format(**clauses, table="team_total", metrics=placeholders), [*metrics, *days, *team_ids]
+            continue
+        for kind, owner, join, condition, values in owner_clauses(
+            keys, "total.team_id", "total.employee_id", clauses_of_teams
+        ):
+            clauses = {"kind": kind, "owner": owner, "join": join, "condition": condition}
+            yield _DAILY_SQL.format(**clauses, table="daily_total", metrics=placeholders), [*metrics, *days, *values]
 
 
 def _cut_day_selects(
-    owners: Collection[Owner],
+    owners: Collection[ScopeKey],
     metrics: Sequence[str],
     counterpart: Counterpart,
     clauses_of_teams: Sequence[TeamClause],
@@ -180,7 +183,7 @@ def _cut_day_selects(
 
 
 def _closed_deals_selects(
-    owners: Collection[Owner], period: Period, counterpart: Counterpart, clauses_of_teams: Sequence[TeamClause]
+    owners: Collection[ScopeKey], period: Period, counterpart: Counterpart, clauses_of_teams: Sequence[TeamClause]
 ) -> Iterator[Select]:
     """Yield the SELECTs of the closed deals, of the period and of its counterpart apart."""
     whole_days, cut_day = "deal.closed_on BETWEEN ? AND ?", "deal.closed_on = ? AND deal.closed_at <= ?"

@@ -1,4 +1,4 @@
-"""Leads, incoming requests (заявки) that may become deals: Tortoise model and queries."""
+"""Leads, incoming requests that may become deals: Tortoise model and queries."""
 
 from __future__ import annotations
 

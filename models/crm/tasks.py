@@ -1,4 +1,4 @@
-"""Tasks and assignments (поручения): Tortoise model and queries."""
+"""Tasks and assignments: Tortoise model and queries."""
 
 from __future__ import annotations
 

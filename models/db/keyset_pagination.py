@@ -42,7 +42,7 @@ class PageArguments:
             raise BadInput("Give either first or last, not both.", field="last")
         for field, size in (("first", self.first), ("last", self.last)):
             if size is not None and not 1 <= size <= MAX_PAGE_SIZE:
-                raise BadInput(f"{field} must be 1 to {MAX_PAGE_SIZE}.", field=field)
+                raise BadInput("{argument} must be 1 to {most}.", field=field, argument=field, most=MAX_PAGE_SIZE)
 
     @property
     def is_backward(self) -> bool:
@@ -112,14 +112,14 @@ class PagedQuery(Generic[Row]):
         if self.epoch is not None and values and len(values) == len(self.order) + 1 and isinstance(values[-1], str):
             values.pop()  # a page of any epoch may be continued: its sort key means the same
         if values is None or len(values) != len(self.order):
-            raise BadInput(f"{argument} is not a cursor of this list.", field=argument)
+            raise BadInput("{argument} is not a cursor of this list.", field=argument, argument=argument)
         try:
             return [
                 _parse_column_value(columns[name.lstrip("-")], value)
                 for name, value in zip(self.order, values, strict=True)
             ]
         except (ValueError, TypeError, OverflowError) as error:
-            raise BadInput(f"{argument} is not a cursor of this list.", field=argument) from error
+            raise BadInput("{argument} is not a cursor of this list.", field=argument, argument=argument) from error
 
 
 def encode_cursor(values: Sequence[str | int]) -> str:

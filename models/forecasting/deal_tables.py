@@ -22,6 +22,8 @@ from models.forecasting import deal_columns
 from models.forecasting.deal_columns import STATE_CODES, DealColumns, parse_days
 from models.organization.company import ExchangeRate, ExchangeRateTable
 from models.organization.memberships import Membership
+from models.organization.people import TeamTree
+from models.organization.scopes import ScopeKey
 
 _QUARTER_HOUR_SECONDS: Final = 900  # seconds; in every time zone midnight falls on a multiple of it
 
@@ -71,6 +73,12 @@ class SellerIndex:
     def mask_of_teams(self, team_ids: frozenset[int] | None) -> Bools:
         """Return a mask of the sellers in one of the teams; None selects all."""
         return np.ones(len(self.ids), dtype=np.bool_) if team_ids is None else np.isin(self.teams, list(team_ids))
+
+    def mask_of_scope(self, scope: ScopeKey, tree: TeamTree) -> Bools:
+        """Return a mask of the sellers in the scope."""
+        if scope.employee_id is not None:
+            return self.mask_of(scope.employee_id)
+        return self.mask_of_teams(scope.team_ids(tree))
 
 
 def parse_sellers(texts: json_aggregates.JsonChunks) -> SellerIndex:

@@ -9,7 +9,7 @@ from tortoise import fields
 from tortoise.models import Model
 
 from models.db.columns import enum_column, minor_units_column, text_column
-from models.goals.goals import OwnerKind
+from models.organization.scopes import OwnerKind, ScopeKey
 
 
 class ForecastSnapshot(Model):
@@ -48,10 +48,6 @@ async def save_all(rows: Sequence[ForecastSnapshot]) -> None:
     await ForecastSnapshot.bulk_create(rows, batch_size=50, ignore_conflicts=True)
 
 
-async def list_for_period(
-    kind: OwnerKind, owner_id: int, first: date, last: date, basis: str
-) -> list[ForecastSnapshot]:
+async def list_for_period(scope: ScopeKey, first: date, last: date, basis: str) -> list[ForecastSnapshot]:
     """Return the snapshots of exactly this scope, period and basis, oldest first."""
-    return await ForecastSnapshot.filter(
-        owner_kind=kind, owner_id=owner_id, first_day=first, last_day=last, basis=basis
-    ).order_by("day")
+    return await ForecastSnapshot.filter(scope.is_owner, first_day=first, last_day=last, basis=basis).order_by("day")

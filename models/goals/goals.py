@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from enum import StrEnum
 from typing import Final
 
 from tortoise import fields
@@ -18,16 +17,9 @@ from models.db import connection, row_store
 from models.db.columns import bool_column, enum_column, foreign_key, minor_units_column, short_text_column, text_column
 from models.db.row_query import Condition, RowQuery
 from models.db.values import SqlValue
+from models.organization import scopes
 from models.organization.people import Employee
-
-
-class OwnerKind(StrEnum):
-    EMPLOYEE = "EMPLOYEE"
-    TEAM = "TEAM"
-    COMPANY = "COMPANY"
-
-
-COMPANY_TEAM_ID: Final = -1  # the team id under which totals of the whole company are kept
+from models.organization.scopes import EmployeeScope, OwnerKind, ScopeKey, TeamScope
 
 
 class Goal(Model):
@@ -62,6 +54,11 @@ class Goal(Model):
         indexes = (("metric", "first_day", "last_day"), ("owner_kind", "owner_id", "last_day"))
 
     @property
+    def scope(self) -> ScopeKey:
+        """The scope that owns the goal."""
+        return scopes.scope_key(self.owner_kind, self.owner_id)
+
+    @property
     def period(self) -> Period:
         return Period(start=self.first_day, end=self.last_day, kind=self.kind)
 
@@ -89,33 +86,17 @@ def _unarchived() -> QuerySet[Goal]:
     return Goal.filter(archived_at=None)
 
 
-def match_owner(kind: OwnerKind, owner_id: int | None) -> Condition:
-    """Return the condition for goals of an owner."""
-    return Q(owner_kind=kind, owner_id=owner_id)
-
-
-def match_teams_and_employees(team_ids: Collection[int]) -> Condition:
-    """Return the condition for goals of these teams and of any employee."""
-    return Q(owner_kind=OwnerKind.TEAM, owner_id__in=list(team_ids)) | Q(owner_kind=OwnerKind.EMPLOYEE)
-
-
 def match_visible(
-    team_ids: Collection[int],
-    employee_ids: Iterable[int],
-    restricted_metrics: Mapping[str, Collection[int]],
-    *,
-    with_company: bool,
+    groups: Iterable[ScopeKey], employee_ids: Iterable[int], restricted_metrics: Mapping[str, Collection[int]]
 ) -> Condition:
-    """Return the condition for the goals of these teams, these employees and, `with_company`, the company.
+    """Return the condition for the goals of these groups and of these employees.
 
     restricted_metrics  by metric: the only teams of which, beside employees, goals for it are included
     """
-    condition = Q(owner_kind=OwnerKind.TEAM, owner_id__in=list(team_ids) or [0])
-    if with_company:
-        condition |= Q(owner_kind=OwnerKind.COMPANY)
+    condition = scopes.owned_by_any(groups)
     for metric, metric_team_ids in restricted_metrics.items():
-        condition &= ~Q(metric=metric) | Q(owner_kind=OwnerKind.TEAM, owner_id__in=list(metric_team_ids))
-    return condition | Q(owner_kind=OwnerKind.EMPLOYEE, owner_id__in=list(employee_ids) or [0])
+        condition &= ~Q(metric=metric) | TeamScope.owned_by(metric_team_ids)
+    return condition | EmployeeScope.owned_by(employee_ids)
 
 
 def match_activities(team_ids: Collection[int], restricted_metrics: Mapping[str, Collection[int]]) -> Condition:
@@ -168,7 +149,7 @@ async def fetch_ended(ids: Collection[int], today: date) -> list[Goal]:
 
 async def fetch_pro_rated(today: date, employee_ids: Collection[int] | None = None) -> list[Goal]:
     """Return the unarchived pro-rated goals of employees (None: all) of periods that are not over, in order of id."""
-    query = _unarchived().filter(full_target__not_isnull=True, owner_kind=OwnerKind.EMPLOYEE, last_day__gte=today)
+    query = _unarchived().filter(full_target__not_isnull=True, last_day__gte=today)
     if employee_ids is not None:
         query = query.filter(owner_id__in=sorted(employee_ids))
     return await query.order_by("id")
@@ -190,7 +171,7 @@ async def has_any() -> bool:
 
 async def owned_by_teams(team_ids: Collection[int], today: date) -> list[Goal]:
     """Return the unarchived goals that the teams own, of periods that are not over."""
-    return await _unarchived().filter(owner_kind=OwnerKind.TEAM, owner_id__in=list(team_ids), last_day__gte=today)
+    return await _unarchived().filter(TeamScope.owned_by(team_ids), last_day__gte=today)
 
 
 async def is_renewal_due(today: date) -> bool:
@@ -205,16 +186,14 @@ def _due_for_renewal(today: date) -> QuerySet[Goal]:
     """Return the recurring goals that have ended and have no next goal yet; those of former employees wait."""
     return _unarchived().filter(
         Q(renewed_until=None) | Q(renewed_until__lt=today),
-        ~Q(owner_kind=OwnerKind.EMPLOYEE) | Q(owner_id__in=Subquery(Employee.filter(active=True).values("id"))),
+        ~Q(owner_kind=EmployeeScope.kind) | Q(owner_id__in=Subquery(Employee.filter(active=True).values("id"))),
         recurring=True,
         last_day__lt=today,
     )
 
 
-async def find_competing(
-    owner_kind: OwnerKind, owner_id: int, metric: str, period: Period, *, until: date
-) -> Goal | None:
-    """Return the first unarchived goal of the owner and metric for the same days, or a period of the kind that overlaps.
+async def find_competing(scope: ScopeKey, metric: str, period: Period, *, until: date) -> Goal | None:
+    """Return the first unarchived goal of the scope and metric for the same days, or a period of the kind that overlaps.
 
     Periods of one kind overlap only where the first day of the week has changed.
 
@@ -225,8 +204,7 @@ async def find_competing(
         _unarchived()
         .filter(
             Q(first_day=period.start, last_day=period.end) | (overlapping_kind & ~Q(kind=PeriodKind.CUSTOM)),
-            owner_kind=owner_kind,
-            owner_id=owner_id,
+            scope.is_owner,
             metric=metric,
         )
         .order_by("first_day", "id")
@@ -252,41 +230,38 @@ class AffectedGoal:
     has_alert: bool
 
 
-GOAL_VALUE_SQL: Final = f"""
-COALESCE(CASE goal.owner_kind
-    WHEN 'EMPLOYEE' THEN (SELECT SUM(total.amount) FROM daily_total total
-        WHERE total.metric = goal.metric AND total.employee_id = goal.owner_id
-        AND total.day BETWEEN goal.first_day AND goal.last_day)
-    ELSE (SELECT SUM(total.amount) FROM team_total total
-        WHERE total.metric = goal.metric
-        AND total.team_id = CASE goal.owner_kind WHEN 'TEAM' THEN goal.owner_id ELSE {COMPANY_TEAM_ID} END
-        AND total.day BETWEEN goal.first_day AND goal.last_day)
-END, 0) AS reached
-"""  # noqa: S608 - constants only; the value of a row of `goal`, in the metric's smallest unit
+_GOAL_TOTAL_SQL: Final = """
+    WHEN '{kind}' THEN (SELECT SUM(total.amount) FROM {table} total
+        WHERE total.metric = goal.metric AND {condition} AND total.day BETWEEN goal.first_day AND goal.last_day)
+"""
+_GOAL_TOTALS_SQL: Final = "".join(
+    _GOAL_TOTAL_SQL.format(kind=kind.kind, table=kind.total_table, condition=kind.goal_total_condition)
+    for kind in scopes.SCOPE_KINDS
+)
+# the value of a row of `goal`, in the metric's smallest unit
+GOAL_VALUE_SQL: Final = f"COALESCE(CASE goal.owner_kind {_GOAL_TOTALS_SQL} END, 0) AS reached"
 _AFFECTED_GOALS_SQL: Final = f"""
 SELECT goal.*, {GOAL_VALUE_SQL}, EXISTS (SELECT 1 FROM raised_alert
         WHERE subject_kind = 'Goal' AND subject_id = goal.id
         AND (resolved_at IS NULL OR kind = 'GOAL_ACHIEVED')) AS told
-FROM goal WHERE archived_at IS NULL AND (
-    (owner_kind = 'EMPLOYEE' AND owner_id IN ({{employees}})) OR (owner_kind = 'TEAM' AND owner_id IN ({{teams}}))
-    OR owner_kind = 'COMPANY'
-) AND metric IN ({{metrics}}) AND first_day <= ? AND last_day >= ? ORDER BY id
+FROM goal WHERE archived_at IS NULL AND ({{owners}}) AND metric IN ({{metrics}}) AND first_day <= ? AND last_day >= ? ORDER BY id
 """  # noqa: S608 - constants only
 
 
 async def find_affected(
-    metrics: Collection[str], days: Collection[date], employee_ids: Collection[int], team_ids: Collection[int]
+    metrics: Collection[str], days: Collection[date], owners: Collection[ScopeKey]
 ) -> list[AffectedGoal]:
-    """Return the unarchived goals that postings of these metrics, days, employees and teams may affect.
+    """Return the unarchived goals of these scopes that postings of these metrics and days may affect.
 
     The days are taken as one span from the first to the last, so goals that lie between them may be included.
     """
-    sql = _AFFECTED_GOALS_SQL.format(
-        employees=connection.placeholders([*employee_ids]),
-        teams=connection.placeholders([*team_ids]),
-        metrics=connection.placeholders([*metrics]),
-    )
-    values: list[SqlValue] = [*sorted(employee_ids), *sorted(team_ids), *sorted(metrics), max(days), min(days)]
+    conditions, values = list[str](), list[SqlValue]()
+    for kind, keys in scopes.by_kind(owners):
+        ids = [key.id for key in keys]
+        conditions.append(f"(owner_kind = '{kind.kind}' AND owner_id IN ({connection.placeholders(ids)}))")
+        values += ids
+    sql = _AFFECTED_GOALS_SQL.format(owners=" OR ".join(conditions), metrics=connection.placeholders([*metrics]))
+    values += [*sorted(metrics), max(days), min(days)]
     return [
         AffectedGoal(row_store.from_columns(Goal, row), int(row["reached"]), bool(row["told"]))
         for row in await connection.fetch_rows(sql, values)
@@ -301,10 +276,10 @@ async def set_version(goal_ids: Collection[int], version: int) -> None:
     )
 
 
-async def targets_by_owner(metric: str, first_day: date, last_day: date) -> dict[tuple[OwnerKind, int], int]:
-    """Return the target of each owner with a goal for the metric and exactly these days."""
+async def targets_by_owner(metric: str, first_day: date, last_day: date) -> dict[ScopeKey, int]:
+    """Return the target of each scope with a goal for the metric and exactly these days."""
     rows = await _unarchived().filter(metric=metric, first_day=first_day, last_day=last_day).order_by("id")
-    return {(row.owner_kind, row.owner_id): row.target for row in rows}
+    return {row.scope: row.target for row in rows}
 
 
 async def change_histories(goal_ids: Sequence[int]) -> list[list[GoalChange]]:

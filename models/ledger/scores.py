@@ -19,9 +19,10 @@ from models.db import connection, json_aggregates, row_store
 from models.db.columns import bool_column, foreign_key, text_column
 from models.db.row_query import RowQuery
 from models.db.values import SqlValue
-from models.goals.goals import COMPANY_TEAM_ID, GOAL_VALUE_SQL, Goal
+from models.goals.goals import GOAL_VALUE_SQL, Goal
 from models.ledger.score_filter import ScoreFilter, team_condition, team_filter
 from models.organization.people import TeamSpan
+from models.organization.scopes import COMPANY_TEAM_ID
 
 
 class ScoreEntry(Model):

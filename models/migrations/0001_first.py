@@ -10,7 +10,7 @@ from domain.permissions import DeviceKind, Role
 from domain.primitives.periods import PeriodKind
 from domain.primitives.units import Unit
 from models.crm.activities import ActivityKind
-from models.goals.goals import OwnerKind
+from models.organization.scopes import OwnerKind
 
 
 class Migration(migrations.Migration):

@@ -6,7 +6,7 @@ from tortoise.indexes import Index
 from tortoise.migrations import operations as ops
 
 from domain.alerts.rules import AlertKind
-from models.goals.goals import OwnerKind
+from models.organization.scopes import OwnerKind
 
 
 class Migration(migrations.Migration):

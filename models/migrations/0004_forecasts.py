@@ -2,7 +2,7 @@ from tortoise import fields, migrations
 from tortoise.indexes import Index
 from tortoise.migrations import operations as ops
 
-from models.goals.goals import OwnerKind
+from models.organization.scopes import OwnerKind
 
 
 class Migration(migrations.Migration):

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from domain.alerts.rules import AlertKind
+from domain.alerts.states import AlertState
 from domain.ledger.record_facts import RecordFacts
 from models.crm.activities import ActivityKind
+from models.crm.records import CrmRecord
 
 
 @dataclass(frozen=True)
@@ -28,20 +29,16 @@ class ActivityEntry:
 
 @dataclass(frozen=True)
 class RecordChange:
-    """A change of one record: its facts before and after, activity entries, and input for the alerts."""
+    """A change of one record: its facts before and after, its activity entries, and what alerts follow from.
+
+    previous     the row before the edit; None for a new record
+    alert_state  which reasons for alerts hold now
+    """
 
     subject_kind: str
     subject_id: int
     before: RecordFacts | None
     after: RecordFacts | None
-    entries: tuple[ActivityEntry, ...] = ()
-    original: Mapping[str, Any] = field(default_factory=dict)  # columns before the edit; empty for a new record
-    alert_conditions: Mapping[AlertKind, bool] = field(
-        default_factory=dict
-    )  # whether that of a kind of alert holds now
-    alert_occurrences: Mapping[AlertKind, str] = field(default_factory=dict)  # which occurrence holds, where kinds tell
-
-    @property
-    def deleted_before(self) -> datetime | None:
-        """When the record was deleted that this change restores; None if it restores none."""
-        return self.original.get("deleted_at") if self.after is not None else None
+    entries: Sequence[ActivityEntry] = ()
+    previous: CrmRecord | None = None
+    alert_state: AlertState = field(default_factory=AlertState)

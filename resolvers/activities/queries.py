@@ -10,7 +10,6 @@ from models.crm.activities import Activity, ActivityKind
 from models.db import row_store
 from models.db.row_query import RowQuery
 from models.goals import goals
-from models.goals.goals import OwnerKind
 from resolvers.request import scopes
 from resolvers.request.context import Context
 from resolvers.request.event_cursors import parse_event_cursor
@@ -28,17 +27,14 @@ async def select_activities(
     if scope is None:
         return activities.select_none()
     viewer = context.viewer
-    is_visible_employee = viewer.scope_filter(Action.VIEW_CARD, "employee") & scopes.owner_filter(
-        context, scope, "employee"
+    is_visible_employee = viewer.scope_filter(Action.VIEW_CARD, "employee") & scope.key.member_filter(
+        context.tree, "employee"
     )
     is_about_employee = is_visible_employee & activities.match_employees()
     condition = is_about_employee
-    if scope.kind is not OwnerKind.EMPLOYEE and viewer.device is None:
-        team_ids = set(viewer.visible_goal_team_ids())
-        if scope.kind is OwnerKind.TEAM:
-            team_ids &= context.tree.subtree_ids(scope.id)
-        else:
-            team_ids.add(0)
+    if scope.key.employee_id is None and viewer.device is None:
+        visible_team_ids, scope_team_ids = viewer.visible_goal_team_ids(), scope.team_ids(context)
+        team_ids = visible_team_ids | {0} if scope_team_ids is None else visible_team_ids & scope_team_ids
         condition = condition | goals.match_activities(team_ids, viewer.restricted_totals())
     if viewer.device is not None:
         condition = condition & activities.match_records()  # devices, such as integrations, cannot see goals

@@ -27,7 +27,7 @@ from models.crm import activities, leads
 from models.crm.deals import Deal
 from models.db import row_store
 from models.goals import goals
-from models.goals.goals import Goal, OwnerKind
+from models.goals.goals import Goal
 from models.ledger import scores
 from models.organization import memberships
 from models.organization.people import TeamTree
@@ -35,6 +35,7 @@ from resolvers.alerts import rules as alert_rules
 from resolvers.alerts.candidates import build_candidates, deal_activity_data, is_existing_open_deal, load_employees
 from resolvers.alerts.goal_events import build_goal_behind_event
 from resolvers.alerts.inbox import get_viewer_language
+from resolvers.alerts.inputs import RuleInput
 from resolvers.request.context import Context
 from resolvers.request.goal_progress import has_owner_on, owner_working_time
 
@@ -51,13 +52,13 @@ class DryRunResult:
     examples: list[str]
 
 
-async def dry_run_rule(context: Context, input: Mapping[str, Any], days: int) -> DryRunResult:
+async def dry_run_rule(context: Context, input: RuleInput, days: int) -> DryRunResult:
     """Return how many alerts the rule would have raised over the past `days`, with the newest as examples.
 
     Raises OutOfRange for invalid days, and an operation error if the viewer may not manage rules.
     """
     if not 1 <= days <= _MAX_DAYS:
-        raise OutOfRange(f"Give a number from 1 to {_MAX_DAYS}.", "days")
+        raise OutOfRange("Give a number from {least} to {most}.", "days", least=1, most=_MAX_DAYS)
     try:
         rule = alert_rules.to_rule(await alert_rules.build_rule(context, input), context.tree)
     except Forbidden as error:
@@ -234,10 +235,8 @@ async def _load_postings(context: Context, goal: Goal) -> list[tuple[datetime, i
         metric=goal.metric,
         first_day=goal.first_day,
         last_day=goal.last_day,
-        employee_id=goal.owner_id if goal.owner_kind is OwnerKind.EMPLOYEE else None,
-        team_spans=context.tree.subtree_spans(goal.owner_id, goal.first_day, goal.last_day)
-        if goal.owner_kind is OwnerKind.TEAM
-        else None,
+        employee_id=goal.scope.employee_id,
+        team_spans=goal.scope.team_spans(context.tree, goal.first_day, goal.last_day),
     )
 
 

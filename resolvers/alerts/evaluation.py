@@ -26,6 +26,7 @@ from domain.permissions import Role
 from models.alerts import alerts, inactivity
 from models.alerts.alerts import Alert, RaisedAlert
 from models.crm.deals import Deal
+from models.crm.leads import Lead
 from models.db import connection, row_store
 from models.organization import people
 from models.organization.people import Employee, TeamTree
@@ -35,7 +36,7 @@ from resolvers.alerts import notifications
 from resolvers.alerts.candidates import build_candidates, is_existing_open_deal, latest_by_subject, load_employees
 from resolvers.alerts.notifications import Notification
 from resolvers.alerts.rules import ActiveRule, active_rules
-from resolvers.alerts.settlement import settle_alerts
+from resolvers.alerts.settlement import MovedGoals, settle_alerts, settle_goal_alerts
 from resolvers.request.context import Context
 
 _INSERT_BATCH_SIZE: Final = 100
@@ -47,29 +48,38 @@ def to_event(line: ActivityEntry, actor: int | None) -> Event:
     return Event(line.kind.value, subject, line.at, line.employee_id, actor, line.team_id, line.data)
 
 
-async def process_changes(context: Context, changes: Sequence[RecordChange], *, notify: bool) -> None:
-    """Raise and resolve alerts after record changes, and update the inactivity timers.
+async def evaluate_alerts(
+    context: Context, changes: Sequence[RecordChange], moved_goals: MovedGoals, *, notify: bool
+) -> None:
+    """Raise and resolve the alerts that follow from record changes and from the goals that they moved.
 
     notify  False for an import: its records are history and raise no alerts
     """
+    if changes:
+        await _process_changes(context, changes, notify=notify)
+    await settle_goal_alerts(context, moved_goals)
+    if notify and moved_goals.achievements:
+        await raise_for_events(context, [to_event(entry, context.viewer.id) for entry in moved_goals.achievements])
+
+
+async def _process_changes(context: Context, changes: Sequence[RecordChange], *, notify: bool) -> None:
+    """Raise and resolve alerts after record changes, and update the inactivity timers."""
     events = [to_event(line, context.viewer.id) for change in changes for line in change.entries]
     last_activity = latest_by_subject(
         (subject, event.at) for event in events for subject in alert_rules.subjects_of(event)
     )
     closed_deal_ids = await _drop_closed_deals(last_activity, changes)
     lead_changes = [change for change in changes if change.subject_kind == "Lead"]
-    touched_lead_ids = [
-        change.subject_id for change in lead_changes if not change.alert_conditions.get(AlertKind.LEAD_UNTOUCHED)
-    ]
+    touched_lead_ids = [change.subject_id for change in lead_changes if not _is_untouched(change)]
     if notify:
         # The timers are updated last: an inactivity that ends now may be overdue without any job having seen it.
-        originals = {
-            (change.subject_kind, change.subject_id): change.original
+        previous_rows = {
+            (change.subject_kind, change.subject_id): change.previous
             for change in changes
-            if change.subject_kind in ("Deal", "Lead") and change.original
+            if isinstance(change.previous, Deal | Lead)
         }
         ended = {*last_activity, *(("Lead", lead_id) for lead_id in touched_lead_ids)}
-        await raise_alerts(context, await inactivity_alerts.find_ended_inactivity(context, ended, originals))
+        await raise_alerts(context, await inactivity_alerts.find_ended_inactivity(context, ended, previous_rows))
         await raise_for_events(context, events)
     await settle_alerts(context, last_activity, changes)
     for deal_id in closed_deal_ids:
@@ -80,12 +90,18 @@ async def process_changes(context: Context, changes: Sequence[RecordChange], *, 
     await inactivity.remove("Lead", touched_lead_ids)
 
 
+def _is_untouched(change: RecordChange) -> bool:
+    return change.alert_state.conditions.get(AlertKind.LEAD_UNTOUCHED, False)
+
+
 def _new_untouched_leads(changes: Sequence[RecordChange]) -> dict[Subject, datetime]:
     """Return when each untouched lead was created that is new or has been restored."""
     return {
-        ("Lead", change.subject_id): change.original.get("created_at") or change.entries[0].at
+        ("Lead", change.subject_id): (
+            change.previous.created_at if isinstance(change.previous, Lead) else change.entries[0].at
+        )
         for change in changes
-        if change.alert_conditions.get(AlertKind.LEAD_UNTOUCHED) and (not change.original or change.deleted_before)
+        if _is_untouched(change) and (change.previous is None or change.alert_state.deleted_before)
     }
 
 

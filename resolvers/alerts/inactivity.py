@@ -24,7 +24,7 @@ from resolvers.alerts.candidates import build_candidates, deal_activity_data
 from resolvers.alerts.rules import ActiveRule, active_rules
 from resolvers.request.context import Context
 
-_NO_ORIGINALS: Final[Mapping[Subject, Mapping[str, Any]]] = {}
+_NO_ROWS: Final[Mapping[Subject, Deal | Lead]] = {}
 
 
 @dataclass(frozen=True)
@@ -46,13 +46,13 @@ _WATCHED_RECORDS: Final = {
 
 
 async def find_ended_inactivity(
-    context: Context, subjects: Collection[Subject], originals: Mapping[Subject, Mapping[str, Any]]
+    context: Context, subjects: Collection[Subject], previous_rows: Mapping[Subject, Deal | Lead]
 ) -> list[tuple[ActiveRule, AlertCandidate]]:
     """Return the inactivity of these subjects that had become too long by now, as (rule, candidate) pairs.
 
     Called when new activity ends the inactivity, before the timers are updated.
 
-    originals  the previous column values of records that are being edited
+    previous_rows  records that are being edited, as they were before
     """
     now, timers = context.now(), await inactivity.find_timers(subjects)
     overdue_timers = {
@@ -63,7 +63,7 @@ async def find_ended_inactivity(
     pairs = []
     for active_rule in await active_rules(context, INACTIVITY_KINDS) if overdue_timers else ():
         if active_rule.rule.kind in _WATCHED_RECORDS:
-            candidates = await find_inactive_records(context, active_rule, overdue_timers, originals)
+            candidates = await find_inactive_records(context, active_rule, overdue_timers, previous_rows)
         else:
             employee_ids = {subject_id for kind, subject_id in overdue_timers if kind == "Employee"}
             candidates = (
@@ -79,12 +79,12 @@ async def find_inactive_records(
     context: Context,
     active_rule: ActiveRule,
     timers: Mapping[Subject, InactivityTimer],
-    originals: Mapping[Subject, Mapping[str, Any]] = _NO_ORIGINALS,
+    previous_rows: Mapping[Subject, Deal | Lead] = _NO_ROWS,
 ) -> list[AlertCandidate]:
     """Return the candidates of deals or leads that have been inactive for too long and match the rule.
 
-    timers     the inactivity timers; those of other subjects are ignored
-    originals  the previous column values of records that are being edited
+    timers         the inactivity timers; those of other subjects are ignored
+    previous_rows  records that are being edited, as they were before
     """
     watched, rule = _WATCHED_RECORDS[active_rule.rule.kind], active_rule.rule
     timer_times = {
@@ -99,8 +99,8 @@ async def find_inactive_records(
     events = []
     for row in await row_store.fetch(watched.model, deadlines.keys()):
         subject = (watched.subject_kind, row.id)
-        for name in watched.columns if subject in originals else ():
-            setattr(row, name, originals[subject][name])
+        for name in watched.columns if subject in previous_rows else ():
+            setattr(row, name, getattr(previous_rows[subject], name))
         data = {**watched.alert_data(row), "days": rule.days, "hours": rule.hours}
         events.append(Event(rule.kind.value, subject, deadlines[row.id], row.owner_id, data=data))
     return await _build_matching_candidates(context, active_rule, events)

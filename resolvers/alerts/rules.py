@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Any, Final
 
 from domain.alerts.rules import (
@@ -26,11 +25,10 @@ from models.alerts import alerts
 from models.alerts.alerts import AlertRule
 from models.crm.pipelines import Stage
 from models.db import row_store
-from models.goals.goals import OwnerKind
-from models.organization.people import Employee, TeamTree
+from models.organization.people import TeamTree
+from resolvers.alerts.inputs import RuleInput
 from resolvers.request import scopes, validation
 from resolvers.request.context import Context
-from resolvers.request.validation import InputFields
 
 _MAX_DAYS: Final = 365
 _MAX_HOURS: Final = 365 * 24
@@ -49,8 +47,8 @@ def to_rule(row: AlertRule, tree: TeamTree) -> Rule:
     return Rule(
         row.id or 0,
         row.kind,
-        row.scope_id if row.scope_kind is OwnerKind.EMPLOYEE else None,
-        tree.subtree_ids(row.scope_id) if row.scope_kind is OwnerKind.TEAM else None,
+        row.scope.employee_id,
+        row.scope.team_ids(tree),
         row.min_amount,
         row.days,
         row.percent,
@@ -92,13 +90,13 @@ async def create_default_rules(now: datetime) -> None:
     await row_store.insert_all(rows)
 
 
-async def create(context: Context, input: InputFields) -> AlertRule:
+async def create(context: Context, input: RuleInput) -> AlertRule:
     row = await build_rule(context, input)
     await row_store.save(row)
     return row
 
 
-async def update(context: Context, global_id: str, input: InputFields) -> AlertRule:
+async def update(context: Context, global_id: str, input: RuleInput) -> AlertRule:
     """Replace the whole rule. If its kind changes, its active alerts are resolved, so that they hold nothing back."""
     old = await _get_existing(context, global_id)
     row = await build_rule(context, input)
@@ -147,33 +145,35 @@ async def load_visible_rules(context: Context, ids: Sequence[int]) -> list[Alert
     return await alerts.fetch_rules(ids) if visible else [None] * len(ids)
 
 
-async def build_rule(context: Context, input: InputFields) -> AlertRule:
+async def build_rule(context: Context, input: RuleInput) -> AlertRule:
     """Validate an input and return an unsaved rule. A field that the kind does not use is refused."""
     _require_rule_admin(context)
-    kind: AlertKind = input["kind"]
-    scope_id = input.get("scope")
+    kind = input.kind
+    scope_id = input.scope
     scope = await scopes.company_scope(context) if scope_id is None else await scopes.find_scope(context, scope_id)
     if scope is None:
         raise NotFound("There is no such employee, team or company.", "input", "scope")
     if scope.employee is not None and not scope.employee.active:
-        raise Conflict(f"{scope.employee.name} has left the company: name someone who works there.", "input", "scope")
-    recipients = list(dict.fromkeys(Recipient(name) for name in input["recipients"]))
+        raise Conflict(
+            "{name} has left the company: name someone who works there.", "input", "scope", name=scope.employee.name
+        )
+    recipients = list(dict.fromkeys(input.recipients))
     if not recipients:
         raise Required("Choose the recipients: the manager, the employee or the directors.", "input", "recipients")
     definition = ALERT_DEFINITIONS[kind]
     _refuse_unused_fields(input, kind, definition, recipients)
     row = AlertRule(
         kind=kind,
-        enabled=input.get("enabled", True),
+        enabled=input.enabled,
         scope_kind=scope.kind,
         scope_id=scope.id,
         min_amount=await _parse_min_amount(context, input),
-        days=_parse_length(input, "days", _MAX_DAYS, definition.default_days),
-        hours=_parse_length(input, "hours", _MAX_WORKING_HOURS, definition.default_hours),
+        days=_parse_length(input.days, "days", _MAX_DAYS, definition.default_days),
+        hours=_parse_length(input.hours, "hours", _MAX_WORKING_HOURS, definition.default_hours),
         stage_id=await _parse_stage(input) if definition.about_stage else None,
         percent=_parse_percent(input, definition.default_percent),
         channels=_parse_channels(context, input),
-        cool_down_hours=_parse_whole_number(input, "coolDownHours", 0, _MAX_HOURS),
+        cool_down_hours=_clean_whole_number(input.cool_down_hours, "coolDownHours", 0, _MAX_HOURS),
         created_at=context.now(),
     )
     row.set_recipients(recipients)
@@ -181,34 +181,38 @@ async def build_rule(context: Context, input: InputFields) -> AlertRule:
 
 
 def _refuse_unused_fields(
-    input: InputFields, kind: AlertKind, definition: AlertDefinition, recipients: Sequence[Recipient]
+    input: RuleInput, kind: AlertKind, definition: AlertDefinition, recipients: Sequence[Recipient]
 ) -> None:
-    used_by_kind = {
-        "minAmount": definition.about_deals,
-        "days": definition.default_days,
-        "hours": definition.default_hours,
-        "percent": definition.default_percent,
-        "stage": definition.about_stage,
+    values_and_uses = {
+        "minAmount": (input.min_amount, definition.about_deals),
+        "days": (input.days, definition.default_days),
+        "hours": (input.hours, definition.default_hours),
+        "percent": (input.percent, definition.default_percent),
+        "stage": (input.stage, definition.about_stage),
     }
-    for field, is_used in used_by_kind.items():
-        if not is_used and input.get(field) is not None:
-            raise Invalid(f"A rule of kind {kind} does not use `{field}`: leave it out.", "input", field)
+    for field, (value, is_used) in values_and_uses.items():
+        if not is_used and value is not None:
+            raise Invalid(
+                "A rule of kind {kind} does not use `{unused}`: leave it out.", "input", field, kind=kind, unused=field
+            )
     if Recipient.ASSIGNER in recipients and not definition.about_tasks:
         path = ("input", "recipients", str(recipients.index(Recipient.ASSIGNER)))
-        raise Invalid(f"Only a task has an assigner: choose other recipients for a rule of kind {kind}.", *path)
+        raise Invalid(
+            "Only a task has an assigner: choose other recipients for a rule of kind {kind}.", *path, kind=kind
+        )
 
 
-async def _parse_stage(input: InputFields) -> int:
-    if input.get("stage") is None:
+async def _parse_stage(input: RuleInput) -> int:
+    if input.stage is None:
         raise Required("Name the stage that deals enter.", "input", "stage")
-    pair = decode_global_id(input["stage"])
+    pair = decode_global_id(input.stage)
     if not pair or pair[0] != "Stage" or not await row_store.exists(Stage, pair[1]):
         raise NotFound("There is no such stage.", "input", "stage")
     return pair[1]
 
 
-async def _parse_min_amount(context: Context, input: InputFields) -> int | None:
-    amount: Decimal | None = input.get("minAmount")
+async def _parse_min_amount(context: Context, input: RuleInput) -> int | None:
+    amount = input.min_amount
     if amount is None:
         return None
     currency = (await context.company()).currency
@@ -218,19 +222,18 @@ async def _parse_min_amount(context: Context, input: InputFields) -> int | None:
     return minor_amount
 
 
-def _parse_whole_number(input: InputFields, field: str, minimum: int, maximum: int) -> int | None:
-    number = input.get(field)
+def _clean_whole_number(number: int | None, field: str, minimum: int, maximum: int) -> int | None:
     if number is not None and not minimum <= number <= maximum:
-        raise OutOfRange(f"Give a number from {minimum} to {maximum}.", "input", field)
+        raise OutOfRange("Give a number from {least} to {most}.", "input", field, least=minimum, most=maximum)
     return number
 
 
-def _parse_length(input: InputFields, field: str, maximum: int, default: int | None) -> int | None:
-    return None if default is None else _parse_whole_number(input, field, 1, maximum) or default
+def _parse_length(number: int | None, field: str, maximum: int, default: int | None) -> int | None:
+    return None if default is None else _clean_whole_number(number, field, 1, maximum) or default
 
 
-def _parse_percent(input: InputFields, default: float | None) -> float | None:
-    percent = input.get("percent")
+def _parse_percent(input: RuleInput, default: float | None) -> float | None:
+    percent = input.percent
     if default is None or percent is None:
         return default
     if not 0 < percent <= 100:
@@ -238,8 +241,8 @@ def _parse_percent(input: InputFields, default: float | None) -> float | None:
     return float(percent)
 
 
-def _parse_channels(context: Context, input: InputFields) -> list[str]:
-    names = list(dict.fromkeys(input.get("channels") or ()))
+def _parse_channels(context: Context, input: RuleInput) -> list[str]:
+    names = list(dict.fromkeys(input.channels))
     for index, name in enumerate(names):
         if name not in context.services.notification_channels:
             raise NotFound("No such channel is set up on the server.", "input", "channels", str(index))
@@ -253,10 +256,5 @@ def _require_rule_admin(context: Context) -> None:
 
 async def load_scopes(context: Context, rows: Sequence[AlertRule]) -> list[Any]:
     """Return the scope (company, team or employee) of each rule."""
-    employee_ids = [row.scope_id for row in rows if row.scope_kind is OwnerKind.EMPLOYEE]
-    employees = {row.id: row for row in await row_store.fetch(Employee, employee_ids)}
-    company = await context.company()
-    return [
-        scopes.get_owner_row(context, row.scope_kind, row.scope_id, employees.get(row.scope_id), company)
-        for row in rows
-    ]
+    scope_rows = await scopes.load_scope_rows(context, {row.scope for row in rows})
+    return [scope_rows[row.scope] for row in rows]

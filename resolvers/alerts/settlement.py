@@ -6,16 +6,16 @@ Nothing is sent here: what stands again was sent when it first occurred.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
 
 from domain.alerts import rules as alert_rules
 from domain.alerts.rules import INACTIVITY_KINDS, AlertKind, Subject
+from domain.alerts.states import AlertState
 from domain.goals.progress import Progress
 from models.alerts import alerts
 from models.alerts.alerts import RaisedAlert
 from models.goals.goals import Goal
-from resolvers.activities.entries import RecordChange
+from resolvers.activities.entries import ActivityEntry, RecordChange
 from resolvers.request.context import Context
 from resolvers.request.goal_progress import calculate_goal_progress
 
@@ -29,11 +29,9 @@ async def settle_alerts(
     about it and leaves alerts of that kind as they are.
     """
     states = {
-        (change.subject_kind, change.subject_id): AlertState(
-            change.alert_conditions, change.alert_occurrences, change.deleted_before
-        )
+        (change.subject_kind, change.subject_id): change.alert_state
         for change in changes
-        if change.alert_conditions
+        if change.alert_state.conditions
     }
     resumable_subjects = {subject for subject, state in states.items() if any(state.conditions.values())}
     rows = await alerts.find_active_and_resumable({*active_subjects, *states}, resumable_subjects)
@@ -46,34 +44,6 @@ async def settle_alerts(
     await _apply_states(context, rows, states)
 
 
-@dataclass(frozen=True)
-class AlertState:
-    """Which reasons for alerts hold for a subject at present.
-
-    conditions      whether the reason of each kind holds; a kind that is not in it is left alone
-    occurrences     the occurrence that holds, for the kinds that tell occurrences apart
-    deleted_before  when the record was deleted that has just been restored: what was resolved then stands again
-    """
-
-    conditions: Mapping[AlertKind, bool]
-    occurrences: Mapping[AlertKind, str]
-    deleted_before: datetime | None = None
-
-    def holds(self, row: RaisedAlert) -> bool:
-        """Return whether the reason of an alert holds; an alert without a stored occurrence counts as any."""
-        is_same = row.occurrence is None or self.occurrences.get(row.kind, row.occurrence) == row.occurrence
-        return self.conditions.get(row.kind, True) and is_same
-
-    def can_resume(self, row: RaisedAlert, newest: RaisedAlert) -> bool:
-        """Return whether a resolved alert stands again; `newest` is the last of its rule, subject and kind."""
-        if not self.conditions.get(row.kind, False):
-            return False
-        if self.deleted_before is not None and row.resolved_at == self.deleted_before:
-            return self.holds(row)
-        occurrence = self.occurrences.get(row.kind)
-        return occurrence is not None and (row.occurrence == occurrence or (row.occurrence is None and row is newest))
-
-
 async def _apply_states(context: Context, rows: Sequence[RaisedAlert], states: Mapping[Subject, AlertState]) -> None:
     """Resolve and resume alerts, given in the order of their ids, by the present states of their subjects."""
     stale_alerts, resumed_alerts = [], dict[tuple[int, Subject], RaisedAlert]()
@@ -82,25 +52,45 @@ async def _apply_states(context: Context, rows: Sequence[RaisedAlert], states: M
     for row in rows:
         state = states.get(row.subject)
         if row.resolved_at is None:
-            if state is not None and not state.holds(row):
+            if state is not None and not state.holds(row.kind, row.occurrence):
                 stale_alerts.append(row)
             else:
                 active_keys.add((row.rule_id, row.subject))
-        elif state is not None and state.can_resume(row, newest[row.rule_id, row.subject, row.kind]):
+        elif state is not None and state.can_resume(
+            row.kind,
+            row.occurrence,
+            row.resolved_at,
+            is_newest=row is newest[row.rule_id, row.subject, row.kind],
+        ):
             resumed_alerts[row.rule_id, row.subject] = row
     await alerts.resolve(stale_alerts, context.now())
     await alerts.stand_again([row for key, row in resumed_alerts.items() if key not in active_keys])
 
 
-async def settle_goal_alerts(
-    context: Context, moved_goals: Sequence[tuple[Goal, int]], alerted_goal_ids: Collection[int] | None = None
-) -> None:
-    """Resolve alerts about moved goals that no longer apply at their new values, and let those stand again that do.
+@dataclass(frozen=True)
+class MovedGoals:
+    """Goals that have moved, with their present values.
 
-    moved_goals       each goal with its value
-    alerted_goal_ids  the goals that have an alert; None if unknown
+    alerted_ids   the goals that have an alert to resolve or to stand again; None if unknown
+    achievements  activity entries of those achieved for the first time with their present target
     """
-    pairs = [(goal, value) for goal, value in moved_goals if alerted_goal_ids is None or goal.id in alerted_goal_ids]
+
+    goals: list[Goal] = field(default_factory=list)
+    values: Sequence[int] = ()
+    alerted_ids: Collection[int] | None = None
+    achievements: Sequence[ActivityEntry] = ()
+
+
+async def settle_goal_alerts(context: Context, moved_goals: MovedGoals) -> None:
+    """Resolve alerts about moved goals that no longer apply at their new values, and let those stand again that do."""
+    alerted_ids = moved_goals.alerted_ids
+    pairs = [
+        (goal, value)
+        for goal, value in zip(moved_goals.goals, moved_goals.values, strict=True)
+        if alerted_ids is None or goal.id in alerted_ids
+    ]
+    if not pairs:
+        return
     reached = {("Goal", goal.id) for goal, value in pairs if value >= goal.target and goal.archived_at is None}
     rows = await alerts.find_active_and_resumable([("Goal", goal.id) for goal, _ in pairs], reached)
     if not rows:

@@ -22,7 +22,6 @@ from domain.primitives.units import Unit, from_smallest
 from models.analytics import funnels
 from models.analytics.funnels import StageOpenDeals
 from models.crm.pipelines import Stage
-from models.goals.goals import OwnerKind
 from models.organization.company import ExchangeRateTable
 from resolvers.request import scopes
 from resolvers.request.context import Context
@@ -33,7 +32,7 @@ from resolvers.request.scopes import Scope, ScopeArgument
 
 @dataclass(frozen=True)
 class FunnelQuery:
-    """The arguments of a funnel; the period as sorted pairs of a PeriodInput, the pipeline as a global id."""
+    """The arguments of a funnel; the pipeline as a global id."""
 
     period: PeriodKey | None = None
     pipeline: str | None = None
@@ -87,7 +86,7 @@ async def _load_for_query(context: Context, query_scopes: Sequence[Scope], query
     period = await resolve_query_period(context, query.period)
     company, today = await context.company(), await context.today()
     stages, open_deals = await funnels.stages_with_open_deals(
-        [(scope.kind, scope.id) for scope in query_scopes], context.tree, _decode_pipeline_id(query.pipeline)
+        [scope.key for scope in query_scopes], context.tree, _decode_pipeline_id(query.pipeline)
     )
     if not stages and query.pipeline is not None:
         raise _pipeline_not_found()
@@ -100,7 +99,7 @@ async def _load_for_query(context: Context, query_scopes: Sequence[Scope], query
     }
     rates = await context.rates() if currencies - {company.currency} else ExchangeRateTable([], company.currency)
     return [
-        _build_funnel(context, scope, period, stages, groups, open_deals[scope.kind, scope.id], rates, today)
+        _build_funnel(context, scope, period, stages, groups, open_deals[scope.key], rates, today)
         for scope in query_scopes
     ]
 
@@ -148,18 +147,15 @@ def _build_funnel(
     today: date,
 ) -> Funnel:
     day = min(period.end, max(period.start, today))
-    teams = context.tree.on(day).subtree_ids(scope.id) if scope.kind is OwnerKind.TEAM else frozenset()
+    employee_id, team_ids = scope.key.employee_id, scope.key.team_ids(context.tree.on(day))
 
     def is_own(group: StayGroup) -> bool:
-        match scope.kind:
-            case OwnerKind.EMPLOYEE:
-                return group.seller_id == scope.id
-            case OwnerKind.TEAM:
-                return group.team_id in teams
-        return True
+        if employee_id is not None:
+            return group.seller_id == employee_id
+        return team_ids is None or group.team_id in team_ids
 
     analyses = arithmetic.analyze_stages(
-        [stage.id for stage in stages], groups, is_own, compared=scope.kind is not OwnerKind.COMPANY
+        [stage.id for stage in stages], groups, is_own, compared=not scope.key.is_company
     )
     stages_by_id = {
         analysis.stage_id: FunnelStage(

@@ -24,7 +24,7 @@ from domain.primitives.counterparts import Counterpart, find_counterpart
 from domain.primitives.periods import Period, shift_period
 from domain.primitives.units import Unit, from_smallest
 from models.analytics import statistics
-from models.goals.goals import OwnerKind
+from models.organization.scopes import ScopeKey
 from resolvers.request import scopes
 from resolvers.request.context import Context
 from resolvers.request.metric_lookup import find_metric
@@ -38,7 +38,7 @@ MAX_POINTS: Final = 10_000  # of all series of a scope; five times as many of al
 
 @dataclass(frozen=True)
 class StatisticsQuery:
-    """The arguments of statistics; the period as sorted pairs of a PeriodInput, metrics None for all."""
+    """The arguments of statistics; metrics None for all."""
 
     period: PeriodKey | None = None
     interval: Interval = Interval.DAY
@@ -123,16 +123,16 @@ async def _load_for_query(
     calendar = company.calendar
     metric_keys = dict.fromkeys([*(metric.key for metric in metrics), _WIN_COUNT, _WIN_AMOUNT])
     tree = context.tree
-    statistics_by_owner: dict[statistics.Owner, statistics.OwnerStatistics] = {}
+    statistics_by_owner: dict[ScopeKey, statistics.OwnerStatistics] = {}
     for counterpart, owners in (await _group_by_counterpart(context, query_scopes, period)).items():
         statistics_by_owner |= await statistics.read_statistics(owners, tree, [*metric_keys], period, counterpart)
 
     def build(scope: Scope) -> Statistics:
-        owner = statistics_by_owner[scope.kind, scope.id]
+        owner = statistics_by_owner[scope.key]
         totals = Counter({key: sum(daily.values()) for key, daily in owner.daily.items()})
         series = []
         for metric in metrics:
-            if context.viewer.can_see_total(metric.key, scope.kind, scope.id, scope.employee):
+            if context.viewer.can_see_total(metric.key, scope.key, scope.employee):
                 points = build_points(owner.daily.get(metric.key, {}), period, query.interval, calendar)
                 amounts = totals[metric.key], owner.previous_totals[metric.key]
                 series.append(MetricSeries(metric, *amounts, points, company.currency))
@@ -147,16 +147,16 @@ async def _load_for_query(
 
 async def _group_by_counterpart(
     context: Context, query_scopes: Collection[Scope], period: Period
-) -> dict[Counterpart, list[statistics.Owner]]:
+) -> dict[Counterpart, list[ScopeKey]]:
     """Group the owners by what they are compared with: an employee by their own working days."""
     calendar, now = await context.calendar(), context.now()
     today, previous = calendar.day_of(now), shift_period(period, -1, calendar)
-    groups: dict[Counterpart, list[statistics.Owner]] = {}
+    groups: dict[Counterpart, list[ScopeKey]] = {}
     for scope in query_scopes:
         own_calendar = calendar
-        if scope.kind is OwnerKind.EMPLOYEE and period.contains(today):
-            own_calendar = (await context.work_schedule()).calendar_of(scope.id, previous.start, today)
-        groups.setdefault(find_counterpart(period, now, own_calendar), []).append((scope.kind, scope.id))
+        if scope.key.employee_id is not None and period.contains(today):
+            own_calendar = (await context.work_schedule()).calendar_of(scope.key.employee_id, previous.start, today)
+        groups.setdefault(find_counterpart(period, now, own_calendar), []).append(scope.key)
     return groups
 
 
@@ -171,6 +171,7 @@ async def _resolve_query(context: Context, query: StatisticsQuery) -> tuple[Peri
 def _check_size(query_points: int, total_points: int) -> None:
     if query_points > MAX_POINTS or total_points > 5 * MAX_POINTS:
         raise BadInput(
-            f"These are more than {MAX_POINTS} points: ask for a longer interval, fewer metrics or a shorter period.",
+            "These are more than {most} points: ask for a longer interval, fewer metrics or a shorter period.",
             field="interval",
+            most=MAX_POINTS,
         )

@@ -23,7 +23,7 @@ from models.db import row_store
 from models.live import presence
 from models.organization.people import Employee
 from resolvers.activities.entries import RecordChange
-from resolvers.crm.change_effects import apply_change_effects
+from resolvers.crm.change_effects import apply_effects, compute_effects
 from resolvers.request.context import Context
 from resolvers.request.periods import PeriodKey, resolve_query_period
 
@@ -105,7 +105,7 @@ async def _post_work_time(context: Context, rows: Sequence[WorkDay]) -> None:
         row.counted, row.counted_at = row.seconds, context.now()
         await row_store.save(row, "counted", "counted_at")
         changes.append(RecordChange("WorkDay", row.id, facts_before if facts_before.seconds else None, row.facts()))
-    await apply_change_effects(context, changes)
+    await apply_effects(context, compute_effects(changes))
 
 
 def _day_from_row(row: WorkDay) -> DayWorkTime:
@@ -129,7 +129,7 @@ async def load_work_times(context: Context, requests: Sequence[tuple[Employee, P
         period = await resolve_query_period(context, period_key)
         employees = [employee for employee, other in requests if other == period_key]
         if period.days * len(employees) > _MAX_DAYS:
-            raise BadInput(f"These are more than {_MAX_DAYS} days: ask for a shorter period.", field="period")
+            raise BadInput("These are more than {most} days: ask for a shorter period.", field="period", most=_MAX_DAYS)
         rows = await context.fetch(
             worktime.select_days({employee.id for employee in employees}, period.start, period.end)
         )

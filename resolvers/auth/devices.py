@@ -3,33 +3,33 @@
 from __future__ import annotations
 
 from domain.errors.user_errors import Invalid, NotFound
-from domain.permissions import Action
+from domain.permissions import Action, DeviceKind
 from domain.primitives.global_ids import decode_global_id
 from models.auth import sessions as device_rows
 from models.auth.sessions import Device
 from models.db import row_store
-from models.goals.goals import OwnerKind
 from resolvers.auth import audit, sessions
 from resolvers.request import scopes, validation
 from resolvers.request.context import Context
-from resolvers.request.validation import InputFields
 
 
-async def create_device(context: Context, input: InputFields) -> tuple[Device, str]:
+async def create_device(
+    context: Context, *, name: str, kind: DeviceKind, scope_id: str | None = None
+) -> tuple[Device, str]:
     """Create a device and return it with its token, which is not stored and cannot be shown again."""
     context.viewer.require_admin("Only an administrator can make and revoke devices.")
     team_id = None
-    if input.get("scope") is not None:
-        scope = await scopes.find_scope(context, input["scope"])
+    if scope_id is not None:
+        scope = await scopes.find_scope(context, scope_id)
         if scope is None:
             raise NotFound("There is no such team.", "input", "scope")
-        if scope.kind is OwnerKind.EMPLOYEE:
+        if scope.key.team_id is None and not scope.key.is_company:
             raise Invalid("A device stands for a team or the company.", "input", "scope")
-        team_id = scope.id if scope.kind is OwnerKind.TEAM else None
+        team_id = scope.key.team_id
     token, digest = sessions.new_device_token()
-    name = validation.clean_name(input["name"], "input", "name")
+    name = validation.clean_name(name, "input", "name")
     device = await row_store.insert(
-        Device(name=name, kind=input["kind"], team_id=team_id, digest=digest, created_at=context.now())
+        Device(name=name, kind=kind, team_id=team_id, digest=digest, created_at=context.now())
     )
     audit.record(context, "device created", device=device.id, kind=device.kind, team=team_id)
     return device, token

@@ -10,7 +10,6 @@ from domain.primitives.global_ids import decode_global_id, encode_global_id
 from models.auth import sessions
 from resolvers.auth import attempts, audit
 from resolvers.request.context import Context
-from resolvers.request.validation import InputFields
 
 
 @dataclass(frozen=True)
@@ -39,8 +38,8 @@ async def list_sessions(context: Context) -> list[SessionEntry]:
     ]
 
 
-async def end_sessions(context: Context, input: InputFields) -> int:
-    """End one session of the viewer, or all but the one in use; return how many have ended.
+async def end_sessions(context: Context, current_password: str, session_global_id: str | None) -> int:
+    """End one session of the viewer (None: all but the one in use); return how many have ended.
 
     Needs the viewer's password, so that a stolen access token is of no use for it. Raises NotFound for a session that
     is not the viewer's.
@@ -49,11 +48,11 @@ async def end_sessions(context: Context, input: InputFields) -> int:
     if viewer.employee is None:
         raise Forbidden("A device has no sessions: revoke it.", "input")
     session_id = None
-    if input.get("session") is not None:
-        session_id = _decode_session_id(input["session"])
+    if session_global_id is not None:
+        session_id = _decode_session_id(session_global_id)
         if session_id is None or not await sessions.belongs_to(session_id, viewer.employee.id):
             raise NotFound("There is no such session.", "input", "session")
-    await attempts.check_current_password(context, viewer.employee.id, input["currentPassword"])
+    await attempts.check_current_password(context, viewer.employee.id, current_password)
     async with context.unit_of_work():
         ended_count = await sessions.revoke_sessions(
             viewer.employee.id,

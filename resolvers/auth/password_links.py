@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from domain.auth.password_links import LINK_LIFETIMES, LinkPurpose
 from domain.errors.operation_errors import Throttled
 from domain.errors.user_errors import Conflict, Forbidden, Invalid, Required
 from domain.i18n.account_messages import format_link_mail
+from domain.messages import gettext_noop
 from domain.permissions import Action
 from models.auth import password_links, sign_ins
 from models.auth.password_links import PasswordLink, PasswordMail
@@ -31,26 +31,25 @@ from resolvers.request.context import Context
 from resolvers.request.id_resolution import IdResolver
 from resolvers.request.rate_limits import RateLimit
 
-InputFields = Mapping[str, Any]
 TOKEN_PREFIX: Final = "slp_"
 RESETS_PER_NETWORK: Final = RateLimit("resets from a network", 20, timedelta(hours=1))
 RESETS_PER_ACCOUNT: Final = RateLimit("resets of an account", 3, timedelta(hours=1))
 
 
-async def invite_employee(context: Context, input: InputFields) -> tuple[Employee, str | None]:
+async def invite_employee(context: Context, employee_global_id: str, *, send: bool) -> tuple[Employee, str | None]:
     """Give an employee a link to set their password.
 
     Returns the employee, and the link if it was not sent by mail: because this server sends none, or because `send`
     is false.
     """
-    employee = await _find_employee(context, input["employee"], "input", "employee")
+    employee = await _find_employee(context, employee_global_id, "input", "employee")
     if not employee.active:
         raise Conflict("This employee is not active: activate them first.", "input", "employee")
     if employee.email is None:
         raise Required("Give the employee an e-mail address first: they sign in with it.", "input", "employee")
     purpose, now = choose_purpose(employee), context.now()
     audit.record(context, "password link made", employee=employee.id, purpose=purpose)
-    if input.get("send") is not False and context.services.mails_links:
+    if send and context.services.mails_links:
         await _request_mail(employee.email, purpose, context.language, now)
         return employee, None
     return employee, await create_link(employee, purpose, context.services.public_url, now)
@@ -143,7 +142,7 @@ async def set_password(context: Context, token: str, password: str) -> str:
     return email
 
 
-_INVALID_LINK: Final = "This link is not valid any more: ask for a new one."
+_INVALID_LINK: Final = gettext_noop("This link is not valid any more: ask for a new one.")
 
 
 async def _is_repeated(context: Context, link: PasswordLink, email: str, password: str) -> bool:

@@ -23,6 +23,7 @@ import jwt
 
 from domain.errors.operation_errors import Unauthenticated
 from domain.errors.user_errors import Invalid
+from domain.messages import gettext_noop
 from models.auth import sessions, sign_ins
 from models.auth.sessions import Device, RefreshToken, Session
 from models.db import connection, row_store
@@ -129,7 +130,7 @@ async def refresh(context: Context, token: str) -> SignInResult:
     return await _issue_access_token(context, session.id, refresh_token, session.employee, token_id=successor_id)
 
 
-_INVALID_REFRESH_TOKEN: Final = "This refresh token is not valid: sign in again."
+_INVALID_REFRESH_TOKEN: Final = gettext_noop("This refresh token is not valid: sign in again.")
 
 
 async def _issue_successor(row: RefreshToken, token: str, network: str, now: datetime) -> tuple[int, str] | None:
@@ -224,7 +225,7 @@ async def authenticate(token: str, services: Services, now: datetime) -> Viewer:
         raise Unauthenticated(_INVALID_TOKEN)
     if token_id > authenticated.active_token_id:
         await _mark_token_active(session_id, token_id)
-    reference_data = await services.reference_data_at(position)
+    reference_data = await services.state.reference_data.at(position)
     viewer = Viewer.for_employee(
         authenticated.employee,
         reference_data.tree,
@@ -258,7 +259,7 @@ def _decode_access_token(token: str, verifying_secrets: tuple[str, ...]) -> tupl
     return int(claims["sub"]), int(claims["sid"]), token_id, expires_at
 
 
-_INVALID_TOKEN: Final = "This token is not valid: sign in again."
+_INVALID_TOKEN: Final = gettext_noop("This token is not valid: sign in again.")
 
 
 async def _authenticate_device(token: str, services: Services, now: datetime) -> Viewer:
@@ -270,7 +271,7 @@ async def _authenticate_device(token: str, services: Services, now: datetime) ->
     if device.last_seen_at is None or now - device.last_seen_at >= _LAST_SEEN_INTERVAL:
         device.last_seen_at = now
         await row_store.save(device, "last_seen_at")
-    reference_data = await services.reference_data_at(position)
+    reference_data = await services.state.reference_data.at(position)
     return replace(Viewer.for_device(device, reference_data.tree), reference_data=reference_data)
 
 

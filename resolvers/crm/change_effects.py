@@ -1,23 +1,26 @@
-"""Apply the effects of a record change: ledger postings, activities, goals, alerts and notifications.
+"""The effects of record changes: ledger postings, activities, goals, announcements, topics and alerts.
 
-A resolver changes a row and passes the facts before and after with entries for the activity
-feed. This module posts the difference to the ledger, updates the totals, finds the goals that
-moved (and announces those achieved), and publishes the changed topics. It does so in the same
-way for every record type, for a correction, a deletion, and for an import in batches.
+A resolver changes rows and describes each change as a `RecordChange`. From these, `compute_effects` derives the effects
+as one value, and `apply_effects` brings them about, in the same way for every record type, for a correction, a
+deletion, and for an import in batches. Alerts are evaluated once and last, when everything else stands.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
-from domain.ledger.metrics import Score
+from domain.ledger.metrics import Score, compute_all_postings
 from models.goals.goals import Goal
-from resolvers.activities.entries import RecordChange
+from models.organization.scopes import covering_scopes
+from resolvers.activities.entries import ActivityEntry, RecordChange
 from resolvers.activities.log import write_activity_entries
-from resolvers.alerts import evaluation
-from resolvers.goals.affected_goals import find_moved_goals, publish_goal_changes
-from resolvers.ledger.posting import post_score_differences
+from resolvers.alerts.evaluation import evaluate_alerts
+from resolvers.alerts.settlement import MovedGoals
+from resolvers.goals.affected_goals import find_moved_goals, mark_goals_moved
+from resolvers.leaderboards.wins import WinAnnouncement, announce_win
+from resolvers.ledger.posting import RecordDifferences, post_differences
 from resolvers.request.context import Context
 
 _MAX_DISTINCT_POSTINGS: Final = (
@@ -25,39 +28,74 @@ _MAX_DISTINCT_POSTINGS: Final = (
 )
 
 
-async def apply_change_effects(context: Context, changes: Sequence[RecordChange], *, notify: bool = True) -> list[Goal]:
-    """Apply the effects of record changes, and return the goals that moved.
+@dataclass(frozen=True)
+class ChangeEffects:
+    """What follows from record changes, in the order in which it is brought about.
 
-    notify  False for an import: achieved goals count as announced without an activity, and no alert is raised
+    differences    the scores to post, which move goals
+    entries        of the activity feed
+    topics         that have changed, besides those of scores, goals and activities
+    announcements  wins to announce or to revoke
+    changes        the changes that alerts are raised and resolved for
     """
-    posted_scores = await post_score_differences(context, changes)
-    entries = [entry for change in changes for entry in change.entries]
-    await write_activity_entries(context, entries)
-    await evaluation.process_changes(context, changes, notify=notify)
-    if any(change.subject_kind == "Deal" for change in changes):
-        context.publish("deals")
-    return await publish_posted_scores(context, posted_scores, notify=notify)
+
+    differences: Sequence[RecordDifferences]
+    entries: Sequence[ActivityEntry]
+    topics: Sequence[str]
+    announcements: Sequence[WinAnnouncement]
+    changes: Sequence[RecordChange]
 
 
-async def publish_posted_scores(context: Context, posted_scores: Sequence[Score], *, notify: bool) -> list[Goal]:
-    """Publish the topics of posted scores, mark the goals that they moved, and return these goals.
+def compute_effects(changes: Sequence[RecordChange], announcements: Sequence[WinAnnouncement] = ()) -> ChangeEffects:
+    """Return the effects of record changes, and of the announcements that they give rise to."""
+    return ChangeEffects(
+        [
+            RecordDifferences(change.subject_kind, change.subject_id, compute_all_postings(change.before, change.after))
+            for change in changes
+        ],
+        [entry for change in changes for entry in change.entries],
+        ["deals"] if any(change.subject_kind == "Deal" for change in changes) else [],
+        announcements,
+        changes,
+    )
 
-    notify  as in `apply_change_effects`
+
+async def apply_effects(context: Context, effects: ChangeEffects, *, notify: bool = True) -> list[Goal]:
+    """Bring about the effects, and return the goals that moved.
+
+    notify  False for an import: achieved goals count as announced without an activity, no win is announced, and no
+            alert is raised
     """
+    postings = await post_differences(context, effects.differences)
+    moved_goals = await _move_goals(context, [posting.score for posting in postings])
+    achievements = moved_goals.achievements if notify else []
+    await write_activity_entries(context, [*effects.entries, *achievements])
+    context.publish(*effects.topics)
+    for announcement in effects.announcements if notify else ():
+        await announce_win(context, announcement)
+    await evaluate_alerts(context, effects.changes, moved_goals, notify=notify)
+    return moved_goals.goals
+
+
+async def publish_posted_scores(context: Context, posted_scores: Sequence[Score]) -> list[Goal]:
+    """Do what follows from posted scores alone, as for an import, and return the goals that moved."""
+    moved_goals = await _move_goals(context, posted_scores)
+    await evaluate_alerts(context, (), moved_goals, notify=False)
+    return moved_goals.goals
+
+
+async def _move_goals(context: Context, posted_scores: Sequence[Score]) -> MovedGoals:
+    """Publish the topics of posted scores, and mark the goals that they moved."""
     if not posted_scores:
-        return []
+        return MovedGoals()
     candidates = await find_moved_goals(context, posted_scores)
-    moved_goals = [candidate.goal for candidate in candidates]
     context.publish(*_list_moved_topics(context, posted_scores))
-    reached_values = {candidate.goal.id: candidate.value for candidate in candidates}
-    await publish_goal_changes(
+    return await mark_goals_moved(
         context,
-        moved_goals,
-        notify=notify,
-        current_values=reached_values,
+        [candidate.goal for candidate in candidates],
+        current_values={candidate.goal.id: candidate.value for candidate in candidates},
         alerted_goal_ids={candidate.goal.id for candidate in candidates if candidate.has_alert},
     )
-    return moved_goals
 
 
 def _list_moved_topics(context: Context, posted_scores: Sequence[Score]) -> set[str]:
@@ -67,7 +105,6 @@ def _list_moved_topics(context: Context, posted_scores: Sequence[Score]) -> set[
         return {"*"}
     topics = set()
     for metric, employee_id, team_id, day in keys:
-        topics.add(f"score:{metric}:employee:{employee_id}@{day}")
-        ancestor_ids = context.tree.on(day).path_to_root(team_id)
-        topics.update(f"score:{metric}:team:{ancestor_id}@{day}" for ancestor_id in (0, *ancestor_ids))
+        for scope in covering_scopes(context.tree.on(day), employee_id, team_id):
+            topics.add(f"score:{metric}:{scope.topic}@{day}")
     return topics

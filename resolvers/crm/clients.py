@@ -9,106 +9,90 @@ from decimal import Decimal
 from domain.errors.user_errors import Conflict
 from domain.permissions import Action
 from domain.primitives.money import from_minor
+from domain.primitives.unset import UNSET
 from models.crm import activities, clients
 from models.crm.activities import ActivityKind
 from models.crm.clients import Client, Contact
 from models.crm.deals import ClientWins
 from models.db.row_query import RowQuery
 from models.goals.goals import Goal
-from resolvers.crm.record_type import (
-    EditContext,
-    PendingChange,
-    RecordType,
-    reassign_owner,
-    resolve_creation_time,
-    set_creation_credit,
-    set_references,
-    set_text_fields,
-    update_created_at,
-    upsert_records,
-)
+from resolvers.crm.inputs import ClientInput, ContactInput
+from resolvers.crm.record_fields import reassign_owner, resolve_reference, set_creation_credit, update_created_at
+from resolvers.crm.record_type import EditContext, PendingChange, RecordType, upsert_records
 from resolvers.request import validation
 from resolvers.request.context import Context
 from resolvers.request.employee_reach import filter_reached
 from resolvers.request.scopes import ScopeArgument, filter_records_in_scope
-from resolvers.request.validation import InputFields
+from resolvers.request.validation import clean_update
 
 
-class ClientType(RecordType):
-    kind = "Client"
-    reference_fields = {"owner": "Employee"}
+class ClientType(RecordType[Client, ClientInput]):
+    model = Client
     creation_activity = ActivityKind.CLIENT_ADDED
 
-    def new_row(self, edit: EditContext, input: InputFields) -> Client:
+    def new_row(self, edit: EditContext, input: ClientInput) -> Client:
         client = Client()
-        set_creation_credit(
-            edit,
-            client,
-            edit.resolver.resolve_new_owner(
-                input.get("owner"), "input", "owner", at=(created_at := resolve_creation_time(edit, input))
-            ),
-            created_at,
-        )
+        set_creation_credit(edit, client, input)
         return client
 
-    def apply_input(self, edit: EditContext, change: PendingChange, input: InputFields) -> None:
-        if "name" in input:
-            change.row.set_name(validation.clean_name(input["name"], "input", "name"))
-        reassign_owner(edit, change, input.get("owner"), "owner")
-        set_text_fields(change, input, email="email", phone="phone")
+    def apply_input(self, edit: EditContext, change: PendingChange[Client], input: ClientInput) -> None:
+        client = change.row
+        if input.name is not UNSET:
+            client.set_name(validation.clean_name(input.name, "input", "name"))
+        reassign_owner(edit, change, input.owner)
+        client.email = clean_update(input.email, client.email, validation.clean_optional_email, "input", "email")
+        client.phone = clean_update(input.phone, client.phone, validation.clean_optional_line, "input", "phone")
         update_created_at(edit, change, input)
 
-    async def check_deletable(self, edit: EditContext, row: Client, *path: str) -> None:
-        """Raise Conflict if the client has deals, contacts, leads or open tasks."""
-        deals, contacts, leads, tasks = await clients.count_dependents(
-            row.id, lambda owner: edit.context.viewer.scope_filter(Action.VIEW_CARD, owner)
-        )
-        if deals or contacts or leads or tasks:
-            raise Conflict(
-                f"This client has {deals} deals, {contacts} contacts, {leads} leads and {tasks} open tasks:"
-                " delete them or give them another client first.",
-                *path,
-            )
-        if any(await clients.count_dependents(row.id)):
-            raise Conflict(
-                "Records out of your reach belong to this client: ask a manager who stands above their owners.", *path
-            )
 
-
-class ContactType(RecordType):
-    kind = "Contact"
-    reference_fields = {"owner": "Employee", "client": "Client"}
+class ContactType(RecordType[Contact, ContactInput]):
+    model = Contact
     creation_activity = ActivityKind.CONTACT_ADDED
 
-    def new_row(self, edit: EditContext, input: InputFields) -> Contact:
+    def new_row(self, edit: EditContext, input: ContactInput) -> Contact:
         contact = Contact()
-        set_creation_credit(
-            edit,
-            contact,
-            edit.resolver.resolve_new_owner(
-                input.get("owner"), "input", "owner", at=(created_at := resolve_creation_time(edit, input))
-            ),
-            created_at,
-        )
+        set_creation_credit(edit, contact, input)
         return contact
 
-    def apply_input(self, edit: EditContext, change: PendingChange, input: InputFields) -> None:
-        if "name" in input:
-            change.row.name = validation.clean_name(input["name"], "input", "name")
-        reassign_owner(edit, change, input.get("owner"), "owner")
-        set_references(edit, change, input, client="Client")
-        set_text_fields(change, input, email="email", phone="phone")
+    def apply_input(self, edit: EditContext, change: PendingChange[Contact], input: ContactInput) -> None:
+        contact = change.row
+        contact.name = clean_update(input.name, contact.name, validation.clean_name, "input", "name")
+        reassign_owner(edit, change, input.owner)
+        contact.client_id = resolve_reference(edit, Client, input.client, contact.client_id, "input", "client")
+        contact.email = clean_update(input.email, contact.email, validation.clean_optional_email, "input", "email")
+        contact.phone = clean_update(input.phone, contact.phone, validation.clean_optional_line, "input", "phone")
         update_created_at(edit, change, input)
+
+
+async def ensure_deletable(context: Context, row: Client) -> None:
+    """Raise Conflict if the client has deals, contacts, leads or open tasks."""
+    deals, contacts, leads, tasks = await clients.count_dependents(
+        row.id, lambda owner: context.viewer.scope_filter(Action.VIEW_CARD, owner)
+    )
+    if deals or contacts or leads or tasks:
+        raise Conflict(
+            "This client has {deals} deals, {contacts} contacts, {leads} leads and {tasks} open tasks:"
+            " delete them or give them another client first.",
+            "id",
+            deals=deals,
+            contacts=contacts,
+            leads=leads,
+            tasks=tasks,
+        )
+    if any(await clients.count_dependents(row.id)):
+        raise Conflict(
+            "Records out of your reach belong to this client: ask a manager who stands above their owners.", "id"
+        )
 
 
 async def upsert_clients(
-    context: Context, inputs: Sequence[InputFields], *, notify: bool = True
+    context: Context, inputs: Sequence[ClientInput], *, notify: bool = True
 ) -> tuple[list[Client], list[Goal]]:
     return await upsert_records(context, ClientType(), inputs, notify=notify)
 
 
 async def upsert_contacts(
-    context: Context, inputs: Sequence[InputFields], *, notify: bool = True
+    context: Context, inputs: Sequence[ContactInput], *, notify: bool = True
 ) -> tuple[list[Contact], list[Goal]]:
     return await upsert_records(context, ContactType(), inputs, notify=notify)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from datetime import datetime
 
 from domain.errors.user_errors import Conflict, Forbidden, Invalid, NotFound
 from domain.ledger.metrics import METRICS, Metric
@@ -17,16 +17,12 @@ from models.db import row_store
 from models.goals.goals import Goal
 from models.organization.people import Employee
 from resolvers.activities.entries import ActivityEntry
-from resolvers.crm.record_type import (
-    EditContext,
-    PendingChange,
-    RecordType,
-    reassign_owner,
-    upsert_records,
-)
+from resolvers.crm.inputs import ResultInput
+from resolvers.crm.record_fields import reassign_owner
+from resolvers.crm.record_type import EditContext, PendingChange, RecordType, upsert_records
 from resolvers.request import validation
 from resolvers.request.context import Context
-from resolvers.request.validation import InputFields
+from resolvers.request.validation import clean_update
 
 _KEY_PATTERN = re.compile(r"[a-z][a-z0-9_]{1,39}")
 
@@ -55,33 +51,31 @@ async def create_metric(context: Context, *, key: str, name: str, description: s
     return (await context.metrics())[key]
 
 
-class ResultType(RecordType):
-    kind = "Result"
-    reference_fields = {"employee": "Employee"}
+class ResultType(RecordType[Result, ResultInput]):
+    model = Result
 
     def __init__(self, metrics: dict[str, Metric]) -> None:
         self.metrics = metrics
 
-    def new_row(self, edit: EditContext, input: InputFields) -> Result:
-        at = validation.clean_past_time(input["at"], edit.now, "input", "at") if input.get("at") else edit.now
-        employee = edit.resolver.resolve_new_owner(input.get("employee"), "input", "employee", at=at)
+    def new_row(self, edit: EditContext, input: ResultInput) -> Result:
+        at = validation.clean_past_time(input.at, edit.now, "input", "at") if input.at else edit.now
+        employee = edit.resolver.resolve_new_owner(input.employee, "input", "employee", at=at)
         result = Result(employee_id=employee.id)
         _set_time_and_credit(edit, result, employee, at)
         return result
 
-    def apply_input(self, edit: EditContext, change: PendingChange, input: InputFields) -> None:
-        result: Result = change.row
-        if "metric" in input:
-            result.metric = input["metric"]
-        if "value" in input:
+    def apply_input(self, edit: EditContext, change: PendingChange[Result], input: ResultInput) -> None:
+        result = change.row
+        if input.metric is not None:
+            result.metric = input.metric
+        if input.value is not None:
             unit = self._require_company_metric(result.metric).unit
-            result.amount = validation.clean_metric_value(input["value"], unit, edit.company.currency, "input", "value")
-        reassign_owner(edit, change, input.get("employee"), "employee")
-        at = validation.clean_past_time(input["at"], edit.now, "input", "at") if input.get("at") else result.at
+            result.amount = validation.clean_metric_value(input.value, unit, edit.company.currency, "input", "value")
+        reassign_owner(edit, change, input.employee)
+        at = validation.clean_past_time(input.at, edit.now, "input", "at") if input.at else result.at
         if at != result.at or change.has_changed("employee_id"):
-            _set_time_and_credit(edit, result, edit.resolver.get_row("Employee", result.employee_id), at)
-        if "note" in input:
-            result.note = validation.clean_note(input["note"], "input", "note")
+            _set_time_and_credit(edit, result, edit.resolver.get_row(Employee, result.employee_id), at)
+        result.note = clean_update(input.note, result.note, validation.clean_note, "input", "note")
 
     def _require_company_metric(self, key: str) -> Metric:
         if key in METRICS:
@@ -94,19 +88,19 @@ class ResultType(RecordType):
             raise NotFound("There is no such metric; `metrics` lists them.", "input", "metric")
         return self.metrics[key]
 
-    def activity_entries(self, edit: EditContext, change: PendingChange) -> Sequence[ActivityEntry]:
-        result: Result = change.row
+    def activity_entries(self, edit: EditContext, change: PendingChange[Result]) -> Sequence[ActivityEntry]:
+        result = change.row
         metric = self.metrics[result.metric]
         value = format_decimal(from_smallest(result.amount, metric.unit, edit.company.currency))
         return [self.make_entry(change, ActivityKind.RESULT_RECORDED, result.at, metric=metric.name, value=value)]
 
 
-def _set_time_and_credit(edit: EditContext, result: Result, employee: Employee, at: Any) -> None:
+def _set_time_and_credit(edit: EditContext, result: Result, employee: Employee, at: datetime) -> None:
     result.at, result.achieved_on = at, edit.calendar.day_of(at)
     result.credit_by, result.credit_team = employee.id, edit.memberships.team_id_at(employee, at)
 
 
 async def upsert_results(
-    context: Context, inputs: Sequence[InputFields], *, notify: bool = True
+    context: Context, inputs: Sequence[ResultInput], *, notify: bool = True
 ) -> tuple[list[Result], list[Goal]]:
     return await upsert_records(context, ResultType(await context.metrics()), inputs, notify=notify)

@@ -2,40 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
 from domain.alerts.rules import AlertKind
+from domain.alerts.states import AlertState
 from domain.errors.user_errors import Conflict, Invalid, NotFound, OutOfRange, Required, UserError
-from domain.ledger.record_facts import DealFacts, DealStatus, SaleKind
+from domain.ledger.record_facts import DealStatus, SaleKind
+from domain.messages import Message
 from domain.primitives.money import convert, from_minor
+from domain.primitives.unset import UNSET, Unset
 from models.crm import deals
 from models.crm.activities import ActivityKind
+from models.crm.clients import Client
 from models.crm.deals import Deal
+from models.crm.pipelines import Stage
 from models.db import row_store
 from models.goals.goals import Goal
+from models.organization.people import Employee
 from resolvers.activities.entries import ActivityEntry, RecordChange
 from resolvers.crm import lead_conversions, stage_history
+from resolvers.crm.inputs import DealInput
+from resolvers.crm.record_fields import (
+    resolve_creation_time,
+    resolve_reference,
+    set_creation_credit,
+    to_history_value,
+    update_created_at,
+)
 from resolvers.crm.record_type import (
     EditContext,
     PendingChange,
     RecordType,
+    RelatedChanges,
     edit_record,
-    resolve_creation_time,
-    set_creation_credit,
-    set_references,
-    set_text_fields,
-    to_history_value,
-    update_created_at,
     upsert_records,
 )
-from resolvers.leaderboards.wins import WinAnnouncement, announce_win
+from resolvers.crm.win_announcements import list_announcements, was_won
 from resolvers.request import validation
 from resolvers.request.context import Context
-from resolvers.request.id_resolution import IdResolver
-from resolvers.request.validation import InputFields
+from resolvers.request.inputs import Money
+from resolvers.request.validation import clean_update
 
 _HISTORY_COLUMNS: Final = (
     "title", "amount", "currency", "cost", "owner_id", "client_id", "product", "expected_close_on", "closed_at",
@@ -49,70 +58,62 @@ _STATUS_ACTIVITIES: Final = {
 _MAX_VALUE: Final = 1 << 57  # a sum of a few dozen such values still fits a 64-bit integer
 
 
-class DealType(RecordType):
+class DealType(RecordType[Deal, DealInput]):
     """The record type of deals."""
 
-    kind = "Deal"
-    reference_fields = {"owner": "Employee", "client": "Client", "stage": "Stage"}
+    model = Deal
     has_stages = True
+    credit_column = "won_by"
 
     def __init__(self, default_client_id: int | None = None) -> None:
         self.default_client_id = (
             default_client_id  # client of a new deal unless the input names one; need not be visible to the viewer
         )
 
-    def required_employees(self, resolver: IdResolver) -> Collection[int | None]:
-        """Return the employees credited with wins: they may not be the owners any more."""
-        return [row.won_by for row in resolver.loaded_rows("Deal")]
-
-    def new_row(self, edit: EditContext, input: InputFields) -> Deal:
+    def new_row(self, edit: EditContext, input: DealInput) -> Deal:
         if edit.first_stage_id is None:
             raise NotFound("There is no pipeline yet: an administrator makes one with savePipeline.", "input", "stage")
         deal = Deal(status=DealStatus.OPEN, stage_id=edit.first_stage_id, client_id=self.default_client_id)
         created_at = resolve_creation_time(edit, input)
-        if input.get("closedAt") and not input.get("createdAt"):  # a deal recorded as closed was created no later
-            created_at = min(created_at, validation.clean_past_time(input["closedAt"], edit.now, "input", "closedAt"))
-        owner = edit.resolver.resolve_new_owner(input.get("owner"), "input", "owner", at=created_at)
-        set_creation_credit(edit, deal, owner, created_at)
+        if input.closed_at and not input.created_at:  # a deal recorded as closed was created no later
+            created_at = min(created_at, validation.clean_past_time(input.closed_at, edit.now, "input", "closedAt"))
+        set_creation_credit(edit, deal, input, created_at)
         return deal
 
-    def apply_input(self, edit: EditContext, change: PendingChange, input: InputFields) -> None:
-        deal: Deal = change.row
-        if "title" in input:
-            deal.set_title(validation.clean_name(input["title"], "input", "title"))
-        if "amount" in input:
-            deal.amount, deal.currency = _read_money(edit, input, "amount")
-        if "cost" in input:
-            deal.cost, deal.cost_currency = _read_money(edit, input, "cost")
-        if input.get("owner") is not None and not change.is_new:
-            _reassign_deal(edit, change, input)
-        set_references(edit, change, input, client="Client")
-        if input.get("stage") is not None:
-            deal.stage_id = edit.resolver.resolve_stage(input["stage"], "input", "stage").id
-        if "saleKind" in input:
-            deal.sale_kind_given = input["saleKind"] is not None
-            deal.sale_kind = input["saleKind"] or deal.sale_kind
-        set_text_fields(change, input, product="product")
-        if "expectedCloseOn" in input:
-            expected = input["expectedCloseOn"]
-            deal.expected_close_on = validation.clean_day(expected, "input", "expectedCloseOn") if expected else None
-        if "problem" in input:
-            deal.problem = validation.clean_note(input["problem"], "input", "problem")
-        if "entered" in input:  # set by an import only: the time it entered its stage, None if unknown
-            change.occurred_at, change.stage_entry_unknown = input["entered"], input["entered"] is None
+    def apply_input(self, edit: EditContext, change: PendingChange[Deal], input: DealInput) -> None:
+        deal = change.row
+        if input.title is not UNSET:
+            deal.set_title(validation.clean_name(input.title, "input", "title"))
+        deal.amount, deal.currency = _read_money(edit, input.amount, (deal.amount, deal.currency), "amount")
+        deal.cost, deal.cost_currency = _read_money(edit, input.cost, (deal.cost, deal.cost_currency), "cost")
+        if input.owner is not None and not change.is_new:
+            _reassign_deal(edit, change, input.owner, move_credit=input.move_credit)
+        deal.client_id = resolve_reference(edit, Client, input.client, deal.client_id, "input", "client")
+        if input.stage is not None:
+            deal.stage_id = edit.resolver.resolve_stage(input.stage, "input", "stage").id
+        if input.sale_kind is not UNSET:
+            deal.sale_kind_given = input.sale_kind is not None
+            deal.sale_kind = input.sale_kind or deal.sale_kind
+        deal.product = clean_update(input.product, deal.product, validation.clean_optional_line, "input", "product")
+        if input.expected_close_on is not UNSET:
+            day = input.expected_close_on
+            deal.expected_close_on = validation.clean_day(day, "input", "expectedCloseOn") if day else None
+        deal.problem = clean_update(input.problem, deal.problem, validation.clean_note, "input", "problem")
+        if input.stage_entered_at is not UNSET:
+            change.occurred_at, change.stage_entry_unknown = input.stage_entered_at, input.stage_entered_at is None
         update_created_at(edit, change, input)
         _apply_status(edit, deal, input)
-        if input.get("moveCredit") and input.get("owner") is None:
+        if input.move_credit and input.owner is None:
             raise Required("Name the `owner` who is to get the credit.", "input", "owner")
-        if "lostReason" in input:
-            reason = validation.clean_note(input["lostReason"], "input", "lostReason")
+        if input.lost_reason is not UNSET:
+            reason = validation.clean_note(input.lost_reason, "input", "lostReason")
             if reason is not None and deal.status is not DealStatus.LOST:
                 raise Invalid("Only a lost deal has a reason: lose it, or leave this out.", "input", "lostReason")
             deal.lost_reason = reason
 
-    def derive_fields(self, edit: EditContext, change: PendingChange) -> None:
+    def derive_fields(self, edit: EditContext, change: PendingChange[Deal]) -> None:
         """Set the days, the credit, the frozen rates, the value and the profit."""
-        deal: Deal = change.row
+        deal = change.row
         if deal.closed_at is not None and deal.closed_at < deal.created_at:
             raise Invalid("A deal cannot be closed before it was created.", "input", "closedAt")
         if change.has_changed("closed_at"):
@@ -121,7 +122,7 @@ class DealType(RecordType):
             deal.lost_by = deal.lost_team = None
         elif deal.lost_by is None or (change.move_credit and deal.lost_by != deal.owner_id):
             assert deal.closed_at is not None
-            loser = edit.resolver.get_row("Employee", deal.owner_id)
+            loser = edit.resolver.get_row(Employee, deal.owner_id)
             deal.lost_by, deal.lost_team = loser.id, edit.memberships.team_id_at(loser, deal.closed_at)
         if deal.status is DealStatus.WON:
             _freeze_win(edit, change)
@@ -130,10 +131,10 @@ class DealType(RecordType):
         if not deal.sale_kind_given:
             deal.sale_kind = None
         if deal.status is DealStatus.OPEN and deal.opened_by != deal.owner_id:
-            owner = edit.resolver.get_row("Employee", deal.owner_id)  # reassigned while it was won, and reopened now
+            owner = edit.resolver.get_row(Employee, deal.owner_id)  # reassigned while it was won, and reopened now
             deal.opened_by, deal.opened_team = owner.id, edit.memberships.team_id_at(owner, edit.now)
 
-    async def after_save(self, edit: EditContext, changes: Sequence[PendingChange]) -> list[RecordChange]:
+    async def save_related(self, edit: EditContext, changes: Sequence[PendingChange[Deal]]) -> RelatedChanges:
         """Record stage entries, and correct sale kinds: FIRST for each client's earliest win, REPEAT for later ones.
 
         Runs before posting, so that deals of this call post their final sale kind at once. Other deals of the
@@ -149,8 +150,8 @@ class DealType(RecordType):
         client_ids = {
             client_id
             for change in changes
-            if change.row.status is DealStatus.WON or _was_won(change)
-            for client_id in (change.row.client_id, change.original.get("client_id"))
+            if change.row.status is DealStatus.WON or was_won(change)
+            for client_id in (change.row.client_id, change.previous.client_id if change.previous else None)
             if client_id is not None
         }
         regraded_ids: dict[SaleKind, list[int]] = {}
@@ -163,43 +164,43 @@ class DealType(RecordType):
                 record_changes.append(RecordChange("Deal", deal.id, before, deal.facts()))
         for kind, ids in regraded_ids.items():  # grouped by kind: an import can change hundreds
             await deals.set_sale_kind(ids, kind)
-        return record_changes
+        return RelatedChanges(record_changes, list_announcements(edit, changes))
 
-    def alert_conditions(self, edit: EditContext, row: Deal) -> Mapping[AlertKind, bool]:
-        return {
+    def alert_state(self, edit: EditContext, row: Deal) -> AlertState:
+        conditions = {
             AlertKind.DEAL_LOST: row.status is DealStatus.LOST,
             AlertKind.DEAL_HAS_PROBLEMS: bool(row.problem),
             AlertKind.DEAL_WON: row.status is DealStatus.WON,
             AlertKind.DEAL_ENTERED_STAGE: row.status is DealStatus.OPEN,
         }
+        return AlertState(conditions, {AlertKind.DEAL_ENTERED_STAGE: str(row.stage_id)})
 
-    def alert_occurrences(self, row: Deal) -> Mapping[AlertKind, str]:
-        return {AlertKind.DEAL_ENTERED_STAGE: str(row.stage_id)}
-
-    def make_entry(self, change: PendingChange, kind: ActivityKind, at: datetime, /, **data: Any) -> ActivityEntry:
+    def make_entry(
+        self, change: PendingChange[Deal], kind: ActivityKind, at: datetime, /, **data: object
+    ) -> ActivityEntry:
         """Add amount, currency and status to every entry: the dry run of alert rules (`testAlertRule`) reads them."""
         return super().make_entry(change, kind, at, **_format_money(change.row), status=change.row.status, **data)
 
-    def activity_entries(self, edit: EditContext, change: PendingChange) -> Sequence[ActivityEntry]:
-        deal, original, now = change.row, change.original, edit.now
+    def activity_entries(self, edit: EditContext, change: PendingChange[Deal]) -> Sequence[ActivityEntry]:
+        deal, previous, now = change.row, change.previous, edit.now
         entries = []
-        if change.is_new or original["deleted_at"] is not None:
-            at = deal.created_at if change.is_new else now  # a deleted deal that is recorded again is active now
+        if previous is None or change.was_deleted:
+            at = now if previous else deal.created_at  # a deleted deal that is recorded again is active now
             entries.append(self.make_entry(change, ActivityKind.DEAL_CREATED, at, to=deal.stage_id))
-        elif change.has_changed("stage_id"):
+        elif previous.stage_id != deal.stage_id:
             data = {
-                "from": original["stage_id"],
+                "from": previous.stage_id,
                 "to": deal.stage_id,
-                "stage": edit.resolver.get_row("Stage", deal.stage_id).name,
+                "stage": edit.resolver.get_row(Stage, deal.stage_id).name,
             }
             entries.append(self.make_entry(change, ActivityKind.DEAL_STAGE_CHANGED, change.occurred_at or now, **data))
-        if original.get("status", DealStatus.OPEN) != deal.status:
+        if (previous.status if previous else DealStatus.OPEN) != deal.status:
             reason = {"reason": deal.lost_reason} if deal.lost_reason else {}
             at = deal.closed_at or now
             entries.append(self.make_entry(change, _STATUS_ACTIVITIES[deal.status], at, **reason))
-        if not change.is_new and change.has_changed("problem"):
+        if previous and previous.problem != deal.problem:
             entries.append(
-                self.make_entry(change, ActivityKind.DEAL_FLAGGED, now, problem=deal.problem, was=original["problem"])
+                self.make_entry(change, ActivityKind.DEAL_FLAGGED, now, problem=deal.problem, was=previous.problem)
             )
         column_changes = {
             name: [to_history_value(old), to_history_value(getattr(deal, name))]
@@ -214,26 +215,15 @@ class DealType(RecordType):
             entries[0].data["changed"] = replayed_changes  # lets the dry run of alert rules restore the earlier values
         return entries
 
-    async def after_posting(self, edit: EditContext, changes: Sequence[PendingChange]) -> None:
-        """Announce new wins, unless closed over a day ago, and revoke the announcements of former wins."""
-        for change in changes:
-            facts: DealFacts | None = change.row.facts()
-            is_won, was_won = facts is not None and facts.status is DealStatus.WON, _was_won(change)
-            if is_won == was_won:
-                continue
-            announcement = _build_announcement(change)
-            if was_won or (edit.now - announcement.at).total_seconds() <= 86_400:
-                await announce_win(edit.context, announcement, revoked=was_won)
-
 
 async def upsert_deals(
-    context: Context, inputs: Sequence[InputFields], *, notify: bool = True, path: Sequence[str] = ("input",)
+    context: Context, inputs: Sequence[DealInput], *, notify: bool = True, path: Sequence[str] = ("input",)
 ) -> tuple[list[Deal], list[Goal]]:
     """Create deals, or update those with an externalId that exists. Return the deals and the goals that moved."""
     return await upsert_records(context, DealType(), inputs, notify=notify, path=path)
 
 
-async def update_deal(context: Context, global_id: str, input: InputFields) -> tuple[Deal, list[Goal]]:
+async def update_deal(context: Context, global_id: str, input: DealInput) -> tuple[Deal, list[Goal]]:
     return await edit_record(context, DealType(), global_id, input)
 
 
@@ -241,7 +231,7 @@ async def move_deal(context: Context, global_id: str, stage: str, at: datetime |
     """Move an open deal to another stage, now or at an earlier time. Raises Conflict if it has no effect on the time."""
     moved_at: datetime | None = None
 
-    def apply_move(edit: EditContext, change: PendingChange) -> None:
+    def apply_move(edit: EditContext, change: PendingChange[Deal]) -> None:
         nonlocal moved_at
         if change.row.status is not DealStatus.OPEN:
             raise Conflict("This deal is closed: reopen it before moving it.", "input", "id")
@@ -250,44 +240,45 @@ async def move_deal(context: Context, global_id: str, stage: str, at: datetime |
             if moved_at < change.row.created_at:
                 raise Invalid("The move cannot be before the deal was created.", "input", "at")
 
-    deal, goals = await edit_record(context, DealType(), global_id, {"stage": stage}, apply_move)
+    deal, goals = await edit_record(context, DealType(), global_id, DealInput(stage=stage), apply_move)
     if moved_at is not None and not await deals.has_entered_stage(deal, moved_at):
         raise Conflict("The deal is in this stage already: leave `at` out, or choose another stage.", "input", "at")
     return deal, goals
 
 
-async def close_deal(
-    context: Context, global_id: str, status: DealStatus, input: InputFields, at: datetime | None
-) -> tuple[Deal, list[Goal]]:
-    """Win or lose a deal; repeating it changes only the values in the input."""
-    closing_time = {} if at is None else {"closedAt": at}
+async def close_deal(context: Context, global_id: str, input: DealInput) -> tuple[Deal, list[Goal]]:
+    """Win or lose a deal, as `status` of the input says; repeating it changes only the values in the input."""
     try:
-        return await edit_record(context, DealType(), global_id, {**input, **closing_time, "status": status})
+        return await edit_record(context, DealType(), global_id, input)
     except UserError as error:
         raise error.with_field_names({"closedAt": "at", "lostReason": "reason"}) from None
 
 
 async def reopen_deal(context: Context, global_id: str, stage: str | None) -> tuple[Deal, list[Goal]]:
     """Reopen a closed deal, in another stage if one is given; the scores of its win are withdrawn."""
-    return await edit_record(context, DealType(), global_id, {"status": DealStatus.OPEN, "stage": stage})
+    return await edit_record(context, DealType(), global_id, DealInput(status=DealStatus.OPEN, stage=stage))
 
 
 async def flag_deal(context: Context, global_id: str, problem: str | None) -> tuple[Deal, list[Goal]]:
     """Flag a deal with a problem; None clears the flag."""
-    return await edit_record(context, DealType(), global_id, {"problem": problem})
+    return await edit_record(context, DealType(), global_id, DealInput(problem=problem))
 
 
-def _read_money(edit: EditContext, input: InputFields, field: str) -> tuple[int | None, str | None]:
-    if input[field] is None:
+def _read_money(
+    edit: EditContext, money: Money | Unset | None, current: tuple[int | None, str | None], field: str
+) -> tuple[int | None, str | None]:
+    if money is UNSET:
+        return current
+    if money is None:
         return None, None
-    minor, currency = validation.clean_money(input[field], edit.company.currency, "input", field)
+    minor, currency = validation.clean_money(money, edit.company.currency, "input", field)
     _find_rate(edit, currency, edit.calendar.day_of(edit.now), field)
     return minor, currency
 
 
-def _apply_status(edit: EditContext, deal: Deal, input: InputFields) -> None:
+def _apply_status(edit: EditContext, deal: Deal, input: DealInput) -> None:
     """Set the status and the closing time: as given, else unchanged while the status stays, else now."""
-    status, closed_at = input.get("status") or deal.status, input.get("closedAt")
+    status, closed_at = input.status or deal.status, input.closed_at
     if status is DealStatus.OPEN:
         if closed_at is not None:
             raise Invalid("An open deal has no closing time: win or lose it, or leave this out.", "input", "closedAt")
@@ -302,15 +293,15 @@ def _apply_status(edit: EditContext, deal: Deal, input: InputFields) -> None:
         deal.lost_reason = None
 
 
-def _reassign_deal(edit: EditContext, change: PendingChange, input: InputFields) -> None:
+def _reassign_deal(edit: EditContext, change: PendingChange[Deal], global_id: str, *, move_credit: bool) -> None:
     """Assign the deal to a new owner.
 
     The credit of its creation moves along, unless the deal is won; that of a won deal, and the credit of the win
     or loss itself, moves only by `moveCredit`.
     """
-    deal: Deal = change.row
-    owner = edit.resolver.resolve_reassignment(deal, input["owner"], "input", "owner")
-    change.move_credit = bool(input.get("moveCredit"))
+    deal = change.row
+    owner = edit.resolver.resolve_reassignment(deal, global_id, "input", "owner")
+    change.move_credit = move_credit
     if change.move_credit and deal.won_by is not None:
         edit.resolver.ensure_can_reassign(deal.won_by, owner.id, "input", "moveCredit")
     if owner.id == deal.owner_id and not change.move_credit:
@@ -320,15 +311,15 @@ def _reassign_deal(edit: EditContext, change: PendingChange, input: InputFields)
         deal.opened_by, deal.opened_team = owner.id, edit.memberships.team_id_at(owner, edit.now)
 
 
-def _freeze_win(edit: EditContext, change: PendingChange) -> None:
+def _freeze_win(edit: EditContext, change: PendingChange[Deal]) -> None:
     """Freeze the credit, value and profit of a win, at the exchange rates of the closing day."""
-    deal: Deal = change.row
+    deal = change.row
     if deal.amount is None or deal.currency is None:
         raise Required("A won deal has an amount: say how much it brings in.", "input", "amount")
     assert deal.closed_at is not None
     assert deal.closed_on is not None
     if deal.won_by is None or (change.move_credit and deal.won_by != deal.owner_id):
-        owner = edit.resolver.get_row("Employee", deal.owner_id)
+        owner = edit.resolver.get_row(Employee, deal.owner_id)
         deal.won_by, deal.won_team = owner.id, edit.memberships.team_id_at(owner, deal.closed_at)
     another_day = change.has_changed("closed_on")
     if deal.rate is None or another_day or change.has_changed("currency"):
@@ -341,20 +332,23 @@ def _freeze_win(edit: EditContext, change: PendingChange) -> None:
             deal.cost_rate = _find_rate(edit, deal.cost_currency, deal.closed_on, "cost")
         deal.profit = deal.value - _convert_amount(edit, deal.cost, deal.cost_currency, deal.cost_rate, "cost")
     if deal.sale_kind is None:
-        deal.sale_kind = SaleKind.FIRST  # provisional: `after_save` looks at the client's other wins
+        deal.sale_kind = SaleKind.FIRST  # provisional: `save_related` looks at the client's other wins
 
 
 def _find_rate(edit: EditContext, currency: str, day: date, field: str) -> Decimal:
     """Return the rate of a day. Raises Invalid for a currency without one, or with a later one only."""
     rate = edit.rates.rate_on(currency, day)
     if rate is None:
-        first_day = edit.rates.first_day_of(currency)
-        message = (
-            f"There is no exchange rate for {currency}: an administrator sets one with setExchangeRate."
-            if first_day is None
-            else f"The exchange rates for {currency} begin on {first_day}: an administrator sets an earlier one, from"
-            f" {day} on, with setExchangeRate."
+        message = Message(
+            "There is no exchange rate for {currency}: an administrator sets one with setExchangeRate.",
+            {"currency": currency},
         )
+        if (first_day := edit.rates.first_day_of(currency)) is not None:
+            message = Message(
+                "The exchange rates for {currency} begin on {first}: an administrator sets an earlier one, from {day} on,"
+                " with setExchangeRate.",
+                {"currency": currency, "first": first_day, "day": day},
+            )
         raise Invalid(message, "input", field, "currency")
     return rate
 
@@ -366,26 +360,7 @@ def _convert_amount(edit: EditContext, minor: int, currency: str, rate: Decimal,
     return value
 
 
-def _was_won(change: PendingChange) -> bool:
-    return isinstance(change.before, DealFacts) and change.before.status is DealStatus.WON
-
-
-def _format_money(deal: Deal) -> dict[str, Any]:
+def _format_money(deal: Deal) -> dict[str, str]:
     if deal.amount is None or deal.currency is None:
         return {}
     return {"amount": str(from_minor(deal.amount, deal.currency)), "currency": deal.currency}
-
-
-def _build_announcement(change: PendingChange) -> WinAnnouncement:
-    """Return the win in its current state, or, if it is no longer won, as it was before."""
-    deal: Deal = change.row
-    win_columns: dict[str, Any] = change.original if _was_won(change) else row_store.column_values(deal)
-    return WinAnnouncement(
-        deal.id,
-        win_columns["won_by"],
-        win_columns["won_team"],
-        win_columns["title"],
-        win_columns["amount"],
-        win_columns["currency"],
-        win_columns["closed_at"],
-    )

@@ -119,7 +119,7 @@ async def backfill_metric(
         async with context.unit_of_work():  # under the lock of all writers: no record changes between read and posting
             records, differences = await _find_differences(context, metric, kind, first_id, last_id)
             postings = await post_differences(context, differences)
-            await publish_posted_scores(context, [posting.score for posting in postings], notify=False)
+            await publish_posted_scores(context, [posting.score for posting in postings])
         result.records += records
         result.postings += len(postings)
         result.late += sum(posting.late for posting in postings)

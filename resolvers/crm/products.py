@@ -5,17 +5,17 @@ from __future__ import annotations
 from models.crm import pipelines
 from models.crm.pipelines import Product
 from models.db import row_store
+from resolvers.crm.inputs import ProductInput
 from resolvers.crm.record_type import ImportOutcome
 from resolvers.request import validation
 from resolvers.request.context import Context
-from resolvers.request.validation import InputFields
 
 
-async def save_product(context: Context, input: InputFields) -> ImportOutcome:
+async def save_product(context: Context, input: ProductInput) -> ImportOutcome:
     """Create or update a product by its name; the latest price replaces the earlier one."""
     context.viewer.require_admin("Only an administrator can change products.")
-    name = validation.clean_name(input["name"], "input", "name")
-    price, currency = validation.clean_money(input["price"], (await context.company()).currency, "input", "price")
+    name = validation.clean_name(input.name, "input", "name")
+    price, currency = validation.clean_money(input.price, (await context.company()).currency, "input", "price")
     product = await pipelines.find_product(name)
     if product is None:
         await row_store.insert(Product(name=name, price=price, currency=currency))

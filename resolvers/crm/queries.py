@@ -12,6 +12,7 @@ from models.crm import calls, deals, leads, tasks
 from models.crm.calls import Call
 from models.crm.deals import Deal
 from models.crm.leads import Lead
+from models.crm.records import CrmRecord
 from models.crm.tasks import Task
 from models.db.row_query import RowQuery
 from models.goals.goals import Goal
@@ -19,17 +20,19 @@ from resolvers.crm import clients as client_resolvers
 from resolvers.crm.calls import CallType
 from resolvers.crm.custom_metrics import ResultType
 from resolvers.crm.deals import DealType
+from resolvers.crm.inputs import DealCriteria, LeadCriteria, TaskCriteria
 from resolvers.crm.leads import LeadType
 from resolvers.crm.record_type import RecordType, soft_delete_record
 from resolvers.crm.tasks import TaskType
 from resolvers.node import find_record
-from resolvers.request import periods, scopes
+from resolvers.request import scopes
 from resolvers.request.context import Context
-from resolvers.request.id_resolution import IdResolver
+from resolvers.request.id_resolution import RECORD_MODELS, IdResolver
+from resolvers.request.periods import PeriodKey, resolve_period
 from resolvers.request.scopes import ScopeArgument
-from resolvers.request.validation import InputFields, raise_bad_input
+from resolvers.request.validation import raise_bad_input
 
-_RECORD_TYPES: Final[Mapping[str, Callable[[], RecordType]]] = {
+_RECORD_TYPES: Final[Mapping[str, Callable[[], RecordType[Any, Any]]]] = {
     "Deal": DealType,
     "Call": CallType,
     "Lead": LeadType,
@@ -40,7 +43,7 @@ _RECORD_TYPES: Final[Mapping[str, Callable[[], RecordType]]] = {
 }
 
 
-async def delete_record(context: Context, global_id: str, *kinds: str) -> tuple[Any, list[Goal]]:
+async def delete_record(context: Context, global_id: str, *kinds: str) -> tuple[CrmRecord, list[Goal]]:
     """Mark a record as deleted, which withdraws all its scores; the activity feed keeps it.
 
     Deleting a deleted record changes nothing.
@@ -56,80 +59,72 @@ async def delete_record(context: Context, global_id: str, *kinds: str) -> tuple[
             for kind in kinds
             if (row := await find_record(context, kind, global_id, with_deleted=True)) is not None
         }
-        matching_kinds = [kind for kind, row in rows.items() if row.deleted_at is None]
-        if not matching_kinds and rows:
-            matching_kinds = [max(rows, key=lambda kind: rows[kind].deleted_at)]
+        deleted_at = {kind: row.deleted_at for kind, row in rows.items() if row.deleted_at is not None}
+        matching_kinds = [kind for kind in rows if kind not in deleted_at]
+        if not matching_kinds and deleted_at:
+            matching_kinds = [max(deleted_at, key=lambda kind: deleted_at[kind])]
     if len(matching_kinds) > 1:
         raise Conflict("Several records have this externalId: give the id of the one that is meant.", "id")
     if not matching_kinds:
         raise NotFound("There is no such record.", "id")
-    return await soft_delete_record(context, _RECORD_TYPES[matching_kinds[0]](), global_id, "id")
+    kind = matching_kinds[0]
+    ensure_deletable = client_resolvers.ensure_deletable if kind == "Client" else None
+    return await soft_delete_record(context, _RECORD_TYPES[kind](), global_id, "id", ensure_deletable=ensure_deletable)
 
 
-def global_id_of(row: Any) -> str:
+def global_id_of(row: CrmRecord) -> str:
     return encode_global_id(type(row).__name__, row.id)
 
 
-async def select_deals(context: Context, scope: ScopeArgument, input: InputFields | None) -> RowQuery[Deal]:
+async def select_deals(context: Context, scope: ScopeArgument, criteria: DealCriteria | None) -> RowQuery[Deal]:
     """Return a query of the deals that are in the scope, within the viewer's reach and match the filter."""
     query = await scopes.filter_records_in_scope(context, deals.select_existing(), "owner", scope)
-    return await filter_deals(context, query, input or {})
+    return await filter_deals(context, query, criteria or DealCriteria())
 
 
-async def filter_deals(context: Context, query: RowQuery[Deal], input: InputFields) -> RowQuery[Deal]:
+async def filter_deals(context: Context, query: RowQuery[Deal], criteria: DealCriteria) -> RowQuery[Deal]:
     return deals.narrow(
         query,
-        statuses=input.get("status"),
-        stage_ids=_decode_ids("Stage", input["stage"]) if input.get("stage") else None,
-        client_id=await _resolve_filter_id(context, "Client", input.get("client")),
-        owner_id=await _resolve_filter_id(context, "Employee", input.get("owner")),
-        product=input.get("product"),
-        has_problem=input.get("hasProblems"),
-        search=input.get("search"),
-        days=await _resolve_days(context, input),
+        statuses=criteria.status,
+        stage_ids=_decode_ids("Stage", criteria.stage) if criteria.stage else None,
+        client_id=await _resolve_filter_id(context, "Client", criteria.client),
+        owner_id=await _resolve_filter_id(context, "Employee", criteria.owner),
+        product=criteria.product,
+        has_problem=criteria.has_problems,
+        search=criteria.search,
+        days=await _resolve_days(context, criteria.period),
     )
 
 
-async def select_leads(context: Context, scope: ScopeArgument, input: InputFields | None) -> RowQuery[Lead]:
-    return await filter_leads(
-        context, await scopes.filter_records_in_scope(context, leads.select_existing(), "owner", scope), input or {}
-    )
+async def select_leads(context: Context, scope: ScopeArgument, criteria: LeadCriteria | None) -> RowQuery[Lead]:
+    query = await scopes.filter_records_in_scope(context, leads.select_existing(), "owner", scope)
+    criteria = criteria or LeadCriteria()
+    return leads.narrow(query, statuses=criteria.status, days=await _resolve_days(context, criteria.period))
 
 
-async def filter_leads(context: Context, query: RowQuery[Lead], input: InputFields) -> RowQuery[Lead]:
-    return leads.narrow(query, statuses=input.get("status"), days=await _resolve_days(context, input))
-
-
-async def select_tasks(context: Context, scope: ScopeArgument, input: InputFields | None) -> RowQuery[Task]:
+async def select_tasks(context: Context, scope: ScopeArgument, criteria: TaskCriteria | None) -> RowQuery[Task]:
     query = await scopes.filter_records_in_scope(context, tasks.select_existing(), "assignee", scope)
-    return filter_tasks(context, query, input or {})
-
-
-def filter_tasks(context: Context, query: RowQuery[Task], input: InputFields) -> RowQuery[Task]:
+    criteria = criteria or TaskCriteria()
     return tasks.narrow(
         query,
-        kind=input.get("kind"),
-        is_completed=input.get("completed"),
-        is_overdue=input.get("overdue"),
+        kind=criteria.kind,
+        is_completed=criteria.completed,
+        is_overdue=criteria.overdue,
         now=context.now(),
     )
 
 
-async def select_calls(context: Context, scope: ScopeArgument, period: InputFields | None) -> RowQuery[Call]:
+async def select_calls(context: Context, scope: ScopeArgument, period: PeriodKey | None) -> RowQuery[Call]:
     query = await scopes.filter_records_in_scope(context, calls.select_existing(), "employee", scope)
-    return await filter_calls(context, query, period)
+    return calls.narrow(query, days=await _resolve_days(context, period))
 
 
-async def filter_calls(context: Context, query: RowQuery[Call], period: InputFields | None) -> RowQuery[Call]:
-    return calls.narrow(query, days=await _resolve_days(context, {"period": period}))
-
-
-async def _resolve_days(context: Context, input: InputFields) -> tuple[date, date] | None:
+async def _resolve_days(context: Context, period_key: PeriodKey | None) -> tuple[date, date] | None:
     """Return the first and the last day of the filter's period; None without a period."""
-    if not input.get("period"):
+    if period_key is None:
         return None
     with raise_bad_input():
-        period = await periods.resolve_period(context, input["period"], "period")
+        period = await resolve_period(context, period_key, "period")
     return period.start, period.end
 
 
@@ -145,16 +140,11 @@ async def _resolve_filter_id(context: Context, kind: str, global_id: str | None)
     resolver = IdResolver(context)
     await resolver.load_by_global_ids(kind, [global_id])
     try:
-        row = resolver.resolve_employee(global_id) if kind == "Employee" else resolver.resolve_record(kind, global_id)
+        row = (
+            resolver.resolve_employee(global_id)
+            if kind == "Employee"
+            else resolver.resolve_record(RECORD_MODELS[kind], global_id)
+        )
     except NotFound:
         return 0
     return int(row.id)
-
-
-# Activities
-
-
-# Wins
-
-
-# Nodes

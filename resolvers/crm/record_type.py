@@ -2,33 +2,40 @@
 
 A subclass of `RecordType` defines what is specific to deals, calls or leads; the steps are
 the same for all: resolve the ids of the input, create or find the row, apply the input to
-it, save the columns that changed, and hand the change to `apply_change_effects`. An identical
+it, save the columns that changed, and compute and apply the effects of the change. An identical
 repeat changes no column and therefore has no effect.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import Enum
-from typing import Any, ClassVar
+from typing import ClassVar, Generic, TypeVar
 
 from domain.alerts.rules import AlertKind
+from domain.alerts.states import AlertState
 from domain.errors.user_errors import Conflict, UserError
 from domain.ledger.record_facts import RecordFacts
 from domain.primitives.calendar import Calendar
 from models.crm.activities import ActivityKind
+from models.crm.records import CrmRecord
 from models.db import row_store
 from models.goals.goals import Goal
 from models.organization.company import Company, ExchangeRateTable
-from models.organization.people import Employee, TeamMembershipHistory
+from models.organization.people import TeamMembershipHistory
 from resolvers.activities.entries import ActivityEntry, RecordChange
-from resolvers.crm.change_effects import apply_change_effects
+from resolvers.crm.change_effects import apply_effects, compute_effects
+from resolvers.crm.inputs import RecordInput
+from resolvers.leaderboards.wins import WinAnnouncement
 from resolvers.request import validation
 from resolvers.request.context import Context
-from resolvers.request.id_resolution import OWNER_FIELDS, IdResolver, owner_id_of
-from resolvers.request.validation import InputFields
+from resolvers.request.id_resolution import IdResolver, owner_id_of
+
+Row = TypeVar("Row", bound=CrmRecord)
+Input = TypeVar("Input", bound=RecordInput)
 
 
 @dataclass
@@ -46,50 +53,69 @@ class EditContext:
 
 
 @dataclass
-class PendingChange:
-    """A record being edited: the row with the new values, its original columns and its facts before the edit."""
+class PendingChange(Generic[Row]):
+    """A record being edited: the row with the new values, a copy with the old ones, and its facts before the edit."""
 
-    row: Any
-    original: dict[str, Any]
+    row: Row
+    previous: Row | None  # None for a new record
     before: RecordFacts | None
-    is_new: bool = False
     move_credit: bool = False
     occurred_at: datetime | None = None  # when it happened; None means now
     stage_entry_unknown: bool = False  # of an imported deal: the time it entered its stage is unknown
 
     @property
-    def changed_columns(self) -> dict[str, Any]:
-        """Return the columns that changed, with their old values."""
-        return {name: old for name, old in self.original.items() if getattr(self.row, name) != old}
+    def is_new(self) -> bool:
+        return self.previous is None
+
+    @property
+    def changed_columns(self) -> dict[str, object]:
+        """Return the columns that changed, with their old values; none for a new record."""
+        columns = row_store.column_names(type(self.row)) if self.previous else ()
+        old_values = ((name, getattr(self.previous, name)) for name in columns)
+        return {name: old for name, old in old_values if getattr(self.row, name) != old}
+
+    @property
+    def was_deleted(self) -> bool:
+        """Return whether the record was deleted before the edit."""
+        return self.previous is not None and self.previous.deleted_at is not None
 
     def has_changed(self, column: str) -> bool:
-        return self.is_new or self.original.get(column) != getattr(self.row, column)
+        return self.previous is None or getattr(self.previous, column) != getattr(self.row, column)
 
 
-class RecordType:
-    """Base class of record types: the hooks of the upsert pipeline, in the order in which they are called."""
+@dataclass(frozen=True)
+class RelatedChanges:
+    """Changes of other records that follow from changes, and the wins to announce or to revoke."""
 
-    kind: ClassVar[str]
-    reference_fields: ClassVar[Mapping[str, str]] = {}  # input fields that hold ids, and the type they refer to
+    changes: Sequence[RecordChange] = ()
+    announcements: Sequence[WinAnnouncement] = ()
+
+
+class RecordType(Generic[Row, Input]):
+    """Base class of record types: the pure functions of the upsert pipeline, in the order in which they are called."""
+
+    model: type[Row]
     creation_activity: ClassVar[ActivityKind | None] = None
     has_stages: ClassVar[bool] = False  # whether its records go through pipeline stages
+    credit_column: ClassVar[str | None] = None  # with an employee who need not be the owner any more
 
-    def required_employees(self, resolver: IdResolver) -> Collection[int | None]:
-        """Return the ids of employees to load in addition to those in the inputs and the owners."""
-        return ()
+    @property
+    def kind(self) -> str:
+        """Return the GraphQL type of the records."""
+        return self.model.__name__
 
-    def new_row(self, edit: EditContext, input: InputFields) -> Any:
+    def new_row(self, edit: EditContext, input: Input) -> Row:
         """Return a new row with its mandatory columns set."""
         raise NotImplementedError
 
-    def apply_input(self, edit: EditContext, change: PendingChange, input: InputFields) -> None:
+    def apply_input(self, edit: EditContext, change: PendingChange[Row], input: Input) -> None:
         """Apply the input to the row."""
         raise NotImplementedError
 
-    def derive_fields(self, edit: EditContext, change: PendingChange) -> None:
+    def derive_fields(self, edit: EditContext, change: PendingChange[Row]) -> None:
         """Set the columns that follow from the others and are decided once: days, credit, frozen rates."""
 
-    def activity_entries(self, edit: EditContext, change: PendingChange) -> Sequence[ActivityEntry]:
+    def activity_entries(self, edit: EditContext, change: PendingChange[Row]) -> Sequence[ActivityEntry]:
         """Return the entries of the activity feed for the change."""
         return (
             [self.make_entry(change, self.creation_activity, edit.now)]
@@ -97,32 +123,21 @@ class RecordType:
             else []
         )
 
-    def alert_conditions(self, edit: EditContext, row: Any) -> Mapping[AlertKind, bool]:
-        """Return whether the condition of each kind of alert holds for the record in its current state.
+    def alert_state(self, edit: EditContext, row: Row) -> AlertState:
+        """Return which reasons for alerts hold for the record in its current state.
 
-        An alert is resolved when its condition no longer holds; one of a kind that is not returned stays until
-        the record is deleted.
+        An alert is resolved when its reason no longer holds; one of a kind that is not returned stays until the
+        record is deleted.
         """
-        return {}
+        return AlertState()
 
-    def alert_occurrences(self, row: Any) -> Mapping[AlertKind, str]:
-        """Return which occurrence the condition of a kind of alert is about, for kinds with an `occurrence`.
+    async def save_related(self, edit: EditContext, changes: Sequence[PendingChange[Row]]) -> RelatedChanges:
+        """Update dependent rows after the records are saved and before the effects are computed; return their changes."""
+        return RelatedChanges()
 
-        The texts are those that the activity stores.
-        """
-        return {}
-
-    async def check_deletable(self, edit: EditContext, row: Any, *path: str) -> None:
-        """Raise Conflict if other records depend on the record: they are to be deleted or moved first."""
-
-    async def after_save(self, edit: EditContext, changes: Sequence[PendingChange]) -> list[RecordChange]:
-        """Update dependent rows after the records are saved and before anything is posted; return their changes."""
-        return []
-
-    async def after_posting(self, edit: EditContext, changes: Sequence[PendingChange]) -> None:
-        """Run what follows after posting, in the same transaction; not called for an import."""
-
-    def make_entry(self, change: PendingChange, kind: ActivityKind, at: datetime, /, **data: Any) -> ActivityEntry:
+    def make_entry(
+        self, change: PendingChange[Row], kind: ActivityKind, at: datetime, /, **data: object
+    ) -> ActivityEntry:
         row = change.row
         title = getattr(row, "title", None) or getattr(row, "name", None)
         deal_id = getattr(row, "deal_id", None)
@@ -133,12 +148,12 @@ class RecordType:
 
 async def upsert_records(
     context: Context,
-    record_type: RecordType,
-    inputs: Sequence[InputFields],
+    record_type: RecordType[Row, Input],
+    inputs: Sequence[Input],
     *,
     notify: bool = True,
     path: Sequence[str] = ("input",),
-) -> tuple[list[Any], list[Goal]]:
+) -> tuple[list[Row], list[Goal]]:
     """Create records, and update those that an `id` or an existing `externalId` refers to: all or none.
 
     notify   False for an import: no alerts, no announcements
@@ -146,10 +161,9 @@ async def upsert_records(
     returns  the rows in the order of the inputs, and the goals that moved
     """
     edit = await _load_edit_context(context, record_type, inputs, allows_departed=not notify)
-    changes: dict[
-        int, PendingChange
-    ] = {}  # by id(row), as new rows have no key yet: the same externalId twice is one record
-    rows: list[Any] = []
+    # By id(row), as new rows have no key yet: the same externalId twice is one record.
+    changes: dict[int, PendingChange[Row]] = {}
+    rows: list[Row] = []
     for index, input in enumerate(inputs):
         try:
             change = _find_or_create(edit, record_type, input, changes)
@@ -171,7 +185,7 @@ class ImportOutcome(Enum):
 
 
 async def import_records(
-    context: Context, record_type: RecordType, inputs: Sequence[InputFields]
+    context: Context, record_type: RecordType[Row, Input], inputs: Sequence[Input]
 ) -> list[ImportOutcome | UserError]:
     """Create or update records of another system without notifications; an error in one input does not stop the others.
 
@@ -179,8 +193,8 @@ async def import_records(
     returns  the outcome or the error of each input, in their order
     """
     edit = await _load_edit_context(context, record_type, inputs, allows_departed=True)
-    changes: dict[int, PendingChange] = {}
-    results: list[PendingChange | UserError] = []
+    changes: dict[int, PendingChange[Row]] = {}
+    results: list[PendingChange[Row] | UserError] = []
     for input in inputs:
         try:
             change = _find_or_create(edit, record_type, input, {})
@@ -195,7 +209,7 @@ async def import_records(
     return [result if isinstance(result, UserError) else _to_import_outcome(result) for result in results]
 
 
-def _to_import_outcome(change: PendingChange) -> ImportOutcome:
+def _to_import_outcome(change: PendingChange[Row]) -> ImportOutcome:
     if change.is_new:
         return ImportOutcome.NEW
     return ImportOutcome.CHANGED if change.changed_columns else ImportOutcome.UNCHANGED
@@ -203,16 +217,16 @@ def _to_import_outcome(change: PendingChange) -> ImportOutcome:
 
 async def edit_record(
     context: Context,
-    record_type: RecordType,
+    record_type: RecordType[Row, Input],
     global_id: str,
-    input: InputFields,
-    modify: Callable[[EditContext, PendingChange], None] | None = None,
+    input: Input,
+    modify: Callable[[EditContext, PendingChange[Row]], None] | None = None,
     *,
     path: Sequence[str] = ("input", "id"),
-) -> tuple[Any, list[Goal]]:
+) -> tuple[Row, list[Goal]]:
     """Update one record: apply the input, then `modify`. Return the row and the goals that moved."""
-    edit = await _load_edit_context(context, record_type, [{**input, "id": global_id}])
-    change = _start_change(edit.resolver.resolve_for_change(record_type.kind, global_id, *path))
+    edit = await _load_edit_context(context, record_type, [replace(input, id=global_id)])
+    change = _start_change(edit.resolver.resolve_for_change(record_type.model, global_id, *path))
     record_type.apply_input(edit, change, input)
     if modify:
         modify(edit, change)
@@ -221,26 +235,40 @@ async def edit_record(
 
 
 async def soft_delete_record(
-    context: Context, record_type: RecordType, global_id: str, *path: str
-) -> tuple[Any, list[Goal]]:
-    """Mark a record as deleted, which withdraws all its scores; the activity feed keeps it. A repetition changes nothing."""
-    edit = await _load_edit_context(context, record_type, [{"id": global_id}])
-    change = _start_change(edit.resolver.resolve_for_deletion(record_type.kind, global_id, *path))
-    if change.row.deleted_at is None:
-        await record_type.check_deletable(edit, change.row, *path)
+    context: Context,
+    record_type: RecordType[Row, Input],
+    global_id: str,
+    *path: str,
+    ensure_deletable: Callable[[Context, Row], Awaitable[None]] | None = None,
+) -> tuple[Row, list[Goal]]:
+    """Mark a record as deleted, which withdraws all its scores; the activity feed keeps it. A repetition changes nothing.
+
+    ensure_deletable  raises Conflict if other records depend on the record: they are to be deleted or moved first
+    """
+    edit = await _load_edit_context(context, record_type, [RecordInput(id=global_id)])
+    change = _start_change(edit.resolver.resolve_for_deletion(record_type.model, global_id, *path))
+    if ensure_deletable and change.row.deleted_at is None:
+        await ensure_deletable(context, change.row)
     change.row.deleted_at = change.row.deleted_at or edit.now
     return change.row, await _save_changes(edit, record_type, [change], notify=True)
 
 
 async def _load_edit_context(
-    context: Context, record_type: RecordType, inputs: Sequence[InputFields], *, allows_departed: bool = False
+    context: Context,
+    record_type: RecordType[Row, Input],
+    inputs: Sequence[RecordInput],
+    *,
+    allows_departed: bool = False,
 ) -> EditContext:
     resolver = IdResolver(context, allows_departed=allows_departed)
-    for name, kind in record_type.reference_fields.items():
-        await resolver.load_by_global_ids(kind, (input.get(name) for input in inputs))
-    await resolver.load_by_global_ids(record_type.kind, (input.get("id") for input in inputs))
-    await resolver.load_by_external_ids(record_type.kind, (input.get("externalId") for input in inputs))
-    await resolver.load_by_row_ids("Employee", [*record_type.required_employees(resolver), context.viewer.id])
+    references = [input.references() for input in inputs]
+    for kind in references[0] if references else ():
+        await resolver.load_by_global_ids(kind, ((ids[kind] or None) for ids in references))
+    await resolver.load_by_global_ids(record_type.kind, (input.id for input in inputs))
+    await resolver.load_by_external_ids(record_type.kind, (input.external_id for input in inputs))
+    column = record_type.credit_column
+    credited_ids = [getattr(row, column) for row in resolver.loaded_rows(record_type.model)] if column else []
+    await resolver.load_by_row_ids("Employee", [*credited_ids, context.viewer.id])
     company = await context.company()
     first_stage = await context.first_stage() if record_type.has_stages else None
     return EditContext(
@@ -255,26 +283,26 @@ async def _load_edit_context(
     )
 
 
-def _start_change(row: Any) -> PendingChange:
-    return PendingChange(row, row_store.column_values(row), row.facts())
+def _start_change(row: Row) -> PendingChange[Row]:
+    return PendingChange(row, copy(row), row.facts())
 
 
 def _find_or_create(
-    edit: EditContext, record_type: RecordType, input: InputFields, changes: Mapping[int, PendingChange]
-) -> PendingChange:
-    external_id = validation.clean_external_id(input.get("externalId"), "input", "externalId")
+    edit: EditContext, record_type: RecordType[Row, Input], input: Input, changes: Mapping[int, PendingChange[Row]]
+) -> PendingChange[Row]:
+    external_id = validation.clean_external_id(input.external_id, "input", "externalId")
     # A row that this call has edited already goes on with its pending change, so that a batch that repeats an
     # externalId or id saves and posts one difference.
-    row_found = edit.resolver.find_existing(record_type.kind, input.get("id"), external_id)
+    row_found = edit.resolver.find_existing(record_type.model, input.id, external_id)
     if row_found is None:
         row = record_type.new_row(edit, input)
         row.external_id = external_id
         if external_id:
             edit.resolver.register_new_row(record_type.kind, external_id, row)
-        return PendingChange(row, {}, None, is_new=True)
+        return PendingChange(row, None, None)
     change = changes.get(id(row_found)) or _start_change(row_found)
     if external_id and row_found.external_id != external_id:  # found by its id
-        if edit.resolver.find_by_external_id(record_type.kind, external_id) is not None:
+        if edit.resolver.find_by_external_id(record_type.model, external_id) is not None:
             raise Conflict("Another record has this externalId: leave it out, or give its `id`.", "input", "externalId")
         row_found.external_id = external_id
         edit.resolver.register_new_row(record_type.kind, external_id, row_found)
@@ -283,98 +311,31 @@ def _find_or_create(
 
 
 async def _save_changes(
-    edit: EditContext, record_type: RecordType, changes: Sequence[PendingChange], *, notify: bool
+    edit: EditContext, record_type: RecordType[Row, Input], changes: Sequence[PendingChange[Row]], *, notify: bool
 ) -> list[Goal]:
     new_changes = [change for change in changes if change.is_new]
-    updates = [change for change in changes if not change.is_new and change.changed_columns]
+    updates = [(change, columns) for change in changes if (columns := change.changed_columns)]
     await row_store.insert_with_ids([change.row for change in new_changes], batch_size=200)
-    for change in updates:
-        await row_store.save(change.row, *change.changed_columns)
-    effective_changes = [*new_changes, *updates]
+    for change, columns in updates:
+        await row_store.save(change.row, *columns)
+    effective_changes = [*new_changes, *(change for change, _ in updates)]
     if not effective_changes:
         return []
-    related_changes = await record_type.after_save(edit, effective_changes)
+    related = await record_type.save_related(edit, effective_changes)
     record_changes = [_build_record_change(edit, record_type, change) for change in effective_changes]
-    goals = await apply_change_effects(edit.context, [*record_changes, *related_changes], notify=notify)
-    if notify:
-        await record_type.after_posting(edit, effective_changes)
-    return goals
+    effects = compute_effects([*record_changes, *related.changes], related.announcements)
+    return await apply_effects(edit.context, effects, notify=notify)
 
 
-def _build_record_change(edit: EditContext, record_type: RecordType, change: PendingChange) -> RecordChange:
-    row = change.row
+def _build_record_change(
+    edit: EditContext, record_type: RecordType[Row, Input], change: PendingChange[Row]
+) -> RecordChange:
+    row, state = change.row, record_type.alert_state(edit, change.row)
     if row.deleted_at is not None:
         kind = ActivityKind.DEAL_DELETED if record_type.kind == "Deal" else ActivityKind.RECORD_DELETED
         entries: Sequence[ActivityEntry] = [record_type.make_entry(change, kind, edit.now, record=record_type.kind)]
-        alert_conditions: Mapping[AlertKind, bool] = dict.fromkeys(AlertKind, False)
+        state = replace(state, conditions=dict.fromkeys(AlertKind, False))
     else:
-        entries, alert_conditions = record_type.activity_entries(edit, change), record_type.alert_conditions(edit, row)
-    return RecordChange(
-        record_type.kind,
-        row.id,
-        change.before,
-        row.facts(),
-        tuple(entries),
-        change.original,
-        alert_conditions,
-        record_type.alert_occurrences(row),
-    )
-
-
-# Helpers shared by record types
-
-
-def resolve_creation_time(edit: EditContext, input: InputFields) -> datetime:
-    """Return the creation time of a new record: `createdAt` of the input, else now."""
-    created_at = input.get("createdAt")
-    return validation.clean_past_time(created_at, edit.now, "input", "createdAt") if created_at else edit.now
-
-
-def set_creation_credit(edit: EditContext, row: Any, owner: Employee, created_at: datetime) -> None:
-    """Credit the creation of a new record to its owner, in the team the owner was in at that time."""
-    row.owner_id, row.created_at = owner.id, created_at
-    row.created_on = edit.calendar.day_of(created_at)
-    row.opened_by, row.opened_team = owner.id, edit.memberships.team_id_at(owner, created_at)
-
-
-def update_created_at(edit: EditContext, change: PendingChange, input: InputFields) -> None:
-    """Apply `createdAt` to an existing record: correct the creation time and the day it counts on."""
-    if input.get("createdAt") and not change.is_new:
-        change.row.created_at = resolve_creation_time(edit, input)
-        if change.has_changed("created_at"):
-            change.row.created_on = edit.calendar.day_of(change.row.created_at)
-
-
-def reassign_owner(edit: EditContext, change: PendingChange, global_id: str | None, field: str) -> None:
-    """Assign an existing record to a new owner."""
-    if global_id is not None and not change.is_new:
-        new_owner = edit.resolver.resolve_reassignment(change.row, global_id, "input", field)
-        setattr(change.row, f"{OWNER_FIELDS[type(change.row).__name__]}_id", new_owner.id)
-
-
-def set_references(edit: EditContext, change: PendingChange, input: InputFields, **kinds: str) -> None:
-    """Set references to other records, such as client or deal; null clears one.
-
-    kinds  record type of each input field
-    """
-    for field, kind in kinds.items():
-        if field in input:
-            global_id = input[field]
-            row = None if global_id is None else edit.resolver.resolve_record(kind, global_id, "input", field)
-            setattr(change.row, f"{field}_id", row.id if row else None)
-
-
-def set_text_fields(change: PendingChange, input: InputFields, **fields: str) -> None:
-    """Set optional one-line texts.
-
-    fields  column of each input field
-    """
-    for field, column in fields.items():
-        if field in input:
-            clean = validation.clean_optional_email if field == "email" else validation.clean_optional_line
-            setattr(change.row, column, clean(input[field], "input", field))
-
-
-def to_history_value(value: Any) -> str | None:
-    """Return a column's value as stored in activity data: a string, dates in ISO format."""
-    return None if value is None else value.isoformat() if isinstance(value, date) else str(value)
+        entries = record_type.activity_entries(edit, change)
+        state = replace(state, deleted_before=change.previous.deleted_at if change.previous else None)
+    return RecordChange(record_type.kind, row.id, change.before, row.facts(), entries, change.previous, state)

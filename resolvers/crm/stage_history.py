@@ -14,18 +14,19 @@ from datetime import date, datetime
 from domain.errors.user_errors import UserError
 from domain.ledger.record_facts import DealStatus
 from models.crm import deals
+from models.crm.deals import Deal
 from resolvers.crm.record_type import EditContext, ImportOutcome, PendingChange
 from resolvers.request import validation
 from resolvers.request.context import Context
 from resolvers.request.id_resolution import IdResolver
 
 
-async def record_stage_entries(edit: EditContext, changes: Sequence[PendingChange]) -> None:
+async def record_stage_entries(edit: EditContext, changes: Sequence[PendingChange[Deal]]) -> None:
     """Insert the stage entries that follow from these changes of deals."""
     entries = []
     for change in changes:
-        deal, original = change.row, change.original
-        is_reopened = deal.status is DealStatus.OPEN and original.get("status", DealStatus.OPEN) is not DealStatus.OPEN
+        deal, previous = change.row, change.previous
+        is_reopened = deal.status is DealStatus.OPEN and previous and previous.status is not DealStatus.OPEN
         if change.stage_entry_unknown or not (change.has_changed("stage_id") or is_reopened):
             continue
         entries.append((deal.id, deal.stage_id, change.occurred_at or (deal.created_at if change.is_new else edit.now)))
@@ -33,8 +34,9 @@ async def record_stage_entries(edit: EditContext, changes: Sequence[PendingChang
         (deal_id, stage_id, at, edit.calendar.day_of(at)) for deal_id, stage_id, at in entries
     )
     for change in changes:
-        if not change.is_new and change.has_changed("created_at"):  # the first entry has the creation time
-            await deals.move_first_stage_entry(change.row, change.original["created_at"])
+        deal, previous = change.row, change.previous
+        if previous and previous.created_at != deal.created_at:  # the first entry has the creation time
+            await deals.move_first_stage_entry(deal, previous.created_at)
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ async def import_stage_entries(
     new_entries: list[tuple[int, int, datetime, date]] = []
     for entry in imported_entries:
         try:
-            deal = resolver.resolve_for_change("Deal", entry.deal_global_id, "input", "deal")
+            deal = resolver.resolve_for_change(Deal, entry.deal_global_id, "input", "deal")
             entered_at = validation.clean_past_time(entry.entered_at, now, "input", "entered")
         except UserError as error:
             results.append(error)

@@ -39,7 +39,7 @@ async def measure_accuracy(context: Context, forecast: Forecast) -> Accuracy | N
     """
     engine, data = get_forecast_engine(context), await backtests.load_backtest_data(context, forecast.basis)
     horizon = Horizon.QUARTER if forecast.period.days >= _QUARTERLY_MIN_DAYS else Horizon.MONTH
-    scope = forecast.scope.kind, forecast.scope.id
+    scope = forecast.scope.key
 
     async def measure() -> Accuracy | None:
         forecasts: list[BacktestForecast] = []

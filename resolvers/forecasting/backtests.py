@@ -20,13 +20,11 @@ from domain.forecasting.deal_table import DealTable, sort_canonically
 from models.forecasting import deal_history, deal_tables
 from models.forecasting.deal_history import DealHistoryReader
 from models.forecasting.deal_tables import Basis, SellerIndex
-from models.goals.goals import OwnerKind
 from models.organization.people import TeamTree
+from models.organization.scopes import COMPANY, EmployeeScope, ScopeKey, TeamScope
 from resolvers.forecasting.deal_snapshot import DealSnapshot
 from resolvers.forecasting.forecast_engine import ForecastEngine, get_forecast_engine
 from resolvers.request.context import Context
-
-ScopeKey = tuple[OwnerKind, int]
 
 
 @dataclass(frozen=True)
@@ -120,15 +118,17 @@ def _list_groups(table: DealTable, sellers: SellerIndex, tree: TeamTree, origin:
     """Return the groups to forecast: the company, and the teams and employees that had deals by day `origin`."""
     has_deals = np.zeros(len(sellers.ids), dtype=np.bool_)
     has_deals[table.seller[table.created <= origin]] = True
-    groups = {(OwnerKind.COMPANY, 0): SellerGroup("company", Level.COMPANY, np.ones(len(has_deals), dtype=np.bool_))}
+    groups: dict[ScopeKey, SellerGroup] = {
+        COMPANY: SellerGroup("company", Level.COMPANY, np.ones(len(has_deals), dtype=np.bool_))
+    }
     for team in sorted(tree.teams.values(), key=lambda team: (team.name, team.id)):
         members: Bools = sellers.mask_of_teams(tree.subtree_ids(team.id))
         if (members & has_deals).any():
             level = Level.TEAMS if (has_deals & (sellers.teams == team.id)).any() else Level.PARENT_TEAMS
-            groups[OwnerKind.TEAM, team.id] = SellerGroup(f"team:{team.name}", level, members)
+            groups[TeamScope(team.id)] = SellerGroup(f"team:{team.name}", level, members)
     for index in np.flatnonzero(has_deals):
         mask = np.zeros(len(has_deals), dtype=np.bool_)
         mask[index] = True
         name = f"employee:{sellers.names[index]}"
-        groups[OwnerKind.EMPLOYEE, sellers.ids[index]] = SellerGroup(name, Level.SELLERS, mask)
+        groups[EmployeeScope(sellers.ids[index])] = SellerGroup(name, Level.SELLERS, mask)
     return groups

@@ -35,7 +35,7 @@ class DealSnapshot:
     """
 
     position: int
-    present_version: Any
+    present_version: int | tuple[object, ...]
     last_activity_id: int
     past_version: Any
     today: int

@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
 from functools import partial
-from typing import Any, Final, TypeVar, cast
+from typing import Final, TypeVar, cast
 
 from domain.forecasting.arrays import Ints
 from domain.forecasting.cooperative import Steps
@@ -43,6 +43,7 @@ from resolvers.forecasting.metric_history import MetricHistory, MetricHistoryCac
 from resolvers.request.context import Context
 
 Result = TypeVar("Result")
+TaskKey = tuple[object, ...]  # what is computed, then all that the result depends on
 _MAX_RESULTS: Final = 256  # memoized results
 _SNAPSHOT_TOPICS: Final = frozenset({"*", "deals", "people", "company"})  # change log topics that change the snapshot
 _PRESENT_KEYS: Final = frozenset({"open", "outlook", "ever"})  # task keys (kind, present version, ...)
@@ -63,7 +64,7 @@ class ForecastEngine:
         # ids of employees with changed deals; None if all sellers may be affected
         self._changed_sellers: set[int] | None = set()
         self._last_news: tuple[int, date] | None = None  # news counter and day for which the snapshot is up to date
-        self._tasks: OrderedDict[Any, asyncio.Task[Any]] = OrderedDict()
+        self._tasks: OrderedDict[TaskKey, asyncio.Task[object]] = OrderedDict()
         self._worker = ThreadPoolExecutor(1, "forecast")
         self._metric_histories = MetricHistoryCache()
 
@@ -153,16 +154,16 @@ class ForecastEngine:
 
         return await self._memoize_latest(slot, day_left, forecast)
 
-    async def compute(self, key: Any, function: Callable[[], Result]) -> Result:
+    async def compute(self, key: TaskKey, function: Callable[[], Result]) -> Result:
         """Return the result of `function`, run in the worker thread once per key."""
         return await self.memoize(key, lambda: self.run_in_worker(function))
 
-    async def compute_latest(self, slot: tuple[Any, ...], version: Any, function: Callable[[], Result]) -> Result:
+    async def compute_latest(self, slot: TaskKey, version: object, function: Callable[[], Result]) -> Result:
         """Do the same with a key of slot and version, and drop the results of other versions of the slot."""
         return await self._memoize_latest(slot, version, lambda: self.run_in_worker(function))
 
     async def _memoize_latest(
-        self, slot: tuple[Any, ...], version: Any, factory: Callable[[], Coroutine[Any, Any, Result]]
+        self, slot: TaskKey, version: object, factory: Callable[[], Coroutine[object, None, Result]]
     ) -> Result:
         key = (*slot, version)
         if key not in self._tasks:
@@ -170,7 +171,7 @@ class ForecastEngine:
                 del self._tasks[other_key]
         return await self.memoize(key, factory)
 
-    async def memoize(self, key: Any, factory: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
+    async def memoize(self, key: TaskKey, factory: Callable[[], Coroutine[object, None, Result]]) -> Result:
         """Return the result of the coroutine that `factory` makes, run once per key.
 
         Concurrent callers with the same key wait for one task. A failed or cancelled task is replaced.
@@ -294,8 +295,7 @@ def _build_pricing(
 
 
 def get_forecast_engine(context: Context) -> ForecastEngine:
-    """Return the engine of this process, created on first use."""
-    services = context.services
-    if services.forecast_engine is None:
-        services.forecast_engine = ForecastEngine()
-    return cast(ForecastEngine, services.forecast_engine)
+    """Return the engine of this process."""
+    engine = context.services.state.forecast_engine
+    assert isinstance(engine, ForecastEngine)  # the request layer lies below and knows only a protocol
+    return engine

@@ -8,13 +8,13 @@ lost; nothing is written.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -30,9 +30,8 @@ from models.crm import deals as deal_rows
 from models.crm.deals import Deal
 from models.forecasting.deal_tables import Basis
 from models.goals import goals
-from models.goals.goals import OwnerKind
 from models.ledger import scores
-from models.organization import people
+from models.organization.scopes import ScopeKey
 from resolvers.forecasting import what_if
 from resolvers.forecasting.deal_snapshot import DealSnapshot
 from resolvers.forecasting.forecast_engine import get_forecast_engine
@@ -132,7 +131,7 @@ async def get_forecast(context: Context, scope: ScopeArgument, query: ForecastQu
         raise ResourceNotFound(
             "There is no such scope: give the id of a team, an employee or the company.", field="scope"
         )
-    return await context.load_for_viewer(load_forecasts, (resolved_scope.kind, resolved_scope.id, query))
+    return await context.load_for_viewer(load_forecasts, (resolved_scope.key, query))
 
 
 async def get_scope_forecast(context: Context, scope: Scope, query: ForecastQuery) -> Forecast | None:
@@ -142,7 +141,7 @@ async def get_scope_forecast(context: Context, scope: Scope, query: ForecastQuer
 
 def can_view_forecast(context: Context, scope: Scope) -> bool:
     """Return whether the viewer may see the scope's forecast; a wallboard only those of teams and the company."""
-    action = Action.VIEW_FORECAST if scope.kind is OwnerKind.EMPLOYEE else Action.VIEW_FORECAST_TOTALS
+    action = Action.VIEW_FORECAST_TOTALS if scope.key.employee_id is None else Action.VIEW_FORECAST
     return scopes.can_act_on(context, action, scope)
 
 
@@ -154,16 +153,14 @@ async def _resolve_scope(context: Context, global_id: str | None) -> Scope | Non
     )
 
 
-async def load_forecasts(context: Context, requests: Sequence[tuple[OwnerKind, int, ForecastQuery]]) -> list[Forecast]:
-    """Return the forecasts of (owner kind, owner id, query); the viewer's permission must have been checked."""
+async def load_forecasts(context: Context, requests: Sequence[tuple[ScopeKey, ForecastQuery]]) -> list[Forecast]:
+    """Return the forecasts of pairs of scope and query; the viewer's permission must have been checked."""
     snapshot = await get_forecast_engine(context).snapshot(context)
-    rows = await _load_owner_rows(context, {(kind, owner_id) for kind, owner_id, _ in requests})
+    rows = await scopes.load_scope_rows(context, {key for key, _ in requests})
     builders: dict[ForecastQuery, _ForecastBuilder] = {}
-    for query in {query for *_, query in requests}:
+    for query in {query for _, query in requests}:
         builders[query] = await _prepare_builder(context, snapshot, query)
-    builders_and_scopes = [
-        (builders[query], Scope(kind, owner_id, rows[kind, owner_id])) for kind, owner_id, query in requests
-    ]
+    builders_and_scopes = [(builders[query], Scope(key, rows[key])) for key, query in requests]
     return await get_forecast_engine(context).run_in_worker(
         lambda: [builder.build(scope) for builder, scope in builders_and_scopes]
     )
@@ -180,21 +177,20 @@ class _ForecastBuilder:
     today: date
     by_employee: Mapping[int, int]  # booked amounts
     by_team: Mapping[int, int]
-    targets: Mapping[tuple[OwnerKind, int], int]
+    targets: Mapping[ScopeKey, int]
     confidence: Confidence
     seller_forecasts: SellerForecasts | None  # None if the period is over or there is too little history
     open_deals: DealTable | None  # None if the period is over
     currency: str
 
     def build(self, scope: Scope) -> Forecast:
-        teams = scope.team_ids(self.context)
-        if scope.kind is OwnerKind.EMPLOYEE:
-            booked = self.by_employee.get(scope.id, 0)
-            members = self.snapshot.sellers.mask_of(scope.id)
+        if scope.key.employee_id is not None:
+            booked = self.by_employee.get(scope.key.employee_id, 0)
         else:
+            teams = scope.team_ids(self.context)
             booked = sum(amount for team, amount in self.by_team.items() if teams is None or team in teams)
-            members = self.snapshot.sellers.mask_of_teams(teams)
-        target = self.targets.get((scope.kind, scope.id))
+        members = self.snapshot.sellers.mask_of_scope(scope.key, self.context.tree)
+        target = self.targets.get(scope.key)
         booked_only = Forecast(
             scope, self.period, self.basis, self.currency, booked, Fraction(0), Fraction(0), Fraction(booked),
             booked, booked, booked, target, self._settled_probability(booked, target), self.confidence, self.context.now(),
@@ -234,15 +230,6 @@ class _ForecastBuilder:
             else distribution.probability_of_at_least(booked_only.target - booked_only.booked),
             confidence=Confidence.LOW if too_wide else self.confidence,
         )
-
-
-async def _load_owner_rows(
-    context: Context, keys: Collection[tuple[OwnerKind, int]]
-) -> dict[tuple[OwnerKind, int], Any]:
-    employee_ids = [owner_id for kind, owner_id in keys if kind is OwnerKind.EMPLOYEE]
-    employees = {row.id: row for row in await people.load_by_ids(employee_ids) if row} if employee_ids else {}
-    company = await context.company()
-    return {key: scopes.get_owner_row(context, *key, employees.get(key[1]), company) for key in keys}
 
 
 async def _prepare_builder(context: Context, snapshot: DealSnapshot, query: ForecastQuery) -> _ForecastBuilder:
@@ -295,7 +282,7 @@ class DealForecast:
 async def list_deal_forecasts(context: Context, forecast: Forecast, first: int) -> list[DealForecast]:
     """Return the `first` open deals of a forecast by contribution, largest first; none if deals are not visible."""
     if not 1 <= first <= 1000:
-        raise BadInput("first must be 1 to 1000.", field="first")
+        raise BadInput("{argument} must be 1 to {most}.", field="first", argument="first", most=1000)
     seller_forecasts = forecast.seller_forecasts
     if seller_forecasts is None or not scopes.can_act_on(context, Action.VIEW_CARD, forecast.scope):
         return []

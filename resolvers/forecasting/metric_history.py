@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import partial
-from typing import Any, Final
+from typing import Final, Protocol, TypeVar
 
 import numpy as np
 
@@ -16,6 +16,13 @@ from models.forecasting.deal_columns import parse_days
 from models.ledger import scores
 
 _HISTORY_LENGTH: Final = timedelta(days=400)  # length of the history that is used
+
+
+Result = TypeVar("Result")
+
+
+class RunInWorker(Protocol):
+    def __call__(self, function: Callable[[], Result], /) -> Awaitable[Result]: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +54,7 @@ class MetricHistoryCache:
         self._doubtful |= self._histories.keys() if "*" in topics else metrics & self._histories.keys()
 
     async def load_until(
-        self, until: int, metrics: Collection[str], run_in_worker: Callable[[Callable[[], Any]], Awaitable[Any]]
+        self, until: int, metrics: Collection[str], run_in_worker: RunInWorker
     ) -> Mapping[str, MetricHistory]:
         """Return the histories of the metrics up to the end of day `until`.
 

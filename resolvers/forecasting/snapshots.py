@@ -11,9 +11,10 @@ from typing import Final
 from domain.primitives.periods import PeriodKind
 from models.forecasting import snapshots as rows
 from models.forecasting.snapshots import ForecastSnapshot
-from models.goals.goals import OwnerKind
+from models.organization.scopes import ScopeKey, list_groups
 from resolvers.forecasting.forecasts import Forecast, ForecastQuery, MoneyBasis, load_forecasts
 from resolvers.request.context import Context
+from resolvers.request.periods import PeriodKey
 
 _SNAPSHOT_PERIODS: Final = (
     (PeriodKind.MONTH, 0),
@@ -38,12 +39,11 @@ async def take_snapshots(context: Context) -> bool:
     return True
 
 
-def _snapshot_requests(context: Context) -> Iterator[tuple[OwnerKind, int, ForecastQuery]]:
-    scopes = [(OwnerKind.COMPANY, 0), *((OwnerKind.TEAM, team) for team in sorted(context.tree.teams))]
+def _snapshot_requests(context: Context) -> Iterator[tuple[ScopeKey, ForecastQuery]]:
     for kind, offset in _SNAPSHOT_PERIODS:
         for basis in MoneyBasis:
-            query = ForecastQuery((("kind", kind), ("offset", offset)), basis)
-            yield from ((*scope, query) for scope in scopes)
+            query = ForecastQuery(PeriodKey(kind, offset=offset), basis)
+            yield from ((scope, query) for scope in list_groups(context.tree))
 
 
 def _to_row(forecast: Forecast, today: date, context: Context) -> ForecastSnapshot:
@@ -79,7 +79,7 @@ class ForecastSnapshotView:
 async def list_snapshots(forecast: Forecast) -> list[ForecastSnapshotView]:
     """Return the snapshots of the forecast's scope and period, oldest first; there are none of employees."""
     scope, period = forecast.scope, forecast.period
-    snapshots = await rows.list_for_period(scope.kind, scope.id, period.start, period.end, forecast.basis)
+    snapshots = await rows.list_for_period(scope.key, period.start, period.end, forecast.basis)
     return [
         ForecastSnapshotView(
             row.day,

@@ -46,12 +46,12 @@ async def apply_what_if(
     await resolver.load_by_global_ids("Deal", [*win, *lose])
     won, lost = _resolve_deals(resolver, win, "whatIf.win"), _resolve_deals(resolver, lose, "whatIf.lose")
     if in_both := won.keys() & lost.keys():
-        raise BadInput(f"A deal cannot be won and lost: {won[min(in_both)].title}.", field="whatIf")
+        raise BadInput("A deal cannot be won and lost: {title}.", field="whatIf", title=won[min(in_both)].title)
     booked: dict[tuple[int, int], int] = {}
     new_statuses: dict[int, DealStatus] = {}
     for deal in won.values():
         if deal.status is not DealStatus.WON:
-            owner: Employee = resolver.get_row("Employee", deal.owner_id)
+            owner = resolver.get_row(Employee, deal.owner_id)
             key = (owner.id, owner.team_id or 0)
             booked[key] = booked.get(key, 0) + await _amount_if_won(context, snapshot, deal, basis)
             new_statuses[deal.id] = DealStatus.WON
@@ -66,7 +66,7 @@ async def apply_what_if(
 
 def _resolve_deals(resolver: IdResolver, global_ids: Sequence[str], field_path: str) -> dict[int, Deal]:
     try:
-        deals = [resolver.resolve_record("Deal", global_id) for global_id in global_ids]
+        deals = [resolver.resolve_record(Deal, global_id) for global_id in global_ids]
     except UserError as error:
         raise BadInput("There is no such deal: give the ids of deals that you can see.", field=field_path) from error
     return {deal.id: deal for deal in deals}
@@ -108,7 +108,7 @@ async def _amount_if_won(context: Context, snapshot: DealSnapshot, deal: Deal, b
     def convert_amount(amount: int, currency: str) -> int:
         rate = rates.latest_rate(currency, today)
         if rate is None:
-            raise BadInput(f"There is no exchange rate for {currency}.", field="whatIf.win")
+            raise BadInput("There is no exchange rate for {currency}.", field="whatIf.win", currency=currency)
         return convert(amount, currency, company_currency, rate)
 
     if deal.amount is None or deal.currency is None:

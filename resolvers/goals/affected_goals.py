@@ -9,55 +9,54 @@ from domain.ledger.metrics import Score
 from models.crm.activities import ActivityKind
 from models.db import row_store
 from models.goals import goals
-from models.goals.goals import Goal, OwnerKind
+from models.goals.goals import Goal
 from models.ledger import scores
+from models.organization.scopes import ScopeKey, covering_scopes
 from resolvers.activities.entries import ActivityEntry
 from resolvers.activities.log import write_activity_entries
-from resolvers.alerts import evaluation
-from resolvers.alerts.settlement import settle_goal_alerts
+from resolvers.alerts.evaluation import evaluate_alerts
+from resolvers.alerts.settlement import MovedGoals
 from resolvers.request.context import Context
 
 
-async def publish_goal_changes(
+async def publish_goal_changes(context: Context, goals: Sequence[Goal]) -> None:
+    """Publish that goals have moved, announce those achieved for the first time, and evaluate the alerts about them."""
+    moved_goals = await mark_goals_moved(context, goals)
+    await write_activity_entries(context, moved_goals.achievements)
+    await evaluate_alerts(context, (), moved_goals, notify=True)
+
+
+async def mark_goals_moved(
     context: Context,
-    moved_goals: Sequence[Goal],
-    *,
-    notify: bool = True,
+    goals: Sequence[Goal],
     current_values: Mapping[int, int] | None = None,
     alerted_goal_ids: Collection[int] | None = None,
-) -> None:
-    """Publish that goals have moved, and announce those achieved for the first time with their current target.
+) -> MovedGoals:
+    """Publish that goals have moved, and mark those as announced that are achieved with their present target.
 
-    notify            False for an import: achieved goals are marked as announced, but neither recorded nor alerted
-    reached_values    current values of goals, where already loaded; by goal id
+    current_values    current values of goals, where already loaded; by goal id
     alerted_goal_ids  goals that have an alert to resolve or to stand again; None: not loaded
     """
-    if not moved_goals:
-        return
-    assert context.current_unit_of_work is not None
-    context.current_unit_of_work.moved_goals.update((goal.id, goal) for goal in moved_goals)
-    context.publish(*(f"goal:{goal.id}" for goal in moved_goals))
-    values = await _load_current_values(moved_goals, current_values or {})
-    context.goal_values.update((goal.id, value) for goal, value in zip(moved_goals, values, strict=True))
-    await settle_goal_alerts(context, list(zip(moved_goals, values, strict=True)), alerted_goal_ids)
-    achieved_entries = []
-    for goal, value in zip(moved_goals, values, strict=True):
+    if not goals:
+        return MovedGoals()
+    context.open_unit_of_work.add_moved_goals(goals)
+    context.publish(*(f"goal:{goal.id}" for goal in goals))
+    values = await _load_current_values(goals, current_values or {})
+    context.goal_values.update((goal.id, value) for goal, value in zip(goals, values, strict=True))
+    achievements = []
+    for goal, value in zip(goals, values, strict=True):
         if value < goal.target or goal.target in goal.announced or goal.archived_at is not None:
             continue
         goal.announced = [*goal.announced, goal.target]
         await row_store.save(goal, "announced")
-        achieved_entries.append(make_goal_entry(context, goal, ActivityKind.GOAL_ACHIEVED, reached=goal.target))
-    if notify and achieved_entries:
-        await write_activity_entries(context, achieved_entries)
-        await evaluation.raise_for_events(
-            context, [evaluation.to_event(entry, context.viewer.id) for entry in achieved_entries]
-        )
+        achievements.append(make_goal_entry(context, goal, ActivityKind.GOAL_ACHIEVED, reached=goal.target))
+    return MovedGoals(list(goals), values, alerted_goal_ids, achievements)
 
 
 def goal_list_topics(rows: Iterable[Goal]) -> set[str]:
     """Return the topics of goals that are new, changed or archived; leaderboards show the targets of employees."""
-    employee_goals = (goal for goal in rows if goal.owner_kind is OwnerKind.EMPLOYEE)
-    return {"goals", *(f"target:{goal.metric}:employee:{goal.owner_id}" for goal in employee_goals)}
+    employee_goals = (goal for goal in rows if goal.scope.employee_id is not None)
+    return {"goals", *(f"target:{goal.metric}:{goal.scope.topic}" for goal in employee_goals)}
 
 
 def make_goal_entry(context: Context, goal: Goal, kind: ActivityKind, **data: Any) -> ActivityEntry:
@@ -65,10 +64,10 @@ def make_goal_entry(context: Context, goal: Goal, kind: ActivityKind, **data: An
         kind,
         "Goal",
         goal.id,
-        goal.owner_id if goal.owner_kind is OwnerKind.EMPLOYEE else None,
+        goal.scope.employee_id,
         context.now(),
         {"title": goal.name, **data},
-        team_id=None if goal.owner_kind is OwnerKind.EMPLOYEE else goal.owner_id,
+        team_id=goal.scope.activity_team_id,
     )
 
 
@@ -82,34 +81,23 @@ async def _load_current_values(moved_goals: Sequence[Goal], current_values: Mapp
 async def find_moved_goals(context: Context, posted_scores: Sequence[Score]) -> list[goals.AffectedGoal]:
     """Return the goals that the posted scores have moved, with their current values.
 
-    One query selects by metric, day, employee and team separately, so it may also return goals that match
+    One query selects by metric, day and scope separately, so it may also return goals that match
     different scores in different conditions; these are filtered out here.
     """
-    tree = context.tree
-    team_ids = {
-        ancestor_id
-        for team_id, day in {(score.team_id, score.day) for score in posted_scores}
-        for ancestor_id in tree.on(day).path_to_root(team_id)
-    }
+    keys = {(score.employee_id, score.team_id, score.day) for score in posted_scores}
+    credited = {key: covering_scopes(context.tree.on(key[2]), key[0], key[1]) for key in keys}
     candidates = await goals.find_affected(
         {score.metric for score in posted_scores},
         {score.day for score in posted_scores},
-        {score.employee_id for score in posted_scores},
-        team_ids,
+        frozenset[ScopeKey]().union(*credited.values()),
     )
     return [
         candidate
         for candidate in candidates
         if any(
-            _is_moved_by(score, candidate.goal, tree.on(score.day).path_to_root(score.team_id))
+            score.metric == candidate.goal.metric
+            and candidate.goal.first_day <= score.day <= candidate.goal.last_day
+            and candidate.goal.scope in credited[score.employee_id, score.team_id, score.day]
             for score in posted_scores
         )
     ]
-
-
-def _is_moved_by(score: Score, goal: Goal, team_ids: Sequence[int]) -> bool:
-    if score.metric != goal.metric or not goal.first_day <= score.day <= goal.last_day:
-        return False
-    if goal.owner_kind is OwnerKind.EMPLOYEE:
-        return goal.owner_id == score.employee_id
-    return goal.owner_kind is OwnerKind.COMPANY or goal.owner_id in team_ids

@@ -63,6 +63,5 @@ def format_value(column: str, value: Any, unit: Unit, currency: str) -> str | No
 
 def mark_moved(context: Context, goal: Goal) -> None:
     """Publish a changed or new goal; it gets a new version when the unit of work commits."""
-    assert context.current_unit_of_work is not None
-    context.current_unit_of_work.moved_goals[goal.id] = goal
+    context.open_unit_of_work.add_moved_goals([goal])
     context.publish(f"goal:{goal.id}", *goal_list_topics([goal]))

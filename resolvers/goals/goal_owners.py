@@ -10,10 +10,11 @@ from collections.abc import Collection
 from datetime import UTC, date, datetime, timedelta
 
 from domain.primitives.calendar import Calendar
-from models.goals.goals import Goal, OwnerKind
+from models.goals.goals import Goal
 from models.organization import memberships
 from models.organization.memberships import MemberTeams
 from models.organization.people import TeamTree
+from models.organization.scopes import ScopeKey
 from resolvers.request.context import Context
 
 _END_OF_TIME = datetime.max.replace(tzinfo=UTC)
@@ -31,20 +32,18 @@ class GoalOwners:
 
     def team_id(self, goal: Goal) -> int | None:
         """Return the team directly above the owner, 0 for none; None for a company's and a former employee's goal."""
-        if goal.owner_kind is OwnerKind.TEAM:
-            return self.tree_of(goal).parent_id(goal.owner_id) or 0
-        if goal.owner_kind is OwnerKind.COMPANY:
-            return None
+        if goal.scope.employee_id is None:
+            return goal.scope.parent_team_id(self.tree_of(goal))
         start = min(self._calendar.start_of(goal.first_day), self._now)
         end = _END_OF_TIME
         if goal.last_day < self._today:
             end = self._calendar.start_of(goal.last_day + timedelta(days=1))
         return self._members.last_team_id(goal.owner_id, start, end)
 
-    def is_within(self, goal: Goal, team_id: int) -> bool:
-        """Return whether the goal is of the team, of a team below it, or of a member of one of these."""
-        owner_team_id = goal.owner_id if goal.owner_kind is OwnerKind.TEAM else self.team_id(goal)
-        return bool(owner_team_id) and team_id in self.tree_of(goal).path_to_root(owner_team_id)
+    def is_within(self, goal: Goal, scope: ScopeKey) -> bool:
+        """Return whether the goal is of the scope, of a team within it, or of a member of it."""
+        team_id = goal.scope.team_id or self.team_id(goal)
+        return goal.scope == scope or scope.covers(self.tree_of(goal), goal.scope.employee_id, team_id)
 
 
 def tree_at_end(tree: TeamTree, last_day: date, today: date) -> TeamTree:

@@ -18,60 +18,60 @@ from models.crm.activities import ActivityKind
 from models.db import row_store
 from models.db.row_query import Condition
 from models.goals import goals
-from models.goals.goals import Goal, OwnerKind
+from models.goals.goals import Goal
 from models.ledger import scores
 from models.organization import memberships, people
-from models.organization.people import Employee
+from models.organization.scopes import ScopeKey, key_of_row, owned_within
 from resolvers.activities.log import write_activity_entries
 from resolvers.alerts.evaluation import resolve_all
 from resolvers.goals import pro_rating
 from resolvers.goals.affected_goals import make_goal_entry
 from resolvers.goals.goal_edits import apply_changes, format_value, mark_moved
 from resolvers.goals.goal_owners import load_goal_owners
+from resolvers.goals.inputs import GoalInput, GoalUpdateInput
 from resolvers.request import scopes, validation
 from resolvers.request.context import Context
 from resolvers.request.goal_visibility import filter_visible
 from resolvers.request.metric_lookup import find_metric
-from resolvers.request.periods import resolve_period
+from resolvers.request.periods import PeriodKey, resolve_period
 from resolvers.request.scopes import Scope
-from resolvers.request.validation import InputFields
 
 _MAX_GOALS: Final = 1000  # of a list
 
 
-async def set_goal(context: Context, input: InputFields) -> Goal:
+async def set_goal(context: Context, input: GoalInput) -> Goal:
     """Create a goal of an employee, a team or the company for a period; return an existing one that is equal.
 
     Raises Conflict for another goal of the same metric, owner and period.
     """
-    scope = await scopes.find_scope(context, input["owner"])
+    scope = await scopes.find_scope(context, input.owner)
     if scope is None or not scopes.can_see(context, scope):
         raise NotFound("There is no such employee, team or company.", "input", "owner")
     if not scopes.can_act_on(context, Action.SET_GOALS, scope):
         raise Forbidden("You can set goals only for those below you.", "input", "owner")
     if scope.employee is not None and not scope.employee.active:
-        raise Conflict(f"{scope.employee.name} has left the company: name someone who works there.", "input", "owner")
-    metric = await find_metric(context, input["metric"], "input", "metric")
-    goal_period = await resolve_period(context, input["period"], "input", "period")
-    recurring = bool(input.get("recurring"))
-    _check_recurring(recurring, goal_period.kind)
+        raise Conflict(
+            "{name} has left the company: name someone who works there.", "input", "owner", name=scope.employee.name
+        )
+    metric = await find_metric(context, input.metric, "input", "metric")
+    goal_period = await resolve_period(context, input.period, "input", "period")
+    _check_recurring(input.recurring, goal_period.kind)
     company = await context.company()
     target, full_target = await _target_columns(
         context,
-        scope.kind,
-        scope.id,
+        scope.key,
         goal_period,
-        _parse_target(input["target"], metric.unit, company.currency),
-        bool(input.get("proRated")),
+        _parse_target(input.target, metric.unit, company.currency),
+        input.pro_rated,
     )
-    given_name = validation.clean_optional_line(input.get("name"), "input", "name")
-    existing = await goals.find_competing(scope.kind, scope.id, metric.key, goal_period, until=goal_period.end)
+    given_name = validation.clean_optional_line(input.name, "input", "name")
+    existing = await goals.find_competing(scope.key, metric.key, goal_period, until=goal_period.end)
     if existing is not None:
         is_repetition = (existing.period, existing.target, existing.full_target, existing.recurring) == (
             goal_period,
             target,
             full_target,
-            recurring,
+            input.recurring,
         )
         if is_repetition and given_name in (None, existing.name):
             return existing
@@ -88,7 +88,7 @@ async def set_goal(context: Context, input: InputFields) -> Goal:
             kind=goal_period.kind,
             first_day=goal_period.start,
             last_day=goal_period.end,
-            recurring=recurring,
+            recurring=input.recurring,
             created_by_id=context.viewer.id,
             created_at=context.now(),
         )
@@ -105,38 +105,39 @@ async def set_goal(context: Context, input: InputFields) -> Goal:
     return goal
 
 
-async def update_goal(context: Context, input: InputFields) -> Goal:
+async def update_goal(context: Context, input: GoalUpdateInput) -> Goal:
     """Change name, target, pro-rating or recurrence; each change is kept with its author, time, old and new value.
 
     `ifVersion` makes the update conditional: Conflict if the goal has another version by now.
     """
-    goal = await _find_editable(context, input["id"], "input", "id")
-    expected_version = input.get("ifVersion")
-    if expected_version is not None and expected_version != goal.version:
+    goal = await _find_editable(context, input.id, "input", "id")
+    if input.if_version is not None and input.if_version != goal.version:
         raise Conflict(
-            f"The goal has changed in the meantime: its version is {goal.version} now.", "input", "ifVersion"
+            "The goal has changed in the meantime: its version is {version} now.",
+            "input",
+            "ifVersion",
+            version=goal.version,
         )
     if goal.archived_at is not None:
         raise Conflict("This goal is archived.", "input", "id")
     metric = await find_metric(context, goal.metric)
     company = await context.company()
     requested: dict[str, Any] = {}
-    if input.get("name") is not None:
-        requested["name"] = validation.clean_name(input["name"], "input", "name")
-    pro_rated = input.get("proRated")
-    if input.get("target") is not None or pro_rated is not None:
+    if input.name is not None:
+        requested["name"] = validation.clean_name(input.name, "input", "name")
+    if input.target is not None or input.pro_rated is not None:
         full_target = (
             goal.full_target or goal.target
-            if input.get("target") is None
-            else _parse_target(input["target"], metric.unit, company.currency)
+            if input.target is None
+            else _parse_target(input.target, metric.unit, company.currency)
         )
-        is_pro_rated = goal.full_target is not None if pro_rated is None else pro_rated
+        is_pro_rated = goal.full_target is not None if input.pro_rated is None else input.pro_rated
         requested["target"], requested["full_target"] = await _target_columns(
-            context, goal.owner_kind, goal.owner_id, goal.period, full_target, is_pro_rated
+            context, goal.scope, goal.period, full_target, is_pro_rated
         )
-    if input.get("recurring") is not None:
-        _check_recurring(input["recurring"], goal.kind)
-        requested["recurring"] = input["recurring"]
+    if input.recurring is not None:
+        _check_recurring(input.recurring, goal.kind)
+        requested["recurring"] = input.recurring
     await apply_changes(context, goal, requested, metric.unit)
     return goal
 
@@ -166,18 +167,18 @@ def _parse_target(value: Decimal, unit: Unit, currency: str) -> int:
 
 
 async def _target_columns(
-    context: Context, owner_kind: OwnerKind, owner_id: int, period: Period, full_target: int, is_pro_rated: bool
+    context: Context, scope: ScopeKey, period: Period, full_target: int, is_pro_rated: bool
 ) -> tuple[int, int | None]:
     """Return the values of `target` and `full_target`. Raises Invalid for a pro-rated goal of a team or the company."""
     if not is_pro_rated:
         return full_target, None
-    if owner_kind is not OwnerKind.EMPLOYEE:
+    if scope.employee_id is None:
         raise Invalid(
             "Only the goal of an employee can be pro-rated: leave `proRated` out, or set it for each member.",
             "input",
             "proRated",
         )
-    return await pro_rating.target_of(context, owner_id, period, full_target), full_target
+    return await pro_rating.target_of(context, scope.employee_id, period, full_target), full_target
 
 
 def _activity_data(goal: Goal, unit: Unit, currency: str) -> dict[str, Any]:
@@ -193,15 +194,10 @@ async def _find_editable(context: Context, global_id: str, *path: str) -> Goal:
     goal = await find(context, global_id)
     if goal is None:
         raise NotFound("There is no such goal.", *path)
-    scope = Scope(goal.owner_kind, goal.owner_id, await _load_owner(context, goal))
+    scope = Scope(goal.scope, (await scopes.load_scope_rows(context, [goal.scope]))[goal.scope])
     if not scopes.can_act_on(context, Action.SET_GOALS, scope):
         raise Forbidden("You can see this goal, but not change it.", *path)
     return goal
-
-
-async def _load_owner(context: Context, goal: Goal) -> Any:
-    employee = await row_store.get(Employee, goal.owner_id) if goal.owner_kind is OwnerKind.EMPLOYEE else None
-    return scopes.get_owner_row(context, goal.owner_kind, goal.owner_id, employee, await context.company())
 
 
 async def find(context: Context, global_id: str) -> Goal | None:
@@ -241,22 +237,21 @@ async def find_visible(context: Context, goal_ids: Sequence[int]) -> list[Goal |
 
 
 async def goals_of_scope(
-    context: Context, scope: Scope, period_input: InputFields | None, *, include_archived: bool
+    context: Context, scope: Scope, period_key: PeriodKey | None, *, include_archived: bool
 ) -> list[Goal]:
     """Return the scope's own goals of periods that overlap the input period (None: that contain today)."""
-    if not context.viewer.can_see_goals_of(scope.kind, scope.id, scope.employee):
+    if not context.viewer.can_see_goals_of(scope.key, scope.employee):
         return []
     if scope.employee is not None:
         context.loaded_employees[scope.id] = scope.employee  # other fields of these goals check its rights, too
-    condition = goals.match_owner(scope.kind, scope.id)
-    rows = await _list_matching(context, condition, period_input, None, include_archived)
+    rows = await _list_matching(context, scope.key.is_owner, period_key, None, include_archived)
     return [row for row in rows if context.viewer.can_see_goal(row, scope.employee)]
 
 
 async def list_goals(
     context: Context,
     scope_global_id: str | None,
-    period_input: InputFields | None,
+    period_key: PeriodKey | None,
     metric: str | None,
     *,
     include_archived: bool,
@@ -264,7 +259,7 @@ async def list_goals(
     """Return the goals of a scope and of the teams and employees within it that the viewer may see.
 
     scope_global_id  None for the company
-    period_input     goals of periods that overlap it; None for those that contain today
+    period_key     goals of periods that overlap it; None for those that contain today
     metric           None for all metrics
     """
     scope = (
@@ -274,36 +269,37 @@ async def list_goals(
     )
     if scope is None:
         return []
-    return await _list_within(context, scope, period_input, metric, include_archived)
+    return await _list_within(context, scope, period_key, metric, include_archived)
 
 
 async def list_own_goals(context: Context) -> list[Goal]:
     """Return the viewer's own goals of periods that contain today; for a device, those within its scope."""
     if context.viewer.employee is None:
         return await list_goals(context, None, None, None, include_archived=False)
-    condition = goals.match_owner(OwnerKind.EMPLOYEE, context.viewer.id)
-    return await _list_matching(context, condition, None, None, include_archived=False)
+    viewer_key = key_of_row(context.viewer.employee)
+    return await _list_matching(context, viewer_key.is_owner, None, None, include_archived=False)
 
 
 async def _list_within(
-    context: Context, scope: Scope, period_input: InputFields | None, metric: str | None, include_archived: bool
+    context: Context, scope: Scope, period_key: PeriodKey | None, metric: str | None, include_archived: bool
 ) -> list[Goal]:
     """Return the visible goals of the scope and of the teams and employees that stood within it in the goals' periods."""
     viewer = context.viewer
-    if scope.kind is OwnerKind.COMPANY:
-        visible = viewer.goal_filter(await _visible_employee_ids(context, None))
-        return await _list_matching(context, visible, period_input, metric, include_archived)
-    if scope.kind is OwnerKind.EMPLOYEE:
-        visible = viewer.goal_filter(await _visible_employee_ids(context, [scope.id]))
-        condition = visible & goals.match_owner(OwnerKind.EMPLOYEE, scope.id)
-        return await _list_matching(context, condition, period_input, metric, include_archived)
-    spans = context.tree.subtree_spans(scope.id, *await _day_range(context, period_input))
-    team_ids = frozenset[int]().union(*(span.team_ids for span in spans), context.tree.subtree_ids(scope.id))
+    spans = scope.team_spans(context, *await _day_range(context, period_key))
+    if spans is None:
+        employee_id = scope.key.employee_id
+        condition = viewer.goal_filter(
+            await _visible_employee_ids(context, None if employee_id is None else [employee_id])
+        )
+        if employee_id is not None:
+            condition &= scope.key.is_owner
+        return await _list_matching(context, condition, period_key, metric, include_archived)
+    team_ids = frozenset[int]().union(*(span.team_ids for span in spans), scope.team_ids(context) or ())
     employee_ids = await _visible_employee_ids(context, await memberships.list_members_ever(team_ids))
-    condition = viewer.goal_filter(employee_ids) & goals.match_teams_and_employees(team_ids)
-    rows = await _list_matching(context, condition, period_input, metric, include_archived, limit=None)
+    condition = viewer.goal_filter(employee_ids) & (scope.key.is_owner | owned_within(team_ids))
+    rows = await _list_matching(context, condition, period_key, metric, include_archived, limit=None)
     owners = await load_goal_owners(context, employee_ids)
-    return [goal for goal in rows if owners.is_within(goal, scope.id)][:_MAX_GOALS]
+    return [goal for goal in rows if owners.is_within(goal, scope.key)][:_MAX_GOALS]
 
 
 async def _visible_employee_ids(context: Context, employee_ids: Sequence[int] | None) -> list[int]:
@@ -315,13 +311,13 @@ async def _visible_employee_ids(context: Context, employee_ids: Sequence[int] | 
 async def _list_matching(
     context: Context,
     condition: Condition,
-    period_input: InputFields | None,
+    period_key: PeriodKey | None,
     metric: str | None,
     include_archived: bool,
     *,
     limit: int | None = _MAX_GOALS,
 ) -> list[Goal]:
-    first_day, last_day = await _day_range(context, period_input)
+    first_day, last_day = await _day_range(context, period_key)
     metrics = None if metric is None else {metric} & (await context.metrics()).keys()
     return await context.fetch(
         goals.select_overlapping(
@@ -330,9 +326,9 @@ async def _list_matching(
     )
 
 
-async def _day_range(context: Context, period_input: InputFields | None) -> tuple[date, date]:
-    if period_input is None:
+async def _day_range(context: Context, period_key: PeriodKey | None) -> tuple[date, date]:
+    if period_key is None:
         today = await context.today()
         return today, today
-    requested_period = await resolve_period(context, period_input, "period")
+    requested_period = await resolve_period(context, period_key, "period")
     return requested_period.start, requested_period.end

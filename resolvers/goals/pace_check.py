@@ -16,7 +16,7 @@ from resolvers.alerts.candidates import build_candidates
 from resolvers.alerts.evaluation import raise_alerts
 from resolvers.alerts.goal_events import build_goal_behind_event
 from resolvers.alerts.rules import ActiveRule, active_rules
-from resolvers.alerts.settlement import settle_goal_alerts
+from resolvers.alerts.settlement import MovedGoals, settle_goal_alerts
 from resolvers.goals.affected_goals import publish_goal_changes
 from resolvers.request.context import Context
 from resolvers.request.goal_progress import calculate_goal_progress, has_owner_on
@@ -69,7 +69,7 @@ async def resolve_unfounded_alerts(context: Context) -> None:
     active_alerts = await alerts.find_active_of_kind(AlertKind.GOAL_BEHIND)
     rows = [row for row in await goals.by_ids([alert.subject_id for alert in active_alerts]) if row]
     if rows:
-        await settle_goal_alerts(context, list(zip(rows, await scores.goal_values(rows), strict=True)))
+        await settle_goal_alerts(context, MovedGoals(rows, await scores.goal_values(rows)))
 
 
 async def resolve_ended_goals(context: Context) -> None:

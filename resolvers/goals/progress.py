@@ -14,10 +14,11 @@ from domain.permissions import Action
 from domain.primitives.units import Unit, format_decimal, from_smallest
 from models.db.row_query import RowQuery
 from models.goals import goals
-from models.goals.goals import Goal, GoalChange, OwnerKind
+from models.goals.goals import Goal, GoalChange
 from models.ledger import scores
 from models.ledger.scores import ScoreEntry
 from models.organization.people import TeamTree
+from models.organization.scopes import ScopeKey, team_or_company
 from resolvers.goals.goal_edits import AMOUNT_COLUMNS
 from resolvers.goals.goal_owners import load_goal_owners, tree_at_end
 from resolvers.request import scopes
@@ -80,15 +81,11 @@ async def child_target_sums(context: Context, rows: Sequence[Goal]) -> list[int 
     if not parents:
         return [None] * len(rows)
     children = await goals.fetch_with_periods_of(parents)
-    owners = await load_goal_owners(
-        context, [goal.owner_id for goal in children if goal.owner_kind is OwnerKind.EMPLOYEE]
-    )
+    owners = await load_goal_owners(context, [goal.owner_id for goal in children if goal.scope.employee_id is not None])
 
-    def parent_owner(goal: Goal) -> tuple[OwnerKind, int] | None:
+    def parent_owner(goal: Goal) -> ScopeKey | None:
         parent_team_id = owners.team_id(goal)
-        if parent_team_id is None:
-            return None
-        return (OwnerKind.TEAM, parent_team_id) if parent_team_id else (OwnerKind.COMPANY, 0)
+        return None if parent_team_id is None else team_or_company(parent_team_id)
 
     parent_ids = {goal.id for goal in parents}
     sums: dict[tuple[Any, ...], int] = {}
@@ -96,9 +93,7 @@ async def child_target_sums(context: Context, rows: Sequence[Goal]) -> list[int 
         key = (parent_owner(goal), goal.metric, goal.first_day, goal.last_day)
         sums[key] = sums.get(key, 0) + goal.target
     return [
-        sums.get(((goal.owner_kind, goal.owner_id), goal.metric, goal.first_day, goal.last_day), 0)
-        if goal.id in parent_ids
-        else None
+        sums.get((goal.scope, goal.metric, goal.first_day, goal.last_day), 0) if goal.id in parent_ids else None
         for goal in rows
     ]
 
@@ -108,14 +103,11 @@ def _can_see_child_targets(context: Context, goal: Goal, tree: TeamTree) -> bool
 
     tree  of the goal's period
     """
-    viewer = context.viewer
+    viewer, child_team_ids = context.viewer, goal.scope.child_team_ids(tree)
     return (
-        goal.owner_kind is not OwnerKind.EMPLOYEE
-        and viewer.can_in_scope(Action.VIEW_LEADERBOARD, goal.owner_kind, goal.owner_id, None)
-        and all(
-            viewer.can_see_goals_of(OwnerKind.TEAM, team_id, None)
-            for team_id in tree.child_ids(goal.owner_id if goal.owner_kind is OwnerKind.TEAM else None)
-        )
+        child_team_ids is not None
+        and viewer.can_in_scope(Action.VIEW_LEADERBOARD, goal.scope, None)
+        and all(viewer.can_see_goals_of(team_or_company(team_id), None) for team_id in child_team_ids)
     )
 
 
@@ -157,27 +149,16 @@ async def change_histories(context: Context, rows: Sequence[Goal]) -> list[list[
 
 async def goal_owners(context: Context, rows: Sequence[Goal]) -> list[Any]:
     """Return the employee, team or company that owns each goal."""
-    employees = await context.employees([goal.owner_id for goal in rows if goal.owner_kind is OwnerKind.EMPLOYEE])
-    employees_by_id = {row.id: row for row in employees if row}
-    company = await context.company()
-    return [
-        scopes.get_owner_row(context, goal.owner_kind, goal.owner_id, employees_by_id.get(goal.owner_id), company)
-        for goal in rows
-    ]
+    scope_rows = await scopes.load_scope_rows(context, {goal.scope for goal in rows})
+    return [scope_rows[goal.scope] for goal in rows]
 
 
 async def ledger_entries(context: Context, goal: Goal) -> RowQuery[ScoreEntry]:
     """Return a query of the goal's ledger entries that the viewer may see."""
-    viewer, span = context.viewer, (goal.metric, goal.first_day, goal.last_day)
-    if goal.owner_kind is OwnerKind.EMPLOYEE:
-        query = scores.select_entries(*span, employee_id=goal.owner_id)
+    viewer, scope, span = context.viewer, goal.scope, (goal.metric, goal.first_day, goal.last_day)
+    if scope.employee_id is not None:
+        query = scores.select_entries(*span, employee_id=scope.employee_id)
         return query.where(viewer.scope_filter(Action.VIEW_ENTRIES, "employee"))
-    sees_all = viewer.can_company_wide(Action.VIEW_ENTRIES) or (
-        goal.owner_kind is OwnerKind.TEAM and viewer.can_on_team(Action.VIEW_ENTRIES, goal.owner_id)
-    )
-    if not sees_all:
+    if not viewer.can_in_scope(Action.VIEW_ENTRIES, scope, None):
         return scores.select_entries(*span).none()
-    if goal.owner_kind is OwnerKind.TEAM:
-        spans = context.tree.subtree_spans(goal.owner_id, goal.first_day, goal.last_day)
-        return scores.select_entries(*span, team_spans=spans)
-    return scores.select_entries(*span)
+    return scores.select_entries(*span, team_spans=scope.team_spans(context.tree, goal.first_day, goal.last_day))

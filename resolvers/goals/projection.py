@@ -18,7 +18,6 @@ from typing import Final
 
 import numpy as np
 
-from domain.forecasting.arrays import Bools
 from domain.forecasting.forecast import MAX_HORIZON_DAYS, Confidence, Distribution, SellerForecasts
 from domain.forecasting.metric_forecast import FittedMetricModel, MetricWindow
 from domain.goals.progress import ProjectionBasis, calculate_percent
@@ -28,7 +27,8 @@ from domain.primitives.periods import Period, PeriodKind
 from domain.primitives.units import Unit
 from domain.primitives.working_time import share_of_day_left
 from models.forecasting.deal_tables import Basis, SellerIndex
-from models.goals.goals import Goal, OwnerKind
+from models.goals.goals import Goal
+from models.organization.scopes import COMPANY
 from resolvers.forecasting.deal_snapshot import DealSnapshot
 from resolvers.forecasting.forecast_engine import get_forecast_engine
 from resolvers.forecasting.metric_history import MetricHistory
@@ -74,7 +74,7 @@ def projection_topics(context: Context, rows: Sequence[Goal]) -> set[str]:
     names = set()
     for row in rows:
         if row.metric in _DEAL_METRICS:
-            per_employee = context.reference_cache is not None and row.owner_kind is OwnerKind.EMPLOYEE
+            per_employee = context.reference_cache is not None and row.scope.employee_id is not None
             names |= {GOAL_PROBABILITY_TOPIC, f"{GOAL_PROBABILITY_TOPIC}:{row.owner_id}"} if per_employee else {"deals"}
     return names
 
@@ -98,7 +98,7 @@ async def project_goals(
     owner_ids = {
         row.goal.owner_id
         for row in running
-        if row.goal.owner_kind is OwnerKind.EMPLOYEE and row.goal.metric in _DEAL_METRICS
+        if row.goal.scope.employee_id is not None and row.goal.metric in _DEAL_METRICS
     }
     forecast_ids = await filter_reached(context, Action.VIEW_FORECAST, owner_ids)
     projections = []
@@ -121,10 +121,10 @@ def _can_see_projection(context: Context, goal: Goal, forecast_ids: Collection[i
     forecast_ids  the employees with a forecast that the viewer may see
     """
     if goal.metric not in _DEAL_METRICS:
-        return context.viewer.can_see_total(goal.metric, OwnerKind.COMPANY, 0, None)
-    if goal.owner_kind is OwnerKind.EMPLOYEE:
-        return goal.owner_id in forecast_ids
-    return context.viewer.can_in_scope(Action.VIEW_FORECAST_TOTALS, goal.owner_kind, goal.owner_id, None)
+        return context.viewer.can_see_total(goal.metric, COMPANY, None)
+    if goal.scope.employee_id is not None:
+        return goal.scope.employee_id in forecast_ids
+    return context.viewer.can_in_scope(Action.VIEW_FORECAST_TOTALS, goal.scope, None)
 
 
 def _ended_projection(row: GoalState) -> GoalProjection:
@@ -157,7 +157,7 @@ async def _project_goal(
     if cached is not None and cached[0] is source and cached[1] == key:
         remaining = cached[3]
     else:
-        member_mask = _member_mask(context, goal, snapshot.sellers)
+        member_mask = snapshot.sellers.mask_of_scope(goal.scope, context.tree)
         remaining = source.aggregate(member_mask)
         cache[goal.id] = source, key, snapshot.sellers, remaining
     value = progress.value + remaining.mean
@@ -167,12 +167,6 @@ async def _project_goal(
         remaining.probability_of_at_least(progress.target - progress.value),
         ProjectionBasis.HISTORY if isinstance(source, MetricWindow) else ProjectionBasis.FORECAST,
     )
-
-
-def _member_mask(context: Context, goal: Goal, staff: SellerIndex) -> Bools:
-    if goal.owner_kind is OwnerKind.EMPLOYEE:
-        return staff.mask_of(goal.owner_id)
-    return staff.mask_of_teams(context.tree.subtree_ids(goal.owner_id) if goal.owner_kind is OwnerKind.TEAM else None)
 
 
 async def _forecast_source(

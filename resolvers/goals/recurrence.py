@@ -23,7 +23,7 @@ from domain.primitives.units import format_decimal, from_smallest
 from models.crm.activities import ActivityKind
 from models.db import row_store
 from models.goals import goals
-from models.goals.goals import Goal, OwnerKind
+from models.goals.goals import Goal
 from models.organization import memberships
 from models.organization.memberships import MemberTeams
 from resolvers.activities.log import write_activity_entries
@@ -47,7 +47,7 @@ async def renew_goals(context: Context) -> bool:
     async with context.unit_of_work():
         rows = await goals.fetch_due_for_renewal(today, _BATCH_SIZE)
         is_full_batch = len(rows) == _BATCH_SIZE
-        employee_ids = [row.owner_id for row in rows if row.owner_kind is OwnerKind.EMPLOYEE]
+        employee_ids = [row.owner_id for row in rows if row.scope.employee_id is not None]
         members = await memberships.load_member_teams(employee_ids)
         created: list[Goal] = []
         while rows and len(created) < _BATCH_SIZE:
@@ -65,11 +65,11 @@ async def _create_following(
     calendar, handled_until, is_continued = await context.calendar(), goal.renewed_until or goal.last_day, False
     while handled_until < today:
         period = period_after(handled_until, goal.kind, calendar)
-        if goal.owner_kind is OwnerKind.EMPLOYEE and not _was_active(members, goal.owner_id, period, calendar):
+        if goal.scope.employee_id is not None and not _was_active(members, goal.owner_id, period, calendar):
             handled_until = period.end
             continue
         latest_start = period.end + timedelta(days=SHORTEST_WEEK_DAYS) if goal.kind is PeriodKind.WEEK else period.end
-        existing = await goals.find_competing(goal.owner_kind, goal.owner_id, goal.metric, period, until=latest_start)
+        existing = await goals.find_competing(goal.scope, goal.metric, period, until=latest_start)
         if existing is None or existing.first_day > period.start:
             if existing is not None:  # reach up to it, so that every day has exactly one goal
                 period = Period(period.start, existing.first_day - timedelta(days=1), goal.kind)

@@ -18,7 +18,6 @@ from domain.primitives.calendar import Calendar
 from domain.primitives.periods import Period
 from domain.primitives.units import from_smallest
 from models.db.keyset_pagination import MAX_PAGE_SIZE
-from models.goals.goals import OwnerKind
 from models.ledger.score_filter import ScoreFilter
 from models.organization.people import Employee
 from models.organization.quotas import SELLING_METRIC
@@ -103,7 +102,7 @@ async def load_leaderboard(context: Context, query: LeaderboardQuery, up_to_posi
     up_to_position  of a live stream: the change-log position that the result must include; None for all commits
     """
     if not 1 <= query.first <= MAX_PAGE_SIZE:
-        raise BadInput(f"first must be 1 to {MAX_PAGE_SIZE}.", field="first")
+        raise BadInput("{argument} must be 1 to {most}.", field="first", argument="first", most=MAX_PAGE_SIZE)
     resolved = await _resolve_query(context, query)
     around_id = await _resolve_around(context, query.around_global_id)
     ranked = await _load_visible_scores(context, resolved, up_to_position)
@@ -155,9 +154,8 @@ async def _resolve_query(context: Context, query: LeaderboardQuery) -> _Resolved
     today = calendar.day_of(instant)
     period = await resolve_query_period(context, query.period, today=today)
     period_end = calendar.start_of(period.end + timedelta(days=1))
-    employee_id = scope.id if scope.kind is OwnerKind.EMPLOYEE else None
     team_spans = scope.team_spans(context, period.start, min(period.end, max(period.start, today)))
-    score_filter = ScoreFilter(metric.key, period.start, period.end, team_spans, employee_id)
+    score_filter = ScoreFilter(metric.key, period.start, period.end, team_spans, scope.key.employee_id)
     return _ResolvedQuery(
         metric,
         period,
@@ -181,16 +179,15 @@ async def _load_visible_scores(
     """
     ranked, viewer = await _load_ranked_scores(context, resolved, up_to_position), context.viewer
     metric, scope = resolved.metric.key, resolved.scope
-    if viewer.can_see_total(metric, scope.kind, scope.id, scope.employee):
+    if viewer.can_see_total(metric, scope.key, scope.employee):
         return ranked
     visible_ids = await filter_reached(context, PRIVATE_METRICS[metric], ranked.employee_ids)
     return ranked.restrict_to(visible_ids) if visible_ids else None
 
 
 async def _load_ranked_scores(context: Context, resolved: _ResolvedQuery, up_to_position: int | None) -> RankedScores:
-    if context.services.leaderboard_cache is None:
-        context.services.leaderboard_cache = LeaderboardCache()
-    cache: LeaderboardCache = context.services.leaderboard_cache
+    cache = context.services.state.leaderboard_cache
+    assert isinstance(cache, LeaderboardCache)  # the request layer lies below and knows only a protocol
     if resolved.moment.as_of is not None:
         return await leaderboard_cache.ranked_scores_at(resolved.key, resolved.moment, await cache.get_base_version())
     return await cache.get(resolved.key, resolved.moment, up_to_position)
@@ -277,9 +274,10 @@ def leaderboard_topics(leaderboard: Leaderboard) -> list[str]:
 
     After a change of teams an employee's percent moves with what is credited to other teams, too.
     """
-    scope = leaderboard.scope
-    owner_topic = f"employee:{scope.id}" if scope.kind is OwnerKind.EMPLOYEE else f"team:{scope.id}"
-    topics = [owner_topic, *(f"employee:{employee_id}" for employee_id in sorted(leaderboard.transferred))]
+    topics = [
+        leaderboard.scope.key.topic,
+        *(f"employee:{employee_id}" for employee_id in sorted(leaderboard.transferred)),
+    ]
     score_topics = [f"score:{leaderboard.metric.key}:{topic}" for topic in topics]
     sales_topics = [f"score:{SELLING_METRIC}:employee:{employee_id}" for employee_id in sorted(leaderboard.leader_ids)]
     return [*score_topics, "goals", *sales_topics]

@@ -10,7 +10,6 @@ from domain.permissions import Action
 from models.crm import activities
 from models.crm.activities import AnnouncedWin
 from models.db import row_store
-from models.goals.goals import OwnerKind
 from resolvers.request import scopes
 from resolvers.request.context import Context
 from resolvers.request.event_cursors import parse_event_cursor
@@ -19,8 +18,8 @@ from resolvers.request.event_cursors import parse_event_cursor
 async def fetch_wins_after(context: Context, scope_id: str | None, position: int, limit: int) -> Sequence[AnnouncedWin]:
     """Return the wins and revocations announced after the position, in order, within the scope."""
     scope = await scopes.leaderboard_scope(context, scope_id, Action.VIEW_WINS)
-    employee_id = scope.id if scope.kind is OwnerKind.EMPLOYEE else None
-    return await activities.fetch_wins_after(position, limit, employee_id=employee_id, team_ids=scope.team_ids(context))
+    employee_id, team_ids = scope.key.employee_id, scope.team_ids(context)
+    return await activities.fetch_wins_after(position, limit, employee_id=employee_id, team_ids=team_ids)
 
 
 async def find_win_position(context: Context, cursor: str) -> int | None:
@@ -31,7 +30,7 @@ async def find_win_position(context: Context, cursor: str) -> int | None:
 
 @dataclass(frozen=True)
 class WinAnnouncement:
-    """A win to announce or to revoke: the values that every listener may see."""
+    """A win to announce, or one to revoke: the values that every listener may see."""
 
     deal_id: int
     employee_id: int
@@ -40,13 +39,14 @@ class WinAnnouncement:
     amount: int
     currency: str
     at: datetime
+    revoked: bool
 
 
-async def announce_win(context: Context, win: WinAnnouncement, revoked: bool) -> None:
+async def announce_win(context: Context, win: WinAnnouncement) -> None:
     """Announce a win; revoke one only if its last announcement is not revoked and at most a day old."""
     now = context.now()
     announced_id: int | None = None
-    if revoked:
+    if win.revoked:
         last_announcement = await activities.find_last_announcement(win.deal_id)
         if (
             last_announcement is None
@@ -57,7 +57,7 @@ async def announce_win(context: Context, win: WinAnnouncement, revoked: bool) ->
         announced_id = last_announcement.win_id or last_announcement.id
     await activities.insert_announced_win(
         win_id=announced_id,
-        revoked=revoked,
+        revoked=win.revoked,
         deal_id=win.deal_id,
         employee_id=win.employee_id,
         team_id=win.team_id,

@@ -6,25 +6,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from domain.ledger.metrics import Score, compute_all_postings
+from domain.ledger.metrics import Score
 from domain.primitives.calendar import Calendar
 from domain.primitives.periods import is_month_closed
 from models.ledger import scores
 from models.ledger.scores import Posting
-from resolvers.activities.entries import RecordChange
 from resolvers.request.context import Context
-
-
-async def post_score_differences(context: Context, changes: Sequence[RecordChange]) -> list[Score]:
-    """Post the score differences of the changes, and return the posted scores."""
-    postings = await post_differences(
-        context,
-        [
-            RecordDifferences(change.subject_kind, change.subject_id, compute_all_postings(change.before, change.after))
-            for change in changes
-        ],
-    )
-    return [posting.score for posting in postings]
 
 
 @dataclass(frozen=True)

@@ -25,12 +25,12 @@ from models.crm import custom_metrics
 from models.crm.deals import Deal
 from models.db import connection, row_store
 from models.db.row_store import TableRow
-from models.goals.goals import COMPANY_TEAM_ID
 from models.ledger import reconciliation, scores
 from models.ledger.reconciliation import Mismatches, PostedSum, StoredSum, StoredTeamSum
 from models.live import change_log
 from models.organization import people
 from models.organization.company import find_company
+from models.organization.scopes import COMPANY_TEAM_ID
 from resolvers.request.id_resolution import RECORD_MODELS
 
 SOURCE_MODELS: Final[dict[str, type[TableRow]]] = {**RECORD_MODELS, "WorkDay": WorkDay}

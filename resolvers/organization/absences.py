@@ -7,38 +7,39 @@ from datetime import date
 from typing import Literal
 
 from domain.errors.user_errors import Conflict, Forbidden, Invalid, NotFound, OutOfRange, Required
+from domain.messages import gettext_noop
 from domain.permissions import Action, Reach
 from domain.primitives.global_ids import decode_global_id
 from models.alerts import inactivity
 from models.db import row_store
 from models.organization import absences
-from models.organization.absences import Absence, AbsenceKind
+from models.organization.absences import Absence
 from models.organization.people import Employee
 from resolvers.organization import calendar
+from resolvers.organization.inputs import AbsenceInput
 from resolvers.request import validation
 from resolvers.request.context import Context
 from resolvers.request.id_resolution import IdResolver
-from resolvers.request.validation import InputFields
 
 _MAX_DAYS = 1100  # three years of parental leave
-_FORBIDDEN = "Absences are set by who stands above the employee; your own only if the company allows it."
+_FORBIDDEN = gettext_noop("Absences are set by who stands above the employee; your own only if the company allows it.")
 
 
-async def set_absence(context: Context, input: InputFields) -> Absence:
+async def set_absence(context: Context, input: AbsenceInput) -> Absence:
     """Set an absence, or change the one with the `id` or `externalId`. An identical repeat changes nothing."""
     return (await save_absence(context, input))[0]
 
 
-async def save_absence(context: Context, input: InputFields) -> tuple[Absence, Literal["new", "changed", "unchanged"]]:
+async def save_absence(context: Context, input: AbsenceInput) -> tuple[Absence, Literal["new", "changed", "unchanged"]]:
     """Do the same, and return what has become of the absence, too."""
-    external_id = validation.clean_external_id(input.get("externalId"), "input", "externalId")
-    existing = await _find_existing(context, input.get("id"), external_id)
+    external_id = validation.clean_external_id(input.external_id, "input", "externalId")
+    existing = await _find_existing(context, input.id, external_id)
     employee = await _resolve_employee(context, input, existing)
     absence = existing or Absence(employee_id=employee.id, created_by_id=context.viewer.id, created_at=context.now())
     before = _values_of(existing)
     absence.external_id = external_id or absence.external_id
     absence.first_day, absence.last_day = _clean_days(input)
-    absence.kind = AbsenceKind(input["kind"])
+    absence.kind = input.kind
     if _values_of(absence) == before:
         return absence, "unchanged"
     overlapping = await absences.find_overlapping(absence)
@@ -47,9 +48,11 @@ async def save_absence(context: Context, input: InputFields) -> tuple[Absence, L
         if existing is None and _values_of(absence) == _values_of(overlapping):
             return overlapping, "unchanged"
         raise Conflict(
-            f"This overlaps the absence from {overlapping.first_day} to {overlapping.last_day}: change that one.",
+            "This overlaps the absence from {first} to {last}: change that one.",
             "input",
             "from",
+            first=overlapping.first_day,
+            last=overlapping.last_day,
         )
     await row_store.save(absence)
     await _apply_change(context, employee.id)
@@ -96,13 +99,13 @@ async def _can_see(context: Context, absence: Absence) -> bool:
     return context.viewer.can(Action.VIEW_WORK_TIME, await row_store.get(Employee, absence.employee_id))
 
 
-async def _resolve_employee(context: Context, input: InputFields, absence: Absence | None) -> Employee:
+async def _resolve_employee(context: Context, input: AbsenceInput, absence: Absence | None) -> Employee:
     """Return the employee of the absence: the one in the input, else that of an existing absence, else the viewer."""
     path = ("input", "employee")
-    if input.get("employee") is not None:
+    if input.employee is not None:
         resolver = IdResolver(context)
-        await resolver.load_by_global_ids("Employee", [input["employee"]])
-        employee = resolver.resolve_employee(input["employee"], *path)
+        await resolver.load_by_global_ids("Employee", [input.employee])
+        employee = resolver.resolve_employee(input.employee, *path)
     elif absence is not None:
         employee = await row_store.get(Employee, absence.employee_id)
     elif context.viewer.employee is not None:
@@ -126,13 +129,13 @@ async def _check_permission(context: Context, employee: Employee, *path: str) ->
         raise Forbidden(_FORBIDDEN, *path)
 
 
-def _clean_days(input: InputFields) -> tuple[date, date]:
-    first = validation.clean_day(input["from"], "input", "from")
-    last = validation.clean_day(input["to"], "input", "to")
+def _clean_days(input: AbsenceInput) -> tuple[date, date]:
+    first = validation.clean_day(input.first_day, "input", "from")
+    last = validation.clean_day(input.last_day, "input", "to")
     if last < first:
         raise Invalid("The absence ends before it begins: swap `from` and `to`.", "input", "to")
     if (last - first).days >= _MAX_DAYS:
-        raise OutOfRange(f"An absence has at most {_MAX_DAYS} days: bring `to` nearer.", "input", "to")
+        raise OutOfRange("An absence has at most {days} days: bring `to` nearer.", "input", "to", days=_MAX_DAYS)
     return first, last
 
 

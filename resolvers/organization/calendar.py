@@ -11,27 +11,29 @@ from datetime import date
 from typing import Final
 
 from domain.errors.user_errors import Conflict, Invalid, NotFound, OutOfRange, Required
+from domain.messages import gettext_noop
 from domain.primitives.calendar import MINUTES_PER_QUARTER, is_known_zone
 from domain.primitives.public_holidays import is_known_country, list_regions
+from domain.primitives.unset import UNSET
 from models.db import row_store
 from models.goals import goals
 from models.ledger import scores
 from models.organization import company as company_rows
-from models.organization.company import Company, CompanyDay, CompanyDayKind, EarlierCalendar, find_company
+from models.organization.company import Company, CompanyDay, EarlierCalendar, find_company
 from resolvers.alerts import inactivity as inactivity_alerts
 from resolvers.goals import pace_check, pro_rating
+from resolvers.organization.inputs import CompanyDaySetting, CompanyInput
 from resolvers.request import validation
 from resolvers.request.context import Context
-from resolvers.request.validation import InputFields
 
 _MINUTES_PER_DAY = 24 * 60
 _MAX_DAYS_AT_ONCE = 400
 _MAX_LISTED_REGIONS = 60
-DAY_IS_OVER: Final = "This day is over, and what is over stays as it was: give today or a later day."
-_ADMIN_ONLY = "Only an administrator can change the company and its pipelines."
+DAY_IS_OVER: Final = gettext_noop("This day is over, and what is over stays as it was: give today or a later day.")
+_ADMIN_ONLY = gettext_noop("Only an administrator can change the company and its pipelines.")
 
 
-async def change_settings(context: Context, company: Company, input: InputFields) -> None:
+async def change_settings(context: Context, company: Company, input: CompanyInput) -> None:
     """Change the settings of the company's row by the input, and store those that held before the current day."""
     before, today = company.settings(), await context.today()
     apply_settings(company, input)
@@ -50,24 +52,24 @@ async def has_past() -> bool:
     return not await scores.is_empty() or await goals.has_any()
 
 
-def apply_settings(company: Company, input: InputFields) -> None:
+def apply_settings(company: Company, input: CompanyInput) -> None:
     """Set the calendar settings that the input has. Raises a user error for an invalid one."""
-    if input.get("timeZone") is not None:
-        company.time_zone = validate_time_zone(input["timeZone"], "input", "timeZone")
-    if input.get("weekStart") is not None:
-        company.week_start = int(input["weekStart"])
-    if input.get("workingDays") is not None:
-        working_days = sorted({int(day) for day in input["workingDays"]})
+    if input.time_zone is not None:
+        company.time_zone = validate_time_zone(input.time_zone, "input", "timeZone")
+    if input.week_start is not None:
+        company.week_start = int(input.week_start)
+    if input.working_days is not None:
+        working_days = sorted({int(day) for day in input.working_days})
         if not working_days:
             raise Required("A week has at least one working day.", "input", "workingDays")
         company.working_days = working_days
-    if "holidayCountry" in input:
-        country = validate_country(input["holidayCountry"], "input", "holidayCountry")
+    if input.holiday_country is not UNSET:
+        country = validate_country(input.holiday_country, "input", "holidayCountry")
         if country != company.holiday_country:
             company.holiday_country, company.holiday_region = country, None
-    if "holidayRegion" in input:
+    if input.holiday_region is not UNSET:
         company.holiday_region = _validate_region(
-            input["holidayRegion"], company.holiday_country, "input", "holidayRegion"
+            input.holiday_region, company.holiday_country, "input", "holidayRegion"
         )
     _set_working_hours(company, input)
 
@@ -95,25 +97,25 @@ def _validate_region(value: str | None, country: str | None, *path: str) -> str 
         raise Invalid("A region needs its country: give `holidayCountry`, too.", *path)
     regions = {code.upper(): code for code in list_regions(country)}
     if not regions:
-        raise Invalid(f"No region of {country} has public holidays of its own: leave `holidayRegion` null.", *path)
+        raise Invalid(
+            "No region of {country} has public holidays of its own: leave `holidayRegion` null.", *path, country=country
+        )
     code = regions.get(value.strip().upper().removeprefix(f"{country}-"))
     if code is None:
         examples = ", ".join(list_regions(country)[:_MAX_LISTED_REGIONS])
-        raise Invalid(f"Give a region of {country} by its code, such as {examples}.", *path)
+        raise Invalid(
+            "Give a region of {country} by its code, such as {codes}.", *path, country=country, codes=examples
+        )
     return code
 
 
-def _set_working_hours(company: Company, input: InputFields) -> None:
-    for field, column in (("workdayStart", "workday_start"), ("workdayEnd", "workday_end")):
-        if input.get(field) is None:
-            continue
-        if input[field] % MINUTES_PER_QUARTER:
-            raise OutOfRange(
-                "Working hours begin and end at a quarter of an hour, e.g. 09:00 or 09:15.", "input", field
-            )
-        setattr(company, column, input[field])
+def _set_working_hours(company: Company, input: CompanyInput) -> None:
+    if input.workday_start is not None:
+        company.workday_start = _clean_quarter(input.workday_start, "input", "workdayStart")
+    if input.workday_end is not None:
+        company.workday_end = _clean_quarter(input.workday_end, "input", "workdayEnd")
     if not 0 <= company.workday_start < company.workday_end <= _MINUTES_PER_DAY:
-        field = "workdayStart" if input.get("workdayEnd") is None else "workdayEnd"
+        field = "workdayStart" if input.workday_end is None else "workdayEnd"
         raise OutOfRange(
             "The working day ends after it begins, at 24:00 at the latest: it cannot last over midnight.",
             "input",
@@ -121,21 +123,27 @@ def _set_working_hours(company: Company, input: InputFields) -> None:
         )
 
 
-async def set_company_days(context: Context, inputs: Sequence[InputFields]) -> Company:
+def _clean_quarter(minute: int, *path: str) -> int:
+    if minute % MINUTES_PER_QUARTER:
+        raise OutOfRange("Working hours begin and end at a quarter of an hour, e.g. 09:00 or 09:15.", *path)
+    return minute
+
+
+async def set_company_days(context: Context, inputs: Sequence[CompanyDaySetting]) -> Company:
     """Set the company's own days off and on, replacing those of the same dates. Raises Conflict for a day that is over."""
     context.viewer.require_admin(_ADMIN_ONLY)
     if not 1 <= len(inputs) <= _MAX_DAYS_AT_ONCE:
-        raise OutOfRange(f"Give 1 to {_MAX_DAYS_AT_ONCE} days.", "days")
+        raise OutOfRange("Give {least} to {most} days.", "days", least=1, most=_MAX_DAYS_AT_ONCE)
     first_open_day = await _first_open_day(context)
     rows: dict[date, CompanyDay] = {}
     for index, input in enumerate(inputs):
         path = ("days", str(index))
-        day = validation.clean_day(input["date"], *path, "date")
+        day = validation.clean_day(input.day, *path, "date")
         _check_open(day, first_open_day, *path, "date")
         if day in rows:
             raise Invalid("This date occurs twice: give each day once.", *path, "date")
-        name = validation.clean_name(input["name"], *path, "name")
-        rows[day] = CompanyDay(day=day, kind=CompanyDayKind(input["kind"]), name=name)
+        name = validation.clean_name(input.name, *path, "name")
+        rows[day] = CompanyDay(day=day, kind=input.kind, name=name)
     existing = {row.day: (row.kind, row.name) for row in await company_rows.fetch_days(rows)}
     changed = [row for row in rows.values() if existing.get(row.day) != (row.kind, row.name)]
     if not changed:
@@ -149,7 +157,7 @@ async def remove_company_days(context: Context, dates: Sequence[date]) -> Compan
     """Remove the company's own days of these dates; NotFound if there is none, Conflict for a day that is over."""
     context.viewer.require_admin(_ADMIN_ONLY)
     if not 1 <= len(dates) <= _MAX_DAYS_AT_ONCE:
-        raise OutOfRange(f"Give 1 to {_MAX_DAYS_AT_ONCE} days.", "dates")
+        raise OutOfRange("Give {least} to {most} days.", "dates", least=1, most=_MAX_DAYS_AT_ONCE)
     first_open_day = await _first_open_day(context)
     existing = {row.day for row in await company_rows.fetch_days(dates)}
     for index, day in enumerate(dates):

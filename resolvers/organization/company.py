@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
 from domain.errors.user_errors import Conflict, Invalid, NotFound, OutOfRange
+from domain.messages import gettext_noop
 from domain.permissions import Role
 from domain.primitives.global_ids import decode_global_id
+from domain.primitives.unset import UNSET
 from models.alerts import alerts
 from models.crm import deals, pipelines
 from models.crm.pipelines import Pipeline, Stage
@@ -20,13 +21,13 @@ from models.organization.people import Employee
 from resolvers.alerts import rules
 from resolvers.auth import passwords
 from resolvers.organization import calendar
+from resolvers.organization.inputs import CompanyInput, PipelineInput
 from resolvers.request import validation
 from resolvers.request.context import Context
-from resolvers.request.validation import InputFields
 
 _MAX_RATE = Decimal(10) ** 9
 _MAX_STAGES = 50
-_ADMIN_ONLY = "Only an administrator can change the company and its pipelines."
+_ADMIN_ONLY = gettext_noop("Only an administrator can change the company and its pipelines.")
 
 
 async def set_up(
@@ -56,26 +57,26 @@ async def set_up(
     return company, administrator
 
 
-async def update_company(context: Context, input: InputFields) -> Company:
+async def update_company(context: Context, input: CompanyInput) -> Company:
     """Change the company's settings. Amounts already posted keep their values."""
     context.viewer.require_admin(_ADMIN_ONLY)
     company = await find_company() or await context.company()
-    if input.get("name") is not None:
-        company.name = validation.clean_name(input["name"], "input", "name")
-    if input.get("currency") is not None:
-        code = validation.clean_currency(input["currency"], "input", "currency")
+    if input.name is not None:
+        company.name = validation.clean_name(input.name, "input", "name")
+    if input.currency is not None:
+        code = validation.clean_currency(input.currency, "input", "currency")
         if code != company.currency and not await scores.is_empty():
             raise Conflict("The currency can change only while nothing has been counted.", "input", "currency")
         company.currency = code
-    if "closeAfterWorkdays" in input:
-        days_open = input["closeAfterWorkdays"]
+    if input.close_after_workdays is not UNSET:
+        days_open = input.close_after_workdays
         if days_open is not None and not 0 <= days_open <= 250:
             raise OutOfRange(
                 "Give 0 to 250 working days, or null to leave periods open.", "input", "closeAfterWorkdays"
             )
         company.close_after_workdays = days_open
-    if input.get("employeesSetAbsences") is not None:
-        company.employees_set_absences = input["employeesSetAbsences"]
+    if input.employees_set_absences is not None:
+        company.employees_set_absences = input.employees_set_absences
     await calendar.change_settings(context, company, input)
     await row_store.save(company)
     context.publish("company", "*")
@@ -101,24 +102,24 @@ async def set_exchange_rate(context: Context, *, currency: str, rate: Decimal, v
     return company
 
 
-async def save_pipeline(context: Context, input: InputFields) -> Pipeline:
+async def save_pipeline(context: Context, input: PipelineInput) -> Pipeline:
     """Create a pipeline, or rename, reorder, add and remove the stages of an existing one.
 
     Raises Conflict for the removal of a stage that deals are or have been in.
     """
     context.viewer.require_admin(_ADMIN_ONLY)
-    name = validation.clean_name(input["name"], "input", "name")
-    stage_inputs: Sequence[InputFields] = input["stages"]
+    name = validation.clean_name(input.name, "input", "name")
+    stage_inputs = input.stages
     if not 1 <= len(stage_inputs) <= _MAX_STAGES:
-        raise OutOfRange(f"A pipeline has 1 to {_MAX_STAGES} stages.", "input", "stages")
+        raise OutOfRange("A pipeline has 1 to {most} stages.", "input", "stages", most=_MAX_STAGES)
     names = [
-        validation.clean_name(stage_input["name"], "input", "stages", str(index), "name")
+        validation.clean_name(stage_input.name, "input", "stages", str(index), "name")
         for index, stage_input in enumerate(stage_inputs)
     ]
     if len(set(names)) < len(names):
         raise Invalid("Two stages have the same name.", "input", "stages")
-    if input.get("id") is not None:
-        decoded_id = decode_global_id(input["id"])
+    if input.id is not None:
+        decoded_id = decode_global_id(input.id)
         pipeline = await row_store.find(Pipeline, decoded_id[1]) if decoded_id and decoded_id[0] == "Pipeline" else None
         if pipeline is None:
             raise NotFound("There is no such pipeline.", "input", "id")
@@ -129,7 +130,7 @@ async def save_pipeline(context: Context, input: InputFields) -> Pipeline:
     [stages] = await pipelines.fetch_stages([pipeline.id])
     existing_stages = {stage.id: stage for stage in stages}
     for position, (stage_input, stage_name) in enumerate(zip(stage_inputs, names, strict=True)):
-        row = _take_existing_stage(existing_stages, stage_input.get("id"), position) or Stage(pipeline_id=pipeline.id)
+        row = _take_existing_stage(existing_stages, stage_input.id, position) or Stage(pipeline_id=pipeline.id)
         row.name, row.position = stage_name, position
         await row_store.save(row)
     for removed_stage in existing_stages.values():
@@ -143,12 +144,21 @@ async def _check_nothing_depends_on(stage: Stage) -> None:
     """Raise Conflict if deals are or have been in the stage, or an alert rule is about it."""
     deal_count = await deals.count_in_stage(stage.id)
     if deal_count:
-        raise Conflict(f"The stage “{stage.name}” stays while deals are in it: {deal_count}.", "input", "stages")
+        raise Conflict(
+            "The stage “{stage}” stays while deals are in it: {deals}.",
+            "input",
+            "stages",
+            stage=stage.name,
+            deals=deal_count,
+        )
     if await deals.has_been_in_stage(stage.id):
-        raise Conflict(f"Deals have been in the stage “{stage.name}”: it has to stay.", "input", "stages")
+        raise Conflict("Deals have been in the stage “{name}”: it has to stay.", "input", "stages", name=stage.name)
     if await alerts.has_rule_about_stage(stage.id):
         raise Conflict(
-            f"An alert rule is about the stage “{stage.name}”: delete or change the rule first.", "input", "stages"
+            "An alert rule is about the stage “{stage}”: delete or change the rule first.",
+            "input",
+            "stages",
+            stage=stage.name,
         )
 
 

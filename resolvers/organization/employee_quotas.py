@@ -6,26 +6,27 @@ from collections.abc import Sequence
 from datetime import date
 
 from domain.errors.user_errors import Conflict, Required
+from domain.primitives.unset import UNSET
 from models.organization import quotas
 from resolvers.organization import calendar
+from resolvers.organization.inputs import EmployeeInput
 from resolvers.request import validation
 from resolvers.request.context import Context
-from resolvers.request.validation import InputFields
 
 
-async def resolve_quota_day(context: Context, input: InputFields) -> date | None:
+async def resolve_quota_day(context: Context, input: EmployeeInput) -> date | None:
     """Return the day from which `carriesQuota` holds, by default today; None if the input does not have it.
 
     What is over stays: once anything has been counted, it is today or later.
     """
-    if "carriesQuota" not in input:
-        if input.get("carriesQuotaFrom") is not None:
+    if input.carries_quota is UNSET:
+        if input.carries_quota_from is not None:
             raise Required("Say whether the employee carries a quota from this day on.", "input", "carriesQuota")
         return None
     today = await context.today()
-    if input.get("carriesQuotaFrom") is None:
+    if input.carries_quota_from is None:
         return today
-    day = validation.clean_day(input["carriesQuotaFrom"], "input", "carriesQuotaFrom")
+    day = validation.clean_day(input.carries_quota_from, "input", "carriesQuotaFrom")
     if day < today and await calendar.has_past():
         raise Conflict(calendar.DAY_IS_OVER, "input", "carriesQuotaFrom")
     return day

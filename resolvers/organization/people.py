@@ -9,8 +9,10 @@ from typing import Any, Final
 
 from domain.errors.user_errors import Conflict, Forbidden, Invalid, NotFound, OutOfRange, Required
 from domain.i18n.languages import LANGUAGES
+from domain.messages import gettext_noop
 from domain.permissions import Action, Reach, Role
 from domain.primitives.text import is_image_address
+from domain.primitives.unset import UNSET
 from models.alerts import inactivity
 from models.auth import password_links, sessions, sign_ins
 from models.db import connection, row_store
@@ -21,91 +23,92 @@ from models.organization.people import Employee
 from resolvers.alerts import evaluation
 from resolvers.auth import attempts, audit, passwords
 from resolvers.organization import calendar, employee_quotas
+from resolvers.organization.inputs import EmployeeInput, ProfileInput
 from resolvers.request import idempotency, scopes, validation
 from resolvers.request.context import Context
 from resolvers.request.id_resolution import IdResolver
 from resolvers.request.idempotency import IdempotentRequest
 from resolvers.request.scopes import ScopeArgument
-from resolvers.request.validation import InputFields
+from resolvers.request.validation import clean_update
 
 _MINUTES_PER_DAY = 24 * 60
 _ACCOUNT_FIELDS: Final = frozenset({"email", "role", "team_id", "manager_id", "active"})  # decide who may do what
-ADMIN_ONLY: Final = "Only an administrator can change people and teams."
+ADMIN_ONLY: Final = gettext_noop("Only an administrator can change people and teams.")
 
 
-async def hash_new_password(context: Context, input: InputFields) -> str | None:
+async def hash_new_password(context: Context, input: EmployeeInput) -> str | None:
     """Return the hash of the password in the input of an employee; None if it has none.
 
     Call it before the unit of work, since hashing takes long. Nothing is hashed for a viewer without the right to set a
     password, nor for an employee who does not exist: the unit of work refuses these.
     """
-    if input.get("password") is None or not context.viewer.can_company_wide(Action.ADMINISTER):
+    if input.password is None or not context.viewer.can_company_wide(Action.ADMINISTER):
         return None
-    name, email = input.get("name"), input.get("email")
-    if "id" in input:
+    name, email = input.name, input.email
+    if input.id is not None:
         resolver = IdResolver(context)
-        await resolver.load_by_global_ids("Employee", [input["id"]])
+        await resolver.load_by_global_ids("Employee", [input.id])
         try:
-            employee = resolver.resolve_employee(input["id"], "input", "id")
+            employee = resolver.resolve_employee(input.id, "input", "id")
         except NotFound:
             return None
         name, email = name or employee.name, email or employee.email
     company = await context.company()
-    return await passwords.hash_password(input["password"], "input", "password", names=(company.name, name, email))
+    return await passwords.hash_password(input.password, "input", "password", names=(company.name, name, email))
 
 
-async def create_employee(context: Context, input: InputFields, password_hash: str | None = None) -> Employee:
+async def create_employee(context: Context, input: EmployeeInput, password_hash: str | None = None) -> Employee:
     """Create an employee, or update the employee with the same `externalId`.
 
     password_hash  of the password in the input, by `hash_new_password`
     """
     context.viewer.require_admin(ADMIN_ONLY)
-    external_id = validation.clean_external_id(input.get("externalId"), "input", "externalId")
+    external_id = validation.clean_external_id(input.external_id, "input", "externalId")
     if external_id and (existing := await row_store.find_by_external_id(Employee, external_id)):
         return await _apply_employee_input(context, existing, input, password_hash)
     employee = Employee(external_id=external_id, created_at=context.now(), active=True)
     return await _apply_employee_input(context, employee, input, password_hash)
 
 
-async def update_employee(context: Context, input: InputFields, password_hash: str | None = None) -> Employee:
+async def update_employee(context: Context, input: EmployeeInput, password_hash: str | None = None) -> Employee:
     """Change an employee; `password_hash` as in `create_employee`."""
     resolver = IdResolver(context)
-    await resolver.load_by_global_ids("Employee", [input["id"]])
-    employee = resolver.resolve_employee(input["id"], "input", "id")
+    await resolver.load_by_global_ids("Employee", [input.id])
+    employee = resolver.resolve_employee(input.id or "", "input", "id")
     context.viewer.require_admin(ADMIN_ONLY)
     return await _apply_employee_input(context, employee, input, password_hash)
 
 
 async def _apply_employee_input(
-    context: Context, employee: Employee, input: InputFields, password_hash: str | None
+    context: Context, employee: Employee, input: EmployeeInput, password_hash: str | None
 ) -> Employee:
     resolver = IdResolver(context)
-    await resolver.load_by_global_ids("Employee", [input.get("manager")])
-    await resolver.load_by_global_ids("Team", [input.get("team")])
+    await resolver.load_by_global_ids("Employee", [input.manager or None])
+    await resolver.load_by_global_ids("Team", [input.team or None])
     original = row_store.column_values(employee)
-    if input.get("name") is not None:
-        employee.set_name(validation.clean_name(input["name"], "input", "name"))
-    if "email" in input and (input["email"] is not None or employee.id is None):
-        employee.email = None if input["email"] is None else validation.clean_email(input["email"], "input", "email")
+    if input.name is not None:
+        employee.set_name(validation.clean_name(input.name, "input", "name"))
+    if input.email is not None:
+        employee.email = validation.clean_email(input.email, "input", "email")
         if employee.email != original["email"] and await people.has_email(employee.email):
             raise Conflict("Another employee has this e-mail address already.", "input", "email")
-    employee.role = input.get("role") or employee.role
-    if "team" in input:
-        team_global_id = input["team"]
+    employee.role = input.role or employee.role
+    if input.team is not UNSET:
+        team_global_id = input.team
         employee.team_id = None if team_global_id is None else resolver.resolve_team(team_global_id, "input", "team").id
-    if "manager" in input:
-        manager_global_id = input["manager"]
+    if input.manager is not UNSET:
+        manager_global_id = input.manager
         employee.manager_id = None if manager_global_id is None else resolve_manager(resolver, manager_global_id)
         await _check_no_management_cycle(employee)
-    if "avatarUrl" in input:
-        employee.avatar_url = _validate_avatar_url(input["avatarUrl"])
-    if "joinedOn" in input:
-        joined_on = input["joinedOn"]
+    if input.avatar_url is not UNSET:
+        employee.avatar_url = _validate_avatar_url(input.avatar_url)
+    if input.joined_on is not UNSET:
+        joined_on = input.joined_on
         employee.joined_on = None if joined_on is None else validation.clean_day(joined_on, "input", "joinedOn")
     elif original["id"] is None:
         employee.joined_on = await _default_joining_day(context)
-    if input.get("active") is not None:
-        employee.active = input["active"]
+    if input.active is not None:
+        employee.active = input.active
     if password_hash is not None:
         employee.password_hash = password_hash
     await _ensure_admin_remains(employee, original)
@@ -113,7 +116,11 @@ async def _apply_employee_input(
     changed_fields = [name for name, old in original.items() if getattr(employee, name) != old]
     if changed_fields:
         await row_store.save(employee)
-    if quota_day and await quotas.assign_quota(employee.id, quota_day, input["carriesQuota"]):
+    if (
+        quota_day
+        and input.carries_quota is not UNSET
+        and await quotas.assign_quota(employee.id, quota_day, input.carries_quota)
+    ):
         context.publish("people")
     if not changed_fields:
         return employee
@@ -188,7 +195,7 @@ def _validate_avatar_url(value: str | None) -> str | None:
     return url
 
 
-async def update_profile(context: Context, input: InputFields, request: IdempotentRequest | None = None) -> Employee:
+async def update_profile(context: Context, input: ProfileInput, request: IdempotentRequest | None = None) -> Employee:
     """Change the viewer's language, quiet hours, digest and password. A new password ends their other sessions.
 
     Passwords are checked and hashed before the unit of work begins, since that takes long.
@@ -201,29 +208,26 @@ async def update_profile(context: Context, input: InputFields, request: Idempote
     if request and await idempotency.find_saved_response(context, request) is not None:
         return await row_store.get(Employee, viewer.employee.id)
     employee_id, password_hash = viewer.employee.id, None
-    if input.get("currentPassword") is not None and input.get("password") is None:
+    if input.current_password is not None and input.password is None:
         raise Required("The current password is asked for a new one: give `password`, too.", "input", "password")
-    if input.get("password") is not None:
-        current_hash = await attempts.check_current_password(context, employee_id, input.get("currentPassword") or "")
+    if input.password is not None:
+        current_hash = await attempts.check_current_password(context, employee_id, input.current_password or "")
         names = ((await context.company()).name, viewer.employee.name, viewer.employee.email)
-        password_hash = await passwords.hash_password(input["password"], "input", "password", names=names)
+        password_hash = await passwords.hash_password(input.password, "input", "password", names=names)
     async with context.unit_of_work():
         employee = await row_store.get(Employee, employee_id)
         if request and await idempotency.find_saved_response(context, request) is not None:
             return employee  # two calls at once
-        if "language" in input:
-            language = input["language"]
+        if input.language is not UNSET:
+            language = input.language
             if language is not None and language not in LANGUAGES:
-                raise Invalid(f"Choose a language: {', '.join(LANGUAGES)}.", "input", "language")
+                raise Invalid("Choose a language: {languages}.", "input", "language", languages=", ".join(LANGUAGES))
             employee.language = language
             context.publish(f"employee:{employee.id}")  # live streams send texts in the employee's language
-        for field, column in (("quietFrom", "quiet_from"), ("quietTo", "quiet_to"), ("digestAt", "digest_at")):
-            if field in input:
-                minute = input[field]
-                if minute is not None and not 0 <= minute < _MINUTES_PER_DAY:
-                    raise OutOfRange("Give a minute of the day, 0 to 1439.", "input", field)
-                setattr(employee, column, minute)
-        if input.get("quietFrom") is not None or input.get("quietTo") is not None:
+        employee.quiet_from = clean_update(input.quiet_from, employee.quiet_from, _clean_minute, "input", "quietFrom")
+        employee.quiet_to = clean_update(input.quiet_to, employee.quiet_to, _clean_minute, "input", "quietTo")
+        employee.digest_at = clean_update(input.digest_at, employee.digest_at, _clean_minute, "input", "digestAt")
+        if isinstance(input.quiet_from, int) or isinstance(input.quiet_to, int):
             _check_quiet_hours(employee)
         await row_store.save(employee)
         if password_hash is not None:
@@ -236,6 +240,12 @@ async def update_profile(context: Context, input: InputFields, request: Idempote
     if password_hash is not None:
         audit.record(context, "password changed")
     return employee
+
+
+def _clean_minute(value: int | None, *path: str) -> int | None:
+    if value is not None and not 0 <= value < _MINUTES_PER_DAY:
+        raise OutOfRange("Give a minute of the day, 0 to 1439.", *path)
+    return value
 
 
 def _check_quiet_hours(employee: Employee) -> None:
@@ -283,7 +293,7 @@ async def load_presence(context: Context, scope: ScopeArgument, previous_ids: Co
     """Return the presence in a scope; `previous_ids` not in it any more are `departed`. Raises NotFound."""
     resolved_scope = await scopes.require_scope(context, scope, Action.VIEW_PEOPLE)
     team_ids = resolved_scope.team_ids(context)
-    employees = [resolved_scope.row] if isinstance(resolved_scope.row, Employee) else await people.load_active(team_ids)
+    employees = [resolved_scope.employee] if resolved_scope.employee else await people.load_active(team_ids)
     active_employees = [row for row in employees if row.active]
     missing_ids = set(previous_ids) - {row.id for row in active_employees}
     missing_employees = await people.load_by_ids(sorted(missing_ids)) if missing_ids else []

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import date
 
 from domain.errors.user_errors import Invalid
+from domain.primitives.unset import UNSET
 from models.db import row_store
 from models.goals import goals
 from models.ledger import scores
@@ -14,41 +15,41 @@ from models.organization.people import Team
 from resolvers.auth import audit
 from resolvers.goals.affected_goals import publish_goal_changes
 from resolvers.organization import calendar
+from resolvers.organization.inputs import TeamInput
 from resolvers.organization.people import ADMIN_ONLY, resolve_manager
 from resolvers.request import validation
 from resolvers.request.context import Context
 from resolvers.request.id_resolution import IdResolver
-from resolvers.request.validation import InputFields
 
 
-async def create_team(context: Context, input: InputFields) -> Team:
+async def create_team(context: Context, input: TeamInput) -> Team:
     context.viewer.require_admin(ADMIN_ONLY)
     team = Team(created_at=context.now())
     return await _apply_team_input(context, team, input)
 
 
-async def update_team(context: Context, input: InputFields) -> Team:
+async def update_team(context: Context, input: TeamInput) -> Team:
     resolver = IdResolver(context)
-    await resolver.load_by_global_ids("Team", [input["id"]])
-    team = resolver.resolve_team(input["id"], "input", "id")
+    await resolver.load_by_global_ids("Team", [input.id])
+    team = resolver.resolve_team(input.id or "", "input", "id")
     context.viewer.require_admin(ADMIN_ONLY)
     return await _apply_team_input(context, team, input)
 
 
-async def _apply_team_input(context: Context, team: Team, input: InputFields) -> Team:
+async def _apply_team_input(context: Context, team: Team, input: TeamInput) -> Team:
     resolver = IdResolver(context)
-    await resolver.load_by_global_ids("Team", [input.get("parent")])
-    await resolver.load_by_global_ids("Employee", [input.get("manager")])
+    await resolver.load_by_global_ids("Team", [input.parent or None])
+    await resolver.load_by_global_ids("Employee", [input.manager or None])
     original_parent_id, parent_id = team.parent_id, team.parent_id
     original_manager_id, affected_team_ids = team.manager_id, set[int]()
-    if input.get("name") is not None:
-        team.name = validation.clean_name(input["name"], "input", "name")
-    if input.get("externalId") is not None:  # only imports set it
-        team.external_id = validation.clean_external_id(input["externalId"], "input", "externalId")
-    if "parent" in input:
-        parent_id = None if input["parent"] is None else resolver.resolve_team(input["parent"], "input", "parent").id
-    if "manager" in input:
-        manager_global_id = input["manager"]
+    if input.name is not None:
+        team.name = validation.clean_name(input.name, "input", "name")
+    if input.external_id is not None:  # only imports set it
+        team.external_id = validation.clean_external_id(input.external_id, "input", "externalId")
+    if input.parent is not UNSET:
+        parent_id = None if input.parent is None else resolver.resolve_team(input.parent, "input", "parent").id
+    if input.manager is not UNSET:
+        manager_global_id = input.manager
         team.manager_id = None if manager_global_id is None else resolve_manager(resolver, manager_global_id)
     today = await context.today()
     if team.id is not None and parent_id != original_parent_id:

@@ -8,12 +8,12 @@ dependency inversion in the code base.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from domain.errors.operation_errors import ServiceUnavailable, Unauthenticated
 from domain.goals.work_schedule import WorkSchedule
@@ -23,66 +23,46 @@ from domain.permissions import Action, Reach
 from domain.primitives.calendar import Calendar
 from models.crm import custom_metrics, pipelines
 from models.crm.pipelines import Stage
-from models.db import connection
-from models.db.errors import DatabaseUnavailable
 from models.db.query_batch import CountQuery, fetch_all_batched
 from models.db.row_query import RowQuery
 from models.db.row_store import TableRow
-from models.goals import goals
-from models.live import change_log
 from models.organization import absences, company, people
 from models.organization import reference_data as reference_models
 from models.organization.company import Company, ExchangeRateTable
 from models.organization.people import Employee, TeamTree
 from models.organization.reference_data import ReferenceData
 from resolvers.request.client_info import ClientInfo
+from resolvers.request.loaders import Loaders, LoadMany
 from resolvers.request.services import ReferenceCacheProtocol, Services
 from resolvers.request.unit_of_work import UnitOfWork
 from resolvers.request.viewer import Viewer
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
 Key = TypeVar("Key")
 Value = TypeVar("Value")
 Row = TypeVar("Row", bound=TableRow)
+LoadManyForViewer = Callable[["Context", Sequence[Key]], Awaitable[Sequence[Value]]]
 
 
 @dataclass
 class Context:
     """State of one operation.
 
-    make_loader           creates a data loader, an object with `load(key)`, from a function that takes many keys
     current_viewer        None for an anonymous client
     current_unit_of_work  the open unit of work, if any
     goal_values           by goal id: values to which changes of this operation have brought goals
     loaded_employees      employees that this operation has read, by id
-
-    Only in live streams:
-
-    reference_cache       data that need not be read again for each event
-    prefetched            values that the stream has just read, by loader function and key
-    refresh_viewer        brings `current_viewer` up to date; set for a stream that several subscribers share
-    active_state_ids      of a stream of several states: the ids of states that still belong to it
-    start_position        of an event stream: the position after which it starts, overriding its arguments
-    on_caught_up          of an event stream: called with the position when all events up to now were sent
+    reference_cache       in a live stream: company data that need not be read again for each event
     """
 
     client: ClientInfo
     services: Services
     clock: Callable[[], datetime]
-    make_loader: Callable[[Any], Any]
+    loaders: Loaders
     current_viewer: Viewer | None = None
     current_unit_of_work: UnitOfWork | None = None
-    loaders: dict[Any, Any] = field(default_factory=dict)
     goal_values: dict[int, int] = field(default_factory=dict)
     loaded_employees: dict[int, Employee] = field(default_factory=dict)
     reference_cache: ReferenceCacheProtocol | None = None
-    prefetched: dict[Any, dict[Any, Any]] = field(default_factory=dict)
-    refresh_viewer: Callable[[], Awaitable[None]] | None = None
-    active_state_ids: set[int] | None = None
-    start_position: int | None = None
-    on_caught_up: Callable[[int], None] = lambda position: None
     _load_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     _company: Company | None = None
     _metrics: dict[str, Metric] | None = None
@@ -166,7 +146,9 @@ class Context:
                 if self.reference_cache is not None:
                     self._work_schedule = await self.reference_cache.work_schedule(calendar)
                 elif self._reference_data is not None:
-                    self._work_schedule = await self.services.work_schedule_at(self._reference_data.position, calendar)
+                    self._work_schedule = await self.services.state.reference_data.work_schedule_at(
+                        self._reference_data.position, calendar
+                    )
                 else:
                     self._work_schedule = await absences.load_work_schedule(calendar)
             return self._work_schedule
@@ -207,33 +189,30 @@ class Context:
             self.reference_cache.employees(employee_ids) if self.reference_cache else people.load_by_ids(employee_ids)
         )
 
-    def load(self, load_many: Callable[[Sequence[Key]], Awaitable[Sequence[Value]]], key: Key) -> Awaitable[Value]:
+    def load(self, load_many: LoadMany[Key, Value], key: Key) -> Awaitable[Value]:
         """Return the value of a key, loaded together with all keys requested in the same tick of the event loop.
 
-        Values are not cached, so a mutation never sees a value from before its change. In a live stream, employees
-        in the reference cache are returned directly, without waiting for the batch.
+        Values are not cached, so a mutation never sees a value from before its change.
         """
-        loader_function: Any = load_many
-        if self.reference_cache is not None and loader_function is people.load_by_ids:
-            try:
-                return self.reference_cache.employee(key)  # type: ignore[arg-type,return-value]
-            except KeyError:
-                loader_function = self.reference_cache.employees
-        loader = self.loaders.get(load_many)
-        if loader is None:
-            loader = self.loaders[load_many] = self.make_loader(loader_function)
-        return loader.load(key)  # type: ignore[no-any-return]
+        return self.loaders.load(load_many, load_many, key)
 
-    def load_for_viewer(
-        self, load_many: Callable[[Context, Sequence[Key]], Awaitable[Sequence[Value]]], key: Key
-    ) -> Awaitable[Value]:
-        """Do the same for a function that needs the context, unless the stream has prefetched the value."""
-        if load_many in self.prefetched and key in self.prefetched[load_many]:
-            return self.prefetched[load_many][key]  # type: ignore[no-any-return]
-        loader = self.loaders.get(load_many)
-        if loader is None:
-            loader = self.loaders[load_many] = self.make_loader(partial(load_many, self))
-        return loader.load(key)  # type: ignore[no-any-return]
+    def load_employee(self, employee_id: int) -> Awaitable[Employee | None] | Employee | None:
+        """Return an employee: at once if the reference cache of a live stream has the row, else awaitable."""
+        if self.reference_cache is None:
+            return self.load(people.load_by_ids, employee_id)
+        try:
+            return self.reference_cache.employee(employee_id)
+        except KeyError:
+            return self.loaders.load(people.load_by_ids, self.reference_cache.employees, employee_id)
+
+    def load_for_viewer(self, load_many: LoadManyForViewer[Key, Value], key: Key) -> Awaitable[Value]:
+        """Do the same as `load` for a function that needs the context."""
+        return self.loaders.load(load_many, partial(load_many, self), key)
+
+    def load_or_preloaded(self, load_many: LoadManyForViewer[Key, Value], key: Key) -> Awaitable[Value] | Value:
+        """Do the same, but return a value that the stream has read ahead at once."""
+        values = self.loaders.preloaded(load_many)
+        return values[key] if key in values else self.load_for_viewer(load_many, key)
 
     def fetch(self, query: RowQuery[Row]) -> Awaitable[list[Row]]:
         """Return the rows of a query, run in one statement with all queries of the same tick of the event loop."""
@@ -243,53 +222,25 @@ class Context:
         """Do the same for the number of rows."""
         return self.load(fetch_all_batched, CountQuery(query))
 
+    @property
+    def open_unit_of_work(self) -> UnitOfWork:
+        """The unit of work that a change belongs to. Raises RuntimeError outside of one, which is a bug."""
+        if self.current_unit_of_work is None:
+            raise RuntimeError("a change outside a unit of work")
+        return self.current_unit_of_work
+
     def publish(self, *topics: str) -> None:
         """Add topics that have changed; subscribers are notified when the unit of work commits."""
-        if self.current_unit_of_work is None:
-            raise RuntimeError("published outside a unit of work")
-        self.current_unit_of_work.topics.update(topics)
+        self.open_unit_of_work.publish(*topics)
 
     @asynccontextmanager
     async def unit_of_work(self, *, is_batch: bool = False) -> AsyncIterator[UnitOfWork]:
-        """Run one unit of work: one transaction with its entry in the change log, and a notification after the commit.
-
-        The entry is written in the transaction of the change (an outbox), so a change is never committed without
-        news of it; the notification afterwards only makes subscribers read the log sooner.
-
-        is_batch  whether it may take seconds: then it gives way to the other writers
-        """
-        async with connection.write_transaction(is_batch=is_batch):
-            started_at = self.clock()  # read under the lock, so that times rise with the positions of the change log
-            unit_of_work = self.current_unit_of_work = UnitOfWork(started_at)
-            try:
+        """Run one unit of work (see `UnitOfWork.run`), to which the changes made with this context belong."""
+        try:
+            async with UnitOfWork.run(self.services.notifier, self.clock, is_batch=is_batch) as unit_of_work:
+                self.current_unit_of_work = unit_of_work
                 yield unit_of_work
-                if unit_of_work.topics:
-                    position = await change_log.append(unit_of_work.topics, started_at)
-                    self._ensure_not_rewound(position)
-                    if not reference_models.REFERENCE_TOPICS.isdisjoint(unit_of_work.topics):
-                        await reference_models.set_position(position)
-                        self._work_schedule = None
-                    if unit_of_work.moved_goals:
-                        await goals.set_version(unit_of_work.moved_goals, position)
-                        for goal in unit_of_work.moved_goals.values():
-                            goal.version = position
-            finally:
-                self.current_unit_of_work = None
-        if connection.is_outside_transaction():  # not in a dry run, which is rolled back
-            for report in unit_of_work.on_commit:
-                report()
-        if not unit_of_work.topics:
-            return
-        if self.services.publish_change is not None and connection.is_outside_transaction():
-            self.services.publish_change(position, sorted(unit_of_work.topics))
-        else:
-            self.services.notify_change_log()
-
-    def _ensure_not_rewound(self, position: int) -> None:
-        """Raise DatabaseUnavailable if a position is assigned again: the database has gone back in time.
-
-        A new epoch begins first, since clients may know the row that had this position before.
-        """
-        if 0 < position <= self.services.committed_position():
-            self.services.notify_change_log()
-            raise DatabaseUnavailable("The database has gone back in time.")
+        finally:
+            self.current_unit_of_work = None
+        if unit_of_work.changes_reference_data:
+            self._work_schedule = None

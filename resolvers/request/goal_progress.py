@@ -8,7 +8,7 @@ from datetime import date, datetime
 from domain.goals.progress import Progress, calculate_progress
 from domain.goals.work_schedule import WorkSchedule
 from domain.primitives.working_time import WorkingTime, company_working_time
-from models.goals.goals import Goal, OwnerKind
+from models.goals.goals import Goal
 from models.organization.people import TeamTree
 from resolvers.request.context import Context
 
@@ -32,13 +32,13 @@ async def calculate_goal_progress(
 
 def owner_working_time(schedule: WorkSchedule, tree: TeamTree, goal: Goal, instant: datetime) -> WorkingTime:
     """Return the working time of the goal's owner in its period."""
-    if goal.owner_kind is OwnerKind.EMPLOYEE:
-        return schedule.employee_time(goal.owner_id, goal.period, instant)
-    if goal.owner_kind is OwnerKind.COMPANY:
-        return schedule.team_time(None, goal.period, instant)
-    return schedule.team_time(tree.subtree_spans(goal.owner_id, goal.first_day, goal.last_day), goal.period, instant)
+    scope = goal.scope
+    if scope.employee_id is not None:
+        return schedule.employee_time(scope.employee_id, goal.period, instant)
+    return schedule.team_time(scope.team_spans(tree, goal.first_day, goal.last_day), goal.period, instant)
 
 
 def has_owner_on(schedule: WorkSchedule, goal: Goal, day: date) -> bool:
     """Return whether the goal still has an owner on the day: not if it is of an employee after their departure."""
-    return goal.owner_kind is not OwnerKind.EMPLOYEE or schedule.is_employed(goal.owner_id, day)
+    employee_id = goal.scope.employee_id
+    return employee_id is None or schedule.is_employed(employee_id, day)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, Final
+from typing import Final, TypeVar
 
 from domain.errors.user_errors import Conflict, Forbidden, NotFound, Required
 from domain.ledger.record_facts import DealStatus, LeadStatus
@@ -21,14 +21,19 @@ from models.crm.custom_metrics import Result
 from models.crm.deals import Deal
 from models.crm.leads import Lead
 from models.crm.pipelines import Stage
+from models.crm.records import CrmRecord
 from models.crm.tasks import Task
 from models.db import row_store
 from models.db.row_store import TableRow
 from models.organization import people
 from models.organization.people import Employee, Team, TeamMembershipHistory
 from resolvers.request.context import Context
+from resolvers.request.record_messages import NO_SUCH_RECORD, READ_ONLY_RECORD
 
-RECORD_MODELS: Final[dict[str, type[TableRow]]] = {
+Row = TypeVar("Row", bound=TableRow)
+Record = TypeVar("Record", bound=CrmRecord)
+
+RECORD_MODELS: Final[dict[str, type[CrmRecord]]] = {
     "Deal": Deal,
     "Lead": Lead,
     "Client": Client,
@@ -49,7 +54,7 @@ OWNER_FIELDS: Final = {
 _MODELS: Final[dict[str, type[TableRow]]] = {**RECORD_MODELS, "Employee": Employee, "Team": Team, "Stage": Stage}
 
 
-def owner_id_of(row: Any) -> int:
+def owner_id_of(row: CrmRecord) -> int:
     """Return the id of the employee that owns the record."""
     return int(getattr(row, f"{OWNER_FIELDS[type(row).__name__]}_id"))
 
@@ -60,8 +65,8 @@ class IdResolver:
     def __init__(self, context: Context, *, allows_departed: bool = False) -> None:
         self.context = context
         self.allows_departed = allows_departed  # of an import: employees who have left own records, too
-        self._rows: dict[tuple[str, int], Any] = {}
-        self._rows_by_external_id: dict[tuple[str, str], Any] = {}
+        self._rows: dict[tuple[str, int], TableRow] = {}
+        self._rows_by_external_id: dict[tuple[str, str], TableRow] = {}
         self.memberships = TeamMembershipHistory()  # of the loaded employees
 
     async def load_by_global_ids(self, kind: str, global_ids: Iterable[str | None]) -> None:
@@ -87,15 +92,14 @@ class IdResolver:
 
     async def load_owners(self) -> None:
         """Load the owners of all loaded records, in one query for all types."""
-        await self.load_by_row_ids(
-            "Employee", [owner_id_of(row) for (kind, _), row in self._rows.items() if kind in RECORD_MODELS]
-        )
+        records = [row for row in self._rows.values() if isinstance(row, CrmRecord)]
+        await self.load_by_row_ids("Employee", [owner_id_of(row) for row in records])
 
     def loaded_ids(self, kind: str) -> set[int]:
         """Return the ids of the loaded rows of one type."""
         return {row_id for loaded_kind, row_id in self._rows if loaded_kind == kind}
 
-    def register_new_row(self, kind: str, external_id: str, row: Any) -> None:
+    def register_new_row(self, kind: str, external_id: str, row: CrmRecord) -> None:
         """Make an unsaved row available by its id in another system, so that a batch can repeat it."""
         self._rows_by_external_id[kind, external_id] = row
 
@@ -123,91 +127,95 @@ class IdResolver:
         if employees.employees:
             self.context.invalidate_if_changed(employees.position)
 
-    def add_row(self, kind: str, row: Any) -> None:
-        self._rows[kind, row.id] = row
-        if getattr(row, "external_id", None):
-            self._rows_by_external_id[kind, row.external_id] = row
+    def add_row(self, kind: str, row: TableRow) -> None:
+        self._rows[kind, row.pk] = row
+        if external_id := getattr(row, "external_id", None):
+            self._rows_by_external_id[kind, external_id] = row
 
-    def loaded_rows(self, kind: str) -> list[Any]:
+    def loaded_rows(self, model: type[Row]) -> list[Row]:
         """Return the loaded rows of one type."""
-        return [row for (loaded_kind, _), row in self._rows.items() if loaded_kind == kind]
+        return [row for row in self._rows.values() if isinstance(row, model)]
 
-    def get_row(self, kind: str, row_id: int) -> Any:
+    def get_row(self, model: type[Row], row_id: int) -> Row:
         """Return a loaded row; it must have been requested and exist."""
-        return self._rows[kind, row_id]
+        row = self._rows[model.__name__, row_id]
+        assert isinstance(row, model)
+        return row
 
-    def find_loaded(self, kind: str, row_id: int) -> Any | None:
+    def find_loaded(self, kind: str, row_id: int) -> TableRow | None:
         return self._rows.get((kind, row_id))
 
-    def find_by_external_id(self, kind: str, external_id: str) -> Any | None:
+    def find_by_external_id(self, model: type[Row], external_id: str) -> Row | None:
         """Return the loaded row with this id in another system, even if deleted or out of reach."""
-        return self._rows_by_external_id.get((kind, external_id))
+        row = self._rows_by_external_id.get((model.__name__, external_id))
+        return row if isinstance(row, model) else None
 
-    def _look_up(self, kind: str, global_id: str) -> Any | None:
+    def _look_up(self, model: type[Row], global_id: str) -> Row | None:
         if external_id := parse_external_id(global_id):
-            return self._rows_by_external_id.get((kind, external_id))
+            return self.find_by_external_id(model, external_id)
         type_and_id = decode_global_id(global_id)
-        return self._rows.get(type_and_id) if type_and_id and type_and_id[0] == kind else None
+        row = self._rows.get(type_and_id) if type_and_id else None
+        return row if isinstance(row, model) else None
 
     def resolve_employee(self, global_id: str, *path: str) -> Employee:
-        row = self._look_up("Employee", global_id)
-        if not isinstance(row, Employee) or not self.context.viewer.can(Action.VIEW_PEOPLE, row):
+        row = self._look_up(Employee, global_id)
+        if row is None or not self.context.viewer.can(Action.VIEW_PEOPLE, row):
             raise NotFound("There is no such employee.", *path)
         return row
 
     def resolve_team(self, global_id: str, *path: str) -> Team:
-        row = self._look_up("Team", global_id)
-        if not isinstance(row, Team) or row.id not in self.context.viewer.visible_team_ids:
+        row = self._look_up(Team, global_id)
+        if row is None or row.id not in self.context.viewer.visible_team_ids:
             raise NotFound("There is no such team.", *path)
         return row
 
     def resolve_stage(self, global_id: str, *path: str) -> Stage:
-        row = self._look_up("Stage", global_id)
-        if not isinstance(row, Stage):
+        row = self._look_up(Stage, global_id)
+        if row is None:
             raise NotFound("There is no such stage.", *path)
         return row
 
-    def resolve_record(self, kind: str, global_id: str, *path: str, with_deleted: bool = False) -> Any:
+    def resolve_record(self, model: type[Record], global_id: str, *path: str, with_deleted: bool = False) -> Record:
         """Return a record that the viewer can see. Raises NotFound."""
-        row = self._look_up(kind, global_id)
+        row, kind = self._look_up(model, global_id), model.__name__
         if row is None or (row.deleted_at is not None and not with_deleted) or not self.can_see(row):
-            raise NotFound(f"There is no such {kind.lower()}.", *path)
+            raise NotFound(NO_SUCH_RECORD[kind], *path)
         return row
 
-    def can_see(self, row: Any) -> bool:
-        return self.context.viewer.can(Action.VIEW_CARD, self.get_row("Employee", owner_id_of(row)))
+    def can_see(self, row: CrmRecord) -> bool:
+        return self.context.viewer.can(Action.VIEW_CARD, self.get_row(Employee, owner_id_of(row)))
 
-    def resolve_for_change(self, kind: str, global_id: str, *path: str) -> Any:
+    def resolve_for_change(self, model: type[Record], global_id: str, *path: str) -> Record:
         """Return a record that the viewer can change. Raises NotFound, Forbidden."""
-        row = self.resolve_record(kind, global_id, *path)
-        if not self.context.viewer.can(Action.RECORD, self.get_row("Employee", owner_id_of(row))):
-            raise Forbidden(f"You can see this {kind.lower()}, but not change it.", *path)
+        row, kind = self.resolve_record(model, global_id, *path), model.__name__
+        if not self.context.viewer.can(Action.RECORD, self.get_row(Employee, owner_id_of(row))):
+            raise Forbidden(READ_ONLY_RECORD[kind], *path)
         return row
 
-    def resolve_for_deletion(self, kind: str, global_id: str, *path: str) -> Any:
+    def resolve_for_deletion(self, model: type[Record], global_id: str, *path: str) -> Record:
         """Return a record that the viewer can delete, or one that is deleted already. Raises NotFound, Forbidden.
 
         The right to record does not suffice: employees must not delete tasks assigned to them.
         """
-        row = self.resolve_record(kind, global_id, *path, with_deleted=True)
-        if not self.context.viewer.can(Action.DELETE, self.get_row("Employee", owner_id_of(row))):
+        row = self.resolve_record(model, global_id, *path, with_deleted=True)
+        if not self.context.viewer.can(Action.DELETE, self.get_row(Employee, owner_id_of(row))):
             raise Forbidden("Only a manager above the owner can delete this: ask them, or correct the record.", *path)
         return row
 
-    def find_existing(self, kind: str, global_id: str | None, external_id: str | None) -> Any | None:
+    def find_existing(self, model: type[Record], global_id: str | None, external_id: str | None) -> Record | None:
         """Return the record that an input with `id` or `externalId` updates; None if it creates a new one.
 
         A deleted record with that `externalId` is returned too: recording it again restores it.
         """
         if global_id is not None:
-            return self.resolve_for_change(kind, global_id, "input", "id")
-        row = self.find_by_external_id(kind, external_id) if external_id else None
+            return self.resolve_for_change(model, global_id, "input", "id")
+        row, kind = self.find_by_external_id(model, external_id) if external_id else None, model.__name__
         if row is None:
             return None
         if not self.can_see(row):
             raise Conflict("This externalId is taken by a record out of your reach.", "input", "externalId")
-        if not self.context.viewer.can(Action.RECORD, self.get_row("Employee", owner_id_of(row))):
-            raise Forbidden(f"You can see this {kind.lower()}, but not change it.", "input", "externalId")
+        if not self.context.viewer.can(Action.RECORD, self.get_row(Employee, owner_id_of(row))):
+            raise Forbidden(READ_ONLY_RECORD[kind], "input", "externalId")
         return row
 
     def resolve_new_owner(self, global_id: str | None, *path: str, at: datetime | None = None) -> Employee:
@@ -229,9 +237,9 @@ class IdResolver:
     def ensure_not_departed(self, employee: Employee, *path: str, at: datetime | None = None) -> None:
         """Raise Conflict if the employee had left at a time (None: now), except in an import."""
         if not self.allows_departed and self.memberships.has_left_by(employee, at or self.context.now()):
-            raise Conflict(f"{employee.name} has left the company: name someone who works there.", *path)
+            raise Conflict("{name} has left the company: name someone who works there.", *path, name=employee.name)
 
-    def resolve_reassignment(self, row: Any, global_id: str, *path: str) -> Employee:
+    def resolve_reassignment(self, row: CrmRecord, global_id: str, *path: str) -> Employee:
         """Return the new owner of a record; the viewer needs the right to reassign over both owners."""
         new_owner = self.resolve_employee(global_id, *path)
         self.ensure_can_reassign(owner_id_of(row), new_owner.id, *path)
@@ -241,14 +249,14 @@ class IdResolver:
 
     def ensure_can_reassign(self, owner_id: int, new_owner_id: int, *path: str) -> None:
         """Raise Forbidden unless the owner stays the same or the viewer may reassign records of both employees."""
-        employees = [self.get_row("Employee", employee_id) for employee_id in (owner_id, new_owner_id)]
+        employees = [self.get_row(Employee, employee_id) for employee_id in (owner_id, new_owner_id)]
         if owner_id != new_owner_id and not all(
             self.context.viewer.can(Action.REASSIGN, employee) for employee in employees
         ):
             raise Forbidden("Only a manager above both employees can hand this over.", *path)
 
 
-def _is_work_ahead(row: Any) -> bool:
+def _is_work_ahead(row: CrmRecord) -> bool:
     """Return whether the owner of a record still has to act on it; what is over may be corrected to any owner."""
     match row:
         case Deal():

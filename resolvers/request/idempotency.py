@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import orjson
 
@@ -18,6 +18,7 @@ from models.alerts.alerts import AlertRule
 from models.auth import sessions
 from models.auth.sessions import Device, IdempotencyRecord
 from models.crm.pipelines import Pipeline
+from models.crm.records import CrmRecord
 from models.db import row_store
 from models.db.row_store import TableRow
 from models.goals.goals import Goal
@@ -26,6 +27,9 @@ from models.organization.people import Employee, Team
 from resolvers.request.context import Context
 from resolvers.request.goal_visibility import filter_visible
 from resolvers.request.id_resolution import RECORD_MODELS, IdResolver
+
+Input = TypeVar("Input")
+Row = TypeVar("Row", bound=TableRow)
 
 _MAX_KEY_LENGTH: Final = 200
 _PASSWORD_FIELDS: Final = frozenset({"password", "currentPassword"})
@@ -55,35 +59,18 @@ class IdempotentRequest:
 
 
 def identify_request(
-    name: str, arguments: Mapping[str, Any], to_fields: Callable[[Any], Any], key_argument: str | None = None
+    name: str, arguments: Mapping[str, object], key: str | None, *path: str
 ) -> IdempotentRequest | None:
     """Return the key and the input digest of a mutation; None for one without an idempotency key.
 
-    name          GraphQL name of the mutation
-    to_fields     converts an argument to a mapping by GraphQL field names, without omitted fields
-    key_argument  the key of a mutation without `input`
+    name       GraphQL name of the mutation
+    arguments  with GraphQL field names and without omitted fields
+    path       of the input with the key; none for a key that is an argument
     """
-    fields = {argument: to_fields(value) for argument, value in arguments.items()}
-    input = fields.get("input")
-    if isinstance(input, Mapping):
-        deal = input.get("deal")  # of convertLead
-        deal_key = _read_key(deal, "input", "deal") if isinstance(deal, Mapping) else None
-        key = _read_key(input, "input") or deal_key
-        if deal_key is not None and deal_key != key:
-            raise Invalid("Give one idempotency key for the whole call.", "input", "deal", "idempotencyKey")
-    else:
-        key = _read_key({"idempotencyKey": key_argument})
-    return _build_request(name, fields, key, ("input",) if isinstance(input, Mapping) else ()) if key else None
-
-
-def _read_key(input: Mapping[str, Any], *path: str) -> str | None:
-    key: str | None = input.get("idempotencyKey")
-    if key is not None and not (0 < len(key) <= _MAX_KEY_LENGTH and key.isprintable()):
+    if key is None:
+        return None
+    if not (0 < len(key) <= _MAX_KEY_LENGTH and key.isprintable()):
         raise Invalid("An idempotency key has 1 to 200 printable characters.", *path, "idempotencyKey")
-    return key
-
-
-def _build_request(name: str, arguments: Mapping[str, Any], key: str, path: tuple[str, ...] = ()) -> IdempotentRequest:
     canonical_json = orjson.dumps(
         [name, _without_passwords(arguments)],
         default=_to_json_value,
@@ -92,20 +79,20 @@ def _build_request(name: str, arguments: Mapping[str, Any], key: str, path: tupl
     return IdempotentRequest(key, hashlib.sha256(canonical_json).hexdigest(), path)
 
 
-def _without_passwords(value: Any) -> Any:
+def _without_passwords(value: object) -> object:
     """Return the input without passwords: they can be guessed from a digest that is stored."""
     if isinstance(value, Mapping):
         return {name: _without_passwords(item) for name, item in value.items() if name not in _PASSWORD_FIELDS}
     return value
 
 
-def _to_json_value(value: Any) -> str:
+def _to_json_value(value: object) -> str:
     if isinstance(value, Decimal):
         return str(value.normalize())
     return value.isoformat() if isinstance(value, date) else str(value)
 
 
-async def find_saved_response(context: Context, request: IdempotentRequest) -> dict[str, Any] | None:
+async def find_saved_response(context: Context, request: IdempotentRequest) -> dict[str, object] | None:
     """Return the rows of the saved response, in their current state, without those not visible to the viewer now.
 
     None for a new request. Raises Conflict if the key was used with another input.
@@ -124,12 +111,12 @@ def _ensure_same_input(
         raise Conflict("This idempotency key was used with another input: take a new one.", *path, "idempotencyKey")
 
 
-async def save_response(context: Context, request: IdempotentRequest, response: Mapping[str, Any]) -> None:
+async def save_response(context: Context, request: IdempotentRequest, response: Mapping[str, object]) -> None:
     """Save references to the rows of the response, and its other values except secrets."""
     await row_store.insert(_build_record(context, request, response))
 
 
-def _build_record(context: Context, request: IdempotentRequest, response: Mapping[str, Any]) -> IdempotencyRecord:
+def _build_record(context: Context, request: IdempotentRequest, response: Mapping[str, object]) -> IdempotencyRecord:
     return IdempotencyRecord(
         actor=context.viewer.key,
         key=request.key,
@@ -143,32 +130,30 @@ def _build_record(context: Context, request: IdempotentRequest, response: Mappin
     )
 
 
-BatchResult = tuple[list[Any], list[Goal]]
-
-
 async def record_batch(
     context: Context,
-    name: str,
-    inputs: Sequence[Mapping[str, Any]],
-    record_new: Callable[[list[Any]], Awaitable[BatchResult]],
-) -> BatchResult:
-    """Record a batch, each input as the mutation of that name would; one with a key that was used before is not repeated.
+    field: str,
+    inputs: Sequence[Input],
+    requests: Sequence[IdempotentRequest | None],
+    record_new: Callable[[list[Input]], Awaitable[tuple[list[Row], list[Goal]]]],
+) -> tuple[list[Row], list[Goal]]:
+    """Record a batch, each input as its mutation would; one with a key that was used before is not repeated.
 
-    name        GraphQL name of the single mutation; both share their keys
+    field       name of the record in the payload of the mutation of one input; both share their keys
+    requests    the request of each input, as of the mutation of one input, with the path of the input
     record_new  records the new inputs; its error paths are relative to them, under "inputs"
     returns     the records in the order of the inputs, and the goals that moved; a record saved by an earlier
                 request that is no longer visible to the viewer is left out
     """
-    requests = [_identify_batch_item(name, input, str(index)) for index, input in enumerate(inputs)]
     # Where a key occurs several times in the batch, its first input is recorded and the others get the same record.
     first_index_by_key = {request.key: index for index, request in reversed(list(enumerate(requests))) if request}
     saved_records = {
         row.key: row for row in await sessions.fetch_idempotency_records(context.viewer.key, first_index_by_key.keys())
     }
-    for index, request in enumerate(requests):
+    for request in requests:
         if request:
             earlier_request = saved_records.get(request.key) or requests[first_index_by_key[request.key]]
-            _ensure_same_input(earlier_request, request, "inputs", str(index))
+            _ensure_same_input(earlier_request, request, *request.path)
     new_indexes = [
         index
         for index, request in enumerate(requests)
@@ -177,7 +162,6 @@ async def record_batch(
     new_rows, goals = await _record_new(record_new, inputs, new_indexes) if new_indexes else ([], [])
     # Keyed by index for inputs recorded now, and by idempotency key for all that have one.
     rows_by_index_or_key: dict[int | str, Any] = dict(zip(new_indexes, new_rows, strict=True))
-    field = name.removeprefix("record").lower()
     await row_store.insert_all(
         [
             _build_record(context, request, {field: rows_by_index_or_key[index], "goals": goals})
@@ -196,14 +180,11 @@ async def record_batch(
     return [row for row in rows if row is not None], goals
 
 
-def _identify_batch_item(name: str, input: Mapping[str, Any], index: str) -> IdempotentRequest | None:
-    key = _read_key(input, "inputs", index)
-    return _build_request(name, {"input": input}, key) if key else None
-
-
 async def _record_new(
-    record_new: Callable[[list[Any]], Awaitable[BatchResult]], inputs: Sequence[Any], new_indexes: Sequence[int]
-) -> BatchResult:
+    record_new: Callable[[list[Input]], Awaitable[tuple[list[Row], list[Goal]]]],
+    inputs: Sequence[Input],
+    new_indexes: Sequence[int],
+) -> tuple[list[Row], list[Goal]]:
     """Record the new inputs; the index in the path of an error is mapped back to the whole batch."""
     try:
         return await record_new([inputs[index] for index in new_indexes])
@@ -212,7 +193,7 @@ async def _record_new(
         raise type(error)(error.message, "inputs", str(new_indexes[int(index)]), *rest) from None
 
 
-def _to_saved_value(value: Any) -> Any:
+def _to_saved_value(value: object) -> object:
     """Return what is stored of a value: [type, id] of a row, a list of these, or an object with a metric or a value."""
     if isinstance(value, list):
         return [_to_saved_value(row) for row in value if isinstance(row, TableRow)]
@@ -221,7 +202,7 @@ def _to_saved_value(value: Any) -> Any:
     return [type(value).__name__, value.pk] if isinstance(value, TableRow) else {"value": value}
 
 
-async def _load_saved_value(context: Context, saved_value: Any) -> Any:
+async def _load_saved_value(context: Context, saved_value: Any) -> object:
     match saved_value:
         case {"metric": key}:
             return (await context.metrics()).get(key)
@@ -244,7 +225,7 @@ async def _load_visible_rows(context: Context, references: Sequence[tuple[str, i
         for row in await row_store.fetch(_MODELS[kind], row_ids):
             resolver.add_row(kind, row)
     await resolver.load_owners()
-    await resolver.load_by_row_ids("Employee", [row.employee_id for row in resolver.loaded_rows("Absence")])
+    await resolver.load_by_row_ids("Employee", [row.employee_id for row in resolver.loaded_rows(Absence)])
     loaded_rows = [resolver.find_loaded(kind, row_id) for kind, row_id in references]
     rows: list[TableRow] = [row for row in loaded_rows if row is not None]
     visible_goal_ids = {
@@ -259,7 +240,7 @@ async def _load_visible_rows(context: Context, references: Sequence[tuple[str, i
             case Employee():
                 return viewer.can(Action.VIEW_PEOPLE, row)
             case Absence():
-                return viewer.can(Action.VIEW_WORK_TIME, resolver.get_row("Employee", row.employee_id))
+                return viewer.can(Action.VIEW_WORK_TIME, resolver.get_row(Employee, row.employee_id))
             case Team():
                 return row.id in viewer.visible_team_ids
             case Device():
@@ -268,6 +249,6 @@ async def _load_visible_rows(context: Context, references: Sequence[tuple[str, i
                 return viewer.can_company_wide(Action.MANAGE_ALERT_RULES)
             case Pipeline():
                 return True
-        return resolver.can_see(row)
+        return isinstance(row, CrmRecord) and resolver.can_see(row)
 
     return [row for row in rows if is_visible(row)]

@@ -2,38 +2,47 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 from domain.errors.user_errors import Invalid
 from domain.primitives.periods import InvalidPeriod, Period, PeriodKind, select_period
 from resolvers.request.context import Context
-from resolvers.request.validation import InputFields, raise_bad_input
-
-PeriodKey = tuple[tuple[str, Any], ...]  # the fields of a PeriodInput as sorted pairs, which can be hashed
+from resolvers.request.validation import raise_bad_input
 
 
-async def resolve_period(context: Context, input: InputFields | None, *path: str, today: date | None = None) -> Period:
-    """Resolve a PeriodInput to a period; None is the current month. Raises Invalid with the path of the wrong field.
+@dataclass(frozen=True)
+class PeriodKey:
+    """A period as the API names it, which can be hashed: relative to a day (None: today), or by its first and last day."""
+
+    kind: PeriodKind = PeriodKind.MONTH
+    on: date | None = None
+    offset: int = 0
+    start: date | None = None
+    end: date | None = None
+
+
+async def resolve_period(context: Context, key: PeriodKey | None, *path: str, today: date | None = None) -> Period:
+    """Resolve a period of the API; None is the current month. Raises Invalid with the path of the wrong field.
 
     today  the day from which relative periods are counted; None for the present one
     """
-    fields = input or {"kind": PeriodKind.MONTH}
+    key = key or PeriodKey()
     try:
         return select_period(
-            fields.get("kind") or PeriodKind.MONTH,
+            key.kind,
             today=today or await context.today(),
             calendar=await context.calendar(),
-            on=fields.get("on"),
-            offset=fields.get("offset") or 0,
-            start=fields.get("start"),
-            end=fields.get("end"),
+            on=key.on,
+            offset=key.offset,
+            start=key.start,
+            end=key.end,
         )
     except InvalidPeriod as error:
-        raise Invalid(str(error), *path, *([error.field] if error.field else [])) from error
+        raise Invalid(error.message, *path, *([error.field] if error.field else [])) from error
 
 
 async def resolve_query_period(context: Context, period: PeriodKey | None, *, today: date | None = None) -> Period:
     """Resolve the period of a query; None is the current month. Raises BadInput."""
     with raise_bad_input():
-        return await resolve_period(context, dict(period) if period else None, "period", today=today)
+        return await resolve_period(context, period, "period", today=today)

@@ -2,32 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from domain.errors.operation_errors import ResourceNotFound
 from domain.permissions import Action, Reach
 from domain.primitives.global_ids import decode_global_id, parse_external_id
 from models.db import row_store
-from models.db.row_query import Condition, RowQuery
+from models.db.row_query import RowQuery
 from models.db.row_store import TableRow
-from models.goals.goals import OwnerKind
-from models.organization import employee_conditions
 from models.organization.company import Company
 from models.organization.people import Employee, Team, TeamSpan
+from models.organization.scopes import COMPANY, OwnerKind, ScopeKey, key_of_row
 from resolvers.request.context import Context
 
 Row = TypeVar("Row", bound=TableRow)
+ScopeRow = Company | Team | Employee
 
 
 @dataclass(frozen=True)
 class Scope:
-    """An employee, a team or the company, with its row. The company has id 0, as it does as owner of goals."""
+    """An employee, a team or the company: its key and its row. The company has id 0, as it does as owner of goals."""
 
-    kind: OwnerKind
-    id: int
-    row: Company | Team | Employee
+    key: ScopeKey
+    row: ScopeRow
+
+    @staticmethod
+    def of_row(row: ScopeRow) -> Scope:
+        return Scope(key_of_row(row), row)
+
+    @property
+    def kind(self) -> OwnerKind:
+        return self.key.kind
+
+    @property
+    def id(self) -> int:
+        return self.key.id
 
     @property
     def employee(self) -> Employee | None:
@@ -36,43 +48,44 @@ class Scope:
 
     def team_ids(self, context: Context) -> frozenset[int] | None:
         """Return the ids of a team and all teams below it; None for the company and employees."""
-        return context.tree.subtree_ids(self.id) if self.kind is OwnerKind.TEAM else None
+        return self.key.team_ids(context.tree)
 
     def team_spans(self, context: Context, first_day: date, last_day: date) -> tuple[TeamSpan, ...] | None:
         """Return a team and all teams below it on each of the days; None for the company and employees."""
-        return context.tree.subtree_spans(self.id, first_day, last_day) if self.kind is OwnerKind.TEAM else None
+        return self.key.team_spans(context.tree, first_day, last_day)
 
 
 async def company_scope(context: Context) -> Scope:
-    return Scope(OwnerKind.COMPANY, 0, await context.company())
+    return Scope(COMPANY, await context.company())
 
 
 async def find_scope(context: Context, global_id: str) -> Scope | None:
     """Return the scope with a global id or an "ext:" id, without checking permissions; None if there is none."""
     if external_id := parse_external_id(global_id):
         employee = await row_store.find_by_external_id(Employee, external_id)
-        return Scope(OwnerKind.EMPLOYEE, employee.id, employee) if employee else None
+        return Scope.of_row(employee) if employee else None
     match decode_global_id(global_id):
         case "Company", 1:
             return await company_scope(context)
         case "Team", row_id if row_id in context.tree.teams:
-            return Scope(OwnerKind.TEAM, row_id, context.tree.teams[row_id])
+            return Scope.of_row(context.tree.teams[row_id])
         case "Employee", row_id:
             row = await row_store.find(Employee, row_id)
-            return Scope(OwnerKind.EMPLOYEE, row_id, row) if row else None
+            return Scope.of_row(row) if row else None
     return None
 
 
 def can_see(context: Context, scope: Scope) -> bool:
     """Return whether the viewer may know that the employee or team exists; the company is visible to all viewers."""
-    if isinstance(scope.row, Employee):
-        return context.viewer.can(Action.VIEW_PEOPLE, scope.row)
-    return scope.kind is OwnerKind.COMPANY or scope.id in context.viewer.visible_team_ids
+    if scope.employee is not None:
+        return context.viewer.can(Action.VIEW_PEOPLE, scope.employee)
+    team_ids = scope.team_ids(context)
+    return team_ids is None or team_ids <= context.viewer.visible_team_ids
 
 
 def can_act_on(context: Context, action: Action, scope: Scope) -> bool:
     """Return whether the action reaches the whole scope."""
-    return context.viewer.can_in_scope(action, scope.kind, scope.id, scope.employee)
+    return context.viewer.can_in_scope(action, scope.key, scope.employee)
 
 
 async def leaderboard_scope(context: Context, global_id: str | None, action: Action = Action.VIEW_LEADERBOARD) -> Scope:
@@ -90,7 +103,7 @@ async def _default_leaderboard_scope(context: Context) -> Scope | None:
     """Return the company, or the team of a device that belongs to one."""
     device = context.viewer.device
     if device is not None and device.team_id is not None:
-        return Scope(OwnerKind.TEAM, device.team_id, context.tree.teams[device.team_id])
+        return Scope.of_row(context.tree.teams[device.team_id])
     return await company_scope(context)
 
 
@@ -101,12 +114,12 @@ async def widest_scope(context: Context, action: Action) -> Scope | None:
         case Reach.COMPANY:
             return await company_scope(context)
         case Reach.SCOPE if viewer.device and viewer.device.team_id:
-            return Scope(OwnerKind.TEAM, viewer.device.team_id, context.tree.teams[viewer.device.team_id])
+            return Scope.of_row(context.tree.teams[viewer.device.team_id])
         case Reach.NONE:
             return None
     for team_id in context.tree.team_ids_managed_by(viewer.id or 0):
-        return Scope(OwnerKind.TEAM, team_id, context.tree.teams[team_id])
-    return Scope(OwnerKind.EMPLOYEE, viewer.employee.id, viewer.employee) if viewer.employee else None
+        return Scope.of_row(context.tree.teams[team_id])
+    return Scope.of_row(viewer.employee) if viewer.employee else None
 
 
 ScopeArgument = Scope | str | None  # a scope, its global id, or None for the widest one
@@ -140,23 +153,18 @@ async def filter_records_in_scope(
     scope = await resolve_scope(context, scope_argument, Action.VIEW_CARD)
     if scope is None:
         return query.none()
-    return query.where(context.viewer.scope_filter(Action.VIEW_CARD, field)).where(owner_filter(context, scope, field))
+    in_scope = scope.key.member_filter(context.tree, field)
+    return query.where(context.viewer.scope_filter(Action.VIEW_CARD, field)).where(in_scope)
 
 
-def owner_filter(context: Context, scope: Scope, field: str) -> Condition:
-    """Return the filter for rows with an employee of the scope in `field`."""
-    match scope.kind:
-        case OwnerKind.EMPLOYEE:
-            return employee_conditions.match_employee(field, scope.id)
-        case OwnerKind.TEAM:
-            return employee_conditions.match_members(field, context.tree.subtree_ids(scope.id))
-    return employee_conditions.match_any()
-
-
-def get_owner_row(
-    context: Context, kind: OwnerKind, owner_id: int, employee: Any, company: Company
-) -> Company | Team | Employee:
-    """Return the row of a goal's owner by kind and id: the given employee, a team of the tree, or the company."""
-    if kind is OwnerKind.EMPLOYEE:
-        return employee  # type: ignore[no-any-return]
-    return context.tree.teams[owner_id] if kind is OwnerKind.TEAM else company
+async def load_scope_rows(context: Context, keys: Collection[ScopeKey]) -> dict[ScopeKey, ScopeRow]:
+    """Return the row of each scope, those of employees read in one statement."""
+    employee_ids = sorted({key.employee_id for key in keys if key.employee_id is not None})
+    employees = {row.id: row for row in await context.employees(employee_ids) if row} if employee_ids else {}
+    company, rows = await context.company(), dict[ScopeKey, ScopeRow]()
+    for key in keys:
+        if key.employee_id is not None:
+            rows[key] = employees[key.employee_id]
+        else:
+            rows[key] = company if key.team_id is None else context.tree.teams[key.team_id]
+    return rows

@@ -1,12 +1,16 @@
-"""Services that the process lends to each operation: settings, caches, rate limiter, notification of changes."""
+"""Services that the process lends to each operation: settings, caches, rate limiter, notification of changes.
+
+Objects of the process that are defined in higher layers are typed by protocols.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import Any, Protocol
+from typing import Protocol, TypeVar
 
+from domain.alerts.rules import Rule
 from domain.goals.work_schedule import WorkSchedule
 from domain.ledger.metrics import Metric
 from domain.primitives.calendar import Calendar
@@ -15,8 +19,51 @@ from models.organization import absences
 from models.organization import reference_data as reference_models
 from models.organization.company import Company
 from models.organization.people import Employee
-from models.organization.reference_data import ReferenceData
+from models.organization.reference_data import ChangeLogPosition, ReferenceData
 from resolvers.request.rate_limits import RateLimiterProtocol
+
+Result = TypeVar("Result")
+
+
+class ChangeNotifier(Protocol):
+    """Tells this process and the others what has been committed: `subscriptions.core.hub.Hub`.
+
+    Its methods return at once.
+    """
+
+    @property
+    def committed_position(self) -> int:
+        """A position of the change log that is known to be committed; 0 if none is."""
+
+    def notify(self) -> None:
+        """Have the change log read: something was committed."""
+
+    def publish(self, position: int, topics: Collection[str]) -> None:
+        """Announce a committed row of the change log."""
+
+
+class NullNotifier:
+    """The notifier of a process without live streams, such as a command. Servers poll the change log."""
+
+    committed_position = 0
+
+    def notify(self) -> None: ...
+
+    def publish(self, position: int, topics: Collection[str]) -> None: ...
+
+
+class ForecastEngineProtocol(Protocol):
+    """`resolvers.forecasting.forecast_engine.ForecastEngine`, to which `get_forecast_engine` narrows it."""
+
+    async def compute(self, key: tuple[object, ...], function: Callable[[], Result]) -> Result: ...
+
+    def take_changed_sellers(self) -> set[int] | None: ...
+
+
+class LeaderboardCacheProtocol(Protocol):
+    """`resolvers.leaderboards.leaderboard_cache.LeaderboardCache`, to which the leaderboards narrow it."""
+
+    async def get_base_version(self) -> int: ...
 
 
 class ReferenceCacheProtocol(Protocol):
@@ -42,83 +89,99 @@ class ReferenceCacheProtocol(Protocol):
     async def goals(self, goal_ids: Sequence[int]) -> dict[int, tuple[Goal, int]]: ...
 
 
+class ReferenceDataCache:
+    """The reference data and the work schedule as last read; current exactly at the position they were read at."""
+
+    def __init__(self) -> None:
+        self._reference_data: ReferenceData | None = None
+        self._work_schedule: tuple[ChangeLogPosition, WorkSchedule] | None = None
+
+    async def at(self, position: ChangeLogPosition) -> ReferenceData:
+        """Return the reference data as of a position of the change log, which the caller has just read.
+
+        Without a company nothing is cached.
+        """
+        cached = self._reference_data
+        if cached is None or cached.position != position:
+            cached = await reference_models.load_reference_data()
+            self._reference_data = cached if cached.company else None
+        return cached
+
+    async def work_schedule_at(self, position: ChangeLogPosition, calendar: Calendar) -> WorkSchedule:
+        """Return the work schedule as of a position of the reference data, with its calendar."""
+        if self._work_schedule is None or self._work_schedule[0] != position:
+            self._work_schedule = position, await absences.load_work_schedule(calendar)
+        return self._work_schedule[1]
+
+
 @dataclass
+class SchedulerState:
+    """What the scheduled jobs of this process have done.
+
+    inactivity_basis      rules and calendar for which all inactivity timers were last rescheduled
+    day_goals_checked_on  the day for which the goals of one day were last checked
+    """
+
+    inactivity_basis: tuple[Sequence[Rule], Calendar] | None = None
+    day_goals_checked_on: date | None = None
+
+
+@dataclass
+class ProcessState:
+    """All that the process remembers of the database. It belongs to one epoch and is built anew for the next."""
+
+    forecast_engine: ForecastEngineProtocol
+    leaderboard_cache: LeaderboardCacheProtocol
+    reference_data: ReferenceDataCache = field(default_factory=ReferenceDataCache)
+    scheduler: SchedulerState = field(default_factory=SchedulerState)
+
+
+@dataclass(slots=True)
 class Services:
     """Objects and settings of the process that every operation uses.
 
     signing_secret         signs access tokens
     old_secrets            earlier signing secrets; their tokens are still accepted
-    notify_change_log      makes the hub read the change log; called after each commit, returns at once
-    publish_change         replaces it where the change is known: takes its position and topics
-    hub                    subscriptions.hub.Hub; resolvers never use it
+    build_state            builds an empty process state
     refresh_token_days     how long a session lasts
     session_idle_days      how long it lasts without being refreshed
     idle_timeout           time without a heartbeat after which an employee is no longer at work
-    forecast_engine        created on first use
-    leaderboard_cache      created on first use
     notification_channels  names of the channels through which alerts may be sent
     shared_channels        those of them that reach one place for all recipients, such as a chat
-    reference_data         as last read
-    work_schedule          as last loaded, with the position of the reference data it belongs to
-    committed_position     returns a position of the change log that is known to be committed
-    epoch                  epoch of the database's history, a part of cursors; empty until it has been read
-    rewind_count           how often the epoch has changed: how often the database has gone back in time
     public_url             the address at which people reach the server, for links; None if it is not configured
     mails_links            whether password links can be sent by mail
-    inactivity_basis       rules and calendar for which the scheduler last rescheduled all inactivity timers
-    day_goals_checked_on   the day for which the scheduler last checked the goals of one day
+    state                  the state of the present epoch
+    epoch                  epoch of the database's history, a part of cursors; empty until it has been read
+    rewind_count           how often the epoch has changed: how often the database has gone back in time
     """
 
     signing_secret: str
     rate_limiter: RateLimiterProtocol
-    notify_change_log: Callable[[], None]
-    hub: Any = None
-    reference_cache: ReferenceCacheProtocol | None = None
+    notifier: ChangeNotifier
+    build_state: Callable[[], ProcessState]
     idle_timeout: timedelta = timedelta(minutes=5)
-    forecast_engine: Any = None
-    leaderboard_cache: Any = None
     access_token_seconds: int = 900
     refresh_token_days: int = 30
     session_idle_days: int = 14
-    publish_change: Callable[[int, Collection[str]], None] | None = None
     notification_channels: frozenset[str] = frozenset()
     shared_channels: frozenset[str] = frozenset()
-    reference_data: ReferenceData | None = None
-    work_schedule: tuple[reference_models.ChangeLogPosition, WorkSchedule] | None = None
-    inactivity_basis: Any = None
-    day_goals_checked_on: date | None = None
     old_secrets: tuple[str, ...] = ()
     public_url: str | None = None
     mails_links: bool = False
-    committed_position: Callable[[], int] = lambda: 0
-    epoch: str = ""
-    rewind_count: int = 0
+    state: ProcessState = field(init=False)
+    epoch: str = field(default="", init=False)
+    rewind_count: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        self.state = self.build_state()
 
     def set_epoch(self, epoch: str) -> None:
         """Set the epoch of the database's history; if another one was set before, drop all data read in it."""
         if self.epoch not in ("", epoch):
             self.rewind_count += 1
-            self.forecast_engine = self.leaderboard_cache = self.reference_data = self.inactivity_basis = None
-            self.work_schedule = self.day_goals_checked_on = None
+            self.state = self.build_state()
         self.epoch = epoch
 
     @property
     def verifying_secrets(self) -> tuple[str, ...]:
         return (self.signing_secret, *self.old_secrets)
-
-    async def reference_data_at(self, position: reference_models.ChangeLogPosition) -> ReferenceData:
-        """Return the reference data as of a position of the change log, which the caller has just read.
-
-        The cached data is current exactly when its position is that one. Without a company nothing is cached.
-        """
-        cached = self.reference_data
-        if cached is None or cached.position != position:
-            cached = await reference_models.load_reference_data()
-            self.reference_data = cached if cached.company else None
-        return cached
-
-    async def work_schedule_at(self, position: reference_models.ChangeLogPosition, calendar: Calendar) -> WorkSchedule:
-        """Return the work schedule as of a position of the reference data, with its calendar."""
-        if self.work_schedule is None or self.work_schedule[0] != position:
-            self.work_schedule = position, await absences.load_work_schedule(calendar)
-        return self.work_schedule[1]

@@ -1,25 +1,94 @@
-"""A unit of work: the topics and goals that one transaction has changed."""
+"""A unit of work: one transaction with its entry in the change log, and the notification after its commit."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
 from datetime import datetime
 
+from models.db import connection
+from models.db.errors import DatabaseUnavailable
+from models.goals import goals
 from models.goals.goals import Goal
+from models.live import change_log
+from models.organization import reference_data
+from resolvers.request.services import ChangeNotifier
 
 
-@dataclass
 class UnitOfWork:
-    """Changes made in one transaction, to be written to the change log in that transaction.
+    """Changes made in one transaction.
+
+    The entry in the change log is written in the transaction of the changes (an outbox), so that none is committed
+    without news of it; the notification afterwards only makes subscribers read the log sooner.
 
     started_at   the time of all changes in it
     topics       topics of the change log that have changed
-    moved_goals  goals with changed progress; their version becomes the position of the change
+    moved_goals  by id: goals with changed progress; their version becomes the position of the change
     on_commit    called after the commit, for lines of the log about what was done
     """
 
-    started_at: datetime
-    topics: set[str] = field(default_factory=set)
-    moved_goals: dict[int, Goal] = field(default_factory=dict)
-    on_commit: list[Callable[[], None]] = field(default_factory=list)
+    def __init__(self, notifier: ChangeNotifier, started_at: datetime) -> None:
+        self._notifier, self.started_at = notifier, started_at
+        self.topics = set[str]()
+        self.moved_goals: dict[int, Goal] = {}
+        self.on_commit: list[Callable[[], None]] = []
+
+    @classmethod
+    @asynccontextmanager
+    async def run(
+        cls, notifier: ChangeNotifier, clock: Callable[[], datetime], *, is_batch: bool = False
+    ) -> AsyncIterator[UnitOfWork]:
+        """Run the block in a transaction, write its entry in the change log, and notify after the commit.
+
+        is_batch  whether it may take seconds: then it gives way to the other writers
+        """
+        async with connection.write_transaction(is_batch=is_batch):
+            # the clock is read under the lock, so that times rise with the positions of the change log
+            unit_of_work = cls(notifier, clock())
+            yield unit_of_work
+            position = await unit_of_work._append_to_change_log() if unit_of_work.topics else 0
+        unit_of_work._report(position)
+
+    def publish(self, *topics: str) -> None:
+        """Add topics that have changed; subscribers are notified after the commit."""
+        self.topics.update(topics)
+
+    def add_moved_goals(self, moved_goals: Iterable[Goal]) -> None:
+        """Add goals with changed progress."""
+        self.moved_goals.update((goal.id, goal) for goal in moved_goals)
+
+    @property
+    def changes_reference_data(self) -> bool:
+        return not reference_data.REFERENCE_TOPICS.isdisjoint(self.topics)
+
+    async def _append_to_change_log(self) -> int:
+        """Write the entry, and its position into all that has it as its version. Return the position."""
+        position = await change_log.append(self.topics, self.started_at)
+        self._ensure_not_rewound(position)
+        if self.changes_reference_data:
+            await reference_data.set_position(position)
+        if self.moved_goals:
+            await goals.set_version(self.moved_goals, position)
+            for goal in self.moved_goals.values():
+                goal.version = position
+        return position
+
+    def _ensure_not_rewound(self, position: int) -> None:
+        """Raise DatabaseUnavailable if a position is assigned again: the database has gone back in time.
+
+        A new epoch begins first, since clients may know the row that had this position before.
+        """
+        if 0 < position <= self._notifier.committed_position:
+            self._notifier.notify()
+            raise DatabaseUnavailable("The database has gone back in time.")
+
+    def _report(self, position: int) -> None:
+        """Write the lines of the log, and notify the subscribers of the topics."""
+        is_committed = connection.is_outside_transaction()  # it is not in a dry run, which is rolled back
+        if is_committed:
+            for report in self.on_commit:
+                report()
+            if self.topics:
+                self._notifier.publish(position, sorted(self.topics))
+        elif self.topics:
+            self._notifier.notify()

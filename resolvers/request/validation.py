@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import Any, TypedDict
+from typing import Any, TypeVar, Unpack
 
 from domain.errors.operation_errors import BadInput
 from domain.errors.user_errors import Invalid, OutOfRange, Required, UserError
 from domain.primitives import text
 from domain.primitives.money import InvalidAmount, is_known_currency, to_minor
 from domain.primitives.units import Unit, to_smallest
+from domain.primitives.unset import UNSET, Unset
+from resolvers.request.inputs import Money
 
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST_DAY = date(2200, 12, 31)
 _CLOCK_SKEW_TOLERANCE = timedelta(seconds=60)
 
 
-InputFields = Mapping[str, Any]  # by GraphQL field name; a field that is absent stays unchanged
-
-
-class MoneyFields(TypedDict):
-    amount: Decimal
-    currency: str | None
+Value = TypeVar("Value")
+Cleaned = TypeVar("Cleaned")
 
 
 @contextmanager
@@ -36,14 +34,21 @@ def raise_bad_input() -> Iterator[None]:
         raise BadInput(error.message, field=".".join(error.path)) from error
 
 
+def clean_update(
+    value: Value | Unset, current: Cleaned, clean: Callable[[Value, Unpack[tuple[str, ...]]], Cleaned], *path: str
+) -> Cleaned:
+    """Return the cleaned value of a field, or the current one if the input leaves the field out."""
+    return current if value is UNSET else clean(value, *path)
+
+
 def _clean_text(check: Callable[..., str], value: str | None, path: tuple[str, ...], **limits: Any) -> str:
     try:
         return check(value or "", **limits)
     except text.InvalidText as error:
         if error.constraint == "REQUIRED":
-            raise Required(str(error), *path) from error
+            raise Required(error.message, *path) from error
         error_type = OutOfRange if error.constraint == "TOO_LONG" else Invalid
-        raise error_type(str(error), *path) from error
+        raise error_type(error.message, *path) from error
 
 
 def clean_name(value: str | None, *path: str, limit: int = 200) -> str:
@@ -113,14 +118,13 @@ def clean_currency(value: str, *path: str) -> str:
     return code
 
 
-def clean_money(input: MoneyFields, company_currency: str, *path: str) -> tuple[int, str]:
+def clean_money(input: Money, company_currency: str, *path: str) -> tuple[int, str]:
     """Return an amount in the smallest unit and its currency, which defaults to the company's."""
-    currency_given = input.get("currency")
-    code = company_currency if currency_given is None else clean_currency(currency_given, *path, "currency")
+    code = company_currency if input.currency is None else clean_currency(input.currency, *path, "currency")
     try:
-        minor = to_minor(input["amount"], code)
+        minor = to_minor(input.amount, code)
     except InvalidAmount as error:
-        raise OutOfRange(str(error), *path, "amount") from error
+        raise OutOfRange(error.message, *path, "amount") from error
     if minor < 0:
         raise OutOfRange("The amount must not be negative.", *path, "amount")
     return minor, code
@@ -131,4 +135,4 @@ def clean_metric_value(value: Decimal, unit: Unit, company_currency: str, *path:
     try:
         return to_smallest(value, unit, company_currency)
     except InvalidAmount as error:
-        raise OutOfRange(str(error), *path) from error
+        raise OutOfRange(error.message, *path) from error

@@ -6,7 +6,7 @@ revoked device takes effect at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,10 +16,11 @@ from domain.permissions import Action, Actor, Reach, Role, reach
 from models.auth.sessions import Device
 from models.db.row_query import Condition
 from models.goals import goals
-from models.goals.goals import Goal, OwnerKind
+from models.goals.goals import Goal
 from models.organization.employee_conditions import match_any, match_employee, match_members, match_reports
 from models.organization.people import Employee, TeamTree
 from models.organization.reference_data import ReferenceData
+from models.organization.scopes import COMPANY, ScopeKey, TeamScope, list_groups
 
 
 @dataclass(frozen=True)
@@ -108,29 +109,31 @@ class Viewer:
 
     def can_on_team(self, action: Action, team_id: int) -> bool:
         """Return whether the action reaches the whole team."""
+        return self.can_on_teams(action, {team_id})
+
+    def can_on_teams(self, action: Action, team_ids: Collection[int]) -> bool:
+        """Return whether the action reaches all of the teams; without teams only if it reaches the whole company."""
         match self.reach(action):
             case Reach.COMPANY:
                 return True
             case Reach.MANAGED | Reach.SCOPE:
-                return team_id in self.reachable_team_ids
+                return bool(team_ids) and self.reachable_team_ids.issuperset(team_ids)
         return False
 
-    def can_in_scope(self, action: Action, kind: OwnerKind, scope_id: int, employee: Employee | None) -> bool:
+    def can_in_scope(self, action: Action, scope: ScopeKey, employee: Employee | None) -> bool:
         """Return whether the action reaches the whole scope; `employee` is the employee of an employee's scope."""
-        match kind:
-            case OwnerKind.EMPLOYEE:
-                return employee is not None and self.can(action, employee)
-            case OwnerKind.TEAM:
-                return self.can_on_team(action, scope_id)
-        return self.can_company_wide(action)
+        if scope.employee_id is not None:
+            return employee is not None and self.can(action, employee)
+        team_ids = scope.team_ids(self.tree)
+        return self.can_company_wide(action) if team_ids is None else self.can_on_teams(action, team_ids)
 
-    def can_see_total(self, metric: str, kind: OwnerKind, scope_id: int, employee: Employee | None) -> bool:
+    def can_see_total(self, metric: str, scope: ScopeKey, employee: Employee | None) -> bool:
         """Return whether the viewer may see every part of a metric's total in a scope: only then is it told as a whole.
 
         What was credited to a team is the team's, also after an employee has left it.
         """
         action = PRIVATE_METRICS.get(metric)
-        return action is None or self.can_in_scope(action, kind, scope_id, employee)
+        return action is None or self.can_in_scope(action, scope, employee)
 
     @property
     def visible_team_ids(self) -> frozenset[int]:
@@ -170,16 +173,15 @@ class Viewer:
 
         The progress of a goal is the total of its metric, so a goal is visible only if that total is.
         """
-        return self.can_see_goals_of(goal.owner_kind, goal.owner_id, owner) and self.can_see_total(
-            goal.metric, goal.owner_kind, goal.owner_id, owner
-        )
+        scope = goal.scope
+        return self.can_see_goals_of(scope, owner) and self.can_see_total(goal.metric, scope, owner)
 
-    def can_see_goals_of(self, kind: OwnerKind, owner_id: int, owner: Employee | None) -> bool:
-        """Return whether the viewer may see the owner's goals of metrics that are not private."""
-        if kind is OwnerKind.EMPLOYEE:
+    def can_see_goals_of(self, scope: ScopeKey, owner: Employee | None) -> bool:
+        """Return whether the viewer may see the scope's goals of metrics that are not private."""
+        if scope.employee_id is not None:
             return owner is not None and self.can(Action.VIEW_GOALS, owner)
-        if kind is OwnerKind.TEAM:
-            return owner_id in self.visible_goal_team_ids() or self.can_on_team(Action.VIEW_GOALS, owner_id)
+        if scope.team_id is not None:
+            return scope.team_id in self.visible_goal_team_ids() or self.can_on_team(Action.VIEW_GOALS, scope.team_id)
         return self.can_company_wide(Action.VIEW_GOALS_ABOVE)
 
     def visible_goal_team_ids(self) -> frozenset[int]:
@@ -205,10 +207,13 @@ class Viewer:
 
     def goal_filter(self, employee_ids: Iterable[int]) -> Condition:
         """Return the filter for visible goals; `employee_ids` are the employees with visible goals of their own."""
-        with_company = self.can_company_wide(Action.VIEW_GOALS_ABOVE)
-        return goals.match_visible(
-            self.visible_goal_team_ids(), employee_ids, self.restricted_totals(), with_company=with_company
+        team_ids, sees_above = self.visible_goal_team_ids(), self.can_company_wide(Action.VIEW_GOALS_ABOVE)
+        groups = (
+            group
+            for group in list_groups(self.tree)
+            if (sees_above if group.team_id is None else group.team_id in team_ids)
         )
+        return goals.match_visible(groups, employee_ids, self.restricted_totals())
 
     def restricted_totals(self) -> dict[str, list[int]]:
         """Return the private metrics of which not every total is visible, each with the teams with a visible total.
@@ -216,7 +221,7 @@ class Viewer:
         The list of teams is never empty, so that it can stand in a filter.
         """
         return {
-            metric: [team for team in self.tree.teams if self.can_see_total(metric, OwnerKind.TEAM, team, None)] or [-1]
+            metric: [team for team in self.tree.teams if self.can_see_total(metric, TeamScope(team), None)] or [-1]
             for metric in PRIVATE_METRICS
-            if not self.can_see_total(metric, OwnerKind.COMPANY, 0, None)
+            if not self.can_see_total(metric, COMPANY, None)
         }

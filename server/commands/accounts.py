@@ -16,11 +16,8 @@ from resolvers.auth import audit, password_links, passwords
 from resolvers.auth.sessions import normalize_email
 from resolvers.request.client_info import ClientInfo
 from resolvers.request.context import Context
-from resolvers.request.services import Services
-from server.clock import utc_now
+from server.commands.contexts import create_context_factory
 from server.commands.runtime import load_settings, run_with_database
-from server.context_factory import ContextFactory
-from server.http.rate_limit import create_rate_limiter
 from server.settings import Settings
 
 
@@ -34,7 +31,7 @@ def set_password(email: str, password: str) -> str:
             names = ((await context.company()).name, employee.name, employee.email)
             password_hash = await passwords.hash_password(password, "password", names=names)
         except UserError as error:
-            raise click.ClickException(error.message) from error
+            raise click.ClickException(str(error)) from error
         async with context.unit_of_work():
             await accounts.set_password(employee, password_hash, context.now())
             context.publish(f"employee:{employee.id}")
@@ -72,8 +69,7 @@ def unlock(email: str) -> str:
 
 
 def _create_context(settings: Settings) -> Context:
-    services = Services(settings.signing_secrets[0], create_rate_limiter(), lambda: None)
-    return ContextFactory(services, utc_now).create_context(ClientInfo(address="command line"))
+    return create_context_factory(settings).create_context(ClientInfo(address="command line"))
 
 
 async def _find_employee(email: str) -> Employee:

@@ -8,11 +8,8 @@ import click
 
 from models.organization.company import find_company
 from resolvers.crm import metric_backfill
-from resolvers.request.services import Services
-from server.clock import utc_now
+from server.commands.contexts import create_context_factory
 from server.commands.runtime import load_settings, run_with_database
-from server.context_factory import ContextFactory
-from server.http.rate_limit import create_rate_limiter
 from server.settings import Settings
 
 
@@ -31,10 +28,7 @@ async def _backfill(settings: Settings, key: str) -> str:
         raise click.ClickException(str(error)) from error
     if metric_backfill.is_company_metric(metric):
         return f"{key} is one of the company's own metrics: its results are posted when they are recorded."
-    services = Services(
-        settings.signing_secrets[0], create_rate_limiter(None), lambda: None
-    )  # servers poll the change log
-    create_context = ContextFactory(services, utc_now).create_for_scheduler
+    create_context = create_context_factory(settings).create_for_scheduler
     with click.progressbar(
         length=await metric_backfill.count_records(metric), label="Comparing", file=sys.stderr
     ) as progress_bar:

@@ -32,11 +32,8 @@ from resolvers.forecasting import backtests
 from resolvers.forecasting.backtests import BacktestData
 from resolvers.request.client_info import ClientInfo
 from resolvers.request.context import Context
-from resolvers.request.services import Services
 from resolvers.request.viewer import Viewer
-from server.clock import utc_now
-from server.context_factory import ContextFactory
-from server.http.rate_limit import create_rate_limiter
+from server.commands.contexts import create_context_factory
 from server.settings import Settings
 
 CSV_COLUMNS: Final = ("origin", "horizon", "scope", "p10", "p50", "p90", "mean")
@@ -102,8 +99,7 @@ def _list_origins(data: BacktestData, first: datetime | None, last: datetime | N
 async def _create_context(settings: Settings) -> Context:
     if await company.find_company() is None:
         raise click.ClickException("There is no company yet: run `./run setup` first.")
-    services = Services(settings.signing_secrets[0], create_rate_limiter(None), lambda: None)
-    context = ContextFactory(services, utc_now).create_context(ClientInfo(None, "en", "", "backtest"))
+    context = create_context_factory(settings).create_context(ClientInfo(None, "en", "", "backtest"))
     context.current_viewer = Viewer.for_scheduler(await people.load_team_tree())
     return context
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import sys
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -21,7 +20,7 @@ _BUILT_IN_MAPS = sorted(path.stem for path in (Path(__file__).parents[2] / "impo
 class _CommandGroup(click.Group):
     """A command group that reports settings and database errors as one sentence instead of a traceback."""
 
-    def invoke(self, ctx: click.Context) -> Any:
+    def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
@@ -93,7 +92,7 @@ def restored() -> None:
     "--password", prompt=True, hide_input=True, confirmation_prompt=True, envvar="SCORELINE_ADMIN_PASSWORD",
     help="At least 8 characters; may come from SCORELINE_ADMIN_PASSWORD.",
 )  # fmt: skip
-def setup(**options: Any) -> None:
+def setup(**options: str | None) -> None:
     """Create the company, its first pipeline and its first administrator: once per installation."""
     from server.commands.setup import set_up_company
 

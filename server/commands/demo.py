@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import click
 import uvicorn
@@ -30,11 +30,10 @@ from demo.seeding import PASSWORD, DeviceTokens, seed_demo
 from models import migrator
 from models.db import connection
 from models.organization.company import find_company
-from resolvers.request.services import Services
 from server import settings
 from server.clock import utc_now
+from server.commands.contexts import create_context_factory
 from server.commands.runtime import load_settings, run_with_database
-from server.http.rate_limit import create_rate_limiter
 from server.observability import logging
 from server.settings import Settings
 from server.uvicorn_runner import exit_cleanly_on_sigterm, server_config
@@ -98,7 +97,7 @@ async def _load_or_create_company(settings: Settings, recreate: bool) -> tuple[C
     stamp = {"version": history_generator.VERSION, "seed": SEED, "day": history.today.isoformat()}
     stamp_file = _sibling_path(".json")
     if not recreate and _DATABASE.exists() and stamp_file.exists():
-        saved: dict[str, Any] = json.loads(stamp_file.read_text())
+        saved: dict[str, str] = json.loads(stamp_file.read_text())
         if stamp.items() <= saved.items():
             async with connection.connect(settings.database_url):
                 if not await migrator.list_pending():
@@ -130,13 +129,13 @@ async def _fill_database(settings: Settings) -> str:
 
 
 async def _create_company(settings: Settings, history: CompanyHistory) -> DeviceTokens:
-    services = Services(settings.signing_secrets[0], create_rate_limiter(), notify_change_log=lambda: None)
+    create_context = create_context_factory(settings).create_at
     with (
         click.progressbar(length=100, label="Creating a company with a year of history") as progress_bar,
         _gc_disabled(),
     ):
         return await seed_demo(
-            history, services, lambda share: progress_bar.update(int(share * 100) - progress_bar.pos)
+            history, create_context, lambda share: progress_bar.update(int(share * 100) - progress_bar.pos)
         )
 
 

@@ -19,11 +19,9 @@ from models.db import connection
 from models.organization import company, people
 from resolvers.request.client_info import ClientInfo
 from resolvers.request.context import Context
-from resolvers.request.services import Services
 from resolvers.request.viewer import Viewer
 from server.clock import utc_now
-from server.context_factory import ContextFactory
-from server.http.rate_limit import create_rate_limiter
+from server.commands.contexts import create_context_factory
 from server.settings import Settings
 
 
@@ -57,7 +55,7 @@ async def run_import(settings: Settings, source: Path, map_name: str, *, dry_run
     except (MapError, ImportFileError) as error:
         raise click.ClickException(str(error)) from error
     except UserError as user_error:
-        raise click.ClickException(user_error.message) from user_error
+        raise click.ClickException(str(user_error)) from user_error
     importer.result.ignored = ignored
     return _format_summary(importer.result, dry_run, rejects_path)
 
@@ -83,10 +81,7 @@ async def _create_context(settings: Settings) -> Context:
     admin = next(iter(await people.list_admins()), None)
     if admin is None:
         raise click.ClickException("The company has no active administrator to act as.")
-    services = Services(
-        settings.signing_secrets[0], create_rate_limiter(None), lambda: None
-    )  # servers poll the change log
-    context = ContextFactory(services, utc_now).create_context(ClientInfo(None, "en", "import", "import"))
+    context = create_context_factory(settings).create_context(ClientInfo(None, "en", "import", "import"))
     context.current_viewer = Viewer.for_employee(
         admin, await people.load_team_tree(), 0, utc_now(), has_direct_reports=False
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import click
 
@@ -18,14 +18,14 @@ from server.settings import Settings
 Result = TypeVar("Result")
 
 
-def load_settings(**overrides: Any) -> Settings:
+def load_settings(**overrides: object) -> Settings:
     """Read the settings from the environment and configure logging by them."""
     loaded_settings = settings.load(**overrides)
     logging.configure_logging(loaded_settings)
     return loaded_settings
 
 
-def run_with_database(settings: Settings, command: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
+def run_with_database(settings: Settings, command: Callable[[], Coroutine[object, None, Result]]) -> Result:
     """Run a coroutine with the database connected, without a limit of time for its statements and locks.
 
     Raises ClickException if migrations are pending.

@@ -15,9 +15,8 @@ from graph.execution import error_formatting
 from graph.execution.operations import Operation
 from resolvers.request.client_info import ClientInfo
 from server.http import static_pages
-from server.http.security_headers import DATA_POLICY
 from server.operation_runner import OperationResult, OperationRunner, count_unparsed_operation
-from server.requests.client_info import ALLOWED_METHODS, ClientInfoReader, joined_header, with_token
+from server.requests.client_info import anonymous_client, joined_header, with_token
 from server.requests.content_negotiation import (
     GRAPHQL_RESPONSE_MEDIA_TYPE,
     JSON_FORMAT,
@@ -29,6 +28,7 @@ from server.requests.content_negotiation import (
 from server.requests.request_parsing import BadRequest, GraphQLRequest, parse_json, parse_request
 from server.websocket.graphql_transport_ws import SUBPROTOCOL
 
+ALLOWED_METHODS: Final = ("GET", "POST", "OPTIONS")
 MAX_URL_BYTES: Final = 16_384
 BODY_TIMEOUT_SECONDS: Final = 30.0  # a body must arrive within this time
 DRAIN_SECONDS: Final = 2.0  # how long the rest of a refused body is read and dropped
@@ -79,44 +79,45 @@ class GraphQLEndpoint:
     def __init__(
         self,
         operation_runner: OperationRunner,
-        client_info_reader: ClientInfoReader,
         *,
         max_body_bytes: int,
         query_page: bytes | None = None,
     ) -> None:
-        self._operation_runner, self._client_info_reader = operation_runner, client_info_reader
-        self._max_body_bytes, self._query_page = max_body_bytes, query_page
+        self._operation_runner, self._max_body_bytes, self._query_page = operation_runner, max_body_bytes, query_page
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             response = await self._handle_http(scope, Headers(scope=scope), receive)
         except ClientDisconnected:
             return
-        response.headers.setdefault("content-security-policy", DATA_POLICY)
         await response(scope, receive, send)
 
     async def _handle_http(self, scope: Scope, headers: Headers, receive: Receive) -> Response:
-        cors = self._client_info_reader.cors_headers(headers)
         method = scope["method"]
         if method == "OPTIONS":
-            return Response(status_code=204, headers={"allow": ALLOWED_METHODS, **cors})
+            return Response(status_code=204, headers={"allow": ", ".join(ALLOWED_METHODS)})
         if method == "GET" and self._query_page is not None and _prefers_page(joined_header(headers, "accept")):
             return static_pages.make_page_response(self._query_page)
         response = await self._handle_graphql(scope, headers, receive)
-        response.headers.update({"cache-control": "no-store", "vary": "Accept, Origin", **cors})
+        response.headers["vary"] = "Accept"
         return response
 
     async def _handle_graphql(self, scope: Scope, headers: Headers, receive: Receive) -> Response:
-        anonymous_client = self._client_info_reader.anonymous_client(scope, headers)
+        client = anonymous_client(scope, headers)
         response_format = negotiate_response_format(joined_header(headers, "accept"))
         try:
             if response_format is None:
-                raise BadRequest(f"Accept one of {GRAPHQL_RESPONSE_MEDIA_TYPE} and {JSON_MEDIA_TYPE}.", 406)
-            client = with_token(anonymous_client, headers.get("authorization"))
+                raise BadRequest(
+                    "Accept one of {one} and {other}.", 406, one=GRAPHQL_RESPONSE_MEDIA_TYPE, other=JSON_MEDIA_TYPE
+                )
+            authenticated_client = with_token(client, headers.get("authorization"))
             request = await self._read_request(scope, headers, receive)
             operation = self._operation_runner.parse_operation(request)
             if operation.kind == "subscription":
-                raise BadRequest(f"Subscriptions run over a WebSocket at this address, by the protocol {SUBPROTOCOL}.")
+                raise BadRequest(
+                    "Subscriptions run over a WebSocket at this address, by the protocol {protocol}.",
+                    protocol=SUBPROTOCOL,
+                )
             if operation.kind == "mutation" and scope["method"] == "GET":
                 raise BadRequest("Mutations are sent by POST.", 405)
         except ClientDisconnected:
@@ -124,11 +125,11 @@ class GraphQLEndpoint:
         except Exception as error:  # noqa: BLE001 - it becomes the response
             count_unparsed_operation()
             return _make_response(
-                self._operation_runner.make_error_result(error, anonymous_client),
+                self._operation_runner.make_error_result(error, client),
                 response_format or JSON_FORMAT,
                 getattr(error, "status", None),
             )
-        return _make_response(await self._execute(operation, client, receive), response_format)
+        return _make_response(await self._execute(operation, authenticated_client, receive), response_format)
 
     async def _execute(self, operation: Operation, client: ClientInfo, receive: Receive) -> OperationResult:
         """Execute an operation and return its result.
@@ -154,21 +155,21 @@ class GraphQLEndpoint:
             content_type, _, parameters = headers.get("content-type", "").partition(";")
             charset = parameters.lower().replace(" ", "").replace('"', "")
             if content_type.strip().lower() != JSON_MEDIA_TYPE or (charset and charset != "charset=utf-8"):
-                raise BadRequest(f"Send the request as `Content-Type: {JSON_MEDIA_TYPE}`.", 415)
+                raise BadRequest("Send the request as `Content-Type: {kind}`.", 415, kind=JSON_MEDIA_TYPE)
             body = await self._read_body(headers, receive)
             try:
                 return parse_request(parse_json(body))
             except ValueError:
                 raise BadRequest("The body must be a JSON object with a string `query`: this is not JSON.") from None
         if scope["method"] != "GET":
-            raise BadRequest(f"Use one of {ALLOWED_METHODS}.", 405)
+            raise BadRequest("Use one of {methods}.", 405, methods=", ".join(ALLOWED_METHODS))
         if len(scope["query_string"]) > MAX_URL_BYTES:
-            raise BadRequest(f"An address has at most {MAX_URL_BYTES} bytes: send the query by POST.", 414)
+            raise BadRequest("An address has at most {most} bytes: send the query by POST.", 414, most=MAX_URL_BYTES)
         return _parse_query_string(QueryParams(scope["query_string"]))
 
     async def _read_body(self, headers: Headers, receive: Receive) -> bytes:
         max_bytes = self._max_body_bytes
-        too_large = BadRequest(f"A body has at most {max_bytes} bytes.", 413)
+        too_large = BadRequest("A body has at most {most} bytes.", 413, most=max_bytes)
         if headers.get("content-length", "0").isdigit() and int(headers.get("content-length", "0")) > max_bytes:
             raise too_large
         parts, size = [], 0
@@ -208,7 +209,7 @@ def _parse_query_string(params: QueryParams) -> GraphQLRequest:
             try:
                 body[key] = parse_json(params[key])
             except ValueError:
-                raise BadRequest(f"`{key}` in the address must be a JSON object.") from None
+                raise BadRequest("`{key}` in the address must be a JSON object.", key=key) from None
     return parse_request(body)
 
 
@@ -220,7 +221,7 @@ def _make_response(result: OperationResult, response_format: ResponseFormat, sta
     if status == 401:
         response.headers["www-authenticate"] = "Bearer"
     if status == 405:
-        response.headers["allow"] = ALLOWED_METHODS
+        response.headers["allow"] = ", ".join(ALLOWED_METHODS)
     if status == 413:
         response.headers["connection"] = "close"
     if status in (429, 503):

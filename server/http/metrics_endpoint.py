@@ -13,18 +13,17 @@ from domain.errors.operation_errors import Throttled
 from resolvers.auth import attempts
 from resolvers.request.rate_limits import RateLimiterProtocol
 from server.observability import prometheus
-from server.requests.client_info import ClientInfoReader
+from server.requests.client_info import anonymous_client
 
 
 async def answer_metrics(
     request: Request,
     token: SecretStr | None,
     rate_limiter: RateLimiterProtocol,
-    client_info_reader: ClientInfoReader,
     collector: Collector,
 ) -> Response:
     """Answer a scrape: 429 for a network that has sent too many wrong secrets, before the token is compared."""
-    network = client_info_reader.anonymous_client(request.scope, request.headers).network
+    network = anonymous_client(request.scope, request.headers).network
     authorization = request.headers.get("authorization")
     if token is not None and authorization is not None:
         wait_seconds = await attempts.seconds_throttled(rate_limiter, network)
@@ -32,7 +31,7 @@ async def answer_metrics(
             try:
                 await attempts.count_wrong_token(rate_limiter, network, authorization)
             except Throttled as error:
-                wait_seconds = error.extensions["retryAfterMs"] / 1000
+                wait_seconds = int(error.extensions["retryAfterMs"]) / 1000
         if wait_seconds:
             return PlainTextResponse("Too Many Requests", 429, {"retry-after": str(math.ceil(wait_seconds))})
     return prometheus.make_metrics_response(request, token, collector)

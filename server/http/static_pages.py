@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import re
 from pathlib import Path
 from typing import Final
 
 from starlette.responses import HTMLResponse
 
+from domain.i18n.languages import LANGUAGES, TRANSLATIONS
+
 _ASSETS: Final = Path(__file__).parents[1] / "assets"
+PAGES_WITH_TEXTS: Final = ("wallboard.html", "password.html")
+_ENGLISH_TEXTS: Final = re.compile(r"^const ENGLISH = (\{.*?^\});$", re.MULTILINE | re.DOTALL)
+_NO_TRANSLATIONS: Final = "const TRANSLATIONS = {};"
 
 
 def read_query_page() -> bytes:
@@ -20,12 +26,29 @@ def read_query_page() -> bytes:
 
 def read_wallboard_page() -> bytes:
     """Return the wallboard page. It is a client of the public API and contains no data and no secret."""
-    return (_ASSETS / "wallboard.html").read_bytes()
+    return _read_translated("wallboard.html")
 
 
 def read_password_page() -> bytes:
     """Return the page on which an employee sets a password with a one-time link, or requests such a link."""
-    return (_ASSETS / "password.html").read_bytes()
+    return _read_translated("password.html")
+
+
+def read_page_texts(name: str) -> dict[str, str]:
+    """Return the English texts of a page, by the names under which its script knows them."""
+    match = _ENGLISH_TEXTS.search((_ASSETS / name).read_text())
+    assert match is not None, f"{name} has its texts in a constant ENGLISH"
+    texts: dict[str, str] = json.loads(match[1])
+    return texts
+
+
+def _read_translated(name: str) -> bytes:
+    """Return a page with its texts in all languages of the catalogues."""
+    texts = read_page_texts(name)
+    translations = {code: {key: LANGUAGES[code].text(text) for key, text in texts.items()} for code in TRANSLATIONS}
+    script = json.dumps(translations, ensure_ascii=False).replace("<", "\\u003c")  # no text may end the script
+    page = (_ASSETS / name).read_text()
+    return page.replace(_NO_TRANSLATIONS, f"const TRANSLATIONS = {script};", 1).encode()
 
 
 def make_page_response(page: bytes) -> HTMLResponse:

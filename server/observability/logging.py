@@ -11,15 +11,16 @@ import logging
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, TextIO
+from typing import Final, Protocol, TextIO
 from uuid import uuid4
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.typing import EventDict, Processor, WrappedLogger
 
 REDACTED: Final = "[hidden]"
 QUIET_PATHS: Final = ("/health/", "/metrics")  # polled every few seconds: logged at level DEBUG only
@@ -64,7 +65,7 @@ _current_request: ContextVar[RequestInfo | None] = ContextVar("request", default
 
 def configure_logging(settings: LogSettings, stream: TextIO | None = None) -> None:
     """Send all log records, also those of libraries, to `stream` (default: standard error)."""
-    shared_processors: list[Any] = [
+    shared_processors: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
@@ -73,7 +74,7 @@ def configure_logging(settings: LogSettings, stream: TextIO | None = None) -> No
     ]
     as_json = settings.log_format == "json"
     output = stream or sys.stderr
-    renderer: Any = (
+    renderer: Processor = (
         structlog.processors.JSONRenderer()
         if as_json
         else structlog.dev.ConsoleRenderer(colors=output.isatty(), exception_formatter=structlog.dev.plain_traceback)
@@ -107,7 +108,7 @@ def configure_logging(settings: LogSettings, stream: TextIO | None = None) -> No
         logger.propagate = name != "uvicorn.access"  # its lines contain query strings; the middleware logs requests
 
 
-def escape_control_characters(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+def escape_control_characters(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     """Escape control characters in the text of a line, so that what a client sends cannot pass for another line.
 
     The renderer does the same with all other values.
@@ -116,12 +117,12 @@ def escape_control_characters(_: Any, __: str, event: MutableMapping[str, Any]) 
     return {**event, "event": text}
 
 
-def redact(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+def redact(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     """Replace secrets, recognized by key or by pattern, in all values of a log record, tracebacks included."""
     return {key: _redact_value(key, value) for key, value in event.items()}
 
 
-def _redact_value(key: str, value: Any) -> Any:
+def _redact_value(key: str, value: object) -> object:
     if _SECRET_KEY.search(key):
         return REDACTED
     if isinstance(value, str):

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from babel.core import negotiate_locale
+
 from domain.i18n.languages import LANGUAGES
 
 JSON_MEDIA_TYPE: Final = "application/json"
@@ -86,12 +88,10 @@ def negotiate_response_format(accept: str) -> ResponseFormat | None:
 
 
 def negotiate_language(accept_language: str) -> str:
-    """Return the code of the supported language that an `Accept-Language` header prefers; "" for none."""
-    weights = dict.fromkeys(LANGUAGES, 0.0)
-    for name, weight in _parse_weights(accept_language):
-        code = name.partition("-")[0]
-        if code in weights:
-            weights[code] = max(weights[code], weight)
-    if not any(weights.values()):
-        return ""
-    return max(weights, key=lambda code: weights[code])
+    """Return the code of the supported language that an `Accept-Language` header prefers; "" for none.
+
+    Of several with the same weight it is the first one.
+    """
+    weights = [(name, weight) for name, weight in _parse_weights(accept_language) if weight]
+    preferred = [name for name, _ in sorted(weights, key=lambda item: -item[1])]
+    return negotiate_locale(preferred, LANGUAGES, sep="-") or ""

@@ -6,15 +6,15 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final, NoReturn
 
 import orjson
 
 from domain.errors.operation_errors import OperationError
+from domain.messages import MessageValue
 
 _MAX_ID_LENGTH: Final = 200
 _MAX_INT_DIGITS: Final = 100
-_BODY_ERROR: Final = "The body must be a JSON object with a string `query`"
 
 
 class BadRequest(OperationError):
@@ -22,8 +22,8 @@ class BadRequest(OperationError):
 
     code = "BAD_REQUEST"
 
-    def __init__(self, message: str, status: int = 400) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, status: int = 400, **values: MessageValue) -> None:
+        super().__init__(message, field=None, **values)
         self.status = status
 
 
@@ -42,7 +42,7 @@ class GraphQLRequest:
 
     query: str
     operation_name: str | None
-    variables: Mapping[str, Any] | None
+    variables: Mapping[str, object] | None
 
 
 @dataclass(frozen=True)
@@ -51,16 +51,16 @@ class ClientMessage:
 
     type: str
     id: str = ""
-    payload: Mapping[str, Any] | None = None
+    payload: Mapping[str, object] | None = None
 
     @property
-    def authorization(self) -> Any:
+    def authorization(self) -> object:
         """The value of `Authorization` in the payload, of any type; None if there is none."""
         payload = self.payload or {}
         return payload.get("Authorization", payload.get("authorization"))
 
 
-def parse_json(text: str | bytes) -> Any:
+def parse_json(text: str | bytes) -> object:
     """Parse JSON. Raises ValueError if it is invalid.
 
     Lone surrogates and huge numbers are valid JSON that orjson rejects. The slower standard parser accepts them, so
@@ -76,7 +76,7 @@ def parse_json(text: str | bytes) -> Any:
             raise ValueError("too deeply nested") from error
 
 
-def _reject_constant(name: str) -> Any:
+def _reject_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
@@ -84,15 +84,17 @@ def _parse_int(text: str) -> int | float:
     return int(text) if len(text) <= _MAX_INT_DIGITS else math.inf
 
 
-def parse_request(body: Any) -> GraphQLRequest:
+def parse_request(body: object) -> GraphQLRequest:
     """Return the GraphQL request in a decoded body. Raises BadRequest if it has another shape."""
     if not isinstance(body, dict) or not isinstance(body.get("query"), str):
-        raise BadRequest(f"{_BODY_ERROR}.")
+        raise BadRequest("The body must be a JSON object with a string `query`.")
     operation_name, variables = body.get("operationName"), body.get("variables")
     if not isinstance(operation_name, str | None):
-        raise BadRequest(f"{_BODY_ERROR}; `operationName` is a string.")
+        raise BadRequest("The body must be a JSON object with a string `query`; `operationName` is a string.")
     if not isinstance(variables, dict | None) or not isinstance(body.get("extensions"), dict | None):
-        raise BadRequest(f"{_BODY_ERROR}; `variables` and `extensions` are objects.")
+        raise BadRequest(
+            "The body must be a JSON object with a string `query`; `variables` and `extensions` are objects."
+        )
     return GraphQLRequest(body["query"], operation_name, variables)
 
 

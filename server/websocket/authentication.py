@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from domain.errors.operation_errors import Throttled, Unauthenticated
 from resolvers.request.client_info import ClientInfo
@@ -15,7 +14,7 @@ from server.websocket.close_codes import CloseConnection
 
 
 async def authenticate(
-    context_factory: ContextFactory, client: ClientInfo, authorization: Any
+    context_factory: ContextFactory, client: ClientInfo, authorization: object
 ) -> tuple[ClientInfo, Viewer]:
     """Return the client with its token and language, and its viewer. Raises CloseConnection if the token is not valid.
 
@@ -26,7 +25,7 @@ async def authenticate(
     except Unauthenticated as error:
         raise CloseConnection(close_codes.FORBIDDEN, f"{error.code}: {error.message}") from None
     except Throttled as error:
-        raise CloseConnection(close_codes.TRY_AGAIN_LATER, error.message) from None
+        raise CloseConnection(close_codes.TRY_AGAIN_LATER, str(error)) from None
     if context.current_viewer is None:
         raise CloseConnection(
             close_codes.FORBIDDEN, "UNAUTHENTICATED: send an access token as `Authorization` of connection_init"

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Hashable, Sequence
+from collections.abc import Callable, Coroutine, Hashable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 import orjson
 
 from domain.errors.operation_errors import Throttled
+from domain.messages import gettext_noop
 from graph.execution.operations import Operation
 from models.db.errors import DatabaseUnavailable
 from resolvers.request.client_info import ClientInfo
@@ -35,6 +36,7 @@ from server.websocket.token_bucket import TokenBucket
 from subscriptions.core.tasks import cancel_and_wait
 
 SUBPROTOCOL: Final = "graphql-transport-ws"
+_TOO_MANY: Final = gettext_noop("One socket runs at most {most} operations: complete one first, or open another.")
 
 log = logging.getLogger(__name__)
 
@@ -123,12 +125,12 @@ class GraphQLTransportConnection:
         if not self._token_bucket.consume():
             self.close(close_codes.INVALID_MESSAGE, "Too many messages")
 
-    def _start_handling(self, handler: Coroutine[Any, Any, None]) -> None:
+    def _start_handling(self, handler: Coroutine[object, None, None]) -> None:
         """Run the handler of a message as a task, with reading paused until it is done."""
         self._protocol.pause_reading()
         self._current_task = asyncio.create_task(self._run_handler(handler), name="socket message")
 
-    async def _run_handler(self, handler: Coroutine[Any, Any, None]) -> None:
+    async def _run_handler(self, handler: Coroutine[object, None, None]) -> None:
         close_request: CloseConnection | None = None
         try:
             await handler
@@ -217,7 +219,7 @@ class GraphQLTransportConnection:
         self._authorization = None
         self._send_text(b'{"type":"connection_ack"}')
 
-    async def _renew_token(self, authorization: Any) -> None:
+    async def _renew_token(self, authorization: object) -> None:
         """Go on with the new token of a `ping`, and answer with the time at which the token in use expires.
 
         While the database is away, the old token stays in use, and the client may try again.
@@ -265,9 +267,7 @@ class GraphQLTransportConnection:
             client = replace(self.client, request_id=request.id)
             try:
                 if len(self._operation_tasks) + len(self._subscribers) >= self._max_operations:
-                    raise Throttled(
-                        f"One socket runs at most {self._max_operations} operations: complete one first, or open another."
-                    )
+                    raise Throttled(_TOO_MANY, most=self._max_operations)
                 operation = self._operation_runner.parse_operation(parse_request(message.payload))
             except Exception as error:  # noqa: BLE001 - it becomes the operation's result
                 count_unparsed_operation()
@@ -322,7 +322,7 @@ class GraphQLTransportConnection:
     def _send_error(self, operation_id: str, result: OperationResult) -> None:
         self._send_message({"id": operation_id, "type": "error", "payload": result.payload["errors"]})
 
-    def _send_message(self, message: dict[str, Any]) -> None:
+    def _send_message(self, message: Mapping[str, object]) -> None:
         self._send_text(orjson.dumps(message))
 
     # Sending

@@ -10,9 +10,10 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 from urllib.parse import unquote
 
+from starlette.types import Message, Scope
 from uvicorn.config import Config
 from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
 from uvicorn.server import ServerState
@@ -53,7 +54,7 @@ class WebSocketHandshake:
     """The opening handshake of one WebSocket; the protocol drops it once the socket is open or refused."""
 
     def __init__(
-        self, protocol: HandshakeConnection, config: Config, server_state: ServerState, app_state: dict[str, Any]
+        self, protocol: HandshakeConnection, config: Config, server_state: ServerState, app_state: dict[str, object]
     ) -> None:
         self._protocol, self._config, self._server_state, self._app_state = protocol, config, server_state, app_state
         self.started = self._finished = False
@@ -86,7 +87,7 @@ class WebSocketHandshake:
             self._server_state.tasks.add(task)
             task.add_done_callback(self._server_state.tasks.discard)
 
-    def _build_scope(self, request: Request) -> dict[str, Any]:
+    def _build_scope(self, request: Request) -> Scope:
         transport, headers = self._protocol.transport, request.headers
         path, _, query = request.path.partition("?")
         subprotocols = [
@@ -110,7 +111,7 @@ class WebSocketHandshake:
             "extensions": {PROTOCOL_EXTENSION: self._protocol},
         }
 
-    async def _run_application(self, scope: dict[str, Any]) -> None:
+    async def _run_application(self, scope: Scope) -> None:
         """Run the application and make sure that the handshake has an outcome."""
         try:
             await self._config.loaded_app(scope, self._receive, self._send)
@@ -121,10 +122,10 @@ class WebSocketHandshake:
         elif not self._protocol.is_attached:
             self._protocol.close(close_codes.TRY_AGAIN_LATER, "Internal error: connect again after a pause")
 
-    async def _receive(self) -> dict[str, Any]:
+    async def _receive(self) -> Message:
         return {"type": "websocket.connect"}
 
-    async def _send(self, message: Any) -> None:
+    async def _send(self, message: Message) -> None:
         match message["type"]:
             case "websocket.accept":
                 self._accept(message.get("subprotocol"))

@@ -3,22 +3,22 @@
 uvicorn's own implementation gives every socket a task, a queue and a parser, which are most of the cost of an idle
 socket, and passes each sent message through two of its layers and two of the library's. Here there is no task: the
 handler is called from `data_received`, and a text for many sockets is framed once. The handshake is a separate object,
-released as soon as the socket is open.
+released as soon as the socket is open. Frames are parsed and answered by the library's sans-I/O protocol, which a socket
+has only while a message arrives and while it is closed (see docs/decisions/request-validation.md).
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any, Final, Protocol, cast
+from typing import Final, Protocol, cast
 
 from uvicorn.config import Config
 from uvicorn.server import ServerState
-from websockets.exceptions import PayloadTooBig, ProtocolError
 from websockets.extensions.base import Extension
-from websockets.frames import Close, Frame, Opcode
-from websockets.utils import apply_mask
+from websockets.frames import Frame, Opcode
 
+from server.websocket.frame_parser import CONTROL_OPCODES, FrameParser
 from server.websocket.handshake import WebSocketHandshake
 
 CLOSE_TIMEOUT_SECONDS: Final = 10.0  # how long a close handshake may take before the connection is aborted
@@ -44,9 +44,6 @@ class FrameHandler(Protocol):
     def on_writable(self) -> None:
         """Resume sending."""
 
-    def close(self, code: int, reason: str) -> None:
-        """Close the socket with this code: the client violated the protocol."""
-
     def close_for_restart(self) -> None:
         """Close the socket: the server is shutting down."""
 
@@ -64,8 +61,6 @@ class NullHandler:
     def on_write_paused(self) -> None: ...
 
     def on_writable(self) -> None: ...
-
-    def close(self, code: int, reason: str) -> None: ...
 
     def close_for_restart(self) -> None: ...
 
@@ -89,20 +84,13 @@ class PreparedText:
     def build_frame(self, prefix: bytes) -> bytes:
         """Return the unmasked, uncompressed text frame with `prefix` and the body."""
         if prefix != self._cached_prefix:
-            size = len(prefix) + len(self.body)
-            self._cached_prefix, self._cached_frame = prefix, b"".join((_build_text_header(size), prefix, self.body))
+            frame = Frame(Opcode.TEXT, prefix + self.body)
+            self._cached_prefix, self._cached_frame = prefix, frame.serialize(mask=False)
         return self._cached_frame
 
     def drop_frame(self) -> None:
         """Free the cached frame: the text was sent, and may be kept for long."""
         self._cached_prefix, self._cached_frame = None, b""
-
-
-def _build_text_header(size: int) -> bytes:
-    """Return the header of a final, unmasked text frame with a payload of `size` bytes (RFC 6455, 5.2)."""
-    if size < 126:
-        return bytes((0x81, size))
-    return b"\x81\x7e" + size.to_bytes(2, "big") if size < 65_536 else b"\x81\x7f" + size.to_bytes(8, "big")
 
 
 class WebSocketProtocol(asyncio.Protocol):
@@ -111,33 +99,30 @@ class WebSocketProtocol(asyncio.Protocol):
     write_paused  the client does not read: the transport's buffer is above its high-water mark.
 
     There are thousands of instances, hence `__slots__`. Reading stops while the handler works on a message
-    (`pause_reading`): incoming bytes then stay in `_buffer`, and once that exceeds the maximum message size the
+    (`pause_reading`): incoming bytes then stay in the parser, and once they exceed the maximum message size the
     transport is paused too, so that a flooding client is slowed down by TCP and memory stays bounded.
     """
 
     __slots__ = (
-        "_buffer", "_close_timer", "_closing", "_connections", "_extensions", "_failed", "_fragments", "_handler",
-        "_handshake", "_is_text", "_loop", "_max_message_bytes", "_no_traffic", "_reading_paused", "_transport",
-        "write_paused",
+        "_close_timer", "_closing", "_connections", "_extensions", "_handler", "_handshake", "_loop",
+        "_max_message_bytes", "_no_traffic", "_parser", "_reading_paused", "_transport", "write_paused",
     )  # fmt: skip
 
     def __init__(
         self,
         config: Config,
         server_state: ServerState,
-        app_state: dict[str, Any],
+        app_state: dict[str, object],
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         self._loop = _loop or asyncio.get_running_loop()
         self._handshake: WebSocketHandshake | None = WebSocketHandshake(self, config, server_state, app_state)
-        self._connections: set[Any] = server_state.connections
+        self._connections = cast("set[asyncio.Protocol]", server_state.connections)
         self._max_message_bytes = config.ws_max_size
         self._handler: FrameHandler | None = None
         self._extensions: tuple[Extension, ...] = ()
-        self._buffer = bytearray()
-        self._fragments: list[bytes] | None = None  # fragments of an unfinished message
-        self._is_text = False
-        self._reading_paused = self._closing = self._failed = self._no_traffic = self.write_paused = False
+        self._parser: FrameParser | None = None
+        self._reading_paused = self._closing = self._no_traffic = self.write_paused = False
         self._close_timer: asyncio.TimerHandle | None = None
         self._transport: asyncio.Transport
 
@@ -154,6 +139,8 @@ class WebSocketProtocol(asyncio.Protocol):
 
     def finish_handshake(self, extensions: Sequence[Extension]) -> None:
         self._handshake, self._extensions = None, tuple(extensions)
+        if self._parser is not None:  # the client has sent something before the handshake was answered
+            self._parser.extensions = list(extensions)
 
     def abort_handshake(self) -> None:
         self._handshake, self._closing = None, True
@@ -167,7 +154,7 @@ class WebSocketProtocol(asyncio.Protocol):
         if self._transport.is_closing():
             self._loop.call_soon(handler.on_disconnect, 1006)
         else:
-            self._loop.call_soon(self._process_buffer)
+            self._loop.call_soon(self._process_frames)
 
     def send_prepared(self, prefix: bytes, text: PreparedText) -> None:
         """Send a prepared text with this prefix.
@@ -181,10 +168,7 @@ class WebSocketProtocol(asyncio.Protocol):
 
     def send_text(self, text: bytes) -> None:
         """Send a text message, encoded as UTF-8."""
-        if self._extensions:
-            self._transport.write(Frame(Opcode.TEXT, text).serialize(mask=False, extensions=self._extensions))
-        else:
-            self._transport.write(_build_text_header(len(text)) + text)
+        self._transport.write(Frame(Opcode.TEXT, text).serialize(mask=False, extensions=self._extensions))
 
     def pause_reading(self) -> None:
         """Deliver no further messages until `resume_reading`."""
@@ -195,7 +179,7 @@ class WebSocketProtocol(asyncio.Protocol):
         self._reading_paused = False
         if not self._transport.is_closing():
             self._transport.resume_reading()
-            self._process_buffer()
+            self._process_frames()
 
     def ping(self) -> bool:
         """Send a ping; return whether any data arrived since the last one.
@@ -216,11 +200,12 @@ class WebSocketProtocol(asyncio.Protocol):
         """
         if self._closing or self._transport.is_closing():
             return
-        self._closing = True
         self._handler = self._handler or NullHandler()
-        close_frame = Frame(Opcode.CLOSE, Close(code, _shorten_reason(reason)).serialize())
-        self._transport.write(close_frame.serialize(mask=False))
-        self._abort_after(ABORT_TIMEOUT_SECONDS if self._failed else CLOSE_TIMEOUT_SECONDS)
+        parser = self._get_parser()
+        parser.send_close(code, _shorten_reason(reason))
+        self._write_answers(parser)
+        self._closing = True
+        self._abort_after(CLOSE_TIMEOUT_SECONDS)
         self._loop.call_soon(self.resume_reading)  # the client's close frame may be buffered behind messages
 
     def _abort_after(self, seconds: float) -> None:
@@ -250,7 +235,7 @@ class WebSocketProtocol(asyncio.Protocol):
         if self._close_timer is not None:
             self._close_timer.cancel()
             self._close_timer = None
-        self._buffer.clear()
+        self._parser = None
         handler, self._handler = self._handler, None
         if handler is not None:
             handler.on_disconnect(1006)
@@ -269,110 +254,61 @@ class WebSocketProtocol(asyncio.Protocol):
         self._no_traffic = False
         if self._handshake is not None and not self._handshake.started:
             self._handshake.start(data)
-        elif not self._failed:
-            self._buffer += data
+        else:
+            parser = self._get_parser()
+            if parser.eof_sent:
+                return  # the client has closed the socket or violated the protocol
+            parser.unread_bytes += data
             if self._reading_paused or self._handler is None:
-                if len(self._buffer) > self._max_message_bytes:
+                if len(parser.unread_bytes) > self._max_message_bytes:
                     self._transport.pause_reading()
             else:
-                self._process_buffer()
+                self._process_frames()
 
     # frames
 
-    def _process_buffer(self) -> None:
-        """Handle the complete frames in the buffer, until the handler pauses reading."""
-        handler = self._handler
-        if handler is None:
+    def _get_parser(self) -> FrameParser:
+        if self._parser is None:
+            self._parser = FrameParser.acquire(self._max_message_bytes, self._extensions)
+        return self._parser
+
+    def _process_frames(self) -> None:
+        """Handle the complete frames that have arrived, until the handler pauses reading; then drop an idle parser."""
+        handler, parser = self._handler, self._parser
+        if handler is None or parser is None:
             return
-        try:
-            while not self._reading_paused and not self._failed and (frame := self._take_frame()):
-                self._handle_frame(frame, handler)
-        except ProtocolError as error:
-            self._fail(handler, 1002, str(error))
-        except UnicodeDecodeError:
-            self._fail(handler, 1007, "A text message must be UTF-8")
-        except PayloadTooBig:
-            self._fail(handler, 1009, f"A message has at most {self._max_message_bytes} bytes")
+        while not self._reading_paused and (frame := parser.next_frame()) is not None:
+            self._write_answers(parser)
+            if not self._closing and not parser.eof_sent:
+                self._handle_frame(frame, parser, handler)
+        if parser.eof_sent:
+            self._finish(parser, handler)
+        elif parser.is_idle:
+            self._parser = None
+            parser.release()
 
-    def _fail(self, handler: FrameHandler, code: int, reason: str) -> None:
-        self._failed = True  # the position of the next frame in the stream is unknown from here on
-        self._buffer.clear()
-        handler.close(code, reason)
-
-    def _take_frame(self) -> Frame | None:
-        """Remove the next frame from the buffer and return it, unmasked and decompressed; None while it is incomplete.
-
-        raises  ProtocolError, PayloadTooBig. The size is checked before the payload has arrived.
-        """
-        buffer = self._buffer
-        if len(buffer) < 2:
-            return None
-        first_byte, second_byte = buffer[0], buffer[1]
-        payload_size = second_byte & 127
-        mask_start = {126: 4, 127: 10}.get(payload_size, 2)
-        if len(buffer) < mask_start:
-            return None
-        if mask_start > 2:
-            payload_size = int.from_bytes(buffer[2:mask_start], "big")
-        if not second_byte & 128:
-            raise ProtocolError("A client must mask its frames")
-        if payload_size > self._max_message_bytes:
-            raise PayloadTooBig(payload_size, self._max_message_bytes)
-        frame_end = mask_start + 4 + payload_size
-        if len(buffer) < frame_end:
-            return None
-        payload = apply_mask(bytes(buffer[mask_start + 4 : frame_end]), bytes(buffer[mask_start : mask_start + 4]))
-        del buffer[:frame_end]
-        try:
-            opcode = Opcode(first_byte & 15)
-        except ValueError:
-            raise ProtocolError("Unknown opcode") from None
-        frame = Frame(
-            opcode, payload, bool(first_byte & 128), bool(first_byte & 64), bool(first_byte & 32), bool(first_byte & 16)
-        )
-        for extension in reversed(self._extensions):
-            frame = extension.decode(frame, max_size=self._max_message_bytes)
-        frame.check()
-        return frame
-
-    def _handle_frame(self, frame: Frame, handler: FrameHandler) -> None:
-        payload = bytes(frame.data)
-        if frame.opcode is Opcode.CLOSE:
-            self._handle_close(payload, handler)
-        elif self._closing:
-            return
-        elif frame.opcode is Opcode.PING:
-            self._transport.write(Frame(Opcode.PONG, payload).serialize(mask=False))
+    def _handle_frame(self, frame: Frame, parser: FrameParser, handler: FrameHandler) -> None:
+        message = None if frame.opcode in CONTROL_OPCODES else parser.take_message(frame)
+        if message is not None:
+            handler.on_message(message.text)
+        elif not parser.eof_sent:
             handler.on_control_frame()
-        elif frame.opcode is Opcode.PONG:
-            handler.on_control_frame()
-        else:
-            self._add_fragment(frame, payload, handler)
 
-    def _add_fragment(self, frame: Frame, payload: bytes, handler: FrameHandler) -> None:
-        """Add a data frame to the current message; pass the message on if it is complete."""
-        if (frame.opcode is Opcode.CONT) is (self._fragments is None):
-            raise ProtocolError("Unexpected continuation frame, or a new message within a fragmented one")
-        if self._fragments is None:
-            self._fragments, self._is_text = [], frame.opcode is Opcode.TEXT
-        self._fragments.append(payload)
-        if sum(map(len, self._fragments)) > self._max_message_bytes:
-            raise PayloadTooBig(None, self._max_message_bytes)
-        if not frame.fin:
-            handler.on_control_frame()
-            return
-        message, self._fragments = b"".join(self._fragments), None
-        handler.on_message(message.decode() if self._is_text else None)
+    def _write_answers(self, parser: FrameParser) -> None:
+        """Write what the library answers by itself, except for pongs to a client that should close the socket."""
+        answers = b"".join(parser.data_to_send())
+        if answers and not self._closing:
+            self._transport.write(answers)
 
-    def _handle_close(self, payload: bytes, handler: FrameHandler) -> None:
-        """Handle a close frame: answer it, or complete the close handshake that the server started."""
-        code = Close.parse(payload).code
-        if not self._closing:
+    def _finish(self, parser: FrameParser, handler: FrameHandler) -> None:
+        """End a socket that the client has closed, or on which it has violated the protocol; the answer is written."""
+        self._write_answers(parser)
+        if not self._closing and parser.close_sent is not None:
             self._closing = True
-            self._transport.write(Frame(Opcode.CLOSE, payload).serialize(mask=False))
-            handler.on_disconnect(int(code))
+            handler.on_disconnect(int(parser.close_sent.code))
         self._abort_after(ABORT_TIMEOUT_SECONDS)  # abort if the client does not read the rest of the write buffer
-        self._transport.close()
+        if parser.close_rcvd is not None:
+            self._transport.close()
 
 
 def _shorten_reason(reason: str) -> str:

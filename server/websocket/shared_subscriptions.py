@@ -17,27 +17,27 @@ from collections.abc import Hashable
 from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import orjson
 
 from domain.errors.operation_errors import QueryTooComplex
+from domain.messages import gettext_noop
 from graph.execution.operations import Operation
-from graph.subscriptions import EVENT_FIELDS
 from resolvers.request.client_info import ClientInfo
-from resolvers.request.context import Context
 from resolvers.request.viewer import Viewer
+from server.context_factory import StreamContextFactory
 from server.observability import logging as log_setup
 from server.observability import prometheus
 from server.operation_runner import OperationResult, OperationRunner
 from server.websocket.protocol import PreparedText
 from server.websocket.send_queue import MemoryBudget, size_of_text
 from server.websocket.session_permissions import SessionPermissions
-from subscriptions.core.stream_context import FROM_NOW
+from subscriptions.core.stream_context import FROM_NOW, StreamContext
 from subscriptions.core.tasks import cancel_and_wait
 
 YIELD_EVERY: Final = 100  # sends after which the event loop gets to other tasks
-TOO_LARGE_MESSAGE: Final = (
+TOO_LARGE_MESSAGE: Final = gettext_noop(
     "The results of this subscription take too much memory: select fewer fields, or a smaller scope."
 )
 
@@ -141,7 +141,7 @@ class SharedSubscription:
         self.subscribers: dict[Subscriber, None] = {}
         self.latest_states: dict[Hashable, tuple[int, PreparedText]] = {}
         self._state_bytes = 0
-        self.is_event_stream = first_subscriber.operation.field_name in EVENT_FIELDS
+        self.is_event_stream = first_subscriber.operation.sends_events
         self.position: int | None = None
         self.started = asyncio.Event()
         self._task = asyncio.create_task(self._run(first_subscriber), name="shared subscription")
@@ -188,7 +188,7 @@ class SharedSubscription:
                 log.exception("A shared subscription failed.")
                 self._fail(self._registry.operation_runner.make_error_result(error, context.client))
 
-    async def _refresh_viewer(self, context: Context) -> None:
+    async def _refresh_viewer(self, context: StreamContext) -> None:
         """Before each read: wait for pending permission checks, then take the viewer of a current subscriber."""
         await self._registry.session_permissions.wait_until_verified()
         subscriber = next(iter(self.subscribers), None)
@@ -199,7 +199,7 @@ class SharedSubscription:
         self.position = position
         self.started.set()
 
-    async def _publish(self, event: Any, result: OperationResult, active_state_ids: set[int] | None) -> None:
+    async def _publish(self, event: object, result: OperationResult, active_state_ids: set[int] | None) -> None:
         """Send a result to all subscribers; an unchanged state is not sent.
 
         A state with a lower version than before was read after the database had gone back in time and before that was
@@ -272,23 +272,24 @@ class SubscriptionRegistry:
     """The shared subscriptions of this process, by share key, and the memory that sockets may take."""
 
     def __init__(
-        self, operation_runner: OperationRunner, session_permissions: SessionPermissions, memory_budget: MemoryBudget
+        self,
+        operation_runner: OperationRunner,
+        context_factory: StreamContextFactory,
+        session_permissions: SessionPermissions,
+        memory_budget: MemoryBudget,
     ) -> None:
-        self.operation_runner, self.session_permissions = operation_runner, session_permissions
-        self.memory_budget = memory_budget
+        self.operation_runner, self._context_factory = operation_runner, context_factory
+        self.session_permissions, self.memory_budget = session_permissions, memory_budget
         self._subscriptions: dict[Hashable, SharedSubscription] = {}
         self._replay_tasks: set[asyncio.Task[None]] = set()
 
     def __len__(self) -> int:
         return len(self._subscriptions)
 
-    def create_context(self, connection: SubscriberConnection, request_id: str) -> Context:
-        """Return the context of a stream for the viewer of a socket; it reads from the reference cache."""
-        context = self.operation_runner.context_factory.create_context(
-            replace(connection.client, token=None, request_id=request_id)
-        )
-        context.current_viewer, context.reference_cache = connection.viewer, context.services.reference_cache
-        return context
+    def create_context(self, connection: SubscriberConnection, request_id: str) -> StreamContext:
+        """Return the context of a stream for the viewer of a socket."""
+        client = replace(connection.client, token=None, request_id=request_id)
+        return self._context_factory.create_context(client, connection.viewer)
 
     def subscribe(self, subscriber: Subscriber) -> None:
         """Add a subscriber to the shared subscription of its key, replaying events after its cursor if it has one."""
@@ -327,10 +328,7 @@ class SubscriptionRegistry:
 
     def _share_key(self, subscriber: Subscriber) -> Hashable:
         operation, connection = subscriber.operation, subscriber.connection
-        ignored_arguments = ("after",) if operation.field_name in EVENT_FIELDS else ()
-        return self.operation_runner.operations.share_key(
-            operation, connection.viewer, connection.client.language, ignored_arguments
-        )
+        return self.operation_runner.operations.share_key(operation, connection.viewer, connection.client.language)
 
     def _add_to_shared(self, subscriber: Subscriber) -> SharedSubscription:
         key = self._share_key(subscriber)
@@ -371,7 +369,7 @@ class SubscriptionRegistry:
             if subscriber.subscription is not None:
                 subscriber.flush_buffer()
 
-    async def _send_missed(self, subscriber: Subscriber, context: Context) -> None:
+    async def _send_missed(self, subscriber: Subscriber, context: StreamContext) -> None:
         async with aclosing(self.operation_runner.run_subscription(subscriber.operation, context)) as results:
             async for event, result in results:
                 await subscriber.connection.wait_writable()
@@ -382,7 +380,7 @@ class SubscriptionRegistry:
                     subscriber.subscription.remove(subscriber)
                     subscriber.connection.fail_subscription(subscriber, result)
                     return
-                subscriber.send_event(event.id, _prepare_text(result))
+                subscriber.send_event(getattr(event, "id", 0), _prepare_text(result))
 
 
 def _prepare_text(result: OperationResult) -> PreparedText:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import NoReturn
 
 from starlette.datastructures import Headers
@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from resolvers.auth import audit
 from server.operation_runner import OperationRunner
-from server.requests.client_info import ClientInfoReader
+from server.requests.client_info import anonymous_client, is_origin_allowed
 from server.websocket import close_codes
 from server.websocket.graphql_transport_ws import SUBPROTOCOL, GraphQLTransportConnection
 from server.websocket.handshake import PROTOCOL_EXTENSION
@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 class SocketEndpoint:
     """The WebSockets of one process.
 
+    origins                  allowed values of `Origin`, besides the server's own host.
     ping_seconds             time in which each socket is pinged once.
     max_queued_bytes         of texts that wait for one client.
     max_sockets_per_address  open sockets of one client network.
@@ -35,17 +36,16 @@ class SocketEndpoint:
     def __init__(
         self,
         operation_runner: OperationRunner,
-        client_info_reader: ClientInfoReader,
         registry: SubscriptionRegistry,
         *,
+        origins: Collection[str],
         ping_seconds: int,
         max_queued_bytes: int,
         max_sockets_per_address: int,
     ) -> None:
         # called with method, path, close code and seconds of each socket that was closed
         self.on_socket_closed: Callable[[str, str, int, float], None] = lambda method, path, status, seconds: None
-        self._operation_runner, self._client_info_reader = operation_runner, client_info_reader
-        self._registry = registry
+        self._operation_runner, self._registry, self._origins = operation_runner, registry, origins
         self._ping_seconds, self._max_queued_bytes = ping_seconds, max_queued_bytes
         self._max_sockets_per_address = max_sockets_per_address
         self._socket_limit = SocketLimit(max_sockets_per_address)
@@ -61,8 +61,8 @@ class SocketEndpoint:
         """
         await receive()  # websocket.connect
         headers = Headers(scope=scope)
-        client = self._client_info_reader.anonymous_client(scope, headers)
-        if not self._client_info_reader.is_origin_allowed(headers):
+        client = anonymous_client(scope, headers)
+        if not is_origin_allowed(headers, self._origins):
             origin = headers.get("origin", "")[:200]
             audit.log.warning("socket of another origin refused", origin=origin, address=client.address)
             await send({"type": "websocket.close"})  # closing before accepting answers HTTP 403

@@ -8,9 +8,9 @@ use it: they must see everything committed before them.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar, cast
 
 from domain.goals.work_schedule import WorkSchedule
 from domain.ledger.metrics import Metric
@@ -35,7 +35,7 @@ class ReferenceCache:
     """
 
     def __init__(self, hub: Hub) -> None:
-        self._values: dict[Any, Any] = {}
+        self._values: dict[str, object] = {}
         self._employees: dict[int, Employee | None] = {}
         self.version = 0
         self.deals_version = 0
@@ -69,13 +69,13 @@ class ReferenceCache:
             if version != self.version:
                 return value  # news arrived during the read: the value may be outdated, so it is not cached
             self._values[key] = value
-        return self._values[key]  # type: ignore[no-any-return]
+        return cast(T, self._values[key])
 
     def employee(self, employee_id: int) -> Employee | None:
         """Return a cached employee (None: there is none). Raises KeyError if the id is not cached."""
         return self._employees[employee_id]
 
-    async def employees(self, employee_ids: Any) -> list[Employee | None]:
+    async def employees(self, employee_ids: Sequence[int]) -> list[Employee | None]:
         """Return the employees of these ids, in their order, reading those that are not cached."""
         missing = [employee_id for employee_id in set(employee_ids) if employee_id not in self._employees]
         cached, version = self._employees, self.version

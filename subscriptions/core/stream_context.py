@@ -1,10 +1,14 @@
-"""Helpers for streams: re-authenticate before each read, topics of the viewer, waking at midnight, streams of a feed."""
+"""The context of live streams, and what they share.
+
+Before each read the viewer is authenticated again; topics of the viewer; waking at midnight; streams of a feed.
+"""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final, Protocol, TypeVar, cast
+from typing import Final, Protocol, TypeVar
 
 from domain.errors.operation_errors import CursorUnknown, ServiceUnavailable
 from models.db.errors import DatabaseUnavailable
@@ -18,22 +22,34 @@ FEED_BATCH_SIZE: Final = 100  # rows of a feed read at once
 RETRYABLE_ERRORS: RetryableErrors = (DatabaseUnavailable, ServiceUnavailable)
 
 
+@dataclass(kw_only=True)
+class StreamContext(Context):
+    """State of one live stream.
+
+    refresh_viewer    brings `current_viewer` up to date; set for a stream that several subscribers share
+    active_state_ids  of a stream of several states: the ids of states that still belong to it
+    start_position    of an event stream: the position after which it starts, overriding its arguments
+    on_caught_up      of an event stream: called with the position when all events up to now were sent
+    """
+
+    hub: Hub
+    refresh_viewer: Callable[[], Awaitable[None]] | None = None
+    active_state_ids: set[int] | None = None
+    start_position: int | None = None
+    on_caught_up: Callable[[int], None] = lambda position: None
+
+
 class FeedRow(Protocol):
     """A row of a feed; ids ascend in the order of the commits."""
 
     @property
-    def pk(self) -> Any: ...
+    def pk(self) -> int: ...
 
 
 Row = TypeVar("Row", bound=FeedRow)
 
 
-def get_hub(context: Context) -> Hub:
-    """Return the hub of the process; the services hold it untyped, as resolvers must not use it."""
-    return cast(Hub, context.services.hub)
-
-
-async def refresh_viewer(context: Context) -> None:
+async def refresh_viewer(context: StreamContext) -> None:
     """Update the viewer's permissions before a read. Raises if the token has expired or the session has ended.
 
     A shared stream has a `refresh_viewer` of its own, which takes the viewer from the permission checks of the sockets
@@ -47,12 +63,12 @@ async def refresh_viewer(context: Context) -> None:
         await context.refresh_viewer()
 
 
-def with_viewer_topics(context: Context, topics: Iterable[str]) -> set[str]:
+def with_viewer_topics(context: StreamContext, topics: Iterable[str]) -> set[str]:
     """Return the topics, with those of news that may change what the viewer sees or how values are computed."""
     return {*topics, *sessions.revocation_topics(context.viewer), "company", "metrics"}
 
 
-def reference_version(context: Context) -> int:
+def reference_version(context: StreamContext) -> int:
     """Return the version of the reference cache, 0 without one.
 
     A stream includes it in its key: names of people, the company or metrics may appear in a value whose own version
@@ -61,7 +77,7 @@ def reference_version(context: Context) -> int:
     return context.reference_cache.version if context.reference_cache else 0
 
 
-async def next_day_start(context: Context) -> datetime:
+async def next_day_start(context: StreamContext) -> datetime:
     """Return the instant at which the company's next day begins, when "today" and "this month" may change.
 
     Call it before a read: a midnight that passes during the read then causes another one.
@@ -70,7 +86,7 @@ async def next_day_start(context: Context) -> datetime:
     return calendar.start_of(calendar.day_of(context.now()) + timedelta(days=1))
 
 
-def history_check(context: Context) -> Callable[[], None]:
+def history_check(context: StreamContext) -> Callable[[], None]:
     """Return a function that raises CursorUnknown once the database has gone back in time since this call."""
     services, rewind_count = context.services, context.services.rewind_count
 
@@ -84,7 +100,7 @@ def history_check(context: Context) -> Callable[[], None]:
 
 
 async def feed_stream(
-    context: Context,
+    context: StreamContext,
     topics: Iterable[str],
     read_after: Callable[[int], Awaitable[Sequence[Row]]],
     *,
@@ -113,7 +129,7 @@ async def feed_stream(
         return await read_after(position)
 
     async for row in event_stream(
-        get_hub(context),
+        context.hub,
         with_viewer_topics(context, topics),
         read_as_viewer,
         position,

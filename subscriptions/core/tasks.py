@@ -7,7 +7,7 @@ import logging
 import random
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from typing import Any, Final, NoReturn
+from typing import Final, NoReturn
 
 from models.db.errors import DatabaseUnavailable
 
@@ -25,7 +25,7 @@ def backoff_delays(initial: float = 0.1, maximum: float = 5.0) -> Iterator[float
         initial = min(maximum, initial * 2)
 
 
-async def cancel_and_wait(*tasks: asyncio.Task[Any]) -> None:
+async def cancel_and_wait(*tasks: asyncio.Task[object]) -> None:
     """Cancel the tasks and wait until they are done.
 
     Cancels repeatedly: on Python 3.11 `asyncio.wait_for` inside a client library may swallow a cancellation.

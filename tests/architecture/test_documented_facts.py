@@ -7,7 +7,7 @@ import re
 from importlib.util import find_spec
 
 import pytest
-from graphql import FieldNode, OperationDefinitionNode, build_schema, parse
+from graphql import FieldNode, OperationDefinitionNode, parse
 
 from domain.alerts import delivery_policy
 from domain.alerts.rules import ALERT_DEFINITIONS, AlertKind
@@ -17,8 +17,8 @@ from domain.auth.password_links import LINK_LIFETIMES, LinkPurpose
 from domain.forecasting import count_model, deal_value_model, forecast, training
 from domain.forecasting.random_variates import DRAWS
 from domain.primitives import calendar
-from graph.execution.share_key import FIELD_PERMISSIONS
-from graph.subscriptions import EVENT_FIELDS
+from graph.base.field_declarations import WHOLE_VIEWER, declaration_of
+from graph.schema import create_schema
 from imports.importer import BATCH_ROWS
 from models.db import query_batch, retention
 from models.db.write_queue import MAX_WAITING_BATCHES, SERVER_LIMITS
@@ -43,7 +43,9 @@ from tests.generated_docs import EXAMPLE_SELLERS, ROOT, list_documents
 
 PAGES = {str(page.relative_to(ROOT)): page.read_text() for page in list_documents()}
 SETTINGS = Settings()
-SUBSCRIPTIONS = build_schema((ROOT / "graph" / "schema.graphql").read_text()).subscription_type.fields
+SUBSCRIPTIONS = {
+    name: declaration_of(field) for name, field in create_schema()._schema.subscription_type.fields.items()
+}
 
 STATED_FACTS = [
     (
@@ -168,7 +170,7 @@ def test_every_alert_kind_is_documented() -> None:
 def test_every_subscription_is_documented_with_its_kind() -> None:
     rows = re.findall(r"^\| \[`(\w+)`\]\(#\w+\) \| (\w+) \|", PAGES["docs/api.md"], re.MULTILINE)
 
-    assert dict(rows) == {name: "event" if name in EVENT_FIELDS else "state" for name in SUBSCRIPTIONS}
+    assert dict(rows) == {name: declaration.sends for name, declaration in SUBSCRIPTIONS.items()}
 
 
 @pytest.mark.parametrize("name", SUBSCRIPTIONS)
@@ -184,7 +186,7 @@ def test_subscription_has_a_section_with_an_example(name: str) -> None:
 
 
 def test_live_page_names_the_subscriptions_that_depend_on_the_whole_viewer() -> None:
-    names = sorted(f"`{name}`" for name in SUBSCRIPTIONS if f"Subscription.{name}" not in FIELD_PERMISSIONS)
+    names = sorted(f"`{name}`" for name, declaration in SUBSCRIPTIONS.items() if declaration.depends_on == WHOLE_VIEWER)
 
     assert f"{', '.join(names[:-1])} and {names[-1]} are such fields" in " ".join(PAGES["docs/live.md"].split())
 

@@ -19,7 +19,6 @@ NO_VALUE = "—"  # of a term without a class, or without a Russian word of its 
 
 # Public classes that are not concepts, with the reason.
 EXEMPT_CLASSES = {
-    "MoneyFields": "the shape of the input object MoneyInput",
     "NullHandler": "the FrameHandler that does nothing",
     "LimitedHttpProtocol": "uvicorn's HTTP protocol with a size limit",
 }
@@ -52,6 +51,8 @@ def _is_concept(file: SourceFile, definition: ast.ClassDef) -> bool:
             decorators = {ast.unparse(decorator).partition("(")[0] for decorator in definition.decorator_list}
             is_described_in_schema = file.name.startswith("graph/mutations/") or "strawberry.input" in decorators
             return not is_described_in_schema and not is_exception(definition.name)
+        case "resolvers" if file.name.endswith("/inputs.py"):  # as those of graph, which the schema describes
+            return False
         case "resolvers" | "subscriptions" | "imports" | "server":
             bases = {ast.unparse(base) for base in definition.bases}
             return "Protocol" not in bases and not is_exception(definition.name)

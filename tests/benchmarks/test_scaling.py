@@ -9,8 +9,9 @@ import pytest
 from benchmarks import scaling
 from benchmarks.fixtures import fill_company
 from benchmarks.scaling import TARGETS, CompanySize
-from models.goals.goals import Goal, OwnerKind
+from models.goals.goals import Goal
 from models.ledger import scores
+from models.organization.scopes import OwnerKind
 from resolvers.ledger.reconciliation import reconcile
 from tests.world import open_world
 

@@ -16,6 +16,7 @@ from graph.schema import create_schema as build_schema
 from models.db import connection
 from models.live import change_log
 from resolvers.request.services import Services
+from server.context_factory import ContextFactory, build_state
 from subscriptions.core.hub import Hub
 from tests import empty_database
 from tests.world import UnlimitedRateLimiter, World
@@ -44,10 +45,10 @@ async def open_demo(now: datetime) -> AsyncIterator[Demo]:
         hub = Hub(Broadcast("memory://"), change_log.read_after, change_log.last_position)
         await hub.start()
         try:
-            services = Services("s" * 32, UnlimitedRateLimiter(), hub.notify, hub)
+            services = Services("s" * 32, UnlimitedRateLimiter(), hub, build_state)
             history = CompanyHistory(7, now, days=21)
-            tokens = await seed_demo(history, services)
-            world = World(services, build_schema(allow_suggestions=True), now)
+            tokens = await seed_demo(history, ContextFactory(services, lambda: now).create_at)
+            world = World(services, build_schema(allow_suggestions=True), hub, now)
             world.tokens["wallboard"] = tokens.wallboard
             yield Demo(history, tokens, world)
         finally:

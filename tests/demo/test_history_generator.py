@@ -14,6 +14,7 @@ from domain.ledger.metrics import METRICS
 from domain.ledger.record_facts import DealStatus
 from domain.permissions import Role
 from domain.primitives.periods import PeriodKind
+from resolvers.crm.inputs import CallInput, DealInput
 
 NOW = datetime(2026, 11, 24, 15, 0, tzinfo=UTC)
 
@@ -41,15 +42,15 @@ def test_history_events_refer_only_to_earlier_records(history: CompanyHistory) -
     existing_references = {f"ext:{person.key}" for person in history.people}
     for event in history.events:
         input = event.input
-        references = {input[name] for name in ("owner", "employee", "assignee", "client") if name in input}
+        references = {id for kind, id in input.references().items() if id and kind in ("Employee", "Client")}
         assert references <= existing_references, event
-        if "externalId" in input:
-            existing_references.add(f"ext:{input['externalId']}")
+        if input.external_id:
+            existing_references.add(f"ext:{input.external_id}")
 
 
 def test_days_off_have_few_calls(history: CompanyHistory) -> None:
     days = [history.today - timedelta(days=number) for number in range(1, 365)]
-    calls = Counter(CALENDAR.day_of(event.at) for event in history.events if event.kind == "call")
+    calls = Counter(CALENDAR.day_of(event.at) for event in history.events if isinstance(event.input, CallInput))
     working = [calls[day] for day in days if CALENDAR.is_workday(day)]
     off = [calls[day] for day in days if not CALENDAR.is_workday(day)]
     assert sum(off) / len(off) < sum(working) / len(working) / 10
@@ -92,16 +93,19 @@ def test_every_selling_team_has_employees(history: CompanyHistory) -> None:
 
 
 def test_history_has_won_lost_and_open_deals_in_several_currencies(history: CompanyHistory) -> None:
-    deals = [event.input for event in history.events if event.kind == "deal"]
-    closed_counts = Counter(input["status"] for input in deals if "status" in input)
-    created = [input for input in deals if "title" in input]
+    deals = [event.input for event in history.events if isinstance(event.input, DealInput)]
+    closed_counts = Counter(input.status for input in deals if input.status)
+    created = [input for input in deals if input.title]
     assert min(closed_counts[DealStatus.WON], closed_counts[DealStatus.LOST], len(created) - closed_counts.total()) > 50
-    assert {input["amount"]["currency"] for input in created} == {"EUR", "USD", "RUB"}
+    assert {input.amount.currency for input in created} == {"EUR", "USD", "RUB"}
 
 
 def test_lost_deals_have_reasons(history: CompanyHistory) -> None:
-    lost = [event.input for event in history.events if event.input.get("status") is DealStatus.LOST]
-    assert {input["lostReason"] for input in lost} == set(company_data.LOST_REASONS)
+    deals = [event.input for event in history.events if isinstance(event.input, DealInput)]
+
+    reasons = {input.lost_reason for input in deals if input.status is DealStatus.LOST}
+
+    assert reasons == set(company_data.LOST_REASONS)
 
 
 def test_planned_goals_cover_counted_metrics_period_kinds_and_owners(history: CompanyHistory) -> None:

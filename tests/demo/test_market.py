@@ -29,6 +29,7 @@ from domain.forecasting.deal_table import DealTable, StageVisits, empty_undo_log
 from domain.forecasting.error_metrics import ErrorMetrics
 from domain.forecasting.seasonality import last_day, month_of
 from domain.ledger.record_facts import DealStatus
+from resolvers.crm.inputs import DealInput
 
 NOW = datetime(2026, 11, 24, 15, 0, tzinfo=UTC)
 LAST_DAY = date(2026, 11, 23).toordinal()
@@ -64,14 +65,15 @@ def read_outcomes(history: CompanyHistory) -> dict[tuple[int, int], list[tuple[b
     entries: dict[str, list[tuple[tuple[int, int], datetime]]] = defaultdict(list)
     outcomes: dict[tuple[int, int], list[tuple[bool, int]]] = defaultdict(list)
     for event in history.events:
-        if event.kind != "deal":
+        input = event.input
+        if not isinstance(input, DealInput):
             continue
-        key = event.input["externalId"]
-        if "stage" in event.input:
-            entries[key].append((event.input["stage"], event.input.get("createdAt", event.at)))
-        if "status" in event.input:
+        key = input.external_id
+        if event.stage:
+            entries[key].append((event.stage, input.created_at or event.at))
+        if input.status:
             for stage, entered_at in entries[key]:
-                outcomes[stage].append((event.input["status"] is DealStatus.WON, (event.at - entered_at).days))
+                outcomes[stage].append((input.status is DealStatus.WON, (event.at - entered_at).days))
     return outcomes
 
 
@@ -98,28 +100,28 @@ def build_table(history: CompanyHistory, keys: Sequence[str]) -> DealTable:
     rows: dict[str, dict[str, Any]] = {}
     visits = []
     for event in history.events:
-        if event.kind != "deal":
+        key, input = event.input.external_id, event.input
+        if not isinstance(input, DealInput):
             continue
-        key, input = event.input["externalId"], event.input
-        if "title" in input:
-            rate = float(history.rates.get(input["amount"]["currency"], 1))
+        if input.title:
+            rate = float(history.rates.get(input.amount.currency, 1))
             rows[key] = {
                 "index": len(rows),
-                "created": CALENDAR.day_of(input["createdAt"]).toordinal(),
-                "seller": sellers[input["owner"]],
-                "product": products[input["product"]],
-                "amount": 100 * float(input["amount"]["amount"]) * rate,
-                "expected": input["expectedCloseOn"].toordinal(),
+                "created": CALENDAR.day_of(input.created_at).toordinal(),
+                "seller": sellers[input.owner],
+                "product": products[input.product],
+                "amount": 100 * float(input.amount.amount) * rate,
+                "expected": input.expected_close_on.toordinal(),
                 "closed": NEVER,
                 "won": False,
             }
-        if "stage" in input:
-            pipeline, position = input["stage"]
+        if event.stage:
+            pipeline, position = event.stage
             day = CALENDAR.day_of(event.at).toordinal()
             visits.append((rows[key]["index"], day, first_stages[pipeline] + position))
-        if "status" in input:
-            rows[key]["closed"] = CALENDAR.day_of(input["closedAt"]).toordinal()
-            rows[key]["won"] = input["status"] is DealStatus.WON
+        if input.status:
+            rows[key]["closed"] = CALENDAR.day_of(input.closed_at).toordinal()
+            rows[key]["won"] = input.status is DealStatus.WON
     size = len(rows)
 
     def column(name: str) -> np.ndarray:

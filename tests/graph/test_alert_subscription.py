@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from subscriptions.core.reference_cache import ReferenceCache
 from tests.resolvers.alerts.alert_company import fetch_inbox, lose_deal, open_company
 from tests.subscription_recorder import subscribe
 from tests.world import World
@@ -34,6 +35,18 @@ async def test_alert_is_delivered_to_its_recipient_only(world: World) -> None:
 
         assert [event["alerts"]["employee"]["name"] for event in mia.events + max_.events] == ["Ann", "Bob"]
         assert dora.events == []
+
+
+async def test_alert_has_its_employee_when_the_reference_cache_has_the_row(world: World) -> None:
+    world.reference_cache = ReferenceCache(world.hub)
+    async with subscribe(world, ALERTS_SUBSCRIPTION, "Mia") as mia:
+        await world.let_tasks_run()
+        for count in (1, 2):
+            await lose_deal(world, title=f"Deal {count}")
+            await mia.wait_until(lambda: len(mia.events) == count or mia.errors)  # noqa: B023 - awaited within the loop
+
+    assert mia.errors == []
+    assert [event["alerts"]["employee"]["name"] for event in mia.events] == ["Ann", "Ann"]
 
 
 async def test_after_cursor_delivers_alerts_missed_between_connections(world: World) -> None:

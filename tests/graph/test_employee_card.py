@@ -10,7 +10,11 @@ from typing import Any
 import pytest
 
 from domain.ledger.record_facts import CallDirection, DealStatus, LeadStatus
+from domain.primitives.unset import UNSET
 from resolvers.crm import calls, clients, deals, leads, stage_history, tasks
+from resolvers.crm.inputs import CallInput, ClientInput, ContactInput, DealInput, LeadInput, TaskInput
+from resolvers.forecasting.forecast_engine import ForecastEngine
+from resolvers.request.inputs import Money
 from tests.resolvers.two_sellers import set_goal
 from tests.statement_counter import count_statements
 from tests.world import START, World, open_world
@@ -68,19 +72,19 @@ async def record_year(world: World, size: int, start: int = 0) -> None:
         await clients.upsert_clients(
             context,
             [
-                {"name": f"Client {n}", "owner": ann, "externalId": f"c{n}", "createdAt": days_before_start(n)}
+                ClientInput(name=f"Client {n}", owner=ann, external_id=f"c{n}", created_at=days_before_start(n))
                 for n in numbers
             ],
         )
-        contacts = [{"name": f"Vera {n}", "owner": ann, "client": f"ext:c{n}"} for n in numbers]
+        contacts = [ContactInput(name=f"Vera {n}", owner=ann, client=f"ext:c{n}") for n in numbers]
         await clients.upsert_contacts(context, contacts)
         deal_inputs = [
-            {
-                "title": f"Chairs {n}", "externalId": f"d{n}", "owner": bob if n % 6 == 0 else ann, "client": f"ext:c{n // 2 * 2}",
-                "createdAt": days_before_start(n) - timedelta(days=n % 40 + 1), "stage": world.stage_ids[n % 5], "amount": {"amount": Decimal(n + 1)},
-                "entered": None, "status": (DealStatus.WON, DealStatus.OPEN, DealStatus.LOST)[n % 3],
-                **({"closedAt": days_before_start(n)} if n % 3 != 1 else {}),
-            }
+            DealInput(
+                title=f"Chairs {n}", external_id=f"d{n}", owner=bob if n % 6 == 0 else ann, client=f"ext:c{n // 2 * 2}",
+                created_at=days_before_start(n) - timedelta(days=n % 40 + 1), stage=world.stage_ids[n % 5], amount=Money(Decimal(n + 1)),
+                stage_entered_at=None, status=(DealStatus.WON, DealStatus.OPEN, DealStatus.LOST)[n % 3],
+                closed_at=days_before_start(n) if n % 3 != 1 else None,
+            )
             for n in numbers
         ]  # fmt: skip
         recorded_deals, _ = await deals.upsert_deals(context, deal_inputs)
@@ -92,19 +96,19 @@ async def record_year(world: World, size: int, start: int = 0) -> None:
         ]
         await stage_history.import_stage_entries(context, stage_visits)
         call_inputs = [
-            {"employee": ann, "direction": CallDirection.OUTBOUND, "startedAt": days_before_start(n), "durationSeconds": n, "client": f"ext:c{n}",
-             "deal": f"ext:d{n}"}
+            CallInput(employee=ann, direction=CallDirection.OUTBOUND, started_at=days_before_start(n), duration_seconds=n, client=f"ext:c{n}",
+                      deal=f"ext:d{n}")
             for n in numbers
         ]  # fmt: skip
         await calls.upsert_calls(context, call_inputs)
         lead_inputs = [
-            {"title": f"Asks {n}", "owner": ann, "createdAt": days_before_start(n), "status": LeadStatus.NEW}
+            LeadInput(title=f"Asks {n}", owner=ann, created_at=days_before_start(n), status=LeadStatus.NEW)
             for n in numbers
         ]
         await leads.upsert_leads(context, lead_inputs)
         task_inputs = [
-            {"title": f"Ring {n}", "assignee": ann, "dueAt": START + timedelta(days=n % 7 - 3), "deal": f"ext:d{n if n % 6 else n + 1}",
-             **({"completedAt": START} if n % 3 == 0 else {})}
+            TaskInput(title=f"Ring {n}", assignee=ann, due_at=START + timedelta(days=n % 7 - 3), deal=f"ext:d{n if n % 6 else n + 1}",
+                      completed_at=START if n % 3 == 0 else UNSET)
             for n in numbers
         ]  # fmt: skip
         await tasks.upsert_tasks(context, task_inputs)
@@ -113,7 +117,9 @@ async def record_year(world: World, size: int, start: int = 0) -> None:
 
 
 async def query_card(world: World, viewer: str) -> tuple[dict[str, Any], int]:
-    world.services.forecast_engine = None  # as in a new process: the forecast of goals then reads all deals
+    world.services.state.forecast_engine = (
+        ForecastEngine()
+    )  # as in a new process: the forecast of goals then reads all deals
     with count_statements() as statements:
         data = await world.query(CARD, viewer, id=world.global_ids["Ann"], year=YEAR)
     assert len(statements) <= MAX_STATEMENTS, f"{viewer}: {len(statements)}\n" + "\n".join(statements)

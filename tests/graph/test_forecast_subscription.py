@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from copy import copy
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -13,7 +12,6 @@ import pytest
 
 from domain.primitives.global_ids import decode_global_id
 from models.ledger import scores
-from resolvers.request.context import Context
 from subscriptions.core.reference_cache import ReferenceCache
 from subscriptions.goal_probabilities import GoalProbabilityWatcher
 from tests.resolvers.forecasting.half_year_company import seasoned_company
@@ -148,16 +146,7 @@ async def test_forecast_stream_fails_when_the_scope_is_not_visible(world: World)
 
 
 async def test_goal_stream_is_not_woken_by_a_deal_of_a_colleague(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    hub = world.services.hub
-    reference_cache = ReferenceCache(hub)
-
-    async def admit_live(who: str | None = None, language: str = "en") -> Context:
-        context = await world.authenticated_context(who, language)
-        context.reference_cache = reference_cache
-        return context
-
-    live_world: Any = copy(world)
-    live_world.authenticated_context = admit_live
+    world.reference_cache = ReferenceCache(world.hub)
     goal_ids = {name: await set_goal(world, name, "deals_won_amount", "12000") for name in ("Ann", "Bob")}
     reads: list[tuple[int, ...]] = []
     load_goals = scores.goals_with_values
@@ -168,12 +157,13 @@ async def test_goal_stream_is_not_woken_by_a_deal_of_a_colleague(world: World, m
 
     monkeypatch.setattr(scores, "goals_with_values", record_read)
     document = f"subscription($goals: [ID!]) {{ goalProgress(goals: $goals) {{ {GOAL} }} }}"
-    context = await admit_live("admin")
-    watcher_task = asyncio.create_task(GoalProbabilityWatcher(hub, lambda: replace(context)).run())
+    context = await world.authenticated_context("admin")
+    context.reference_cache = world.reference_cache
+    watcher_task = asyncio.create_task(GoalProbabilityWatcher(world.hub, lambda: replace(context)).run())
     try:
         async with (
-            subscribe(live_world, document, goals=[goal_ids["Ann"]]) as ann_listener,
-            subscribe(live_world, document, goals=[goal_ids["Bob"]]) as bob_listener,
+            subscribe(world, document, goals=[goal_ids["Ann"]]) as ann_listener,
+            subscribe(world, document, goals=[goal_ids["Bob"]]) as bob_listener,
         ):
             await bob_listener.wait_until(lambda: len(bob_listener.events) == 1)
             for number in (1, 2):  # twice: the first change is read without an earlier snapshot to compare with

@@ -150,7 +150,6 @@ async def test_colleague_who_joins_or_leaves_moves_the_goal_of_the_team_at_once(
 
 async def test_many_streams_share_the_read_at_the_instant_that_moves_them(world: World) -> None:
     goals = [await set_goal(world, owner, "36") for owner in ("Ann", "Bob")]
-    world.services.reference_cache = None
     async with (
         subscribe(world, PACE, "Ann", goals=goals[:1]) as ann,
         subscribe(world, PACE, "Bob", goals=goals[1:]) as bob,
@@ -161,7 +160,7 @@ async def test_many_streams_share_the_read_at_the_instant_that_moves_them(world:
         for recorder in (ann, bob):
             await recorder.wait_until(lambda: paces(recorder)[-1] == "BEHIND")  # noqa: B023
 
-        assert len(world.services.hub.timers) == 2  # both wait for midnight now
+        assert len(world.hub.timers) == 2  # both wait for midnight now
 
 
 async def test_next_day_moves_a_stream_to_the_goals_of_that_day(world: World) -> None:

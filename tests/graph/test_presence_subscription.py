@@ -30,7 +30,7 @@ async def set_online(world: World, *names: str, process: str = "one") -> None:
     """Set the employees with an open socket in a process to exactly these."""
     employee_ids = [(await world.authenticated_context(name)).viewer.id or 0 for name in names]
     if await people.report_presence(process, employee_ids, world.now):
-        world.services.notify_change_log()
+        world.hub.notify()
 
 
 async def test_presence_sends_all_employees_first_then_changes(world: World) -> None:

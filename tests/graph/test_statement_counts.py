@@ -11,9 +11,15 @@ from domain.ledger.record_facts import DealStatus
 from domain.primitives.global_ids import encode_global_id
 from domain.primitives.periods import PeriodKind
 from resolvers.crm.deals import DealType
+from resolvers.crm.inputs import DealInput
 from resolvers.crm.record_type import upsert_records
 from resolvers.goals import goals
+from resolvers.goals.inputs import GoalInput, GoalUpdateInput
+from resolvers.leaderboards.leaderboard_cache import LeaderboardCache
 from resolvers.organization import people
+from resolvers.organization.inputs import EmployeeInput
+from resolvers.request.inputs import Money
+from resolvers.request.periods import PeriodKey
 from tests.statement_counter import count_statements
 from tests.world import World, open_world
 
@@ -42,28 +48,24 @@ async def add_sellers(world: World, size: int) -> None:
     admin = await world.authenticated_context("admin")
     async with admin.unit_of_work():
         for number in range(size):
-            employee_input = {"name": f"Seller {number} of {size}", "email": None, "team": world.global_ids["Sales"]}
+            employee_input = EmployeeInput(name=f"Seller {number} of {size}", team=world.global_ids["Sales"])
             owner = encode_global_id("Employee", (await people.create_employee(admin, employee_input)).id)
             for metric in ("deals_won_amount", "deals_won"):
-                goal_input = {
-                    "owner": owner,
-                    "metric": metric,
-                    "period": {"kind": PeriodKind.MONTH},
-                    "target": Decimal(100),
-                }
-                goal = await goals.set_goal(admin, goal_input)
-                await goals.update_goal(
-                    admin, {"id": encode_global_id("Goal", goal.id), "target": Decimal(120), "name": "More"}
+                goal_input = GoalInput(
+                    owner=owner, metric=metric, period=PeriodKey(PeriodKind.MONTH), target=Decimal(100)
                 )
+                goal = await goals.set_goal(admin, goal_input)
+                goal_id = encode_global_id("Goal", goal.id)
+                await goals.update_goal(admin, GoalUpdateInput(id=goal_id, target=Decimal(120), name="More"))
             deals = [
-                {"title": "Chairs", "owner": owner, "status": status, "amount": {"amount": Decimal(5 + number)}}
+                DealInput(title="Chairs", owner=owner, status=status, amount=Money(Decimal(5 + number)))
                 for status in (DealStatus.WON, DealStatus.OPEN)
             ]
             await upsert_records(admin, DealType(), deals, path=("inputs",))
 
 
 async def statements_of(world: World, document: str) -> list[str]:
-    world.services.leaderboard_cache = None  # a cached leaderboard takes fewer statements
+    world.services.state.leaderboard_cache = LeaderboardCache()  # a cached leaderboard takes fewer statements
     with count_statements() as statements:
         await world.query(document)
     return statements

@@ -267,7 +267,7 @@ async def test_repair_of_totals_updates_goals_and_leaderboards(world: World) -> 
         await goals.wait_until(lambda: goals.events and goals.events[-1]["goalProgress"]["progress"]["value"] == "0")
         await board.wait_until(lambda: board.events and board.events[-1]["leaderboard"]["total"] == "0.00")
         await reconcile(repair_clock=lambda: world.now)
-        world.services.notify_change_log()
+        world.hub.notify()
 
         await goals.wait_until(lambda: goals.events[-1]["goalProgress"]["progress"]["value"] == "1")
         await board.wait_until(lambda: board.events[-1]["leaderboard"]["total"] == "10.00")

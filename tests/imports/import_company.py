@@ -21,8 +21,9 @@ from models.organization.people import Employee
 from resolvers.organization import company
 from resolvers.request.client_info import ClientInfo
 from resolvers.request.context import Context
-from resolvers.request.services import Services
+from resolvers.request.services import NullNotifier, Services
 from resolvers.request.viewer import Viewer
+from server.context_factory import ContextFactory, build_state
 from tests import empty_database
 from tests.world import UnlimitedRateLimiter
 
@@ -36,8 +37,8 @@ class ImportTestCompany:
     directory: Path
 
     async def create_context(self) -> Context:
-        services = Services("s" * 32, UnlimitedRateLimiter(), lambda: None)
-        context = Context(ClientInfo(None, "en", "test", "test"), services, lambda: NOW, lambda _: None)
+        services = Services("s" * 32, UnlimitedRateLimiter(), NullNotifier(), build_state)
+        context = ContextFactory(services, lambda: NOW).create_context(ClientInfo(None, "en", "test", "test"))
         admin = await Employee.get(email="admin@example.com")
         context.current_viewer = Viewer.for_employee(
             admin, await people.load_team_tree(), 0, NOW, has_direct_reports=False

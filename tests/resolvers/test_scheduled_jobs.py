@@ -96,7 +96,9 @@ async def test_inactivity_check_cost_depends_only_on_newly_inactive_employees(wo
     statement_counts = []
     for seller_count in (10, 440):
         await hire_sellers(world, seller_count)
-        world.services.inactivity_basis = None  # as on a server that starts, since the sellers bypassed the resolvers
+        world.services.state.scheduler.inactivity_basis = (
+            None  # as on a server that starts, since the sellers bypassed the resolvers
+        )
         await world.advance_and_run_jobs(days=7)
         await count_inactivity_check_statements(world)
         idle_count = await count_inactivity_check_statements(world)
@@ -115,7 +117,7 @@ async def test_starting_server_checks_every_employee_and_repeats_no_alert(world:
     await set_only_rule(world, "NO_ACTIVITY", days=2)
     await hire_sellers(world, 250)
     await world.advance_and_run_jobs(days=7)
-    world.services.inactivity_basis = None
+    world.services.state.scheduler.inactivity_basis = None
     await world.advance_and_run_jobs(days=7)
 
     assert await RaisedAlert.all().count() == 251

@@ -13,6 +13,7 @@ from websockets.asyncio.client import ClientConnection
 from models.db import connection
 from models.db.errors import DatabaseUnavailable
 from models.live import change_log, epoch
+from resolvers.request.services import NullNotifier
 from tests.database_restore import back_up
 from tests.http_server import RunningServer, receive_message, run_test_server, send_message
 from tests.world import START, World, open_world
@@ -178,7 +179,9 @@ async def test_change_at_a_position_that_was_read_before_is_not_stored(database_
         for _ in range(3):
             await world.mutate("recordLead", title="Lost")
         lost_position = (await connection.fetch_rows("SELECT MAX(id) AS id FROM change"))[0]["id"]
-        world.services.committed_position = lambda: lost_position
+        notifier = NullNotifier()
+        notifier.committed_position = lost_position
+        world.services.notifier = notifier
         await restore()
 
         document = 'mutation { recordLead(input: {title: "Early"}) { lead { id } } }'

@@ -6,11 +6,13 @@ import re
 
 import pytest
 
+from domain.alerts.rules import AlertKind
 from domain.i18n.activity_summaries import summarize_activity
-from domain.i18n.english import ENGLISH
-from domain.i18n.russian import RUSSIAN
+from domain.i18n.alert_messages import format_alert
+from domain.i18n.languages import LANGUAGES
 from models.crm.activities import ActivityKind
 
+ENGLISH, RUSSIAN = LANGUAGES["en"], LANGUAGES["ru"]
 SUBJECTS = {"DEAL": "Deal", "CALL": "Call", "TASK": "Task", "LEAD": "Lead", "CONT": "Contact", "CLIE": "Client"}
 DATA = {
     "title": "Стулья", "amount": "1250000.50", "currency": "RUB", "stage": "Договор", "reason": "дорого",
@@ -19,22 +21,25 @@ DATA = {
 }  # fmt: skip
 
 
+def count_days(days, language):
+    return format_alert(AlertKind.DEAL_STALLED, {"who": "Ann", "title": "Chairs", "days": days}, language)
+
+
 @pytest.mark.parametrize(
     ("count", "expected"),
     [
-        (0, "0 минут"), (1, "1 минута"), (2, "2 минуты"), (4, "4 минуты"), (5, "5 минут"), (11, "11 минут"),
-        (12, "12 минут"), (14, "14 минут"), (21, "21 минута"), (22, "22 минуты"), (25, "25 минут"),
-        (100, "100 минут"), (101, "101 минута"), (111, "111 минут"), (112, "112 минут"), (1001, "1001 минута"),
-        (1_000_004, "1000004 минуты"), (-1, "-1 минута"), (-12, "-12 минут"),
+        (0, "0 дней"), (1, "1 день"), (2, "2 дня"), (4, "4 дня"), (5, "5 дней"), (11, "11 дней"), (12, "12 дней"),
+        (14, "14 дней"), (21, "21 день"), (22, "22 дня"), (25, "25 дней"), (100, "100 дней"), (101, "101 день"),
+        (111, "111 дней"), (112, "112 дней"), (1001, "1001 день"), (-1, "-1 день"), (-12, "-12 дней"),
     ],
 )  # fmt: skip
 def test_russian_count_uses_three_plural_forms(count, expected):
-    assert RUSSIAN.count(count, "minute") == expected
+    assert count_days(count, "ru").endswith(f": {expected}")
 
 
 @pytest.mark.parametrize(("count", "expected"), [(0, "0 days"), (1, "1 day"), (2, "2 days"), (21, "21 days")])
 def test_english_count_uses_two_plural_forms(count, expected):
-    assert ENGLISH.count(count, "day") == expected
+    assert count_days(count, "en").endswith(f" for {expected}")
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from models.db import connection
 from models.live import change_log
 from resolvers.request.client_info import ClientInfo
 from resolvers.request.services import Services
-from server.context_factory import ContextFactory
+from server.context_factory import ContextFactory, StreamContextFactory, build_state
 from server.observability import logging
 from server.operation_runner import OperationRunner
 from server.requests.request_parsing import parse_json, parse_request
@@ -51,6 +51,7 @@ async def create_template(url: str) -> CompanyTemplate:
 @dataclass
 class RequestClient:
     runner: OperationRunner
+    stream_context_factory: StreamContextFactory
     token: str
     ids: dict[str, str]
 
@@ -72,7 +73,8 @@ class RequestClient:
                 operation = self.runner.parse_operation(parse_request(parse_json(_encode_body(query, variables))))
             except Exception as error:  # noqa: BLE001 - as the socket does
                 return self.runner.make_error_result(error, client).payload
-            context = await self.runner.context_factory.create_for_request(client)
+            viewer = (await self.runner.context_factory.create_for_request(client)).viewer
+            context = self.stream_context_factory.create_context(client, viewer)
             async with aclosing(self.runner.run_subscription(operation, context)) as results:
                 _, result = await anext(results)
                 return result.payload
@@ -98,8 +100,8 @@ async def open_copy(template: CompanyTemplate, url: str) -> AsyncIterator[Reques
         services = Services(
             "s" * 32,
             UnlimitedRateLimiter(),
-            hub.notify,
             hub,
+            build_state,
             access_token_seconds=400 * 86_400,
             refresh_token_days=400,
             session_idle_days=400,
@@ -109,7 +111,10 @@ async def open_copy(template: CompanyTemplate, url: str) -> AsyncIterator[Reques
         await hub.start()
         try:
             yield RequestClient(
-                OperationRunner(Operations(SCHEMA, QueryLimits()), context_factory), template.token, template.ids
+                OperationRunner(Operations(SCHEMA, QueryLimits()), context_factory),
+                StreamContextFactory(services, lambda: START, hub),
+                template.token,
+                template.ids,
             )
         finally:
             await hub.stop()

@@ -16,12 +16,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
-from domain.ledger.record_facts import DealStatus
+from domain.ledger.record_facts import DealStatus, SaleKind
 from domain.permissions import Action, DeviceKind, Reach, Role, reach
 from resolvers.analytics import worktime
 from resolvers.crm import deals
+from resolvers.crm.inputs import DealInput
+from resolvers.request.inputs import Money
 from tests.resolvers.two_sellers import set_goal
 from tests.world import START, World, open_world
 
@@ -143,20 +145,20 @@ async def _create_people(world: World) -> None:
 async def _record_history(world: World) -> None:
     """Record half a year of won and lost deals of every seller, enough for forecasts and funnels."""
     rng, context = random.Random(1), await world.authenticated_context("admin")
-    inputs: list[dict[str, Any]] = []
+    inputs = []
     for number in range(160):
         created_at = world.now - timedelta(days=185 - number, hours=1)
         inputs.append(
-            {
-                "title": f"Deal {number}",
-                "owner": world.global_ids[SELLERS[number % len(SELLERS)]],
-                "createdAt": created_at,
-                "closedAt": created_at + timedelta(days=rng.randint(2, 20)),
-                "status": rng.choice((DealStatus.WON, DealStatus.LOST)),
-                "amount": {"amount": Decimal(rng.choice((200, 300, 500, 900))), "currency": "EUR"},
-                "saleKind": "REPEAT",
-                "stage": world.stage_ids[number % 3],
-            }
+            DealInput(
+                title=f"Deal {number}",
+                owner=world.global_ids[SELLERS[number % len(SELLERS)]],
+                created_at=created_at,
+                closed_at=created_at + timedelta(days=rng.randint(2, 20)),
+                status=rng.choice((DealStatus.WON, DealStatus.LOST)),
+                amount=Money(Decimal(rng.choice((200, 300, 500, 900))), "EUR"),
+                sale_kind=SaleKind.REPEAT,
+                stage=world.stage_ids[number % 3],
+            )
         )
     async with context.unit_of_work():
         await deals.upsert_deals(context, inputs, notify=False)

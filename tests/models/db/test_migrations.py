@@ -13,7 +13,7 @@ from tortoise.transactions import in_transaction
 from models import migrator
 from models.db import connection as db_connection
 from models.db.write_queue import COMMAND_LIMITS
-from models.goals.goals import COMPANY_TEAM_ID
+from models.organization.scopes import COMPANY_TEAM_ID
 
 
 async def create_database_at(url: str, last_migration: str, *extra_statements: str) -> None:

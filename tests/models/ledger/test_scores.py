@@ -11,11 +11,12 @@ import pytest
 from domain.ledger.metrics import Score
 from domain.primitives.global_ids import encode_global_id
 from domain.primitives.periods import PeriodKind
-from models.goals.goals import Goal, OwnerKind
+from models.goals.goals import Goal
 from models.ledger import reconciliation, scores
 from models.ledger.scores import Posting, ScoreEntry
 from models.organization import people
 from models.organization.people import Employee, Team
+from models.organization.scopes import COMPANY, TeamScope
 from resolvers.organization.teams import update_team
 from tests.world import START, World, open_world
 
@@ -32,21 +33,21 @@ async def world(database_url: str) -> AsyncIterator[World]:
 
 async def create_goals(team_ids: list[int]) -> list[Goal]:
     """Create a goal of November for the company and each team, for both metrics."""
-    owners = [(OwnerKind.COMPANY, 0), *((OwnerKind.TEAM, team_id) for team_id in team_ids)]
+    owners = [COMPANY, *(TeamScope(team_id) for team_id in team_ids)]
     return [
         await Goal.create(
-            name="Plan", owner_kind=kind, owner_id=owner, metric=metric, target=1, kind=PeriodKind.MONTH,
+            name="Plan", owner_kind=owner.kind, owner_id=owner.id, metric=metric, target=1, kind=PeriodKind.MONTH,
             first_day=FIRST, last_day=LAST, created_at=NOW,
         )
         for metric in (DEMOS, TRIALS)
-        for kind, owner in owners
+        for owner in owners
     ]  # fmt: skip
 
 
 async def sum_entries_one_by_one(goal: Goal) -> int:
     """Add up the postings of a goal one by one."""
     tree = await people.load_team_tree()
-    team_ids = tree.subtree_ids(goal.owner_id) if goal.owner_kind is OwnerKind.TEAM else None
+    team_ids = tree.subtree_ids(goal.owner_id) if goal.owner_kind == "TEAM" else None
     return sum(
         entry.amount
         for entry in await ScoreEntry.filter(metric=goal.metric)

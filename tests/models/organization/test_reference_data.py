@@ -12,7 +12,9 @@ from domain.ledger.record_facts import DealStatus
 from domain.primitives.global_ids import decode_global_id
 from models.crm.deals import Deal
 from resolvers.crm import deals
+from resolvers.crm.inputs import DealInput
 from resolvers.request.context import Context
+from resolvers.request.inputs import Money
 from tests.resolvers.two_sellers import open_world_with_two_sellers
 from tests.statement_counter import count_statements
 from tests.world import World
@@ -29,11 +31,11 @@ async def world(database_url: str) -> AsyncIterator[World]:
 
 def as_other_process(world: World) -> World:
     """Return the same company as seen by another process, which has its own cache."""
-    return dataclasses.replace(world, services=dataclasses.replace(world.services, reference_data=None))
+    return dataclasses.replace(world, services=dataclasses.replace(world.services))
 
 
 async def record_win_and_read_rate(world: World, context: Context) -> Decimal | None:
-    input = {"title": "Chairs", "status": DealStatus.WON, "amount": {"amount": Decimal(1), "currency": "USD"}}
+    input = DealInput(title="Chairs", status=DealStatus.WON, amount=Money(Decimal(1), "USD"))
     async with context.unit_of_work():
         rows, _ = await deals.upsert_deals(context, [input])
     return (await Deal.get(id=rows[0].id)).rate
@@ -87,7 +89,7 @@ async def test_new_deal_starts_in_first_stage_after_stages_are_reordered(world: 
     await world.mutate("savePipeline", id=pipeline["id"], name="Sales", stages=[stages[1], stages[0], *stages[2:]])
 
     async with signed_in.unit_of_work():
-        rows, _ = await deals.upsert_deals(signed_in, [{"title": "Chairs"}])
+        rows, _ = await deals.upsert_deals(signed_in, [DealInput(title="Chairs")])
 
     decoded_id = decode_global_id(stages[1]["id"])
     assert decoded_id is not None

@@ -7,7 +7,9 @@ from datetime import timedelta
 
 import pytest
 
+from domain.ledger.record_facts import DealStatus
 from resolvers.crm import deals, tasks
+from resolvers.crm.inputs import DealInput, TaskInput
 from tests.resolvers.alerts.alert_company import (
     count_dry_run_alerts,
     fetch_alert_kinds,
@@ -317,13 +319,15 @@ async def test_import_raises_no_alerts_and_resolves_finished_ones(world: World) 
     await world.mutate("createTask", "Ann", title="Call", externalId="t", dueAt="2026-11-18T09:30:00Z")
     await world.advance_and_run_jobs(hours=1)
     context = await world.authenticated_context("admin")
-    owner = {"owner": world.global_ids["Ann"], "createdAt": world.now - timedelta(days=90)}
+    ann, created_at = world.global_ids["Ann"], world.now - timedelta(days=90)
+    lost_deal = DealInput(title="Old", status=DealStatus.LOST, owner=ann, created_at=created_at)
+    inactive_deal = DealInput(title="Silent", owner=ann, created_at=created_at)
+    late_task = TaskInput(title="Late", due_at=world.now - timedelta(days=3), assignee=ann)
+    completed_task = TaskInput(external_id="t", title="Call", completed_at=world.now)
     async with context.unit_of_work():
-        await deals.upsert_deals(context, [{"title": "Old", "status": "LOST", **owner}], notify=False)
-        await deals.upsert_deals(context, [{"title": "Silent", **owner}], notify=False)
-        due = {"dueAt": world.now - timedelta(days=3), "assignee": world.global_ids["Ann"]}
-        await tasks.upsert_tasks(context, [{"title": "Late", **due}], notify=False)
-        completed_task = {"externalId": "t", "title": "Call", "completedAt": world.now}
+        await deals.upsert_deals(context, [lost_deal], notify=False)
+        await deals.upsert_deals(context, [inactive_deal], notify=False)
+        await tasks.upsert_tasks(context, [late_task], notify=False)
         await tasks.upsert_tasks(context, [completed_task], notify=False)
     await world.advance_and_run_jobs(days=1)
 
@@ -336,12 +340,9 @@ async def test_imported_deal_becomes_stalled_only_after_the_import(world: World)
     context = await world.authenticated_context("admin")
     async with context.unit_of_work():
         for days in (13, 15):
-            fields = {
-                "title": f"{days}",
-                "owner": world.global_ids["Ann"],
-                "createdAt": world.now - timedelta(days=days),
-            }
-            await deals.upsert_deals(context, [fields], notify=False)
+            created_at = world.now - timedelta(days=days)
+            input = DealInput(title=f"{days}", owner=world.global_ids["Ann"], created_at=created_at)
+            await deals.upsert_deals(context, [input], notify=False)
     await world.advance_and_run_jobs(days=2)
 
     [alert] = await fetch_inbox(world, "Mia")

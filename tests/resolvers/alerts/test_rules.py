@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from domain.alerts.rules import AlertKind
+from domain.ledger.record_facts import DealStatus
+from resolvers.crm.inputs import DealInput
 from tests.resolvers.alerts.alert_company import (
     count_dry_run_alerts,
     fetch_alert_kinds,
@@ -195,8 +197,9 @@ async def test_dry_run_includes_imported_history(world: World) -> None:
     async with context.unit_of_work():
         for days in (100, 50, 10):
             at = world.now - timedelta(days=days)
-            fields = {"title": "Old", "owner": world.global_ids["Ann"], "status": "LOST", "closedAt": at}
-            await deals.upsert_deals(context, [fields], notify=False)
+            owner = world.global_ids["Ann"]
+            input = DealInput(title="Old", owner=owner, status=DealStatus.LOST, closed_at=at)
+            await deals.upsert_deals(context, [input], notify=False)
 
     assert (await fetch_alert_kinds(world), await count_dry_run_alerts(world, "DEAL_LOST", past_days=60)) == ({}, 2)
 

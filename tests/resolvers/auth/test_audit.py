@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 from models.db import connection
 from resolvers.auth.attempts import PER_NETWORK
 from resolvers.organization import people
+from resolvers.organization.inputs import EmployeeInput
 from resolvers.request.context import Context
 from server.http.rate_limit import RateLimiter
 from tests.http_server import run_test_server
@@ -106,7 +107,7 @@ async def create_and_roll_back(context: Context, *, outer: bool) -> None:
     """Create an employee in a unit of work, and raise RuntimeError in it, or in the transaction around it."""
     async with connection.write_transaction():
         async with context.unit_of_work():
-            await people.create_employee(context, {"name": "Bob", "email": "bob@example.com"})
+            await people.create_employee(context, EmployeeInput(name="Bob", email="bob@example.com"))
             if not outer:
                 raise RuntimeError
         raise RuntimeError

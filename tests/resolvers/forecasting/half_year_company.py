@@ -5,12 +5,15 @@ from __future__ import annotations
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 from domain.ledger.record_facts import DealStatus
 from resolvers.crm import deals
+from resolvers.crm.inputs import DealInput
+from resolvers.request.inputs import Money
 from tests.resolvers.two_sellers import open_world_with_two_sellers
 from tests.world import World
 
@@ -26,22 +29,22 @@ FORECAST = f"""query($scope: ID, $period: PeriodInput, $basis: MoneyBasis! = REV
 async def record_history(world: World, days: int = 230, deals_per_day: int = 1) -> None:
     """Record `days` days of deals, won or lost after at most 40 days; the latest ones are still open."""
     rng, context = random.Random(1), await world.authenticated_context("admin")
-    inputs: list[dict[str, Any]] = []
+    inputs = []
     for days_ago in range(days, 0, -1):
         for index in range(deals_per_day):
             created_at = world.now - timedelta(days=days_ago, hours=index)
             closed_at = created_at + timedelta(days=rng.randint(2, 40))
-            input: dict[str, Any] = {
-                "title": f"Deal {days_ago}/{index}",
-                "externalId": f"d{days_ago}-{index}",
-                "owner": world.global_ids[rng.choice(("Ann", "Ann", "Bob"))],
-                "createdAt": created_at,
-                "amount": {"amount": Decimal(rng.choice((200, 300, 500, 900))), "currency": "EUR"},
-                "cost": {"amount": Decimal(100), "currency": "EUR"},
-                "expectedCloseOn": (created_at + timedelta(days=rng.choice((15, 60)))).date(),
-            }
+            input = DealInput(
+                title=f"Deal {days_ago}/{index}",
+                external_id=f"d{days_ago}-{index}",
+                owner=world.global_ids[rng.choice(("Ann", "Ann", "Bob"))],
+                created_at=created_at,
+                amount=Money(Decimal(rng.choice((200, 300, 500, 900))), "EUR"),
+                cost=Money(Decimal(100), "EUR"),
+                expected_close_on=(created_at + timedelta(days=rng.choice((15, 60)))).date(),
+            )
             if closed_at < world.now - timedelta(hours=20):
-                input |= {"status": rng.choice((DealStatus.WON, DealStatus.LOST)), "closedAt": closed_at}
+                input = replace(input, status=rng.choice((DealStatus.WON, DealStatus.LOST)), closed_at=closed_at)
             inputs.append(input)
     for start in range(0, len(inputs), 200):
         async with context.unit_of_work():

@@ -12,6 +12,7 @@ import pytest
 from domain.forecasting.backtest import BacktestForecast
 from domain.forecasting.cooperative import Steps
 from resolvers.forecasting.backtests import BacktestData, ScopeKey
+from resolvers.forecasting.forecast_engine import ForecastEngine
 from tests.resolvers.forecasting.half_year_company import amounts, forecast, record_history, seasoned_company
 from tests.resolvers.two_sellers import CURRENT_MONTH, open_world_with_two_sellers, record_won_deal, set_goal
 from tests.world import World
@@ -50,7 +51,7 @@ async def test_forecast_parts_add_up_and_quantiles_are_ordered(any_database: Wor
 
 async def test_forecast_is_equal_for_equal_data(world: World) -> None:
     first = await forecast(world, period=NEXT_MONTH)
-    world.services.forecast_engine = None
+    world.services.state.forecast_engine = ForecastEngine()
 
     assert await forecast(world, period=NEXT_MONTH) == first
 
@@ -352,7 +353,7 @@ async def test_past_version_is_kept_when_only_today_changes(world: World) -> Non
     """Models are kept while only today's deals change, and fitted again when the past does."""
     deal = await open_deal(world)
     await forecast(world)
-    engine = world.services.forecast_engine
+    engine = world.services.state.forecast_engine
     before = await engine.snapshot(await world.authenticated_context("admin"))
 
     await world.mutate("winDeal", "Ann", id=deal)
@@ -375,7 +376,7 @@ async def test_deals_are_read_again_after_the_time_zone_changes(world: World, zo
     await world.mutate("updateCompany", timeZone=zone)
 
     deal_rows = {deal_row["deal"]["id"]: deal_row for deal_row in (await forecast(world, period=NEXT_MONTH))["deals"]}
-    world.services.forecast_engine = None
+    world.services.state.forecast_engine = ForecastEngine()
 
     assert deal_rows == {
         deal_row["deal"]["id"]: deal_row for deal_row in (await forecast(world, period=NEXT_MONTH))["deals"]

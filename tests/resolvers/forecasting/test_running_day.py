@@ -92,7 +92,7 @@ async def test_goal_of_won_deals_expects_nothing_more_after_the_working_hours(wo
 
     assert {progress["projectionBasis"] for progress in projected} == {"FORECAST"}
     assert Decimal(projected[0]["projected"]) > Decimal(projected[1]["projected"]) > 0
-    assert (Decimal(projected[2]["projected"]), projected[2]["attainmentProbability"]) == (0, 0.0)
+    assert Decimal(projected[2]["projected"]) == projected[2]["attainmentProbability"] == 0
     assert (after_win["projected"], after_win["attainmentProbability"]) == (after_win["value"], 1.0)
 
 

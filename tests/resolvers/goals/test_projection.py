@@ -11,6 +11,8 @@ import pytest
 
 from domain.ledger.record_facts import CallDirection, CallOutcome
 from resolvers.crm import calls
+from resolvers.crm.inputs import CallInput
+from resolvers.forecasting.forecast_engine import ForecastEngine
 from tests.resolvers.forecasting.half_year_company import amounts, forecast, seasoned_company
 from tests.resolvers.two_sellers import open_world_with_two_sellers, record_won_deal, set_goal
 from tests.world import World
@@ -33,13 +35,13 @@ async def record_calls(world: World, days: int, seller: str = "Ann", per_day: in
     """Record answered calls of ten minutes, `per_day` for each working day of the past days."""
     context = await world.authenticated_context("admin")
     inputs = [
-        {
-            "employee": world.global_ids[seller],
-            "direction": CallDirection.OUTBOUND,
-            "outcome": CallOutcome.ANSWERED,
-            "durationSeconds": 600,
-            "startedAt": world.now - timedelta(days=days_ago, minutes=number),
-        }
+        CallInput(
+            employee=world.global_ids[seller],
+            direction=CallDirection.OUTBOUND,
+            outcome=CallOutcome.ANSWERED,
+            duration_seconds=600,
+            started_at=world.now - timedelta(days=days_ago, minutes=number),
+        )
         for days_ago in range(days, 0, -1)
         if (world.now - timedelta(days=days_ago)).weekday() < 5
         for number in range(per_day)
@@ -182,7 +184,7 @@ async def test_metric_model_is_fitted_again_when_history_changes(world: World) -
     await record_calls(world, 100, "Bob", 5)
 
     after = await read_progress(world, global_id)
-    world.services.forecast_engine = None
+    world.services.state.forecast_engine = ForecastEngine()
 
     assert Decimal(after["projected"]) > Decimal(before["projected"]) + 60
     assert await read_progress(world, global_id) == after

@@ -12,6 +12,7 @@ import pytest
 from models.db import connection
 from models.ledger import scores
 from resolvers.leaderboards import leaderboard_cache
+from resolvers.leaderboards.leaderboard_cache import LeaderboardCache
 from tests.resolvers.two_sellers import open_world_with_two_sellers, record_won_deal, set_goal
 from tests.statement_counter import count_statements
 from tests.world import START, World
@@ -31,7 +32,7 @@ async def world(database_url: str) -> AsyncIterator[World]:
 
 def other_process(world: World) -> World:
     """Return another server process of the same company."""
-    return replace(world, services=replace(world.services, leaderboard_cache=None, reference_data=None))
+    return replace(world, services=replace(world.services))
 
 
 async def read_leaderboard(world: World, **variables: Any) -> dict[str, Any]:
@@ -184,7 +185,7 @@ async def test_change_of_other_metric_or_period_causes_no_read(world: World) -> 
 
 async def test_leaderboard_can_be_read_again_with_empty_change_log(world: World) -> None:
     await connection.execute("DELETE FROM change")
-    world.services.leaderboard_cache = None
+    world.services.state.leaderboard_cache = LeaderboardCache()
 
     for _ in range(3):
         assert (await read_leaderboard(world))["total"] == "0.00"
@@ -238,7 +239,7 @@ async def test_least_recently_used_leaderboards_are_evicted(world: World, monkey
             world, period={"start": f"2026-11-{number:02}", "end": f"2026-11-{number + 1:02}", "kind": "CUSTOM"}
         )
 
-    entries = world.services.leaderboard_cache._entries.values()
+    entries = world.services.state.leaderboard_cache._entries.values()
     assert sum(len(entry.ranked.ranking) for entry in entries) <= 8
 
 

@@ -76,7 +76,9 @@ def test_any_header_has_weights_from_0_to_1(accept):
 
 @pytest.mark.parametrize(
     ("accepted", "expected"),
-    [("", ""), ("ru", "ru"), ("ru-RU,ru;q=0.9,en;q=0.8", "ru"), ("en-US,ru;q=0.5", "en"), ("de, ru;q=x", ""), ("fr, en;q=0", "")],
+    [("", ""), ("ru", "ru"), ("ru-RU,ru;q=0.9,en;q=0.8", "ru"), ("en-US,ru;q=0.5", "en"), ("de, ru;q=x", ""), ("fr, en;q=0", ""),
+     ("RU-ru;q=0.2, EN-gb;q=0.1", "ru"), ("ru, en", "ru"), ("en, ru", "en"), ("*", ""), ("ru;q=0.3,en;q=0.8,en-US", "en"),
+     ("en_US", ""), ("-", ""), (";q=1,ru", "ru"), ("x" * 3000 + ",ru", "")],
 )  # fmt: skip
 def test_language_is_the_preferred_supported_one_or_empty(accepted, expected):
     assert negotiate_language(accepted) == expected

@@ -8,11 +8,14 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
+import uvicorn
+from uvicorn.server import ServerState
 from websockets.asyncio.client import connect
 from websockets.frames import Close, Frame, Opcode
 from websockets.typing import Subprotocol
 
-from server.websocket.protocol import PreparedText
+from server.websocket.frame_parser import FrameParser
+from server.websocket.protocol import NullHandler, PreparedText, WebSocketProtocol
 from tests.http_server import RunningServer, receive_message, run_test_server, send_message, wait_closed
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -86,11 +89,112 @@ async def test_messages_of_any_size_are_read(server: RunningServer, size: int) -
         assert await receive_message(socket) == PONG
 
 
-@pytest.mark.parametrize("size", [0, 1, 124, 125, 126, 65_534, 65_535, 65_536, 200_000])
-async def test_prepared_text_is_framed_like_the_library_for_each_prefix(size: int) -> None:
+@pytest.mark.parametrize("size", [0, 125, 200_000])
+async def test_prepared_text_is_framed_once_for_consecutive_sockets_with_a_prefix(size: int) -> None:
     text = PreparedText(b"x" * size)
-    for prefix in (b"", b"1", b"1", b"22", b""):
-        assert text.build_frame(prefix) == Frame(Opcode.TEXT, prefix + b"x" * size).serialize(mask=False)
+    for prefix in (b"", b"1", b"22", b""):
+        frame = text.build_frame(prefix)
+        assert frame == Frame(Opcode.TEXT, prefix + b"x" * size).serialize(mask=False)
+        assert text.build_frame(prefix) is frame
+
+
+async def test_fragments_are_one_message_with_a_ping_between_them(server: RunningServer) -> None:
+    async with server.connect() as socket:
+        socket.transport.write(serialize_frame(Opcode.TEXT, PING[:5], fin=False))
+        await asyncio.wait_for(await socket.ping(b"?"), 10)
+        socket.transport.write(serialize_frame(Opcode.CONT, b"", fin=False) + serialize_frame(Opcode.CONT, PING[5:]))
+        assert await receive_message(socket) == PONG
+
+
+async def test_half_closed_socket_is_closed(server: RunningServer) -> None:
+    async with server.connect() as socket:
+        socket.transport.write_eof()
+        assert (await wait_closed(socket))[0] == 1006
+
+
+class RecordingTransport(asyncio.Transport):
+    """Records what is written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = bytearray()
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.written += data
+
+    def is_closing(self) -> bool:
+        return False
+
+    def resume_reading(self) -> None: ...
+
+    def abort(self) -> None: ...
+
+
+async def test_closing_socket_neither_keeps_nor_answers_what_still_arrives() -> None:
+    protocol = WebSocketProtocol(uvicorn.Config("unused", ws_max_size=65_536), ServerState(), {})
+    transport = RecordingTransport()
+    protocol.connection_made(transport)
+    protocol.finish_handshake(())
+    protocol.attach(NullHandler())
+    protocol.close(4400, "enough")
+    close_frame = bytes(transport.written)
+
+    for _ in range(100):
+        protocol.data_received(serialize_frame(Opcode.TEXT, PING) + serialize_frame(Opcode.PING, b"?"))
+        protocol.data_received(serialize_frame(Opcode.TEXT, PING, fin=False) + serialize_frame(Opcode.CONT))
+
+    assert (
+        bytes(transport.written)
+        == close_frame
+        == Frame(Opcode.CLOSE, Close(4400, "enough").serialize()).serialize(mask=False)
+    )
+    parser = protocol._parser
+    assert parser is not None
+    assert (parser._fragments, parser.writes, parser.events, bytes(parser.unread_bytes)) == ([], [], [], b"")
+    protocol.connection_lost(None)
+
+
+async def test_parser_is_idle_only_between_messages() -> None:
+    parser, text = FrameParser(65_536, ()), serialize_frame(Opcode.TEXT, PING)
+    first_fragment = serialize_frame(Opcode.TEXT, PING, fin=False)
+    idle_after = []
+    for data in (text[:1], text[1:2], text[2:], first_fragment, serialize_frame(Opcode.CONT)):
+        parser.unread_bytes += data
+        frame = parser.next_frame()
+        if frame is not None:
+            parser.take_message(frame)
+        idle_after.append(parser.is_idle)
+    assert idle_after == [False, False, True, False, True]
+
+
+async def test_released_parser_serves_the_next_socket_with_its_limit_and_extensions() -> None:
+    first = FrameParser(65_536, ())
+    first.unread_bytes += serialize_frame(Opcode.PING, b"?")
+    first.next_frame()
+    answers = first.data_to_send()
+    FrameParser._spares.clear()
+    first.release()
+    FrameParser(65_536, ()).release()  # one is kept
+
+    second = FrameParser.acquire(10, ())
+    second.unread_bytes += serialize_frame(Opcode.TEXT, b"x" * 11)
+
+    assert (answers, second) == ([Frame(Opcode.PONG, b"?").serialize(mask=False)], first)
+    assert FrameParser._spares == []
+    assert second.next_frame() is None
+    assert second.close_sent is not None
+    assert second.close_sent.code == 1009
+
+
+async def test_parser_hands_out_one_frame_at_a_time_and_answers_nothing_that_lies_behind_it() -> None:
+    parser = FrameParser(65_536, ())
+    parser.unread_bytes += serialize_frame(Opcode.TEXT, PING) + serialize_frame(Opcode.CLOSE)
+    first_frame = parser.next_frame()
+    assert first_frame is not None
+    assert (first_frame.opcode, parser.data_to_send()) == (Opcode.TEXT, [])
+    second_frame = parser.next_frame()
+    assert second_frame is not None
+    assert (second_frame.opcode, parser.data_to_send()[0]) == (Opcode.CLOSE, b"\x88\x00")
 
 
 async def test_ping_is_answered_with_its_payload(server: RunningServer) -> None:

@@ -1,0 +1,298 @@
+"""Scopes: an employee, a team with all teams below it, or the whole company; what differs between them stands here.
+
+A `ScopeKey` names a scope by its kind and id, as goals, alert rules and forecast snapshots store it. Other modules ask the
+key instead of naming a kind: which teams it has, which credit it covers, on which topic it changes, how it is selected in SQL.
+
+A new kind takes a member of `OwnerKind` and a class here, the look-up of its rows in `resolvers/request/scopes.py`, its table
+with a migration, and its GraphQL type.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import Any, ClassVar, Final, Self
+
+from tortoise.expressions import Q
+
+from models.organization.company import Company
+from models.organization.employee_conditions import match_any, match_employee, match_members
+from models.organization.people import Employee, Team, TeamSpan, TeamTree
+
+COMPANY_TEAM_ID: Final = -1  # the team id under which totals of the whole company are kept
+
+
+class OwnerKind(StrEnum):
+    EMPLOYEE = "EMPLOYEE"
+    TEAM = "TEAM"
+    COMPANY = "COMPANY"
+
+
+@dataclass(frozen=True)
+class ScopeKey(ABC):
+    """The kind and id of a scope, with the behaviour of the kind.
+
+    row_class             of the rows that the ids belong to
+    total_table           table of the daily totals that are added up for a goal of the scope
+    goal_total_condition  SQL condition that a row `total` of that table counts for a row `goal`
+    is_company            whether it is the whole company
+    employee_id           the employee, of an employee's scope only
+    team_id               the team, of a team's scope only
+    """
+
+    id: int
+    kind: ClassVar[OwnerKind]
+    row_class: ClassVar[type[Company | Team | Employee]]
+    total_table: ClassVar[str] = "daily_total"
+    goal_total_condition: ClassVar[str]
+    is_company: ClassVar[bool] = False
+
+    @classmethod
+    def of_row(cls, row: Any) -> Self:
+        return cls(row.id)
+
+    @classmethod
+    @abstractmethod
+    def covering(cls, tree: TeamTree, employee_id: int | None, team_id: int | None) -> Iterable[Self]:
+        """Return the scopes of this kind that what is credited to an employee in a team belongs to.
+
+        tree  of the day of the credit
+        """
+
+    @classmethod
+    @abstractmethod
+    def list_groups(cls, tree: TeamTree) -> Iterable[Self]:
+        """Return all scopes of this kind; none of employees, which are no groups."""
+
+    @classmethod
+    def owned_by(cls, ids: Iterable[int]) -> Q:
+        """Return the filter for rows, such as goals, with an owner of this kind and one of these ids."""
+        return Q(owner_kind=cls.kind, owner_id__in=list(ids) or [-1])
+
+    @property
+    def employee_id(self) -> int | None:
+        return None
+
+    @property
+    def team_id(self) -> int | None:
+        return None
+
+    @property
+    @abstractmethod
+    def topic(self) -> str:
+        """The part of a change log topic that names the scope."""
+
+    @property
+    def activity_team_id(self) -> int | None:
+        """The team id of activities and events about a goal of the scope: 0 for the company, None for an employee."""
+        return 0
+
+    @property
+    def total_team_id(self) -> int | None:
+        """The team id under which the ledger keeps the scope's total, the teams below it included; None if it does not."""
+        return None
+
+    @property
+    def is_owner(self) -> Q:
+        """The filter for rows that the scope owns, such as its goals."""
+        return self.owned_by([self.id])
+
+    def team_ids(self, tree: TeamTree) -> frozenset[int] | None:
+        """Return the ids of the teams in the scope; None for the company and employees."""
+        return None
+
+    def team_spans(self, tree: TeamTree, first_day: date, last_day: date) -> tuple[TeamSpan, ...] | None:
+        """Return the teams in the scope on each of the days; None for the company and employees."""
+        return None
+
+    def parent_team_id(self, tree: TeamTree) -> int | None:
+        """Return the team directly above a group of employees, 0 for none; None if none can be above."""
+        return None
+
+    def child_team_ids(self, tree: TeamTree) -> list[int] | None:
+        """Return the teams directly below, whose goals with those of direct members add up to its own; None if none do."""
+        return None
+
+    def covers(self, tree: TeamTree, employee_id: int | None, team_id: int | None) -> bool:
+        """Return whether what is credited to an employee in a team belongs to the scope."""
+        return self in self.covering(tree, employee_id, team_id)
+
+    @abstractmethod
+    def member_filter(self, tree: TeamTree, field: str) -> Q:
+        """Return the filter for rows with an employee of the scope in a field, such as "owner"."""
+
+
+@dataclass(frozen=True)
+class EmployeeScope(ScopeKey):
+    """One employee."""
+
+    kind = OwnerKind.EMPLOYEE
+    row_class = Employee
+    goal_total_condition = "total.employee_id = goal.owner_id"
+
+    @classmethod
+    def covering(cls, tree: TeamTree, employee_id: int | None, team_id: int | None) -> Iterable[Self]:
+        return [] if employee_id is None else [cls(employee_id)]
+
+    @classmethod
+    def list_groups(cls, tree: TeamTree) -> Iterable[Self]:
+        return []
+
+    @property
+    def employee_id(self) -> int:
+        return self.id
+
+    @property
+    def topic(self) -> str:
+        return f"employee:{self.id}"
+
+    @property
+    def activity_team_id(self) -> None:
+        return None
+
+    def member_filter(self, tree: TeamTree, field: str) -> Q:
+        return match_employee(field, self.id)
+
+
+@dataclass(frozen=True)
+class TeamScope(ScopeKey):
+    """A team with all teams below it."""
+
+    kind = OwnerKind.TEAM
+    row_class = Team
+    total_table = "team_total"
+    goal_total_condition = "total.team_id = goal.owner_id"
+
+    @classmethod
+    def covering(cls, tree: TeamTree, employee_id: int | None, team_id: int | None) -> Iterable[Self]:
+        return [cls(ancestor_id) for ancestor_id in tree.path_to_root(team_id)]
+
+    @classmethod
+    def list_groups(cls, tree: TeamTree) -> Iterable[Self]:
+        return [cls(team_id) for team_id in sorted(tree.teams)]
+
+    @property
+    def team_id(self) -> int:
+        return self.id
+
+    @property
+    def topic(self) -> str:
+        return f"team:{self.id}"
+
+    @property
+    def activity_team_id(self) -> int:
+        return self.id
+
+    @property
+    def total_team_id(self) -> int:
+        return self.id
+
+    def team_ids(self, tree: TeamTree) -> frozenset[int]:
+        return tree.subtree_ids(self.id)
+
+    def team_spans(self, tree: TeamTree, first_day: date, last_day: date) -> tuple[TeamSpan, ...]:
+        return tree.subtree_spans(self.id, first_day, last_day)
+
+    def parent_team_id(self, tree: TeamTree) -> int:
+        return tree.parent_id(self.id) or 0
+
+    def child_team_ids(self, tree: TeamTree) -> list[int]:
+        return tree.child_ids(self.id)
+
+    def member_filter(self, tree: TeamTree, field: str) -> Q:
+        return match_members(field, self.team_ids(tree))
+
+
+@dataclass(frozen=True)
+class CompanyScope(ScopeKey):
+    """The whole company, with id 0."""
+
+    id: int = 0
+    kind = OwnerKind.COMPANY
+    row_class = Company
+    total_table = "team_total"
+    goal_total_condition = f"total.team_id = {COMPANY_TEAM_ID}"
+    is_company = True
+
+    @classmethod
+    def of_row(cls, row: Any) -> Self:
+        return cls()
+
+    @classmethod
+    def covering(cls, tree: TeamTree, employee_id: int | None, team_id: int | None) -> Iterable[Self]:
+        return [cls()]
+
+    @classmethod
+    def list_groups(cls, tree: TeamTree) -> Iterable[Self]:
+        return [cls()]
+
+    @property
+    def topic(self) -> str:
+        return "team:0"
+
+    @property
+    def total_team_id(self) -> int:
+        return COMPANY_TEAM_ID
+
+    def child_team_ids(self, tree: TeamTree) -> list[int]:
+        return tree.child_ids(None)
+
+    def member_filter(self, tree: TeamTree, field: str) -> Q:
+        return match_any()
+
+
+SCOPE_KINDS: Final[tuple[type[ScopeKey], ...]] = (CompanyScope, TeamScope, EmployeeScope)
+COMPANY: Final = CompanyScope()
+_CLASS_BY_KIND: Final = {scope_kind.kind: scope_kind for scope_kind in SCOPE_KINDS}
+
+
+def scope_key(kind: str, scope_id: int) -> ScopeKey:
+    """Return the key of a stored kind and id."""
+    return _CLASS_BY_KIND[OwnerKind(kind)](scope_id)
+
+
+def key_of_row(row: Company | Team | Employee) -> ScopeKey:
+    """Return the key of the scope that the row belongs to."""
+    return next(scope_kind for scope_kind in SCOPE_KINDS if isinstance(row, scope_kind.row_class)).of_row(row)
+
+
+def team_or_company(team_id: int | None) -> ScopeKey:
+    """Return the key of the team; without a team of the company."""
+    return TeamScope(team_id) if team_id else COMPANY
+
+
+def list_groups(tree: TeamTree) -> list[ScopeKey]:
+    """Return the keys of all scopes of more than one employee: the company, then every team."""
+    return [key for scope_kind in SCOPE_KINDS for key in scope_kind.list_groups(tree)]
+
+
+def covering_scopes(tree: TeamTree, employee_id: int, team_id: int | None) -> frozenset[ScopeKey]:
+    """Return the keys of all scopes that what is credited to an employee in a team belongs to.
+
+    tree  of the day of the credit
+    """
+    return frozenset(key for scope_kind in SCOPE_KINDS for key in scope_kind.covering(tree, employee_id, team_id))
+
+
+def by_kind(keys: Iterable[ScopeKey]) -> Iterator[tuple[type[ScopeKey], list[ScopeKey]]]:
+    """Yield each kind among the keys with its keys, by id."""
+    distinct_keys = sorted(set(keys), key=lambda key: key.id)
+    for scope_kind in SCOPE_KINDS:
+        if keys_of_kind := [key for key in distinct_keys if isinstance(key, scope_kind)]:
+            yield scope_kind, keys_of_kind
+
+
+def owned_by_any(keys: Iterable[ScopeKey]) -> Q:
+    """Return the filter for rows, such as goals, that any of the scopes owns; none if there are no keys."""
+    condition = Q(id=0)
+    for scope_kind, keys_of_kind in by_kind(keys):
+        condition |= scope_kind.owned_by(key.id for key in keys_of_kind)
+    return condition
+
+
+def owned_within(team_ids: Collection[int]) -> Q:
+    """Return the filter for rows, such as goals, that one of the teams or any employee owns."""
+    return TeamScope.owned_by(team_ids) | Q(owner_kind=EmployeeScope.kind)

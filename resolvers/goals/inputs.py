@@ -1,0 +1,33 @@
+"""Inputs of goals. A field left out is None, as is a null: both mean the default, or leave the goal unchanged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from resolvers.request.periods import PeriodKey
+
+
+@dataclass(frozen=True, kw_only=True)
+class GoalInput:
+    """Input of a new goal; `owner` is the id of an employee, a team or the company."""
+
+    owner: str
+    metric: str
+    target: Decimal
+    period: PeriodKey
+    name: str | None = None
+    recurring: bool = False
+    pro_rated: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class GoalUpdateInput:
+    """Input of a change of a goal; it is refused if the goal has another version than `if_version`."""
+
+    id: str
+    if_version: int | None = None
+    name: str | None = None
+    target: Decimal | None = None
+    recurring: bool | None = None
+    pro_rated: bool | None = None
