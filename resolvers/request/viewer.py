@@ -20,7 +20,7 @@ from models.goals.goals import Goal
 from models.organization.employee_conditions import match_any, match_employee, match_members, match_reports
 from models.organization.people import Employee, TeamTree
 from models.organization.reference_data import ReferenceData
-from models.organization.scopes import COMPANY, ScopeKey, TeamScope, list_groups
+from models.organization.scopes import COMPANY, ScopeKey, list_groups, team_or_company
 
 
 @dataclass(frozen=True)
@@ -221,7 +221,8 @@ class Viewer:
         The list of teams is never empty, so that it can stand in a filter.
         """
         return {
-            metric: [team for team in self.tree.teams if self.can_see_total(metric, TeamScope(team), None)] or [-1]
+            metric: [team for team in self.tree.teams if self.can_see_total(metric, team_or_company(team), None)]
+            or [-1]
             for metric in PRIVATE_METRICS
             if not self.can_see_total(metric, COMPANY, None)
         }

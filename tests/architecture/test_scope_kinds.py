@@ -18,7 +18,6 @@ KIND_FILES = {
     "models/goals/goals.py": "goals of former employees wait, and leaderboards show the targets of employees",
     "models/alerts/alerts.py": "the column's default is the company",
     "models/organization/quotas.py": "an employee with a goal of their own is ranked",
-    "resolvers/request/viewer.py": "filters the goals of the teams and employees that the viewer may see",
     "resolvers/forecasting/backtests.py": "groups sellers by company, team and employee",
 }
 KIND_CLASSES = {scope_kind.__name__ for scope_kind in SCOPE_KINDS}
