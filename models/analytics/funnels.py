@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, Final
+from typing import Final
 
 from domain.analytics.funnel import StayGroup
 from domain.ledger.record_facts import DealStatus
 from models.analytics.statistics import DayRange, owner_clauses, team_clauses
 from models.crm.pipelines import Stage
 from models.db import connection
+from models.db.values import SqlRow, SqlValue
 from models.organization.people import TeamTree
 from models.organization.scopes import ScopeKey, scope_key
 
@@ -53,7 +54,7 @@ async def stages_with_open_deals(
     A deal belongs to its owner, and to the team that its owner is in now.
     """
     with_clause, clauses_of_teams = team_clauses(owners, tree)
-    selects, parameters = [], list[Any]()
+    selects, parameters = [], list[SqlValue]()
     for kind, owner, join, condition, owner_ids in owner_clauses(
         owners, "employee.team_id", "deal.owner_id", clauses_of_teams
     ):
@@ -79,11 +80,11 @@ async def stages_with_open_deals(
     return list(stages_by_id.values()), open_deals
 
 
-def _stage_from_row(row: dict[str, Any]) -> Stage:
+def _stage_from_row(row: SqlRow) -> Stage:
     return Stage(id=row["id"], pipeline_id=row["pipeline_id"], name=row["name"], position=row["position"])
 
 
-def _add_open_deals(open_deals: StageOpenDeals, row: dict[str, Any]) -> None:
+def _add_open_deals(open_deals: StageOpenDeals, row: SqlRow) -> None:
     if row["currency"] == "*":
         open_deals.deals, open_deals.clients = int(row["deals"]), int(row["clients"])
     elif row["currency"] is not None and row["amount"] is not None:
@@ -145,7 +146,9 @@ async def created_deal_groups(pipeline_id: int, first_stage_id: int, days: DayRa
     )
 
 
-async def _read_groups(sql: str, parameters: list[Any], left_on: str, days: DayRange, today: date) -> list[StayGroup]:
+async def _read_groups(
+    sql: str, parameters: list[SqlValue], left_on: str, days: DayRange, today: date
+) -> list[StayGroup]:
     grouping = _GROUP_STAYS_SQL.format(
         days=connection.days_between_sql("entered_on", f"COALESCE({left_on}, ?)"), left=left_on
     )

@@ -6,20 +6,21 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, Final
+from typing import Final
 
 from domain.analytics.time_series import ClosedDeals
 from domain.ledger.record_facts import DealStatus
 from domain.primitives.counterparts import Counterpart
 from domain.primitives.periods import Period
 from models.db import connection
+from models.db.values import SqlClause, SqlRow, SqlValue
 from models.organization import scopes
 from models.organization.people import TeamTree
 from models.organization.scopes import COMPANY_TEAM_ID, ScopeKey
 
 DayRange = tuple[date, date]  # first and last day, both included
-TeamClause = tuple[str, list[Any]]  # a condition and its parameters
-Select = tuple[str, list[Any]]  # an SQL statement and its parameters
+TeamClause = SqlClause  # a condition and its parameters
+Select = SqlClause
 _ALL_ROWS: Final[TeamClause] = ("1 = 1", [])
 
 
@@ -28,7 +29,7 @@ def owner_clauses(
     team_expression: str,
     employee_expression: str,
     clauses_of_teams: Sequence[TeamClause] = (_ALL_ROWS,),
-) -> Iterator[tuple[str, str, str, str, list[Any]]]:
+) -> Iterator[tuple[str, str, str, str, list[SqlValue]]]:
     """Yield the parts of an SQL statement about several owners, for each kind among them.
 
     team_expression, employee_expression  SQL expressions for the team id and the employee id of a row
@@ -39,7 +40,7 @@ def owner_clauses(
         kind, employee_ids = scope_kind.kind, [key.id for key in keys if key.employee_id is not None]
         if employee_ids:
             condition = f"{employee_expression} IN ({connection.placeholders(employee_ids)})"
-            yield kind, employee_expression, "", condition, employee_ids
+            yield kind, employee_expression, "", condition, [*employee_ids]
         elif scope_kind.is_company:
             yield kind, "CAST(0 AS INTEGER)", "", "1 = 1", []  # a literal 0 would be a column position in GROUP BY
         else:
@@ -70,7 +71,9 @@ def team_clauses(
             f"('{key.kind}', {key.id}, {below})" for key in groups for below in sorted(key.team_ids(tree_then) or ())
         ]
         tables.append(f"below{number}(kind, root, id) AS (VALUES {', '.join(rows)})")
-        clauses.append(_ALL_ROWS if day_range is None else (f"{day_expression} BETWEEN ? AND ?", list[Any](day_range)))
+        clauses.append(
+            _ALL_ROWS if day_range is None else (f"{day_expression} BETWEEN ? AND ?", list[SqlValue](day_range))
+        )
     return f"WITH {', '.join(tables)}", clauses
 
 
@@ -188,9 +191,9 @@ def _closed_deals_selects(
     """Yield the SELECTs of the closed deals, of the period and of its counterpart apart."""
     whole_days, cut_day = "deal.closed_on BETWEEN ? AND ?", "deal.closed_on = ? AND deal.closed_at <= ?"
     days, previous_days = [(span.start, span.end) for span in (period, counterpart.days)]
-    spans: list[tuple[int, str, list[Any]]] = [(0, whole_days, [*days]), (1, whole_days, [*previous_days])]
+    spans: list[tuple[int, str, list[SqlValue]]] = [(0, whole_days, [*days]), (1, whole_days, [*previous_days])]
     if counterpart.until is not None:
-        cut_values = [*previous_days, counterpart.cut_day, counterpart.until]
+        cut_values: list[SqlValue] = [*previous_days, counterpart.cut_day, counterpart.until]
         spans[1] = (1, f"{whole_days} OR {cut_day}", cut_values)
     team, closer = "COALESCE(deal.won_team, deal.lost_team)", "COALESCE(deal.won_by, deal.lost_by)"
     cycle = f"CASE WHEN deal.status = 'WON' THEN {connection.days_between_sql('deal.created_on', 'deal.closed_on')} END"
@@ -201,7 +204,7 @@ def _closed_deals_selects(
             yield sql, [*span_values, *owner_ids]
 
 
-def _add_closed_deals(closed: ClosedDeals, row: dict[str, Any]) -> None:
+def _add_closed_deals(closed: ClosedDeals, row: SqlRow) -> None:
     deals = int(row["deals"])
     if row["name"] != DealStatus.WON:
         closed.lost += deals
