@@ -15,7 +15,7 @@ async def write_activity_entries(context: Context, entries: Sequence[ActivityEnt
     if not entries:
         return
     now = context.now()
-    await activities.insert_activities(
+    rows = [
         activities.ActivityRow(
             entry.kind,
             entry.employee_id,
@@ -29,5 +29,6 @@ async def write_activity_entries(context: Context, entries: Sequence[ActivityEnt
             entry.data,
         )
         for entry in entries
-    )
+    ]
+    await activities.insert_activities(rows)
     context.publish("activities")
