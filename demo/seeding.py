@@ -43,13 +43,13 @@ from resolvers.goals import goals
 from resolvers.goals.inputs import GoalInput
 from resolvers.organization import company, people, teams
 from resolvers.organization.inputs import CompanyInput, EmployeeInput, PipelineInput, PipelineStageInput, TeamInput
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 from resolvers.request.inputs import Money
 from resolvers.request.periods import PeriodKey
 from resolvers.request.viewer import Viewer
 
 PASSWORD: Final = "quiet snowflake"  # of all employees; not a secret, since the demo prints it at start
-CreateContext = Callable[[datetime, Viewer], Context]
+CreateContext = Callable[[datetime, Viewer], RequestContext]
 _CLOSE_AFTER_WORKDAYS: Final = 5  # of the next month
 _LARGE_DEAL: Final = Decimal(15_000)  # from which on managers and directors hear of a deal
 _BATCH_FRACTION: Final = 5  # a batch covers a fifth of the time between its start and now, within the limits below
@@ -113,7 +113,7 @@ class _DemoSeeder:
         self.team_tree = await people_rows.load_team_tree()
         return DeviceTokens(wallboard, integration)
 
-    async def _create_people(self, context: Context, admin: Employee) -> None:
+    async def _create_people(self, context: RequestContext, admin: Employee) -> None:
         for team in company_data.TEAMS:
             parent_id = self.global_ids[team.parent] if team.parent else None
             team_input = TeamInput(name=team.name, parent=parent_id, external_id=team.key)
@@ -136,7 +136,7 @@ class _DemoSeeder:
                 context, TeamInput(id=self.global_ids[team.key], manager=self.global_ids[team.manager])
             )
 
-    async def _create_catalog(self, context: Context) -> None:
+    async def _create_catalog(self, context: RequestContext) -> None:
         [default_pipeline] = await pipelines.fetch_all()  # a new company has one default pipeline
         [default_stages] = await pipelines.fetch_stages([default_pipeline.id])
         default_stage_ids: list[str | None] = [encode_global_id("Stage", stage.id) for stage in default_stages]
@@ -160,7 +160,7 @@ class _DemoSeeder:
         for key, name, unit in ((TRAININGS, "Training", Unit.HOURS), (DEMOS, "Product demonstrations", Unit.COUNT)):
             await custom_metrics.create_metric(context, key=key, name=name, description=None, unit=unit)
 
-    async def _create_alert_rules(self, context: Context) -> None:
+    async def _create_alert_rules(self, context: RequestContext) -> None:
         """Create the rules that a new company does not have: about large wins, and deals in the stage of the contract."""
         contract_id = self.stage_global_ids[0, len(company_data.PIPELINES[0].stages) - 1]
         for rule in (
@@ -190,7 +190,7 @@ class _DemoSeeder:
         crm_tasks = [event for event in events if isinstance(event.input, TaskInput) and not event.assigned_by]
         await self._record_batch(crm_context, crm_tasks)
 
-    async def _record_batch(self, context: Context, events: list[HistoryEvent]) -> None:
+    async def _record_batch(self, context: RequestContext, events: list[HistoryEvent]) -> None:
         inputs = [self._event_input(event) for event in events]
         async with context.unit_of_work():
             # in this order: a kind may refer to the kinds before it
@@ -250,14 +250,14 @@ class _DemoSeeder:
         async with context.unit_of_work():
             await company.update_company(context, CompanyInput(close_after_workdays=_CLOSE_AFTER_WORKDAYS))
 
-    async def _context_of(self, key: str, at: datetime) -> Context:
+    async def _context_of(self, key: str, at: datetime) -> RequestContext:
         """Return a context with the person as viewer and the clock at `at`."""
         tree = await people_rows.load_team_tree()
         return self._create_context(at, Viewer.for_employee(self.employees[key], tree, 0, at, has_direct_reports=False))
 
 
 async def _upsert(
-    context: Context,
+    context: RequestContext,
     inputs: Iterable[EventInput],
     input_type: type[EventInput],
     upsert: Callable[..., Awaitable[object]],

@@ -54,10 +54,10 @@ from resolvers.leaderboards import leaderboards
 from resolvers.leaderboards.leaderboards import LeaderboardQuery
 from resolvers.organization import people
 from resolvers.organization import teams as team_resolvers
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 
 
-def _require_sign_in(info: Info) -> Context:
+def _require_sign_in(info: Info) -> RequestContext:
     """Return the context of a signed-in viewer. Raises Unauthenticated for an anonymous client."""
     context = info.context
     context.viewer  # noqa: B018 - raises for an anonymous client

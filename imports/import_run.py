@@ -11,7 +11,7 @@ from imports.cell_parsing import CellError
 from imports.map_file import ImportMap
 from imports.name_lookup import NameLookup
 from imports.rejected_rows import RejectedRows
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 
 _MAX_LISTED_NAMES: Final = 20  # names per kind in the summary
 
@@ -54,7 +54,11 @@ class ImportRun:
     """The state of one import run."""
 
     def __init__(
-        self, context: Context, import_map: ImportMap, rejected_rows: RejectedRows, on_progress: Callable[[int], None]
+        self,
+        context: RequestContext,
+        import_map: ImportMap,
+        rejected_rows: RejectedRows,
+        on_progress: Callable[[int], None],
     ) -> None:
         self.context, self.import_map, self.rejected_rows, self.on_progress = (
             context,

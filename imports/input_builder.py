@@ -27,7 +27,7 @@ from models.organization.absences import AbsenceKind
 from resolvers.crm.inputs import CallInput, ClientInput, ContactInput, DealInput, LeadInput, TaskInput
 from resolvers.organization.inputs import AbsenceInput, EmployeeInput, TeamInput
 from resolvers.request import validation
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 from resolvers.request.inputs import Money
 
 Choice = TypeVar("Choice", bound=StrEnum)
@@ -52,7 +52,7 @@ class InputBuilder:
                  they are recorded before the rows
     """
 
-    context: Context
+    context: RequestContext
     import_map: ImportMap
     file_map: FileMap
     lookup: NameLookup

@@ -23,7 +23,7 @@ from models.organization.people import Employee, Team
 from resolvers.crm.record_type import ImportOutcome
 from resolvers.organization import company, people, teams
 from resolvers.organization.inputs import EmployeeInput, PipelineInput, PipelineStageInput, TeamInput
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 
 _MAX_EXTERNAL_ID_LENGTH: Final = 100  # characters of an externalId
 
@@ -67,7 +67,7 @@ class NameIndex:
 class NameLookup:
     """Existing people, teams, clients, products and stages: read once, then extended by what the files add."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: RequestContext) -> None:
         self.context = context
         self.people, self.teams, self.clients, self.products = NameIndex(), NameIndex(), NameIndex(), NameIndex()
         self.stages_by_pipeline: dict[str, list[Stage]] = {}  # by the pipeline's name

@@ -21,11 +21,11 @@ from resolvers.alerts import inbox, rules
 from resolvers.goals import goals as goal_actions
 from resolvers.organization import people
 from resolvers.request import goal_visibility, scopes
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 from resolvers.request.id_resolution import OWNER_FIELDS, RECORD_MODELS, IdResolver
 
 
-async def find_node(context: Context, global_id: str) -> Any | None:
+async def find_node(context: RequestContext, global_id: str) -> Any | None:
     """Return the row with this global id, or None if it does not exist or is not visible to the viewer."""
     type_and_id = decode_global_id(global_id)
     if type_and_id is None:
@@ -55,7 +55,7 @@ async def find_node(context: Context, global_id: str) -> Any | None:
     return scope.row if scope is not None and scopes.can_see(context, scope) else None
 
 
-async def find_node_of_kind(context: Context, kind: str, global_id: str) -> Any | None:
+async def find_node_of_kind(context: RequestContext, kind: str, global_id: str) -> Any | None:
     """Return the row with this global id if it is of that kind and visible to the viewer."""
     type_and_id = decode_global_id(global_id)
     if kind == "Employee" and (external_id := parse_external_id(global_id)):
@@ -63,7 +63,9 @@ async def find_node_of_kind(context: Context, kind: str, global_id: str) -> Any 
     return await find_node(context, global_id) if type_and_id and type_and_id[0] == kind else None
 
 
-async def find_record(context: Context, kind: str, global_id: str, *, with_deleted: bool = False) -> CrmRecord | None:
+async def find_record(
+    context: RequestContext, kind: str, global_id: str, *, with_deleted: bool = False
+) -> CrmRecord | None:
     """Return the record of that type, or None if it does not exist or is not visible to the viewer."""
     resolver = IdResolver(context)
     await resolver.load_by_global_ids(kind, [global_id])
@@ -73,7 +75,7 @@ async def find_record(context: Context, kind: str, global_id: str, *, with_delet
         return None
 
 
-async def find_by_external_id(context: Context, kind: str, external_id: str) -> Any | None:
+async def find_by_external_id(context: RequestContext, kind: str, external_id: str) -> Any | None:
     """Return the record or employee of that type by its id in another system, if visible to the viewer."""
     if kind != "Employee":
         return await find_record(context, kind, f"{EXTERNAL_ID_PREFIX}{external_id}")
@@ -83,7 +85,7 @@ async def find_by_external_id(context: Context, kind: str, external_id: str) -> 
     return row if row and context.viewer.can(Action.VIEW_PEOPLE, row) else None
 
 
-async def load_subjects(context: Context, keys: Sequence[tuple[str, int]]) -> list[Any | None]:
+async def load_subjects(context: RequestContext, keys: Sequence[tuple[str, int]]) -> list[Any | None]:
     """Return the subjects of activities or postings, in the order of the keys; None where not visible to the viewer.
 
     keys  type and row id of each subject

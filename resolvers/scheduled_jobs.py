@@ -28,7 +28,7 @@ from resolvers.crm.change_effects import apply_effects, compute_effects
 from resolvers.crm.tasks import make_overdue_entry
 from resolvers.forecasting import snapshots
 from resolvers.goals import pace_check, recurrence
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 
 _BATCH_SIZE: Final = 200
 
@@ -46,12 +46,12 @@ class ScheduledJob:
 
     name: str
     every: timedelta
-    run: Callable[[Context], Awaitable[bool]]
+    run: Callable[[RequestContext], Awaitable[bool]]
     daily: bool = False
     is_slow: bool = False
 
 
-async def create_default_rules(context: Context) -> bool:
+async def create_default_rules(context: RequestContext) -> bool:
     """Create the default alert rules of a company that was set up before alerts existed.
 
     What is overdue or inactive by then is recorded as known, so that it raises no flood of old alerts.
@@ -66,7 +66,7 @@ async def create_default_rules(context: Context) -> bool:
     return False
 
 
-async def record_overdue_tasks(context: Context) -> bool:
+async def record_overdue_tasks(context: RequestContext) -> bool:
     """Record the next batch of tasks that are past their due time as overdue."""
     if not await tasks.has_newly_overdue(context.clock()):
         return False
@@ -81,7 +81,7 @@ async def record_overdue_tasks(context: Context) -> bool:
     return len(rows) == _BATCH_SIZE
 
 
-async def check_stalled_deals(context: Context) -> bool:
+async def check_stalled_deals(context: RequestContext) -> bool:
     """Raise alerts for open deals without activity for too long."""
 
     async def find_batch(rule: Rule, after_id: int) -> Sequence[tuple[int, int]]:
@@ -98,7 +98,7 @@ async def check_stalled_deals(context: Context) -> bool:
     return False
 
 
-async def check_untouched_leads(context: Context) -> bool:
+async def check_untouched_leads(context: RequestContext) -> bool:
     """Raise alerts for new leads that are untouched for too long."""
 
     async def find_batch(rule: Rule, after_id: int) -> Sequence[tuple[int, int]]:
@@ -110,7 +110,7 @@ async def check_untouched_leads(context: Context) -> bool:
 
 
 async def _raise_inactive_records(
-    context: Context,
+    context: RequestContext,
     kind: AlertKind,
     subject_kind: str,
     find_batch: Callable[[Rule, int], Awaitable[Sequence[tuple[int, int]]]],
@@ -143,7 +143,7 @@ async def _raise_inactive_records(
             )
 
 
-async def check_inactive_employees(context: Context) -> bool:
+async def check_inactive_employees(context: RequestContext) -> bool:
     """Raise alerts for the next batch of employees without recorded work for too long.
 
     Employees are checked when their inactivity deadline is due. All are checked when this server becomes the
@@ -168,7 +168,7 @@ async def check_inactive_employees(context: Context) -> bool:
     return len(employee_ids) == _BATCH_SIZE
 
 
-async def check_goal_pace(context: Context) -> bool:
+async def check_goal_pace(context: RequestContext) -> bool:
     """Check the pace of all running goals of more than a day, and resolve alerts of ended goals."""
     after_id: int | None = 0
     while after_id is not None:
@@ -177,7 +177,7 @@ async def check_goal_pace(context: Context) -> bool:
     return False
 
 
-async def check_day_goal_pace(context: Context) -> bool:
+async def check_day_goal_pace(context: RequestContext) -> bool:
     """Check the pace of the goals of the current day once, when half of its working hours are over."""
     scheduler, today = context.services.state.scheduler, await context.today()
     if scheduler.day_goals_checked_on == today or context.clock() < pace_check_time(
@@ -191,14 +191,14 @@ async def check_day_goal_pace(context: Context) -> bool:
     return False
 
 
-async def store_forecast_snapshots(context: Context) -> bool:
+async def store_forecast_snapshots(context: RequestContext) -> bool:
     """Store the forecasts of the day, unless that has been done."""
     if await snapshots.take_snapshots(context):
         log.info("Stored the forecast snapshots of the day.")
     return False
 
 
-async def purge_expired(context: Context) -> bool:
+async def purge_expired(context: RequestContext) -> bool:
     """Delete a batch of expired rows."""
     return await retention.purge_expired(context.clock())
 

@@ -16,7 +16,7 @@ from resolvers.auth import sessions
 from resolvers.forecasting.forecast_engine import ForecastEngine
 from resolvers.leaderboards.leaderboard_cache import LeaderboardCache
 from resolvers.request.client_info import ClientInfo
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 from resolvers.request.loaders import Key, Loader, Loaders, LoadMany, Value
 from resolvers.request.services import ProcessState, ReferenceCacheProtocol, Services
 from resolvers.request.viewer import Viewer
@@ -40,15 +40,15 @@ class ContextFactory:
     def __init__(self, services: Services, clock: Callable[[], datetime]) -> None:
         self.services, self.clock = services, clock
 
-    def create_context(self, client: ClientInfo) -> Context:
+    def create_context(self, client: ClientInfo) -> RequestContext:
         """Return a context without a viewer."""
-        return Context(client, self.services, self.clock, Loaders(create_loader))
+        return RequestContext(client, self.services, self.clock, Loaders(create_loader))
 
-    def create_at(self, at: datetime, viewer: Viewer) -> Context:
+    def create_at(self, at: datetime, viewer: Viewer) -> RequestContext:
         """Return a context with a clock that stands still: for records of the past."""
-        return Context(ClientInfo(), self.services, lambda: at, Loaders(create_loader), viewer)
+        return RequestContext(ClientInfo(), self.services, lambda: at, Loaders(create_loader), viewer)
 
-    async def create_for_request(self, client: ClientInfo) -> Context:
+    async def create_for_request(self, client: ClientInfo) -> RequestContext:
         """Return the context of one operation, with the viewer of the client's token (none without a token).
 
         raises  Unauthenticated if the token is not valid, Throttled after too many wrong ones.
@@ -59,7 +59,7 @@ class ContextFactory:
             logging.set_viewer(context.current_viewer.key)
         return context
 
-    async def create_for_scheduler(self) -> Context:
+    async def create_for_scheduler(self) -> RequestContext:
         """Return a context for scheduled jobs, with a system viewer in place of an employee."""
         context = self.create_context(ClientInfo(address="clock"))
         current_data = await self.services.state.reference_data.at(await reference_data.read_position())

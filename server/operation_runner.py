@@ -15,7 +15,7 @@ from graph.execution import error_formatting
 from graph.execution.operations import InvalidDocument, Operation, Operations
 from resolvers.auth import audit
 from resolvers.request.client_info import ClientInfo
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 from server.context_factory import ContextFactory
 from server.observability import logging, prometheus
 from server.requests.request_parsing import GraphQLRequest
@@ -92,9 +92,9 @@ class OperationRunner:
         """
         started_at = time.perf_counter()
         try:
-            context: Context | None = None
+            context: RequestContext | None = None
 
-            async def create_context() -> Context:
+            async def create_context() -> RequestContext:
                 nonlocal context
                 context = await self.context_factory.create_for_request(client)
                 return context

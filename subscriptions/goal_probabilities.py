@@ -13,7 +13,7 @@ from typing import Final, NoReturn
 
 from resolvers.forecasting.forecast_engine import get_forecast_engine
 from resolvers.goals.projection import GOAL_PROBABILITY_TOPIC
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 from subscriptions.core.coalescing import CoalescingEvent
 from subscriptions.core.hub import Hub
 from subscriptions.core.stream_context import RETRYABLE_ERRORS
@@ -32,7 +32,7 @@ class GoalProbabilityWatcher:
     context  returns the context for reading the forecast's data
     """
 
-    def __init__(self, hub: Hub, context: Callable[[], Context]) -> None:
+    def __init__(self, hub: Hub, context: Callable[[], RequestContext]) -> None:
         self._hub, self._context = hub, context
         self._deals_changed = CoalescingEvent()
         hub.watch(("deals",), self._deals_changed.set)

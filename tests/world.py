@@ -20,7 +20,7 @@ from resolvers import scheduled_jobs
 from resolvers.auth import sessions
 from resolvers.organization import company
 from resolvers.request.client_info import ClientInfo
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 from resolvers.request.rate_limits import RateLimit
 from resolvers.request.services import Services
 from resolvers.request.viewer import Viewer
@@ -143,7 +143,7 @@ class World:
         """Advance the clock, and run every scheduled job that is not slow until it has no more to do."""
         self.advance(**delta)
 
-        async def scheduler_context() -> Context:
+        async def scheduler_context() -> RequestContext:
             context = self.build_context()
             context.current_viewer = Viewer.for_scheduler(await people.load_team_tree())
             return context

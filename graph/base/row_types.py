@@ -19,18 +19,18 @@ from models.organization.people import Employee
 from models.organization.people import load_by_ids as load_employees
 from resolvers import node
 from resolvers.organization import people
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 from resolvers.request.event_cursors import encode_event_cursor
 from resolvers.request.id_resolution import owner_id_of
 
-Info = strawberry.Info[Context, None]
+Info = strawberry.Info[RequestContext, None]
 Class = TypeVar("Class", bound=type)
-AnyContext = TypeVar("AnyContext", bound=Context)
+AnyContext = TypeVar("AnyContext", bound=RequestContext)
 Key = TypeVar("Key")
 Root = TypeVar("Root")
 Value = TypeVar("Value")
 BatchLoader = Callable[[Sequence[Key]], Awaitable[Sequence[Value | None]]]
-ViewerBatchLoader = Callable[[Context, Sequence[Key]], Awaitable[Sequence[Value | None]]]
+ViewerBatchLoader = Callable[[RequestContext, Sequence[Key]], Awaitable[Sequence[Value | None]]]
 Pending: TypeAlias = Value | Awaitable[Value | None] | None
 
 
@@ -124,7 +124,7 @@ def visible_to_one(row_class: type[Value], column: str, description: str | None 
     """Return a field that resolves the reference to a record in a column; null if the viewer may not see the record."""
     prefetched_attribute = f"_{column.removesuffix('_id')}"
 
-    async def load_visible(context: Context, row_ids: Sequence[int]) -> Sequence[Value | None]:
+    async def load_visible(context: RequestContext, row_ids: Sequence[int]) -> Sequence[Value | None]:
         return await node.load_subjects(context, [(row_class.__name__, row_id) for row_id in row_ids])
 
     def resolve(root: object, info: Info) -> Pending[Value]:

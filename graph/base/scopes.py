@@ -19,7 +19,7 @@ from graph.base.row_types import Info, Node
 from resolvers.analytics import funnels, statistics
 from resolvers.forecasting import forecasts
 from resolvers.goals import goals
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 from resolvers.request.scopes import Scope as ResolvedScope
 from resolvers.request.scopes import ScopeRow
 
@@ -38,7 +38,7 @@ class CalendarPeriod:
     language: str
 
 
-async def to_calendar_period(context: Context, period: periods.Period) -> CalendarPeriod:
+async def to_calendar_period(context: RequestContext, period: periods.Period) -> CalendarPeriod:
     return CalendarPeriod(period, await context.calendar(), await context.today(), context.language)
 
 

@@ -35,7 +35,7 @@ from strawberry.types.field import StrawberryField
 
 from graph.base.field_declarations import STRAWBERRY_DEFINITION_KEY
 from models.db.row_store import TableRow
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 
 PositionContext: TypeAlias = RefMap[DeferUsage, DeliveryGroup] | None
 
@@ -62,10 +62,10 @@ def is_awaitable(value: object) -> TypeGuard[Awaitable[object]]:
 class MinimalInfo:
     """The only part of Strawberry's `Info` that small resolvers use: the context."""
 
-    context: Context
+    context: RequestContext
 
 
-Reader: TypeAlias = Callable[[object, Context], object]
+Reader: TypeAlias = Callable[[object, RequestContext], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ def compile_schema(schema: GraphQLSchema) -> None:
                 field.resolve = _make_resolver(read)
 
 
-def _identity(source: object, context: Context) -> object:
+def _identity(source: object, context: RequestContext) -> object:
     return source
 
 
@@ -128,7 +128,7 @@ def _compile_reader(field: StrawberryField) -> Reader | None:
     return None
 
 
-def _make_resolver(read: Reader) -> Callable[[object, GraphQLResolveInfo[Context]], object]:
+def _make_resolver(read: Reader) -> Callable[[object, GraphQLResolveInfo[RequestContext]], object]:
     return lambda source, info: read(source, info.context)
 
 

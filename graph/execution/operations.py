@@ -45,7 +45,7 @@ from graph.execution.query_limits import QueryLimits, check_cost, parse_document
 from graph.execution.share_key import permission_fingerprint, permissions_used
 from graph.execution.variable_checks import validate_variables
 from models.db.connection import DeadlineExceeded, with_deadline
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 from resolvers.request.viewer import Viewer
 from subscriptions.core.stream_context import StreamContext
 
@@ -234,7 +234,7 @@ class Operations:
             self._documents.popitem(last=False)
         return result
 
-    async def execute(self, operation: Operation, pending_context: Awaitable[Context]) -> ExecutionResult:
+    async def execute(self, operation: Operation, pending_context: Awaitable[RequestContext]) -> ExecutionResult:
         """Execute a query or mutation in the context that is being created. Raises OperationTimeout after the deadline.
 
         The deadline includes authentication, which creates the context.
@@ -246,7 +246,9 @@ class Operations:
         except DeadlineExceeded:
             raise OperationTimeout("This took too long and was given up: ask for less, or try again later.") from None
 
-    async def _execute_document(self, operation: Operation, pending_context: Awaitable[Context]) -> ExecutionResult:
+    async def _execute_document(
+        self, operation: Operation, pending_context: Awaitable[RequestContext]
+    ) -> ExecutionResult:
         result = execute(
             self.schema,
             operation.document,

@@ -17,7 +17,7 @@ from graph.base.row_types import Info
 from models.organization.people import Employee as EmployeeRow
 from resolvers.organization import people, teams
 from resolvers.organization.inputs import EmployeeInput, ProfileInput, TeamInput
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 
 CARRIES_QUOTA: Final = """Whether the employee is ranked on leaderboards; null: as the role says. EMPLOYEEs are ranked, and
 of the other roles those who sell."""
@@ -103,7 +103,7 @@ class TeamPayload:
 async def _save_employee(
     info: Info,
     input: CreateEmployeeInput | UpdateEmployeeInput,
-    save: Callable[[Context, EmployeeInput, str | None], Awaitable[EmployeeRow]],
+    save: Callable[[RequestContext, EmployeeInput, str | None], Awaitable[EmployeeRow]],
 ) -> EmployeePayload:
     """Hash the password, which takes long, and then run the unit of work, in which other writers wait."""
     employee_input = to_input(EmployeeInput, input)

@@ -26,7 +26,7 @@ from resolvers import node
 from resolvers.goals import progress
 from resolvers.goals.progress import GoalFieldChange, GoalState
 from resolvers.goals.projection import GoalProjection, project_goals
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 
 Value = TypeVar("Value")
 
@@ -283,5 +283,5 @@ less than the target.""",
         return info.context.load_for_viewer(progress.change_histories, root)
 
 
-async def _target_in_metric_unit(root: rows.Goal, context: Context) -> Decimal:
+async def _target_in_metric_unit(root: rows.Goal, context: RequestContext) -> Decimal:
     return from_smallest(root.target, (await context.metrics())[root.metric].unit, (await context.company()).currency)

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from models.crm import activities
 from models.crm.activities import ActivityKind
 from resolvers.activities.entries import ActivityEntry
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 
 
-async def write_activity_entries(context: Context, entries: Sequence[ActivityEntry]) -> None:
+async def write_activity_entries(context: RequestContext, entries: Sequence[ActivityEntry]) -> None:
     """Append entries to the activity feed."""
     if not entries:
         return

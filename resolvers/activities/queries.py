@@ -11,13 +11,13 @@ from models.db import row_store
 from models.db.row_query import RowQuery
 from models.goals import goals
 from resolvers.request import scopes
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 from resolvers.request.event_cursors import parse_event_cursor
 from resolvers.request.scopes import ScopeArgument
 
 
 async def select_activities(
-    context: Context, requested_scope: ScopeArgument, kinds: Sequence[ActivityKind] | None
+    context: RequestContext, requested_scope: ScopeArgument, kinds: Sequence[ActivityKind] | None
 ) -> RowQuery[Activity]:
     """Return a query of the activities of the scope within the viewer's reach.
 
@@ -41,7 +41,7 @@ async def select_activities(
     return activities.select_activities(condition, kinds)
 
 
-async def find_activity_position(context: Context, cursor: str) -> int | None:
+async def find_activity_position(context: RequestContext, cursor: str) -> int | None:
     """Return the activity id for a cursor of the feed or a global id; None if it is neither."""
     activity_id = parse_event_cursor(context, cursor, "Activity")
     return activity_id if activity_id is not None and await row_store.exists(Activity, activity_id) else None

@@ -18,7 +18,7 @@ from models.db import row_store
 from models.organization import people
 from models.organization.company import Company, ExchangeRateTable
 from models.organization.people import Employee, TeamMembershipHistory
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 
 _MESSAGE_FIELDS = ("title", "amount", "currency", "reason", "problem", "days", "percent", "expected", "limit", "hours")
 
@@ -43,7 +43,7 @@ async def load_employees(employee_ids: Iterable[int | None]) -> EmployeeLookup:
 
 
 async def build_candidates(
-    context: Context, events: Sequence[Event], lookup: EmployeeLookup | None = None
+    context: RequestContext, events: Sequence[Event], lookup: EmployeeLookup | None = None
 ) -> list[AlertCandidate]:
     """Return the candidates of the events that may raise an alert, in their order.
 
@@ -72,7 +72,7 @@ async def _add_stage_names(candidates: list[AlertCandidate]) -> list[AlertCandid
 
 
 def _build_candidate(
-    context: Context, event: Event, lookup: EmployeeLookup, converter: CurrencyConverter
+    context: RequestContext, event: Event, lookup: EmployeeLookup, converter: CurrencyConverter
 ) -> AlertCandidate:
     kind = alert_kind_of(event)
     assert kind is not None
@@ -107,7 +107,7 @@ class CurrencyConverter:
     latest_rates: Mapping[str, Decimal | None]
 
     @classmethod
-    async def load(cls, context: Context) -> CurrencyConverter:
+    async def load(cls, context: RequestContext) -> CurrencyConverter:
         company, rates, today = await context.company(), await context.rates(), await context.today()
         return cls(company, _LatestRates(rates, today))
 

@@ -36,7 +36,7 @@ from resolvers.alerts.candidates import build_candidates, deal_activity_data, is
 from resolvers.alerts.goal_events import build_goal_behind_event
 from resolvers.alerts.inbox import get_viewer_language
 from resolvers.alerts.inputs import RuleInput
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 from resolvers.request.goal_progress import has_owner_on, owner_working_time
 
 _MAX_DAYS: Final = 3700
@@ -52,7 +52,7 @@ class DryRunResult:
     examples: list[str]
 
 
-async def dry_run_rule(context: Context, input: RuleInput, days: int) -> DryRunResult:
+async def dry_run_rule(context: RequestContext, input: RuleInput, days: int) -> DryRunResult:
     """Return how many alerts the rule would have raised over the past `days`, with the newest as examples.
 
     Raises OutOfRange for invalid days, and an operation error if the viewer may not manage rules.
@@ -78,11 +78,11 @@ async def dry_run_rule(context: Context, input: RuleInput, days: int) -> DryRunR
     )
 
 
-def _format_candidate(context: Context, candidate: AlertCandidate) -> str:
+def _format_candidate(context: RequestContext, candidate: AlertCandidate) -> str:
     return format_alert(candidate.kind, candidate.data, get_viewer_language(context))
 
 
-async def _find_events(context: Context, rule: Rule, start: datetime, now: datetime) -> Sequence[Event]:
+async def _find_events(context: RequestContext, rule: Rule, start: datetime, now: datetime) -> Sequence[Event]:
     """Return the events since `start` that may match the rule, in order of time."""
     calendar = await context.calendar()
     match rule.kind:
@@ -217,7 +217,7 @@ async def _find_inactive_employees(rule: Rule, schedule: WorkSchedule, start: da
     return events
 
 
-async def _find_goals_behind(context: Context, rule: Rule, start: datetime, now: datetime) -> list[Event]:
+async def _find_goals_behind(context: RequestContext, rule: Rule, start: datetime, now: datetime) -> list[Event]:
     """Return the events of goals that were behind when they were checked, having been on pace before."""
     schedule = await context.work_schedule()
     first, last = schedule.calendar.day_of(start), schedule.calendar.day_of(now)
@@ -230,7 +230,7 @@ async def _find_goals_behind(context: Context, rule: Rule, start: datetime, now:
     return [event for event in events if event.at >= start]
 
 
-async def _load_postings(context: Context, goal: Goal) -> list[tuple[datetime, int]]:
+async def _load_postings(context: RequestContext, goal: Goal) -> list[tuple[datetime, int]]:
     return await scores.postings(
         metric=goal.metric,
         first_day=goal.first_day,

@@ -37,7 +37,7 @@ from resolvers.alerts.candidates import build_candidates, is_existing_open_deal,
 from resolvers.alerts.notifications import Notification
 from resolvers.alerts.rules import ActiveRule, active_rules
 from resolvers.alerts.settlement import MovedGoals, settle_alerts, settle_goal_alerts
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 
 _INSERT_BATCH_SIZE: Final = 100
 
@@ -49,7 +49,7 @@ def to_event(line: ActivityEntry, actor: int | None) -> Event:
 
 
 async def evaluate_alerts(
-    context: Context, changes: Sequence[RecordChange], moved_goals: MovedGoals, *, notify: bool
+    context: RequestContext, changes: Sequence[RecordChange], moved_goals: MovedGoals, *, notify: bool
 ) -> None:
     """Raise and resolve the alerts that follow from record changes and from the goals that they moved.
 
@@ -62,7 +62,7 @@ async def evaluate_alerts(
         await raise_for_events(context, [to_event(entry, context.viewer.id) for entry in moved_goals.achievements])
 
 
-async def _process_changes(context: Context, changes: Sequence[RecordChange], *, notify: bool) -> None:
+async def _process_changes(context: RequestContext, changes: Sequence[RecordChange], *, notify: bool) -> None:
     """Raise and resolve alerts after record changes, and update the inactivity timers."""
     events = [to_event(line, context.viewer.id) for change in changes for line in change.entries]
     last_activity = latest_by_subject(
@@ -128,7 +128,7 @@ def _is_open_deal(facts: RecordFacts | None) -> bool:
     return isinstance(facts, DealFacts) and facts.status is DealStatus.OPEN
 
 
-async def raise_for_events(context: Context, events: Sequence[Event]) -> None:
+async def raise_for_events(context: RequestContext, events: Sequence[Event]) -> None:
     """Raise the alerts of events, for every active rule that matches."""
     events = [event for event in events if not alert_rules.is_too_old(event, context.now())]
     rules = await active_rules(context, {kind for event in events if (kind := alert_rules.alert_kind_of(event))})
@@ -136,7 +136,7 @@ async def raise_for_events(context: Context, events: Sequence[Event]) -> None:
     await raise_alerts(context, [(rule, candidate) for candidate in candidates for rule in rules])
 
 
-async def raise_alerts(context: Context, pairs: Sequence[tuple[ActiveRule, AlertCandidate]]) -> None:
+async def raise_alerts(context: RequestContext, pairs: Sequence[tuple[ActiveRule, AlertCandidate]]) -> None:
     """Raise an alert for each pair in which the rule matches, unless one is active already.
 
     An alert within the cool-down of its rule is raised without notification. An occurrence that had its alert
@@ -246,7 +246,7 @@ class _RecipientLookup:
     active_employees: dict[int, Employee]
 
     @classmethod
-    async def load(cls, context: Context, candidates: Sequence[AlertCandidate]) -> _RecipientLookup:
+    async def load(cls, context: RequestContext, candidates: Sequence[AlertCandidate]) -> _RecipientLookup:
         lookup = await load_employees(candidate.employee_id for candidate in candidates)
         employees = dict(lookup.employees)
         employee_ids = {

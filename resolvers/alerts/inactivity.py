@@ -22,7 +22,7 @@ from models.crm.leads import Lead
 from models.db import row_store
 from resolvers.alerts.candidates import build_candidates, deal_activity_data
 from resolvers.alerts.rules import ActiveRule, active_rules
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 
 _NO_ROWS: Final[Mapping[Subject, Deal | Lead]] = {}
 
@@ -46,7 +46,7 @@ _WATCHED_RECORDS: Final = {
 
 
 async def find_ended_inactivity(
-    context: Context, subjects: Collection[Subject], previous_rows: Mapping[Subject, Deal | Lead]
+    context: RequestContext, subjects: Collection[Subject], previous_rows: Mapping[Subject, Deal | Lead]
 ) -> list[tuple[ActiveRule, AlertCandidate]]:
     """Return the inactivity of these subjects that had become too long by now, as (rule, candidate) pairs.
 
@@ -76,7 +76,7 @@ async def find_ended_inactivity(
 
 
 async def find_inactive_records(
-    context: Context,
+    context: RequestContext,
     active_rule: ActiveRule,
     timers: Mapping[Subject, InactivityTimer],
     previous_rows: Mapping[Subject, Deal | Lead] = _NO_ROWS,
@@ -107,7 +107,7 @@ async def find_inactive_records(
 
 
 async def find_inactive_employees(
-    context: Context, active_rules: Sequence[ActiveRule], employee_ids: Collection[int]
+    context: RequestContext, active_rules: Sequence[ActiveRule], employee_ids: Collection[int]
 ) -> tuple[list[tuple[ActiveRule, AlertCandidate]], dict[int, datetime | None]]:
     """Return the inactive employees as (rule, candidate) pairs without active alert, and when to check each next.
 
@@ -142,7 +142,7 @@ async def find_inactive_employees(
     ], next_checks
 
 
-async def resolve_unfounded_alerts(context: Context) -> None:
+async def resolve_unfounded_alerts(context: RequestContext) -> None:
     """Resolve alerts of inactive employees with time left again, because of an absence or another calendar."""
     active_alerts = await alerts.find_active_of_kind(AlertKind.NO_ACTIVITY)
     if not active_alerts:
@@ -162,7 +162,7 @@ def _is_covered(active_rule: ActiveRule, employee: InactiveEmployee) -> bool:
 
 
 async def _build_matching_candidates(
-    context: Context, active_rule: ActiveRule, events: list[Event]
+    context: RequestContext, active_rule: ActiveRule, events: list[Event]
 ) -> list[AlertCandidate]:
     events.sort(key=lambda event: event.at)
     return [
@@ -173,13 +173,13 @@ async def _build_matching_candidates(
 
 
 async def _passed_deadlines(
-    context: Context, active_rule: ActiveRule, timer_times: Mapping[int, tuple[datetime, datetime | None]]
+    context: RequestContext, active_rule: ActiveRule, timer_times: Mapping[int, tuple[datetime, datetime | None]]
 ) -> dict[int, datetime]:
     return (await _split_deadlines(context, active_rule, timer_times))[0]
 
 
 async def _split_deadlines(
-    context: Context, active_rule: ActiveRule, timer_times: Mapping[int, tuple[datetime, datetime | None]]
+    context: RequestContext, active_rule: ActiveRule, timer_times: Mapping[int, tuple[datetime, datetime | None]]
 ) -> tuple[dict[int, datetime], dict[int, datetime]]:
     """Split the inactivity deadlines of the rule into those that have passed and those to come, by subject id.
 

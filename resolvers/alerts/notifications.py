@@ -30,7 +30,7 @@ from models.goals.goals import Goal
 from models.organization import people, reference_data
 from models.organization.company import find_company
 from models.organization.people import Employee
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 from resolvers.request.viewer import Viewer
 
 _LATE_AFTER: Final = timedelta(minutes=10)  # an alert raised this long after its occurrence is a backlog after downtime
@@ -52,7 +52,7 @@ class Notification:
         return self.raised.kind, self.raised.subject, self.raised.occurred_at
 
 
-async def enqueue(context: Context, notifications: Sequence[Notification]) -> None:
+async def enqueue(context: RequestContext, notifications: Sequence[Notification]) -> None:
     """Write the messages of notifications to the outbox.
 
     In a broadcast channel, notifications of one occurrence are merged into one with all their recipients;
@@ -75,7 +75,7 @@ async def enqueue(context: Context, notifications: Sequence[Notification]) -> No
 
 
 async def _enqueue_batch(
-    context: Context, channel: str, recipients: Sequence[Employee], batch: Sequence[Notification]
+    context: RequestContext, channel: str, recipients: Sequence[Employee], batch: Sequence[Notification]
 ) -> None:
     now, calendar = context.now(), await context.calendar()
     send_at = min(

@@ -28,7 +28,7 @@ from models.db import row_store
 from models.organization.people import TeamTree
 from resolvers.alerts.inputs import RuleInput
 from resolvers.request import scopes, validation
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 
 _MAX_DAYS: Final = 365
 _MAX_HOURS: Final = 365 * 24
@@ -58,7 +58,7 @@ def to_rule(row: AlertRule, tree: TeamTree) -> Rule:
     )
 
 
-async def active_rules(context: Context, kinds: Collection[AlertKind]) -> list[ActiveRule]:
+async def active_rules(context: RequestContext, kinds: Collection[AlertKind]) -> list[ActiveRule]:
     """Return the enabled rules of these kinds."""
     if not kinds:
         return []
@@ -90,13 +90,13 @@ async def create_default_rules(now: datetime) -> None:
     await row_store.insert_all(rows)
 
 
-async def create(context: Context, input: RuleInput) -> AlertRule:
+async def create(context: RequestContext, input: RuleInput) -> AlertRule:
     row = await build_rule(context, input)
     await row_store.save(row)
     return row
 
 
-async def update(context: Context, global_id: str, input: RuleInput) -> AlertRule:
+async def update(context: RequestContext, global_id: str, input: RuleInput) -> AlertRule:
     """Replace the whole rule. If its kind changes, its active alerts are resolved, so that they hold nothing back."""
     old = await _get_existing(context, global_id)
     row = await build_rule(context, input)
@@ -108,7 +108,7 @@ async def update(context: Context, global_id: str, input: RuleInput) -> AlertRul
     return row
 
 
-async def delete(context: Context, global_id: str) -> AlertRule:
+async def delete(context: RequestContext, global_id: str) -> AlertRule:
     """Delete a rule; the alerts that it raised stay. A repetition changes nothing."""
     row = await _get_existing(context, global_id, with_deleted=True)
     if row.deleted_at is None:
@@ -117,14 +117,14 @@ async def delete(context: Context, global_id: str) -> AlertRule:
     return row
 
 
-async def _get_existing(context: Context, global_id: str, *, with_deleted: bool = False) -> AlertRule:
+async def _get_existing(context: RequestContext, global_id: str, *, with_deleted: bool = False) -> AlertRule:
     row = await find(context, global_id, with_deleted=with_deleted)
     if row is None:
         raise NotFound("There is no such alert rule.", "id")
     return row
 
 
-async def find(context: Context, global_id: str, *, with_deleted: bool = False) -> AlertRule | None:
+async def find(context: RequestContext, global_id: str, *, with_deleted: bool = False) -> AlertRule | None:
     """Return the rule with that global id; None if there is none or the viewer is not an administrator."""
     pair = decode_global_id(global_id)
     if not pair or pair[0] != "AlertRule" or not context.viewer.can_company_wide(Action.MANAGE_ALERT_RULES):
@@ -132,20 +132,20 @@ async def find(context: Context, global_id: str, *, with_deleted: bool = False) 
     return await alerts.find_rule(pair[1], with_deleted=with_deleted)
 
 
-async def list_rules(context: Context) -> list[AlertRule]:
+async def list_rules(context: RequestContext) -> list[AlertRule]:
     """Return all rules, the oldest first; an empty list if the viewer is not an administrator."""
     if not context.viewer.can_company_wide(Action.MANAGE_ALERT_RULES):
         return []
     return await alerts.list_rules()
 
 
-async def load_visible_rules(context: Context, ids: Sequence[int]) -> list[AlertRule | None]:
+async def load_visible_rules(context: RequestContext, ids: Sequence[int]) -> list[AlertRule | None]:
     """Return the rules with these ids, in their order; None for those that the viewer may not see."""
     visible = context.viewer.can_company_wide(Action.MANAGE_ALERT_RULES)
     return await alerts.fetch_rules(ids) if visible else [None] * len(ids)
 
 
-async def build_rule(context: Context, input: RuleInput) -> AlertRule:
+async def build_rule(context: RequestContext, input: RuleInput) -> AlertRule:
     """Validate an input and return an unsaved rule. A field that the kind does not use is refused."""
     _require_rule_admin(context)
     kind = input.kind
@@ -211,7 +211,7 @@ async def _parse_stage(input: RuleInput) -> int:
     return pair[1]
 
 
-async def _parse_min_amount(context: Context, input: RuleInput) -> int | None:
+async def _parse_min_amount(context: RequestContext, input: RuleInput) -> int | None:
     amount = input.min_amount
     if amount is None:
         return None
@@ -241,7 +241,7 @@ def _parse_percent(input: RuleInput, default: float | None) -> float | None:
     return float(percent)
 
 
-def _parse_channels(context: Context, input: RuleInput) -> list[str]:
+def _parse_channels(context: RequestContext, input: RuleInput) -> list[str]:
     names = list(dict.fromkeys(input.channels))
     for index, name in enumerate(names):
         if name not in context.services.notification_channels:
@@ -249,12 +249,12 @@ def _parse_channels(context: Context, input: RuleInput) -> list[str]:
     return names
 
 
-def _require_rule_admin(context: Context) -> None:
+def _require_rule_admin(context: RequestContext) -> None:
     if not context.viewer.can_company_wide(Action.MANAGE_ALERT_RULES):
         raise Forbidden("Only an administrator can manage alert rules.", "input")
 
 
-async def load_scopes(context: Context, rows: Sequence[AlertRule]) -> list[Any]:
+async def load_scopes(context: RequestContext, rows: Sequence[AlertRule]) -> list[Any]:
     """Return the scope (company, team or employee) of each rule."""
     scope_rows = await scopes.load_scope_rows(context, {row.scope for row in rows})
     return [scope_rows[row.scope] for row in rows]

@@ -16,12 +16,12 @@ from models.alerts import alerts
 from models.alerts.alerts import RaisedAlert
 from models.goals.goals import Goal
 from resolvers.activities.entries import ActivityEntry, RecordChange
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 from resolvers.request.goal_progress import calculate_goal_progress
 
 
 async def settle_alerts(
-    context: Context, active_subjects: Collection[Subject], changes: Sequence[RecordChange]
+    context: RequestContext, active_subjects: Collection[Subject], changes: Sequence[RecordChange]
 ) -> None:
     """Resolve alerts when their reason has gone, and let them stand again when it has come back.
 
@@ -44,7 +44,9 @@ async def settle_alerts(
     await _apply_states(context, rows, states)
 
 
-async def _apply_states(context: Context, rows: Sequence[RaisedAlert], states: Mapping[Subject, AlertState]) -> None:
+async def _apply_states(
+    context: RequestContext, rows: Sequence[RaisedAlert], states: Mapping[Subject, AlertState]
+) -> None:
     """Resolve and resume alerts, given in the order of their ids, by the present states of their subjects."""
     stale_alerts, resumed_alerts = [], dict[tuple[int, Subject], RaisedAlert]()
     active_keys = set[tuple[int, Subject]]()
@@ -81,7 +83,7 @@ class MovedGoals:
     achievements: Sequence[ActivityEntry] = ()
 
 
-async def settle_goal_alerts(context: Context, moved_goals: MovedGoals) -> None:
+async def settle_goal_alerts(context: RequestContext, moved_goals: MovedGoals) -> None:
     """Resolve alerts about moved goals that no longer apply at their new values, and let those stand again that do."""
     alerted_ids = moved_goals.alerted_ids
     pairs = [
@@ -118,7 +120,7 @@ async def settle_goal_alerts(context: Context, moved_goals: MovedGoals) -> None:
     )
 
 
-async def _calculate_progress(context: Context, goal_values: Sequence[tuple[Goal, int]]) -> dict[int, Progress]:
+async def _calculate_progress(context: RequestContext, goal_values: Sequence[tuple[Goal, int]]) -> dict[int, Progress]:
     rows, values = [goal for goal, _ in goal_values], [value for _, value in goal_values]
     return {
         goal.id: current

@@ -24,7 +24,7 @@ from models.analytics.funnels import StageOpenDeals
 from models.crm.pipelines import Stage
 from models.organization.company import ExchangeRateTable
 from resolvers.request import scopes
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 from resolvers.request.employee_reach import filter_reached
 from resolvers.request.periods import PeriodKey, resolve_query_period
 from resolvers.request.scopes import Scope, ScopeArgument
@@ -56,20 +56,20 @@ class Funnel:
     weakest: FunnelStage | None
 
 
-async def resolve_funnel(context: Context, scope_request: ScopeArgument, query: FunnelQuery) -> Funnel:
+async def resolve_funnel(context: RequestContext, scope_request: ScopeArgument, query: FunnelQuery) -> Funnel:
     """Return the funnel of a scope, by default the widest of the viewer. Raises NotFound, BadInput."""
     scope = await scopes.require_scope(context, scope_request, Action.VIEW_CARD)
     return await context.load_for_viewer(load_funnels, (scope, query))
 
 
-async def funnel_of_scope(context: Context, scope: Scope, query: FunnelQuery) -> Funnel | None:
+async def funnel_of_scope(context: RequestContext, scope: Scope, query: FunnelQuery) -> Funnel | None:
     """Return the funnel of a scope; None if the viewer may not see its card."""
     if not scopes.can_act_on(context, Action.VIEW_CARD, scope):
         return None
     return await context.load_for_viewer(load_funnels, (scope, query))
 
 
-async def load_funnels(context: Context, requests: Sequence[tuple[Scope, FunnelQuery]]) -> list[Funnel]:
+async def load_funnels(context: RequestContext, requests: Sequence[tuple[Scope, FunnelQuery]]) -> list[Funnel]:
     """Load the funnels of pairs of scope and query, in their order; each query once for all its scopes.
 
     The permissions have been checked. Raises NotFound, BadInput.
@@ -82,7 +82,7 @@ async def load_funnels(context: Context, requests: Sequence[tuple[Scope, FunnelQ
     return [results[request] for request in requests]
 
 
-async def _load_for_query(context: Context, query_scopes: Sequence[Scope], query: FunnelQuery) -> list[Funnel]:
+async def _load_for_query(context: RequestContext, query_scopes: Sequence[Scope], query: FunnelQuery) -> list[Funnel]:
     period = await resolve_query_period(context, query.period)
     company, today = await context.company(), await context.today()
     stages, open_deals = await funnels.stages_with_open_deals(
@@ -126,7 +126,7 @@ async def _load_stay_groups(stages: Sequence[Stage], period: Period, today: date
     )
 
 
-async def _filter_visible(context: Context, groups: Sequence[StayGroup]) -> Sequence[StayGroup]:
+async def _filter_visible(context: RequestContext, groups: Sequence[StayGroup]) -> Sequence[StayGroup]:
     """Return the groups of sellers and teams with visible cards: a benchmark of others would tell what they do."""
     visible_ids = await filter_reached(context, Action.VIEW_CARD, {group.seller_id for group in groups})
     return [
@@ -137,7 +137,7 @@ async def _filter_visible(context: Context, groups: Sequence[StayGroup]) -> Sequ
 
 
 def _build_funnel(
-    context: Context,
+    context: RequestContext,
     scope: Scope,
     period: Period,
     stages: Sequence[Stage],

@@ -26,7 +26,7 @@ from domain.primitives.units import Unit, from_smallest
 from models.analytics import statistics
 from models.organization.scopes import ScopeKey
 from resolvers.request import scopes
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 from resolvers.request.metric_lookup import find_metric
 from resolvers.request.periods import PeriodKey, resolve_query_period
 from resolvers.request.scopes import Scope, ScopeArgument
@@ -86,20 +86,24 @@ class Statistics:
     previous_deals: DealFigures
 
 
-async def resolve_statistics(context: Context, scope_request: ScopeArgument, query: StatisticsQuery) -> Statistics:
+async def resolve_statistics(
+    context: RequestContext, scope_request: ScopeArgument, query: StatisticsQuery
+) -> Statistics:
     """Return the statistics of a scope, by default the widest of the viewer. Raises NotFound, BadInput."""
     scope = await scopes.require_scope(context, scope_request, Action.VIEW_CARD)
     return await context.load_for_viewer(load_statistics, (scope, query))
 
 
-async def statistics_of_scope(context: Context, scope: Scope, query: StatisticsQuery) -> Statistics | None:
+async def statistics_of_scope(context: RequestContext, scope: Scope, query: StatisticsQuery) -> Statistics | None:
     """Return the statistics of a scope; None if the viewer may not see its card."""
     if not scopes.can_act_on(context, Action.VIEW_CARD, scope):
         return None
     return await context.load_for_viewer(load_statistics, (scope, query))
 
 
-async def load_statistics(context: Context, requests: Sequence[tuple[Scope, StatisticsQuery]]) -> list[Statistics]:
+async def load_statistics(
+    context: RequestContext, requests: Sequence[tuple[Scope, StatisticsQuery]]
+) -> list[Statistics]:
     """Load the statistics of pairs of scope and query, in their order; each query once for all its scopes.
 
     The permissions have been checked. Raises BadInput for invalid queries or too many points.
@@ -117,7 +121,11 @@ async def load_statistics(context: Context, requests: Sequence[tuple[Scope, Stat
 
 
 async def _load_for_query(
-    context: Context, query_scopes: Collection[Scope], query: StatisticsQuery, period: Period, metrics: Sequence[Metric]
+    context: RequestContext,
+    query_scopes: Collection[Scope],
+    query: StatisticsQuery,
+    period: Period,
+    metrics: Sequence[Metric],
 ) -> dict[tuple[Scope, StatisticsQuery], Statistics]:
     company = await context.company()
     calendar = company.calendar
@@ -146,7 +154,7 @@ async def _load_for_query(
 
 
 async def _group_by_counterpart(
-    context: Context, query_scopes: Collection[Scope], period: Period
+    context: RequestContext, query_scopes: Collection[Scope], period: Period
 ) -> dict[Counterpart, list[ScopeKey]]:
     """Group the owners by what they are compared with: an employee by their own working days."""
     calendar, now = await context.calendar(), context.now()
@@ -160,7 +168,7 @@ async def _group_by_counterpart(
     return groups
 
 
-async def _resolve_query(context: Context, query: StatisticsQuery) -> tuple[Period, list[Metric]]:
+async def _resolve_query(context: RequestContext, query: StatisticsQuery) -> tuple[Period, list[Metric]]:
     period = await resolve_query_period(context, query.period)
     if query.metrics is None:
         return period, list((await context.metrics()).values())

@@ -24,7 +24,7 @@ from models.live import presence
 from models.organization.people import Employee
 from resolvers.activities.entries import RecordChange
 from resolvers.crm.change_effects import apply_effects, compute_effects
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 from resolvers.request.periods import PeriodKey, resolve_query_period
 
 _POST_INTERVAL: Final = timedelta(minutes=1)
@@ -58,7 +58,7 @@ class WorkTime:
         return round(sum(day.worked for day in self.days) / _MICROSECONDS_PER_HOUR, 4)
 
 
-async def record_heartbeat(context: Context) -> DayWorkTime:
+async def record_heartbeat(context: RequestContext) -> DayWorkTime:
     """Record that the viewer's client is in use now, by the server's clock; return their day so far."""
     employee = context.viewer.employee
     if employee is None:
@@ -85,7 +85,7 @@ async def record_heartbeat(context: Context) -> DayWorkTime:
     return _day_from_row(today_row) if today_row else DayWorkTime(today)
 
 
-async def post_remaining(context: Context) -> bool:
+async def post_remaining(context: RequestContext) -> bool:
     """Post the rest of the work time of employees without recent heartbeats; return whether there may be more."""
     if not await worktime.unposted_days(context.clock() - _POST_INTERVAL, 1):
         return False
@@ -95,7 +95,7 @@ async def post_remaining(context: Context) -> bool:
     return len(rows) == _BATCH_SIZE
 
 
-async def _post_work_time(context: Context, rows: Sequence[WorkDay]) -> None:
+async def _post_work_time(context: RequestContext, rows: Sequence[WorkDay]) -> None:
     """Post unposted work time to the ledger, with the same effects as any record change."""
     changes = []
     for row in rows:
@@ -112,14 +112,16 @@ def _day_from_row(row: WorkDay) -> DayWorkTime:
     return DayWorkTime(row.day, row.worked, row.first_seen_at, row.last_seen_at)
 
 
-async def work_time_of(context: Context, employee: Employee, period_key: PeriodKey | None) -> WorkTime | None:
+async def work_time_of(context: RequestContext, employee: Employee, period_key: PeriodKey | None) -> WorkTime | None:
     """Return the work time of an employee; None if the viewer may not see it."""
     if not context.viewer.can(Action.VIEW_WORK_TIME, employee):
         return None
     return await context.load_for_viewer(load_work_times, (employee, period_key))
 
 
-async def load_work_times(context: Context, requests: Sequence[tuple[Employee, PeriodKey | None]]) -> list[WorkTime]:
+async def load_work_times(
+    context: RequestContext, requests: Sequence[tuple[Employee, PeriodKey | None]]
+) -> list[WorkTime]:
     """Load the work time of pairs of employee and period, in their order; each period once for all its employees.
 
     The permissions have been checked. Raises BadInput for an invalid or too long period.

@@ -24,7 +24,7 @@ from models.organization import accounts
 from models.organization.accounts import Account
 from models.organization.people import Employee
 from resolvers.auth import audit, passwords
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 from resolvers.request.rate_limits import RateLimit, RateLimiterProtocol
 
 PER_NETWORK: Final = RateLimit("network", 100, timedelta(minutes=15))
@@ -47,7 +47,7 @@ class _Count:
 
 
 async def check_password(
-    context: Context, email: str, account: Account, password: str, *, device_id: str | None = None
+    context: RequestContext, email: str, account: Account, password: str, *, device_id: str | None = None
 ) -> bool:
     """Return whether this is the password of the account; a wrong one is counted.
 
@@ -76,7 +76,7 @@ async def check_password(
     return True
 
 
-async def check_current_password(context: Context, employee_id: int, password: str) -> str | None:
+async def check_current_password(context: RequestContext, employee_id: int, password: str) -> str | None:
     """Return the hash of the employee's password, which must be this one; wrong ones are counted as at a sign-in."""
     employee = await row_store.get(Employee, employee_id)
     email = employee.email or f"employee:{employee_id}"

@@ -10,11 +10,11 @@ from models.auth.sessions import Device
 from models.db import row_store
 from resolvers.auth import audit, sessions
 from resolvers.request import scopes, validation
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 
 
 async def create_device(
-    context: Context, *, name: str, kind: DeviceKind, scope_id: str | None = None
+    context: RequestContext, *, name: str, kind: DeviceKind, scope_id: str | None = None
 ) -> tuple[Device, str]:
     """Create a device and return it with its token, which is not stored and cannot be shown again."""
     context.viewer.require_admin("Only an administrator can make and revoke devices.")
@@ -35,7 +35,7 @@ async def create_device(
     return device, token
 
 
-async def revoke_device(context: Context, global_id: str) -> Device:
+async def revoke_device(context: RequestContext, global_id: str) -> Device:
     """Revoke a device; its open sockets close."""
     decoded_id = decode_global_id(global_id)
     device = await row_store.find(Device, decoded_id[1]) if decoded_id and decoded_id[0] == "Device" else None
@@ -49,7 +49,7 @@ async def revoke_device(context: Context, global_id: str) -> Device:
     return device
 
 
-async def list_devices(context: Context) -> list[Device]:
+async def list_devices(context: RequestContext) -> list[Device]:
     """Return all devices, newest first; an empty list for viewers other than administrators."""
     if not context.viewer.can_company_wide(Action.ADMINISTER):
         return []

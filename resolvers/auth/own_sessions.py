@@ -9,7 +9,7 @@ from domain.errors.user_errors import Forbidden, NotFound
 from domain.primitives.global_ids import decode_global_id, encode_global_id
 from models.auth import sessions
 from resolvers.auth import attempts, audit
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class SessionEntry:
     current: bool
 
 
-async def list_sessions(context: Context) -> list[SessionEntry]:
+async def list_sessions(context: RequestContext) -> list[SessionEntry]:
     """Return the viewer's sessions, newest first; an empty list for a device."""
     viewer = context.viewer
     if viewer.employee is None:
@@ -38,7 +38,7 @@ async def list_sessions(context: Context) -> list[SessionEntry]:
     ]
 
 
-async def end_sessions(context: Context, current_password: str, session_global_id: str | None) -> int:
+async def end_sessions(context: RequestContext, current_password: str, session_global_id: str | None) -> int:
     """End one session of the viewer (None: all but the one in use); return how many have ended.
 
     Needs the viewer's password, so that a stolen access token is of no use for it. Raises NotFound for a session that

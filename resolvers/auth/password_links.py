@@ -27,7 +27,7 @@ from models.organization.people import Employee
 from resolvers.auth import attempts, audit, passwords
 from resolvers.auth.sessions import REPEAT_WINDOW
 from resolvers.request import validation
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 from resolvers.request.id_resolution import IdResolver
 from resolvers.request.rate_limits import RateLimit
 
@@ -36,7 +36,9 @@ RESETS_PER_NETWORK: Final = RateLimit("resets from a network", 20, timedelta(hou
 RESETS_PER_ACCOUNT: Final = RateLimit("resets of an account", 3, timedelta(hours=1))
 
 
-async def invite_employee(context: Context, employee_global_id: str, *, send: bool) -> tuple[Employee, str | None]:
+async def invite_employee(
+    context: RequestContext, employee_global_id: str, *, send: bool
+) -> tuple[Employee, str | None]:
     """Give an employee a link to set their password.
 
     Returns the employee, and the link if it was not sent by mail: because this server sends none, or because `send`
@@ -55,7 +57,7 @@ async def invite_employee(context: Context, employee_global_id: str, *, send: bo
     return employee, await create_link(employee, purpose, context.services.public_url, now)
 
 
-async def unlock_sign_in(context: Context, employee_global_id: str) -> Employee:
+async def unlock_sign_in(context: RequestContext, employee_global_id: str) -> Employee:
     """Begin the counts of wrong passwords of an employee anew."""
     employee = await _find_employee(context, employee_global_id, "employee")
     await sign_ins.unlock(employee.id, context.now())
@@ -63,7 +65,7 @@ async def unlock_sign_in(context: Context, employee_global_id: str) -> Employee:
     return employee
 
 
-async def _find_employee(context: Context, global_id: str, *path: str) -> Employee:
+async def _find_employee(context: RequestContext, global_id: str, *path: str) -> Employee:
     """Return the employee for an action of an administrator. Raises NotFound and Forbidden."""
     resolver = IdResolver(context)
     await resolver.load_by_global_ids("Employee", [global_id])
@@ -73,7 +75,7 @@ async def _find_employee(context: Context, global_id: str, *path: str) -> Employ
     return employee
 
 
-async def request_reset(context: Context, email: str) -> None:
+async def request_reset(context: RequestContext, email: str) -> None:
     """Request a mail with a link for the account of an e-mail address.
 
     An address without an account is treated the same, so that clients cannot learn which have one: a request is stored in any
@@ -113,7 +115,7 @@ async def create_link(employee: Employee, purpose: LinkPurpose, public_url: str 
     return f"{public_url or ''}/password#token={token}"
 
 
-async def set_password(context: Context, token: str, password: str) -> str:
+async def set_password(context: RequestContext, token: str, password: str) -> str:
     """Set the password of the employee with a link; return the e-mail address to sign in with.
 
     The link ends with it, as do all others of the employee and all their sessions, and their sign-in is unlocked. The
@@ -145,7 +147,7 @@ async def set_password(context: Context, token: str, password: str) -> str:
 _INVALID_LINK: Final = gettext_noop("This link is not valid any more: ask for a new one.")
 
 
-async def _is_repeated(context: Context, link: PasswordLink, email: str, password: str) -> bool:
+async def _is_repeated(context: RequestContext, link: PasswordLink, email: str, password: str) -> bool:
     """Return whether a link was used a moment ago for this password."""
     if link.used_at is None or context.clock() - link.used_at > REPEAT_WINDOW:
         return False

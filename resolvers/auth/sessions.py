@@ -33,7 +33,7 @@ from models.organization import reference_data as reference_models
 from models.organization.people import Employee
 from resolvers.auth import attempts, audit, signing, trust_tokens
 from resolvers.request.client_info import ClientInfo
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 from resolvers.request.services import Services
 from resolvers.request.viewer import Viewer
 
@@ -62,7 +62,7 @@ class SignInResult:
     trust_token: str | None = None
 
 
-async def sign_in(context: Context, email: str, password: str, trust_token: str | None = None) -> SignInResult:
+async def sign_in(context: RequestContext, email: str, password: str, trust_token: str | None = None) -> SignInResult:
     """Check e-mail and password and start a session.
 
     trust_token  from an earlier sign-in on the same device; any other is ignored
@@ -102,7 +102,7 @@ def normalize_email(email: str) -> str:
     return email.strip().lower()[:_MAX_EMAIL_LENGTH]
 
 
-async def refresh(context: Context, token: str) -> SignInResult:
+async def refresh(context: RequestContext, token: str) -> SignInResult:
     """Issue new tokens for a refresh token: its successor, and an access token.
 
     All that it stores is one transaction, so after an error the token is either unused, or gives the same successor
@@ -155,7 +155,7 @@ def _derive_successor(token: str, salt: str) -> str:
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
-async def sign_out(context: Context, token: str) -> None:
+async def sign_out(context: RequestContext, token: str) -> None:
     """End the session of a refresh token; ignore an unknown token."""
     row = await sessions.find_refresh_token(_digest(token))
     if row is not None:
@@ -163,7 +163,7 @@ async def sign_out(context: Context, token: str) -> None:
         audit.record(context, "signed out", session=row.session_id)
 
 
-async def _end_session(context: Context, session_id: int) -> None:
+async def _end_session(context: RequestContext, session_id: int) -> None:
     """Revoke a session and publish it, so that its open sockets close."""
     async with context.unit_of_work():
         await sessions.end_session(session_id, context.now())
@@ -171,7 +171,7 @@ async def _end_session(context: Context, session_id: int) -> None:
 
 
 async def _issue_access_token(
-    context: Context, session_id: int, refresh_token: str, employee: Employee, *, token_id: int = 0
+    context: RequestContext, session_id: int, refresh_token: str, employee: Employee, *, token_id: int = 0
 ) -> SignInResult:
     """Return the tokens of a session with a new access token.
 
@@ -309,7 +309,7 @@ async def reload_viewers(viewers: Sequence[Viewer]) -> list[Viewer | None]:
     return [reload(viewer) for viewer in viewers]
 
 
-async def reauthenticate(context: Context) -> None:
+async def reauthenticate(context: RequestContext) -> None:
     """Authenticate the context's token anew and drop its cached data: a new event begins, or permissions changed."""
     context.invalidate()
     if context.client.token is not None:

@@ -18,7 +18,7 @@ from resolvers.crm.inputs import CallInput
 from resolvers.crm.record_fields import reassign_owner, resolve_reference
 from resolvers.crm.record_type import EditContext, PendingChange, RecordType, upsert_records
 from resolvers.request import validation
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 from resolvers.request.validation import clean_update
 
 MAX_CALL_SECONDS = 86_400
@@ -71,6 +71,6 @@ def _set_start_and_credit(edit: EditContext, call: Call, employee: Employee, sta
 
 
 async def upsert_calls(
-    context: Context, inputs: Sequence[CallInput], *, notify: bool = True
+    context: RequestContext, inputs: Sequence[CallInput], *, notify: bool = True
 ) -> tuple[list[Call], list[Goal]]:
     return await upsert_records(context, CallType(), inputs, notify=notify)

@@ -21,7 +21,7 @@ from resolvers.alerts.settlement import MovedGoals
 from resolvers.goals.affected_goals import find_moved_goals, mark_goals_moved
 from resolvers.leaderboards.wins import WinAnnouncement, announce_win
 from resolvers.ledger.posting import RecordDifferences, post_differences
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 
 _MAX_DISTINCT_POSTINGS: Final = (
     100  # above this, a unit of work publishes the wildcard topic, which wakes every listener
@@ -60,7 +60,7 @@ def compute_effects(changes: Sequence[RecordChange], announcements: Sequence[Win
     )
 
 
-async def apply_effects(context: Context, effects: ChangeEffects, *, notify: bool = True) -> list[Goal]:
+async def apply_effects(context: RequestContext, effects: ChangeEffects, *, notify: bool = True) -> list[Goal]:
     """Bring about the effects, and return the goals that moved.
 
     notify  False for an import: achieved goals count as announced without an activity, no win is announced, and no
@@ -77,14 +77,14 @@ async def apply_effects(context: Context, effects: ChangeEffects, *, notify: boo
     return moved_goals.goals
 
 
-async def publish_posted_scores(context: Context, posted_scores: Sequence[Score]) -> list[Goal]:
+async def publish_posted_scores(context: RequestContext, posted_scores: Sequence[Score]) -> list[Goal]:
     """Do what follows from posted scores alone, as for an import, and return the goals that moved."""
     moved_goals = await _move_goals(context, posted_scores)
     await evaluate_alerts(context, (), moved_goals, notify=False)
     return moved_goals.goals
 
 
-async def _move_goals(context: Context, posted_scores: Sequence[Score]) -> MovedGoals:
+async def _move_goals(context: RequestContext, posted_scores: Sequence[Score]) -> MovedGoals:
     """Publish the topics of posted scores, and mark the goals that they moved."""
     if not posted_scores:
         return MovedGoals()
@@ -98,7 +98,7 @@ async def _move_goals(context: Context, posted_scores: Sequence[Score]) -> Moved
     )
 
 
-def _list_moved_topics(context: Context, posted_scores: Sequence[Score]) -> set[str]:
+def _list_moved_topics(context: RequestContext, posted_scores: Sequence[Score]) -> set[str]:
     """Return the topics of the moved scores: per metric and day, the employee, their teams upwards and the company."""
     keys = {(score.metric, score.employee_id, score.team_id, score.day) for score in posted_scores}
     if len(keys) > _MAX_DISTINCT_POSTINGS:

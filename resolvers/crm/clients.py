@@ -20,7 +20,7 @@ from resolvers.crm.inputs import ClientInput, ContactInput
 from resolvers.crm.record_fields import reassign_owner, resolve_reference, set_creation_credit, update_created_at
 from resolvers.crm.record_type import EditContext, PendingChange, RecordType, upsert_records
 from resolvers.request import validation
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 from resolvers.request.employee_reach import filter_reached
 from resolvers.request.scopes import ScopeArgument, filter_records_in_scope
 from resolvers.request.validation import clean_update
@@ -64,7 +64,7 @@ class ContactType(RecordType[Contact, ContactInput]):
         update_created_at(edit, change, input)
 
 
-async def ensure_deletable(context: Context, row: Client) -> None:
+async def ensure_deletable(context: RequestContext, row: Client) -> None:
     """Raise Conflict if the client has deals, contacts, leads or open tasks."""
     deals, contacts, leads, tasks = await clients.count_dependents(
         row.id, lambda owner: context.viewer.scope_filter(Action.VIEW_CARD, owner)
@@ -86,37 +86,37 @@ async def ensure_deletable(context: Context, row: Client) -> None:
 
 
 async def upsert_clients(
-    context: Context, inputs: Sequence[ClientInput], *, notify: bool = True
+    context: RequestContext, inputs: Sequence[ClientInput], *, notify: bool = True
 ) -> tuple[list[Client], list[Goal]]:
     return await upsert_records(context, ClientType(), inputs, notify=notify)
 
 
 async def upsert_contacts(
-    context: Context, inputs: Sequence[ContactInput], *, notify: bool = True
+    context: RequestContext, inputs: Sequence[ContactInput], *, notify: bool = True
 ) -> tuple[list[Contact], list[Goal]]:
     return await upsert_records(context, ContactType(), inputs, notify=notify)
 
 
-async def fetch_visible_contacts(context: Context, client_ids: Sequence[int]) -> list[list[Contact]]:
+async def fetch_visible_contacts(context: RequestContext, client_ids: Sequence[int]) -> list[list[Contact]]:
     """Return the contacts of each client that the viewer may see, in name order."""
     return await clients.fetch_contacts(client_ids, context.viewer.scope_filter(Action.VIEW_CARD, "owner"))
 
 
-async def sum_visible_wins(context: Context, wins: ClientWins) -> Decimal:
+async def sum_visible_wins(context: RequestContext, wins: ClientWins) -> Decimal:
     """Return the total value of the wins that the viewer may see, in the company's currency."""
     visible_ids = await filter_reached(context, Action.VIEW_CARD, wins.value_by_owner)
     total = sum(value for owner_id, value in wins.value_by_owner.items() if owner_id in visible_ids)
     return from_minor(total, (await context.company()).currency)
 
 
-async def fetch_visible_activity_times(context: Context, client_ids: Sequence[int]) -> list[datetime | None]:
+async def fetch_visible_activity_times(context: RequestContext, client_ids: Sequence[int]) -> list[datetime | None]:
     """Return for each client the time of the last activity of an employee with a visible card; None without any."""
     return await activities.fetch_last_activity_times(
         client_ids, context.viewer.scope_filter(Action.VIEW_CARD, "employee")
     )
 
 
-async def select_clients(context: Context, scope: ScopeArgument, search: str | None) -> RowQuery[Client]:
+async def select_clients(context: RequestContext, scope: ScopeArgument, search: str | None) -> RowQuery[Client]:
     """Return a query of the clients in the scope and within the viewer's reach, with the text in their name."""
     query = await filter_records_in_scope(context, clients.select_existing(), "owner", scope)
     return clients.narrow(query, search=search)

@@ -21,13 +21,13 @@ from resolvers.crm.inputs import ResultInput
 from resolvers.crm.record_fields import reassign_owner
 from resolvers.crm.record_type import EditContext, PendingChange, RecordType, upsert_records
 from resolvers.request import validation
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 from resolvers.request.validation import clean_update
 
 _KEY_PATTERN = re.compile(r"[a-z][a-z0-9_]{1,39}")
 
 
-async def create_metric(context: Context, *, key: str, name: str, description: str | None, unit: Unit) -> Metric:
+async def create_metric(context: RequestContext, *, key: str, name: str, description: str | None, unit: Unit) -> Metric:
     """Create a company metric, which counts the results recorded for it; return an existing one that is equal."""
     if not context.viewer.can_company_wide(Action.DEFINE_METRICS):
         raise Forbidden("Only directors and administrators can make metrics.", "input")
@@ -101,6 +101,6 @@ def _set_time_and_credit(edit: EditContext, result: Result, employee: Employee, 
 
 
 async def upsert_results(
-    context: Context, inputs: Sequence[ResultInput], *, notify: bool = True
+    context: RequestContext, inputs: Sequence[ResultInput], *, notify: bool = True
 ) -> tuple[list[Result], list[Goal]]:
     return await upsert_records(context, ResultType(await context.metrics()), inputs, notify=notify)

@@ -42,7 +42,7 @@ from resolvers.crm.record_type import (
 )
 from resolvers.crm.win_announcements import list_announcements, was_won
 from resolvers.request import validation
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 from resolvers.request.inputs import Money
 from resolvers.request.validation import clean_update
 
@@ -217,17 +217,19 @@ class DealType(RecordType[Deal, DealInput]):
 
 
 async def upsert_deals(
-    context: Context, inputs: Sequence[DealInput], *, notify: bool = True, path: Sequence[str] = ("input",)
+    context: RequestContext, inputs: Sequence[DealInput], *, notify: bool = True, path: Sequence[str] = ("input",)
 ) -> tuple[list[Deal], list[Goal]]:
     """Create deals, or update those with an externalId that exists. Return the deals and the goals that moved."""
     return await upsert_records(context, DealType(), inputs, notify=notify, path=path)
 
 
-async def update_deal(context: Context, global_id: str, input: DealInput) -> tuple[Deal, list[Goal]]:
+async def update_deal(context: RequestContext, global_id: str, input: DealInput) -> tuple[Deal, list[Goal]]:
     return await edit_record(context, DealType(), global_id, input)
 
 
-async def move_deal(context: Context, global_id: str, stage: str, at: datetime | None) -> tuple[Deal, list[Goal]]:
+async def move_deal(
+    context: RequestContext, global_id: str, stage: str, at: datetime | None
+) -> tuple[Deal, list[Goal]]:
     """Move an open deal to another stage, now or at an earlier time. Raises Conflict if it has no effect on the time."""
     moved_at: datetime | None = None
 
@@ -246,7 +248,7 @@ async def move_deal(context: Context, global_id: str, stage: str, at: datetime |
     return deal, goals
 
 
-async def close_deal(context: Context, global_id: str, input: DealInput) -> tuple[Deal, list[Goal]]:
+async def close_deal(context: RequestContext, global_id: str, input: DealInput) -> tuple[Deal, list[Goal]]:
     """Win or lose a deal, as `status` of the input says; repeating it changes only the values in the input."""
     try:
         return await edit_record(context, DealType(), global_id, input)
@@ -254,12 +256,12 @@ async def close_deal(context: Context, global_id: str, input: DealInput) -> tupl
         raise error.with_field_names({"closedAt": "at", "lostReason": "reason"}) from None
 
 
-async def reopen_deal(context: Context, global_id: str, stage: str | None) -> tuple[Deal, list[Goal]]:
+async def reopen_deal(context: RequestContext, global_id: str, stage: str | None) -> tuple[Deal, list[Goal]]:
     """Reopen a closed deal, in another stage if one is given; the scores of its win are withdrawn."""
     return await edit_record(context, DealType(), global_id, DealInput(status=DealStatus.OPEN, stage=stage))
 
 
-async def flag_deal(context: Context, global_id: str, problem: str | None) -> tuple[Deal, list[Goal]]:
+async def flag_deal(context: RequestContext, global_id: str, problem: str | None) -> tuple[Deal, list[Goal]]:
     """Flag a deal with a problem; None clears the flag."""
     return await edit_record(context, DealType(), global_id, DealInput(problem=problem))
 

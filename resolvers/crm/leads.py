@@ -23,7 +23,7 @@ from resolvers.crm.inputs import DealInput, LeadInput
 from resolvers.crm.record_fields import reassign_owner, resolve_reference, set_creation_credit, update_created_at
 from resolvers.crm.record_type import EditContext, PendingChange, RecordType, edit_record, upsert_records
 from resolvers.request import validation
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 from resolvers.request.id_resolution import IdResolver
 from resolvers.request.validation import clean_update
 
@@ -90,12 +90,12 @@ class LeadType(RecordType[Lead, LeadInput]):
 
 
 async def upsert_leads(
-    context: Context, inputs: Sequence[LeadInput], *, notify: bool = True
+    context: RequestContext, inputs: Sequence[LeadInput], *, notify: bool = True
 ) -> tuple[list[Lead], list[Goal]]:
     return await upsert_records(context, LeadType(), inputs, notify=notify)
 
 
-async def convert_lead(context: Context, global_id: str, deal_input: DealInput) -> tuple[Lead, Deal, list[Goal]]:
+async def convert_lead(context: RequestContext, global_id: str, deal_input: DealInput) -> tuple[Lead, Deal, list[Goal]]:
     """Convert a lead into a deal, with the owner and client of the lead unless the input names others.
 
     Return the lead, the deal and the goals that moved.
@@ -122,7 +122,7 @@ async def convert_lead(context: Context, global_id: str, deal_input: DealInput) 
     return converted_lead, deal, list({goal.id: goal for goal in [*goals_moved_by_deal, *goals_moved_by_lead]}.values())
 
 
-async def reject_lead(context: Context, global_id: str, reason: str | None) -> tuple[Lead, list[Goal]]:
+async def reject_lead(context: RequestContext, global_id: str, reason: str | None) -> tuple[Lead, list[Goal]]:
     return await edit_record(
         context, LeadType(), global_id, LeadInput(status=LeadStatus.REJECTED, reason=reason), path=("id",)
     )

@@ -34,7 +34,7 @@ from models.ledger.reconciliation import PostedSum
 from resolvers.crm.change_effects import publish_posted_scores
 from resolvers.ledger.posting import RecordDifferences, post_differences
 from resolvers.ledger.reconciliation import SOURCE_MODELS, ledger_differences, pluralize
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 
 BATCH_SIZE: Final = 500  # ids of one unit of work, during which other writers wait
 _SOURCE_KINDS: Final[dict[type[RecordFacts], str]] = {
@@ -99,7 +99,7 @@ def _source_kind_of(metric: Metric) -> str:
 
 
 async def backfill_metric(
-    create_context: Callable[[], Awaitable[Context]],
+    create_context: Callable[[], Awaitable[RequestContext]],
     metric: Metric,
     on_progress: Callable[[int], None] = lambda records: None,
     *,
@@ -128,7 +128,7 @@ async def backfill_metric(
 
 
 async def _find_differences(
-    context: Context, metric: Metric, kind: str, first_id: int, last_id: int
+    context: RequestContext, metric: Metric, kind: str, first_id: int, last_id: int
 ) -> tuple[int, list[RecordDifferences]]:
     """Return the number of records with ids in the range, and what is missing in the ledger of each that differs.
 

@@ -8,10 +8,10 @@ from models.db import row_store
 from resolvers.crm.inputs import ProductInput
 from resolvers.crm.record_type import ImportOutcome
 from resolvers.request import validation
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 
 
-async def save_product(context: Context, input: ProductInput) -> ImportOutcome:
+async def save_product(context: RequestContext, input: ProductInput) -> ImportOutcome:
     """Create or update a product by its name; the latest price replaces the earlier one."""
     context.viewer.require_admin("Only an administrator can change products.")
     name = validation.clean_name(input.name, "input", "name")

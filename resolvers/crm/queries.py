@@ -26,7 +26,7 @@ from resolvers.crm.record_type import RecordType, soft_delete_record
 from resolvers.crm.tasks import TaskType
 from resolvers.node import find_record
 from resolvers.request import scopes
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 from resolvers.request.id_resolution import RECORD_MODELS, IdResolver
 from resolvers.request.periods import PeriodKey, resolve_period
 from resolvers.request.scopes import ScopeArgument
@@ -43,7 +43,7 @@ _RECORD_TYPES: Final[Mapping[str, Callable[[], RecordType[Any, Any]]]] = {
 }
 
 
-async def delete_record(context: Context, global_id: str, *kinds: str) -> tuple[CrmRecord, list[Goal]]:
+async def delete_record(context: RequestContext, global_id: str, *kinds: str) -> tuple[CrmRecord, list[Goal]]:
     """Mark a record as deleted, which withdraws all its scores; the activity feed keeps it.
 
     Deleting a deleted record changes nothing.
@@ -76,13 +76,13 @@ def global_id_of(row: CrmRecord) -> str:
     return encode_global_id(type(row).__name__, row.id)
 
 
-async def select_deals(context: Context, scope: ScopeArgument, criteria: DealCriteria | None) -> RowQuery[Deal]:
+async def select_deals(context: RequestContext, scope: ScopeArgument, criteria: DealCriteria | None) -> RowQuery[Deal]:
     """Return a query of the deals that are in the scope, within the viewer's reach and match the filter."""
     query = await scopes.filter_records_in_scope(context, deals.select_existing(), "owner", scope)
     return await filter_deals(context, query, criteria or DealCriteria())
 
 
-async def filter_deals(context: Context, query: RowQuery[Deal], criteria: DealCriteria) -> RowQuery[Deal]:
+async def filter_deals(context: RequestContext, query: RowQuery[Deal], criteria: DealCriteria) -> RowQuery[Deal]:
     return deals.narrow(
         query,
         statuses=criteria.status,
@@ -96,13 +96,13 @@ async def filter_deals(context: Context, query: RowQuery[Deal], criteria: DealCr
     )
 
 
-async def select_leads(context: Context, scope: ScopeArgument, criteria: LeadCriteria | None) -> RowQuery[Lead]:
+async def select_leads(context: RequestContext, scope: ScopeArgument, criteria: LeadCriteria | None) -> RowQuery[Lead]:
     query = await scopes.filter_records_in_scope(context, leads.select_existing(), "owner", scope)
     criteria = criteria or LeadCriteria()
     return leads.narrow(query, statuses=criteria.status, days=await _resolve_days(context, criteria.period))
 
 
-async def select_tasks(context: Context, scope: ScopeArgument, criteria: TaskCriteria | None) -> RowQuery[Task]:
+async def select_tasks(context: RequestContext, scope: ScopeArgument, criteria: TaskCriteria | None) -> RowQuery[Task]:
     query = await scopes.filter_records_in_scope(context, tasks.select_existing(), "assignee", scope)
     criteria = criteria or TaskCriteria()
     return tasks.narrow(
@@ -114,12 +114,12 @@ async def select_tasks(context: Context, scope: ScopeArgument, criteria: TaskCri
     )
 
 
-async def select_calls(context: Context, scope: ScopeArgument, period: PeriodKey | None) -> RowQuery[Call]:
+async def select_calls(context: RequestContext, scope: ScopeArgument, period: PeriodKey | None) -> RowQuery[Call]:
     query = await scopes.filter_records_in_scope(context, calls.select_existing(), "employee", scope)
     return calls.narrow(query, days=await _resolve_days(context, period))
 
 
-async def _resolve_days(context: Context, period_key: PeriodKey | None) -> tuple[date, date] | None:
+async def _resolve_days(context: RequestContext, period_key: PeriodKey | None) -> tuple[date, date] | None:
     """Return the first and the last day of the filter's period; None without a period."""
     if period_key is None:
         return None
@@ -133,7 +133,7 @@ def _decode_ids(kind: str, global_ids: Sequence[str]) -> list[int]:
     return [type_and_id[1] for type_and_id in types_and_ids if type_and_id and type_and_id[0] == kind]
 
 
-async def _resolve_filter_id(context: Context, kind: str, global_id: str | None) -> int | None:
+async def _resolve_filter_id(context: RequestContext, kind: str, global_id: str | None) -> int | None:
     """Return the row id for an id in a filter; 0, which matches no row, if it is not visible to the viewer."""
     if global_id is None:
         return None

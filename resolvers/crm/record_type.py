@@ -31,7 +31,7 @@ from resolvers.crm.change_effects import apply_effects, compute_effects
 from resolvers.crm.inputs import RecordInput
 from resolvers.leaderboards.wins import WinAnnouncement
 from resolvers.request import validation
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 from resolvers.request.id_resolution import IdResolver, owner_id_of
 
 Row = TypeVar("Row", bound=CrmRecord)
@@ -42,7 +42,7 @@ Input = TypeVar("Input", bound=RecordInput)
 class EditContext:
     """Data that the edits of one call need, loaded once for one record or five hundred."""
 
-    context: Context
+    context: RequestContext
     company: Company
     calendar: Calendar
     rates: ExchangeRateTable
@@ -147,7 +147,7 @@ class RecordType(Generic[Row, Input]):
 
 
 async def upsert_records(
-    context: Context,
+    context: RequestContext,
     record_type: RecordType[Row, Input],
     inputs: Sequence[Input],
     *,
@@ -185,7 +185,7 @@ class ImportOutcome(Enum):
 
 
 async def import_records(
-    context: Context, record_type: RecordType[Row, Input], inputs: Sequence[Input]
+    context: RequestContext, record_type: RecordType[Row, Input], inputs: Sequence[Input]
 ) -> list[ImportOutcome | UserError]:
     """Create or update records of another system without notifications; an error in one input does not stop the others.
 
@@ -216,7 +216,7 @@ def _to_import_outcome(change: PendingChange[Row]) -> ImportOutcome:
 
 
 async def edit_record(
-    context: Context,
+    context: RequestContext,
     record_type: RecordType[Row, Input],
     global_id: str,
     input: Input,
@@ -235,11 +235,11 @@ async def edit_record(
 
 
 async def soft_delete_record(
-    context: Context,
+    context: RequestContext,
     record_type: RecordType[Row, Input],
     global_id: str,
     *path: str,
-    ensure_deletable: Callable[[Context, Row], Awaitable[None]] | None = None,
+    ensure_deletable: Callable[[RequestContext, Row], Awaitable[None]] | None = None,
 ) -> tuple[Row, list[Goal]]:
     """Mark a record as deleted, which withdraws all its scores; the activity feed keeps it. A repetition changes nothing.
 
@@ -254,7 +254,7 @@ async def soft_delete_record(
 
 
 async def _load_edit_context(
-    context: Context,
+    context: RequestContext,
     record_type: RecordType[Row, Input],
     inputs: Sequence[RecordInput],
     *,

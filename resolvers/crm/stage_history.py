@@ -17,7 +17,7 @@ from models.crm import deals
 from models.crm.deals import Deal
 from resolvers.crm.record_type import EditContext, ImportOutcome, PendingChange
 from resolvers.request import validation
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 from resolvers.request.id_resolution import IdResolver
 
 
@@ -49,7 +49,7 @@ class ImportedStageEntry:
 
 
 async def import_stage_entries(
-    context: Context, imported_entries: Sequence[ImportedStageEntry]
+    context: RequestContext, imported_entries: Sequence[ImportedStageEntry]
 ) -> list[ImportOutcome | UserError]:
     """Add stage entries of another system without notifications; an error in one does not stop the others.
 

@@ -21,7 +21,7 @@ from resolvers.crm.inputs import TaskInput
 from resolvers.crm.record_fields import reassign_owner, resolve_reference
 from resolvers.crm.record_type import EditContext, PendingChange, RecordType, edit_record, upsert_records
 from resolvers.request import validation
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 from resolvers.request.validation import clean_update
 
 
@@ -117,12 +117,12 @@ def make_overdue_entry(task: Task, at: datetime) -> ActivityEntry:
 
 
 async def upsert_tasks(
-    context: Context, inputs: Sequence[TaskInput], *, notify: bool = True
+    context: RequestContext, inputs: Sequence[TaskInput], *, notify: bool = True
 ) -> tuple[list[Task], list[Goal]]:
     return await upsert_records(context, TaskType(), inputs, notify=notify)
 
 
-async def complete_task(context: Context, global_id: str, at: datetime | None) -> tuple[Task, list[Goal]]:
+async def complete_task(context: RequestContext, global_id: str, at: datetime | None) -> tuple[Task, list[Goal]]:
     """Complete a task; a completed one stays unchanged unless a time is given."""
 
     def apply_completion(edit: EditContext, change: PendingChange[Task]) -> None:
@@ -132,7 +132,7 @@ async def complete_task(context: Context, global_id: str, at: datetime | None) -
     return await edit_record(context, TaskType(), global_id, TaskInput(), apply_completion, path=("id",))
 
 
-async def reopen_task(context: Context, global_id: str) -> tuple[Task, list[Goal]]:
+async def reopen_task(context: RequestContext, global_id: str) -> tuple[Task, list[Goal]]:
     return await edit_record(
         context,
         TaskType(),

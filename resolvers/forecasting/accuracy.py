@@ -15,7 +15,7 @@ from resolvers.forecasting import backtests
 from resolvers.forecasting.backtests import BacktestData
 from resolvers.forecasting.forecast_engine import get_forecast_engine
 from resolvers.forecasting.forecasts import Forecast
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 
 _MAX_ORIGINS: Final = 12  # origins that are tested
 _QUARTERLY_MIN_DAYS: Final = 46  # days of a period from which quarterly forecasts are tested
@@ -32,7 +32,7 @@ class Accuracy:
     weighted_pipeline_wape: float
 
 
-async def measure_accuracy(context: Context, forecast: Forecast) -> Accuracy | None:
+async def measure_accuracy(context: RequestContext, forecast: Forecast) -> Accuracy | None:
     """Return the accuracy of the scope's monthly (for a long period: quarterly) forecasts; None without a past.
 
     Memoized until the day ends or the past changes.

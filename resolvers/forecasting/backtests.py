@@ -24,7 +24,7 @@ from models.organization.people import TeamTree
 from models.organization.scopes import COMPANY, EmployeeScope, ScopeKey, TeamScope
 from resolvers.forecasting.deal_snapshot import DealSnapshot
 from resolvers.forecasting.forecast_engine import ForecastEngine, get_forecast_engine
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class BacktestData:
         return by_scope
 
 
-async def load_backtest_data(context: Context, basis: Basis = Basis.REVENUE) -> BacktestData:
+async def load_backtest_data(context: RequestContext, basis: Basis = Basis.REVENUE) -> BacktestData:
     """Return the data of back-tests; memoized until the past changes."""
     engine = get_forecast_engine(context)
     snapshot = await engine.snapshot(context)
@@ -90,7 +90,7 @@ def _build_table(snapshot: DealSnapshot, history: DealHistoryReader, basis: Basi
 
 
 async def run_backtest(
-    context: Context, origins: Sequence[int], on_origin_done: Callable[[int], None] = lambda origin: None
+    context: RequestContext, origins: Sequence[int], on_origin_done: Callable[[int], None] = lambda origin: None
 ) -> tuple[BacktestData, list[BacktestForecast]]:
     """Return the back-test data and its forecasts of all scopes at these origins.
 
@@ -105,7 +105,7 @@ async def run_backtest(
 
 
 async def load_forecasts_at(
-    context: Context, data: BacktestData, origin: int, basis: Basis = Basis.REVENUE
+    context: RequestContext, data: BacktestData, origin: int, basis: Basis = Basis.REVENUE
 ) -> dict[ScopeKey, list[BacktestForecast]]:
     """Return the forecasts of all scopes at one origin; memoized."""
     snapshot = data.snapshot

@@ -40,7 +40,7 @@ from resolvers.forecasting.deal_snapshot import (
     sellers_of,
 )
 from resolvers.forecasting.metric_history import MetricHistory, MetricHistoryCache
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 
 Result = TypeVar("Result")
 TaskKey = tuple[object, ...]  # what is computed, then all that the result depends on
@@ -68,7 +68,7 @@ class ForecastEngine:
         self._worker = ThreadPoolExecutor(1, "forecast")
         self._metric_histories = MetricHistoryCache()
 
-    async def snapshot(self, context: Context) -> DealSnapshot:
+    async def snapshot(self, context: RequestContext) -> DealSnapshot:
         """Return the current snapshot, updated if needed.
 
         A live stream carries a counter of the deal news received so far. While it stands where the snapshot was last
@@ -90,7 +90,7 @@ class ForecastEngine:
             return snapshot
 
     async def get_metric_histories(
-        self, context: Context, snapshot: DealSnapshot, metrics: Collection[str]
+        self, context: RequestContext, snapshot: DealSnapshot, metrics: Collection[str]
     ) -> Mapping[str, MetricHistory]:
         """Return the daily history of each metric up to the end of yesterday."""
         async with self._read_lock:
@@ -204,7 +204,7 @@ class ForecastEngine:
             pass
         return result[0]
 
-    async def _read_snapshot(self, context: Context) -> DealSnapshot:
+    async def _read_snapshot(self, context: RequestContext) -> DealSnapshot:
         calendar, currency = await context.calendar(), (await context.company()).currency
         today = (await context.today()).toordinal()
         snapshot = self._snapshot
@@ -294,7 +294,7 @@ def _build_pricing(
     return deal_tables.build_pricing(rates.company_currency, rates, deals.currencies, prices, date.fromordinal(today))
 
 
-def get_forecast_engine(context: Context) -> ForecastEngine:
+def get_forecast_engine(context: RequestContext) -> ForecastEngine:
     """Return the engine of this process."""
     engine = context.services.state.forecast_engine
     assert isinstance(engine, ForecastEngine)  # the request layer lies below and knows only a protocol

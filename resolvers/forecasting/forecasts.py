@@ -36,7 +36,7 @@ from resolvers.forecasting import what_if
 from resolvers.forecasting.deal_snapshot import DealSnapshot
 from resolvers.forecasting.forecast_engine import get_forecast_engine
 from resolvers.request import scopes
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 from resolvers.request.periods import PeriodKey, resolve_query_period
 from resolvers.request.scopes import Scope, ScopeArgument
 
@@ -119,7 +119,7 @@ class Forecast:
         return rounded, self.scope.row.name, self.period, *rest
 
 
-async def get_forecast(context: Context, scope: ScopeArgument, query: ForecastQuery) -> Forecast:
+async def get_forecast(context: RequestContext, scope: ScopeArgument, query: ForecastQuery) -> Forecast:
     """Return the forecast of a scope.
 
     scope  a resolved scope, a global id, or None for the widest scope of which the viewer may see the forecast
@@ -134,18 +134,18 @@ async def get_forecast(context: Context, scope: ScopeArgument, query: ForecastQu
     return await context.load_for_viewer(load_forecasts, (resolved_scope.key, query))
 
 
-async def get_scope_forecast(context: Context, scope: Scope, query: ForecastQuery) -> Forecast | None:
+async def get_scope_forecast(context: RequestContext, scope: Scope, query: ForecastQuery) -> Forecast | None:
     """Return the forecast as a field of the scope; None if the viewer may not see it."""
     return await get_forecast(context, scope, query) if can_view_forecast(context, scope) else None
 
 
-def can_view_forecast(context: Context, scope: Scope) -> bool:
+def can_view_forecast(context: RequestContext, scope: Scope) -> bool:
     """Return whether the viewer may see the scope's forecast; a wallboard only those of teams and the company."""
     action = Action.VIEW_FORECAST_TOTALS if scope.key.employee_id is None else Action.VIEW_FORECAST
     return scopes.can_act_on(context, action, scope)
 
 
-async def _resolve_scope(context: Context, global_id: str | None) -> Scope | None:
+async def _resolve_scope(context: RequestContext, global_id: str | None) -> Scope | None:
     if global_id is not None:
         return await scopes.find_scope(context, global_id)
     return await scopes.widest_scope(context, Action.VIEW_FORECAST_TOTALS) or await scopes.widest_scope(
@@ -153,7 +153,7 @@ async def _resolve_scope(context: Context, global_id: str | None) -> Scope | Non
     )
 
 
-async def load_forecasts(context: Context, requests: Sequence[tuple[ScopeKey, ForecastQuery]]) -> list[Forecast]:
+async def load_forecasts(context: RequestContext, requests: Sequence[tuple[ScopeKey, ForecastQuery]]) -> list[Forecast]:
     """Return the forecasts of pairs of scope and query; the viewer's permission must have been checked."""
     snapshot = await get_forecast_engine(context).snapshot(context)
     rows = await scopes.load_scope_rows(context, {key for key, _ in requests})
@@ -170,7 +170,7 @@ async def load_forecasts(context: Context, requests: Sequence[tuple[ScopeKey, Fo
 class _ForecastBuilder:
     """Everything that the forecasts of all scopes share for one query."""
 
-    context: Context
+    context: RequestContext
     snapshot: DealSnapshot
     period: Period
     basis: Basis
@@ -232,7 +232,7 @@ class _ForecastBuilder:
         )
 
 
-async def _prepare_builder(context: Context, snapshot: DealSnapshot, query: ForecastQuery) -> _ForecastBuilder:
+async def _prepare_builder(context: RequestContext, snapshot: DealSnapshot, query: ForecastQuery) -> _ForecastBuilder:
     period = await resolve_query_period(context, query.period)
     today, company = await context.today(), await context.company()
     metric = BOOKED_METRICS[query.basis]
@@ -257,7 +257,7 @@ async def _prepare_builder(context: Context, snapshot: DealSnapshot, query: Fore
 
 
 async def _forecast_sellers(
-    context: Context, snapshot: DealSnapshot, basis: Basis, period: Period, today: date
+    context: RequestContext, snapshot: DealSnapshot, basis: Basis, period: Period, today: date
 ) -> tuple[SellerForecasts | None, Confidence]:
     if period.end < today:
         return None, Confidence.NORMAL
@@ -279,7 +279,7 @@ class DealForecast:
     expected: Decimal
 
 
-async def list_deal_forecasts(context: Context, forecast: Forecast, first: int) -> list[DealForecast]:
+async def list_deal_forecasts(context: RequestContext, forecast: Forecast, first: int) -> list[DealForecast]:
     """Return the `first` open deals of a forecast by contribution, largest first; none if deals are not visible."""
     if not 1 <= first <= 1000:
         raise BadInput("{argument} must be 1 to {most}.", field="first", argument="first", most=1000)
@@ -302,7 +302,7 @@ async def list_deal_forecasts(context: Context, forecast: Forecast, first: int) 
     ]
 
 
-async def compute_eventual_win_probabilities(context: Context, deal_ids: Sequence[int]) -> list[float | None]:
+async def compute_eventual_win_probabilities(context: RequestContext, deal_ids: Sequence[int]) -> list[float | None]:
     """Return for each open deal (by id) the probability that it is ever won; None if there is too little history."""
     engine = get_forecast_engine(context)
     snapshot = await engine.snapshot(context)

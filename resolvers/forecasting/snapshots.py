@@ -13,7 +13,7 @@ from models.forecasting import snapshots as rows
 from models.forecasting.snapshots import ForecastSnapshot
 from models.organization.scopes import ScopeKey, list_groups
 from resolvers.forecasting.forecasts import Forecast, ForecastQuery, MoneyBasis, load_forecasts
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 from resolvers.request.periods import PeriodKey
 
 _SNAPSHOT_PERIODS: Final = (
@@ -24,7 +24,7 @@ _SNAPSHOT_PERIODS: Final = (
 )
 
 
-async def take_snapshots(context: Context) -> bool:
+async def take_snapshots(context: RequestContext) -> bool:
     """Store today's forecasts unless that has been done; return whether they were stored now.
 
     Two processes at once compute the same numbers, and the unique index lets each row be stored once.
@@ -39,14 +39,14 @@ async def take_snapshots(context: Context) -> bool:
     return True
 
 
-def _snapshot_requests(context: Context) -> Iterator[tuple[ScopeKey, ForecastQuery]]:
+def _snapshot_requests(context: RequestContext) -> Iterator[tuple[ScopeKey, ForecastQuery]]:
     for kind, offset in _SNAPSHOT_PERIODS:
         for basis in MoneyBasis:
             query = ForecastQuery(PeriodKey(kind, offset=offset), basis)
             yield from ((scope, query) for scope in list_groups(context.tree))
 
 
-def _to_row(forecast: Forecast, today: date, context: Context) -> ForecastSnapshot:
+def _to_row(forecast: Forecast, today: date, context: RequestContext) -> ForecastSnapshot:
     return ForecastSnapshot(
         day=today,
         owner_kind=forecast.scope.kind,

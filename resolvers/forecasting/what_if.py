@@ -18,7 +18,7 @@ from models.forecasting.deal_tables import Basis
 from models.organization.people import Employee
 from resolvers.forecasting.deal_snapshot import DealSnapshot, past_facts_of
 from resolvers.forecasting.forecast_engine import get_forecast_engine
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 from resolvers.request.id_resolution import IdResolver
 
 
@@ -34,7 +34,12 @@ class WhatIfScenario:
 
 
 async def apply_what_if(
-    context: Context, snapshot: DealSnapshot, win: Sequence[str], lose: Sequence[str], period: Period, basis: Basis
+    context: RequestContext,
+    snapshot: DealSnapshot,
+    win: Sequence[str],
+    lose: Sequence[str],
+    period: Period,
+    basis: Basis,
 ) -> WhatIfScenario:
     """Apply the scenario in which the deals `win` are won within the period and the deals `lose` are lost.
 
@@ -101,7 +106,7 @@ def _booked_amount(deal: Deal, basis: Basis) -> int | None:
     return deal.value if basis is Basis.REVENUE else deal.profit
 
 
-async def _amount_if_won(context: Context, snapshot: DealSnapshot, deal: Deal, basis: Basis) -> int:
+async def _amount_if_won(context: RequestContext, snapshot: DealSnapshot, deal: Deal, basis: Basis) -> int:
     """Return the amount that winning the deal today would book; without a stated amount, the expected one."""
     rates, today, company_currency = await context.rates(), await context.today(), (await context.company()).currency
 
@@ -121,7 +126,7 @@ async def _amount_if_won(context: Context, snapshot: DealSnapshot, deal: Deal, b
     return value - convert_amount(deal.cost, deal.cost_currency)
 
 
-async def _expected_amount(context: Context, snapshot: DealSnapshot, deal: Deal, basis: Basis) -> int:
+async def _expected_amount(context: RequestContext, snapshot: DealSnapshot, deal: Deal, basis: Basis) -> int:
     seller_forecasts = await get_forecast_engine(context).forecast_sellers(
         snapshot, basis, snapshot.today, snapshot.today, day_left=1.0
     )

@@ -16,10 +16,10 @@ from resolvers.activities.entries import ActivityEntry
 from resolvers.activities.log import write_activity_entries
 from resolvers.alerts.evaluation import evaluate_alerts
 from resolvers.alerts.settlement import MovedGoals
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 
 
-async def publish_goal_changes(context: Context, goals: Sequence[Goal]) -> None:
+async def publish_goal_changes(context: RequestContext, goals: Sequence[Goal]) -> None:
     """Publish that goals have moved, announce those achieved for the first time, and evaluate the alerts about them."""
     moved_goals = await mark_goals_moved(context, goals)
     await write_activity_entries(context, moved_goals.achievements)
@@ -27,7 +27,7 @@ async def publish_goal_changes(context: Context, goals: Sequence[Goal]) -> None:
 
 
 async def mark_goals_moved(
-    context: Context,
+    context: RequestContext,
     goals: Sequence[Goal],
     current_values: Mapping[int, int] | None = None,
     alerted_goal_ids: Collection[int] | None = None,
@@ -59,7 +59,7 @@ def goal_list_topics(rows: Iterable[Goal]) -> set[str]:
     return {"goals", *(f"target:{goal.metric}:{goal.scope.topic}" for goal in employee_goals)}
 
 
-def make_goal_entry(context: Context, goal: Goal, kind: ActivityKind, **data: Any) -> ActivityEntry:
+def make_goal_entry(context: RequestContext, goal: Goal, kind: ActivityKind, **data: Any) -> ActivityEntry:
     return ActivityEntry(
         kind,
         "Goal",
@@ -78,7 +78,7 @@ async def _load_current_values(moved_goals: Sequence[Goal], current_values: Mapp
     return [current_values[goal.id] if goal.id in current_values else loaded_values[goal.id] for goal in moved_goals]
 
 
-async def find_moved_goals(context: Context, posted_scores: Sequence[Score]) -> list[goals.AffectedGoal]:
+async def find_moved_goals(context: RequestContext, posted_scores: Sequence[Score]) -> list[goals.AffectedGoal]:
     """Return the goals that the posted scores have moved, with their current values.
 
     One query selects by metric, day and scope separately, so it may also return goals that match

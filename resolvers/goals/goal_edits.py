@@ -11,12 +11,12 @@ from models.db import row_store
 from models.goals.goals import Goal, GoalChange
 from resolvers.activities.log import write_activity_entries
 from resolvers.goals.affected_goals import goal_list_topics, make_goal_entry, publish_goal_changes
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 
 AMOUNT_COLUMNS: Final = frozenset({"target", "full_target"})  # in the metric's smallest unit
 
 
-async def apply_changes(context: Context, goal: Goal, requested: Mapping[str, Any], unit: Unit) -> None:
+async def apply_changes(context: RequestContext, goal: Goal, requested: Mapping[str, Any], unit: Unit) -> None:
     """Set columns of the goal, keep those that differ in its history, and publish it."""
     changed = {column: value for column, value in requested.items() if getattr(goal, column) != value}
     if not changed:
@@ -61,7 +61,7 @@ def format_value(column: str, value: Any, unit: Unit, currency: str) -> str | No
     return format_decimal(from_smallest(value, unit, currency))
 
 
-def mark_moved(context: Context, goal: Goal) -> None:
+def mark_moved(context: RequestContext, goal: Goal) -> None:
     """Publish a changed or new goal; it gets a new version when the unit of work commits."""
     context.open_unit_of_work.add_moved_goals([goal])
     context.publish(f"goal:{goal.id}", *goal_list_topics([goal]))

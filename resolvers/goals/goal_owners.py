@@ -15,7 +15,7 @@ from models.organization import memberships
 from models.organization.memberships import MemberTeams
 from models.organization.people import TeamTree
 from models.organization.scopes import ScopeKey
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 
 _END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
@@ -51,7 +51,7 @@ def tree_at_end(tree: TeamTree, last_day: date, today: date) -> TeamTree:
     return tree.on(min(last_day, today))
 
 
-async def load_goal_owners(context: Context, employee_ids: Collection[int]) -> GoalOwners:
+async def load_goal_owners(context: RequestContext, employee_ids: Collection[int]) -> GoalOwners:
     """Return where the owners of goals stood; `employee_ids` are those of the employees among them."""
     members = await memberships.load_member_teams(employee_ids)
     return GoalOwners(context.tree, members, await context.calendar(), context.now())

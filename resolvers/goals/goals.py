@@ -30,7 +30,7 @@ from resolvers.goals.goal_edits import apply_changes, format_value, mark_moved
 from resolvers.goals.goal_owners import load_goal_owners
 from resolvers.goals.inputs import GoalInput, GoalUpdateInput
 from resolvers.request import scopes, validation
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 from resolvers.request.goal_visibility import filter_visible
 from resolvers.request.metric_lookup import find_metric
 from resolvers.request.periods import PeriodKey, resolve_period
@@ -39,7 +39,7 @@ from resolvers.request.scopes import Scope
 _MAX_GOALS: Final = 1000  # of a list
 
 
-async def set_goal(context: Context, input: GoalInput) -> Goal:
+async def set_goal(context: RequestContext, input: GoalInput) -> Goal:
     """Create a goal of an employee, a team or the company for a period; return an existing one that is equal.
 
     Raises Conflict for another goal of the same metric, owner and period.
@@ -105,7 +105,7 @@ async def set_goal(context: Context, input: GoalInput) -> Goal:
     return goal
 
 
-async def update_goal(context: Context, input: GoalUpdateInput) -> Goal:
+async def update_goal(context: RequestContext, input: GoalUpdateInput) -> Goal:
     """Change name, target, pro-rating or recurrence; each change is kept with its author, time, old and new value.
 
     `ifVersion` makes the update conditional: Conflict if the goal has another version by now.
@@ -142,7 +142,7 @@ async def update_goal(context: Context, input: GoalUpdateInput) -> Goal:
     return goal
 
 
-async def archive_goal(context: Context, global_id: str) -> Goal:
+async def archive_goal(context: RequestContext, global_id: str) -> Goal:
     """Archive a goal, which hides it, and resolve its alerts; nothing is deleted."""
     goal = await _find_editable(context, global_id, "id")
     if goal.archived_at is None:
@@ -167,7 +167,7 @@ def _parse_target(value: Decimal, unit: Unit, currency: str) -> int:
 
 
 async def _target_columns(
-    context: Context, scope: ScopeKey, period: Period, full_target: int, is_pro_rated: bool
+    context: RequestContext, scope: ScopeKey, period: Period, full_target: int, is_pro_rated: bool
 ) -> tuple[int, int | None]:
     """Return the values of `target` and `full_target`. Raises Invalid for a pro-rated goal of a team or the company."""
     if not is_pro_rated:
@@ -190,7 +190,7 @@ def _activity_data(goal: Goal, unit: Unit, currency: str) -> dict[str, Any]:
     }
 
 
-async def _find_editable(context: Context, global_id: str, *path: str) -> Goal:
+async def _find_editable(context: RequestContext, global_id: str, *path: str) -> Goal:
     goal = await find(context, global_id)
     if goal is None:
         raise NotFound("There is no such goal.", *path)
@@ -200,12 +200,12 @@ async def _find_editable(context: Context, global_id: str, *path: str) -> Goal:
     return goal
 
 
-async def find(context: Context, global_id: str) -> Goal | None:
+async def find(context: RequestContext, global_id: str) -> Goal | None:
     """Return a goal that the viewer may see, or None."""
     return (await find_all(context, [global_id]))[0]
 
 
-async def find_all(context: Context, global_ids: Sequence[str]) -> list[Goal | None]:
+async def find_all(context: RequestContext, global_ids: Sequence[str]) -> list[Goal | None]:
     """Return the goals that the viewer may see, in the order of the ids, None for the others."""
     return await find_visible(context, decode_goal_ids(global_ids))
 
@@ -216,7 +216,7 @@ def decode_goal_ids(global_ids: Sequence[str]) -> list[int]:
     return [pair[1] if pair and pair[0] == "Goal" else 0 for pair in pairs]
 
 
-async def visible_goals_with_values(context: Context, goal_ids: Sequence[int]) -> dict[Goal, int]:
+async def visible_goals_with_values(context: RequestContext, goal_ids: Sequence[int]) -> dict[Goal, int]:
     """Return the goals that the viewer may see, in their order, with their values in the smallest unit.
 
     In a live stream the shared cache reads the goals of all streams that wake at the same moment together.
@@ -229,7 +229,7 @@ async def visible_goals_with_values(context: Context, goal_ids: Sequence[int]) -
     return {row: values_by_id[row.id][1] for row in rows}
 
 
-async def find_visible(context: Context, goal_ids: Sequence[int]) -> list[Goal | None]:
+async def find_visible(context: RequestContext, goal_ids: Sequence[int]) -> list[Goal | None]:
     """Return the goals of these ids in their order, None for those that the viewer may not see."""
     rows = await goals.by_ids(goal_ids)
     visible_ids = {row.id for row in await filter_visible(context, [row for row in rows if row])}
@@ -237,7 +237,7 @@ async def find_visible(context: Context, goal_ids: Sequence[int]) -> list[Goal |
 
 
 async def goals_of_scope(
-    context: Context, scope: Scope, period_key: PeriodKey | None, *, include_archived: bool
+    context: RequestContext, scope: Scope, period_key: PeriodKey | None, *, include_archived: bool
 ) -> list[Goal]:
     """Return the scope's own goals of periods that overlap the input period (None: that contain today)."""
     if not context.viewer.can_see_goals_of(scope.key, scope.employee):
@@ -249,7 +249,7 @@ async def goals_of_scope(
 
 
 async def list_goals(
-    context: Context,
+    context: RequestContext,
     scope_global_id: str | None,
     period_key: PeriodKey | None,
     metric: str | None,
@@ -272,7 +272,7 @@ async def list_goals(
     return await _list_within(context, scope, period_key, metric, include_archived)
 
 
-async def list_own_goals(context: Context) -> list[Goal]:
+async def list_own_goals(context: RequestContext) -> list[Goal]:
     """Return the viewer's own goals of periods that contain today; for a device, those within its scope."""
     if context.viewer.employee is None:
         return await list_goals(context, None, None, None, include_archived=False)
@@ -281,7 +281,7 @@ async def list_own_goals(context: Context) -> list[Goal]:
 
 
 async def _list_within(
-    context: Context, scope: Scope, period_key: PeriodKey | None, metric: str | None, include_archived: bool
+    context: RequestContext, scope: Scope, period_key: PeriodKey | None, metric: str | None, include_archived: bool
 ) -> list[Goal]:
     """Return the visible goals of the scope and of the teams and employees that stood within it in the goals' periods."""
     viewer = context.viewer
@@ -302,14 +302,14 @@ async def _list_within(
     return [goal for goal in rows if owners.is_within(goal, scope.key)][:_MAX_GOALS]
 
 
-async def _visible_employee_ids(context: Context, employee_ids: Sequence[int] | None) -> list[int]:
+async def _visible_employee_ids(context: RequestContext, employee_ids: Sequence[int] | None) -> list[int]:
     """Return the ids of those of the employees (None: of all) with goals that the viewer may see."""
     rows = await people.load_positions(employee_ids)
     return [row.id for row in rows if context.viewer.can(Action.VIEW_GOALS, row)]
 
 
 async def _list_matching(
-    context: Context,
+    context: RequestContext,
     condition: Condition,
     period_key: PeriodKey | None,
     metric: str | None,
@@ -326,7 +326,7 @@ async def _list_matching(
     )
 
 
-async def _day_range(context: Context, period_key: PeriodKey | None) -> tuple[date, date]:
+async def _day_range(context: RequestContext, period_key: PeriodKey | None) -> tuple[date, date]:
     if period_key is None:
         today = await context.today()
         return today, today

@@ -18,13 +18,13 @@ from resolvers.alerts.goal_events import build_goal_behind_event
 from resolvers.alerts.rules import ActiveRule, active_rules
 from resolvers.alerts.settlement import MovedGoals, settle_goal_alerts
 from resolvers.goals.affected_goals import publish_goal_changes
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 from resolvers.request.goal_progress import calculate_goal_progress, has_owner_on
 
 _BATCH_SIZE: Final = 200
 
 
-async def check_next_goals(context: Context, after_id: int, *, goals_of_one_day: bool = False) -> int | None:
+async def check_next_goals(context: RequestContext, after_id: int, *, goals_of_one_day: bool = False) -> int | None:
     """Check the next batch of goals that run today: alert those behind, announce those reached without a record.
 
     after_id          the id of the last goal that was checked
@@ -47,7 +47,7 @@ async def check_next_goals(context: Context, after_id: int, *, goals_of_one_day:
 
 
 async def _raise_goals_behind(
-    context: Context, active_rules: Sequence[ActiveRule], goal_progress: Sequence[tuple[Goal, Progress]]
+    context: RequestContext, active_rules: Sequence[ActiveRule], goal_progress: Sequence[tuple[Goal, Progress]]
 ) -> None:
     """Raise the alerts of the goals that are behind, except those of former employees."""
     today, schedule = await context.today(), await context.work_schedule()
@@ -64,7 +64,7 @@ async def _raise_goals_behind(
     await raise_alerts(context, pairs)
 
 
-async def resolve_unfounded_alerts(context: Context) -> None:
+async def resolve_unfounded_alerts(context: RequestContext) -> None:
     """Resolve the alerts of goals that are no longer behind, because working time or targets have changed."""
     active_alerts = await alerts.find_active_of_kind(AlertKind.GOAL_BEHIND)
     rows = [row for row in await goals.by_ids([alert.subject_id for alert in active_alerts]) if row]
@@ -72,7 +72,7 @@ async def resolve_unfounded_alerts(context: Context) -> None:
         await settle_goal_alerts(context, MovedGoals(rows, await scores.goal_values(rows)))
 
 
-async def resolve_ended_goals(context: Context) -> None:
+async def resolve_ended_goals(context: RequestContext) -> None:
     """Resolve the alerts of ended goals, since they have no pace to keep any more."""
     today = await context.today()
     active_alerts = await alerts.find_active_of_kind(AlertKind.GOAL_BEHIND)

@@ -13,16 +13,16 @@ from domain.goals.progress import pro_rate
 from domain.primitives.periods import Period
 from models.goals import goals
 from resolvers.goals.goal_edits import apply_changes
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 
 
-async def target_of(context: Context, owner_id: int, period: Period, full_target: int) -> int:
+async def target_of(context: RequestContext, owner_id: int, period: Period, full_target: int) -> int:
     """Return the pro-rated target of an employee for a period, in the smallest unit."""
     share: Fraction = (await context.work_schedule()).own_share(owner_id, period)
     return pro_rate(full_target, share)
 
 
-async def refresh_targets(context: Context, employee_ids: Collection[int] | None = None) -> None:
+async def refresh_targets(context: RequestContext, employee_ids: Collection[int] | None = None) -> None:
     """Bring the pro-rated targets of employees (None: of all) up to date; those of periods that are over stay."""
     rows = await goals.fetch_pro_rated(await context.today(), employee_ids)
     metrics = await context.metrics()

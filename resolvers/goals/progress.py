@@ -22,7 +22,7 @@ from models.organization.scopes import ScopeKey, team_or_company
 from resolvers.goals.goal_edits import AMOUNT_COLUMNS
 from resolvers.goals.goal_owners import load_goal_owners, tree_at_end
 from resolvers.request import scopes
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 from resolvers.request.goal_progress import calculate_goal_progress
 
 _FIELD_NAMES: Final = {"full_target": "fullTarget"}  # of columns, where the API has another name
@@ -47,7 +47,7 @@ class GoalState:
         return from_smallest(amount, self.unit, self.currency)
 
 
-async def load_goal_states(context: Context, rows: Sequence[Goal]) -> list[GoalState]:
+async def load_goal_states(context: RequestContext, rows: Sequence[Goal]) -> list[GoalState]:
     """Load the state of each goal, in one query for all."""
     # Values of a mutation must match the goal's version, which later changes by others do not.
     cached_values = context.goal_values
@@ -57,7 +57,7 @@ async def load_goal_states(context: Context, rows: Sequence[Goal]) -> list[GoalS
     )
 
 
-async def goal_states(context: Context, rows: Sequence[Goal], values: Sequence[int]) -> list[GoalState]:
+async def goal_states(context: RequestContext, rows: Sequence[Goal], values: Sequence[int]) -> list[GoalState]:
     """Return the state of each goal, given their values in the smallest unit."""
     company, metrics, now = await context.company(), await context.metrics(), context.now()
     return [
@@ -66,7 +66,7 @@ async def goal_states(context: Context, rows: Sequence[Goal], values: Sequence[i
     ]
 
 
-async def child_target_sums(context: Context, rows: Sequence[Goal]) -> list[int | None]:
+async def child_target_sums(context: RequestContext, rows: Sequence[Goal]) -> list[int | None]:
     """Return the sum of the targets one level below for each goal of a team or the company.
 
     Counted are unarchived goals of the same metric and period, of the members within the period, in the
@@ -98,7 +98,7 @@ async def child_target_sums(context: Context, rows: Sequence[Goal]) -> list[int 
     ]
 
 
-def _can_see_child_targets(context: Context, goal: Goal, tree: TeamTree) -> bool:
+def _can_see_child_targets(context: RequestContext, goal: Goal, tree: TeamTree) -> bool:
     """Return whether the viewer may see the targets of the employees and teams one level below a goal's owner.
 
     tree  of the goal's period
@@ -122,7 +122,7 @@ class GoalFieldChange:
     after: str | None
 
 
-async def change_histories(context: Context, rows: Sequence[Goal]) -> list[list[GoalFieldChange]]:
+async def change_histories(context: RequestContext, rows: Sequence[Goal]) -> list[list[GoalFieldChange]]:
     """Return the changes of each goal, newest first."""
     metrics, currency = await context.metrics(), (await context.company()).currency
 
@@ -147,13 +147,13 @@ async def change_histories(context: Context, rows: Sequence[Goal]) -> list[list[
     ]
 
 
-async def goal_owners(context: Context, rows: Sequence[Goal]) -> list[Any]:
+async def goal_owners(context: RequestContext, rows: Sequence[Goal]) -> list[Any]:
     """Return the employee, team or company that owns each goal."""
     scope_rows = await scopes.load_scope_rows(context, {goal.scope for goal in rows})
     return [scope_rows[goal.scope] for goal in rows]
 
 
-async def ledger_entries(context: Context, goal: Goal) -> RowQuery[ScoreEntry]:
+async def ledger_entries(context: RequestContext, goal: Goal) -> RowQuery[ScoreEntry]:
     """Return a query of the goal's ledger entries that the viewer may see."""
     viewer, scope, span = context.viewer, goal.scope, (goal.metric, goal.first_day, goal.last_day)
     if scope.employee_id is not None:

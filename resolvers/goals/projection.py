@@ -33,7 +33,7 @@ from resolvers.forecasting.deal_snapshot import DealSnapshot
 from resolvers.forecasting.forecast_engine import get_forecast_engine
 from resolvers.forecasting.metric_history import MetricHistory
 from resolvers.goals.progress import GoalState
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 from resolvers.request.employee_reach import filter_reached
 
 _DEAL_METRICS: Final = {
@@ -65,7 +65,7 @@ class GoalProjection:
     basis: ProjectionBasis
 
 
-def projection_topics(context: Context, rows: Sequence[Goal]) -> set[str]:
+def projection_topics(context: RequestContext, rows: Sequence[Goal]) -> set[str]:
     """Return the topics on which the projections of these goals change although the goals themselves do not.
 
     In a live stream the process determines the sellers with a changed forecast, so that an employee's goals need
@@ -80,7 +80,7 @@ def projection_topics(context: Context, rows: Sequence[Goal]) -> set[str]:
 
 
 async def project_goals(
-    context: Context, rows: Sequence[GoalState], cache: ProjectionCache | None = None
+    context: RequestContext, rows: Sequence[GoalState], cache: ProjectionCache | None = None
 ) -> list[GoalProjection]:
     """Project each goal.
 
@@ -112,7 +112,7 @@ async def project_goals(
     return projections
 
 
-def _can_see_projection(context: Context, goal: Goal, forecast_ids: Collection[int]) -> bool:
+def _can_see_projection(context: RequestContext, goal: Goal, forecast_ids: Collection[int]) -> bool:
     """Return whether the viewer may see what the projection of a goal is computed from.
 
     A projection of won deals tells the owner's forecast, and so needs the right to it. Other metrics are projected
@@ -141,7 +141,7 @@ def _pace_projection(row: GoalState) -> GoalProjection:
 
 
 async def _project_goal(
-    context: Context,
+    context: RequestContext,
     snapshot: DealSnapshot,
     histories: Mapping[str, MetricHistory],
     row: GoalState,
@@ -170,7 +170,7 @@ async def _project_goal(
 
 
 async def _forecast_source(
-    context: Context,
+    context: RequestContext,
     snapshot: DealSnapshot,
     histories: Mapping[str, MetricHistory],
     row: GoalState,
@@ -202,7 +202,7 @@ async def _forecast_source(
 
 
 async def _fit_metric(
-    context: Context, snapshot: DealSnapshot, metric: str, history: MetricHistory, unit: Unit
+    context: RequestContext, snapshot: DealSnapshot, metric: str, history: MetricHistory, unit: Unit
 ) -> FittedMetricModel:
     """Return the model of the metric; fitted once a day, and again when its history has changed."""
     staff, calendar = snapshot.sellers, snapshot.calendar

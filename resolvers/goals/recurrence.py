@@ -29,13 +29,13 @@ from models.organization.memberships import MemberTeams
 from resolvers.activities.log import write_activity_entries
 from resolvers.goals import pro_rating
 from resolvers.goals.affected_goals import goal_list_topics, make_goal_entry, publish_goal_changes
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 
 _BATCH_SIZE: Final = 100
 _RECURRENCE_ENDED: Final = date.max  # another goal continues the recurrence
 
 
-async def renew_goals(context: Context) -> bool:
+async def renew_goals(context: RequestContext) -> bool:
     """Renew the next batch of ended goals; return whether there may be more.
 
     The first check runs without a unit of work, so that an idle run takes no write lock; the rows are read again
@@ -59,7 +59,7 @@ async def renew_goals(context: Context) -> bool:
 
 
 async def _create_following(
-    context: Context, goal: Goal, members: MemberTeams, today: date, created: list[Goal]
+    context: RequestContext, goal: Goal, members: MemberTeams, today: date, created: list[Goal]
 ) -> date:
     """Create the goals of the periods since, and return the day until which the recurrence is handled."""
     calendar, handled_until, is_continued = await context.calendar(), goal.renewed_until or goal.last_day, False
@@ -88,7 +88,7 @@ def _was_active(members: MemberTeams, employee_id: int, period: Period, calendar
     return members.last_team_id(employee_id, calendar.start_of(period.start), end) is not None
 
 
-async def _create_goal(context: Context, previous: Goal, period: Period, *, running: bool) -> Goal:
+async def _create_goal(context: RequestContext, previous: Goal, period: Period, *, running: bool) -> Goal:
     """Create the goal of one period. Only that of the running period recurs further and can be announced."""
     target = previous.target
     if previous.full_target is not None:
@@ -113,7 +113,7 @@ async def _create_goal(context: Context, previous: Goal, period: Period, *, runn
     )
 
 
-async def _publish_created(context: Context, created: Sequence[Goal]) -> None:
+async def _publish_created(context: RequestContext, created: Sequence[Goal]) -> None:
     if not created:
         return
     metrics, currency = await context.metrics(), (await context.company()).currency

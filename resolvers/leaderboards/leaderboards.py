@@ -25,7 +25,7 @@ from resolvers.leaderboards import leaderboard_cache
 from resolvers.leaderboards.leaderboard_cache import LeaderboardCache, RankedScores
 from resolvers.leaderboards.rosters import LeaderboardMoment
 from resolvers.request import scopes, validation
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 from resolvers.request.employee_reach import filter_reached
 from resolvers.request.id_resolution import IdResolver
 from resolvers.request.metric_lookup import find_metric
@@ -96,7 +96,9 @@ class Leaderboard:
         )
 
 
-async def load_leaderboard(context: Context, query: LeaderboardQuery, up_to_position: int | None = None) -> Leaderboard:
+async def load_leaderboard(
+    context: RequestContext, query: LeaderboardQuery, up_to_position: int | None = None
+) -> Leaderboard:
     """Return the present leaderboard, or the one as of `as_of`. Raises an OperationError for invalid arguments.
 
     up_to_position  of a live stream: the change-log position that the result must include; None for all commits
@@ -144,7 +146,7 @@ class _ResolvedQuery:
     key: leaderboard_cache.LeaderboardKey
 
 
-async def _resolve_query(context: Context, query: LeaderboardQuery) -> _ResolvedQuery:
+async def _resolve_query(context: RequestContext, query: LeaderboardQuery) -> _ResolvedQuery:
     scope = await scopes.leaderboard_scope(context, query.scope_global_id)
     with validation.raise_bad_input():
         metric = await find_metric(context, query.metric, "metric")
@@ -169,7 +171,7 @@ async def _resolve_query(context: Context, query: LeaderboardQuery) -> _Resolved
 
 
 async def _load_visible_scores(
-    context: Context, resolved: _ResolvedQuery, up_to_position: int | None
+    context: RequestContext, resolved: _ResolvedQuery, up_to_position: int | None
 ) -> RankedScores | None:
     """Return the ranked scores as far as the viewer may see them; None if they may see no part of them.
 
@@ -185,7 +187,9 @@ async def _load_visible_scores(
     return ranked.restrict_to(visible_ids) if visible_ids else None
 
 
-async def _load_ranked_scores(context: Context, resolved: _ResolvedQuery, up_to_position: int | None) -> RankedScores:
+async def _load_ranked_scores(
+    context: RequestContext, resolved: _ResolvedQuery, up_to_position: int | None
+) -> RankedScores:
     cache = context.services.state.leaderboard_cache
     assert isinstance(cache, LeaderboardCache)  # the request layer lies below and knows only a protocol
     if resolved.moment.as_of is not None:
@@ -228,7 +232,7 @@ def _previous_rank(resolved: _ResolvedQuery, day_start_ranking: RankedList, empl
     return day_start_ranking.rank_of(employee_id)
 
 
-async def _resolve_around(context: Context, global_id: str | None) -> int | None:
+async def _resolve_around(context: RequestContext, global_id: str | None) -> int | None:
     if global_id is None:
         return None
     resolver = IdResolver(context)
@@ -247,7 +251,7 @@ class StandingKey:
     query: LeaderboardQuery
 
 
-async def load_standings(context: Context, keys: Sequence[StandingKey]) -> list[LeaderboardRow | None]:
+async def load_standings(context: RequestContext, keys: Sequence[StandingKey]) -> list[LeaderboardRow | None]:
     """Return the leaderboard row of each key; None if the viewer may not see leaderboards or the row."""
     if context.viewer.reach(Action.VIEW_LEADERBOARD) is Reach.NONE:
         return [None] * len(keys)

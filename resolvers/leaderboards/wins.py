@@ -11,18 +11,20 @@ from models.crm import activities
 from models.crm.activities import AnnouncedWin
 from models.db import row_store
 from resolvers.request import scopes
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 from resolvers.request.event_cursors import parse_event_cursor
 
 
-async def fetch_wins_after(context: Context, scope_id: str | None, position: int, limit: int) -> Sequence[AnnouncedWin]:
+async def fetch_wins_after(
+    context: RequestContext, scope_id: str | None, position: int, limit: int
+) -> Sequence[AnnouncedWin]:
     """Return the wins and revocations announced after the position, in order, within the scope."""
     scope = await scopes.leaderboard_scope(context, scope_id, Action.VIEW_WINS)
     employee_id, team_ids = scope.key.employee_id, scope.team_ids(context)
     return await activities.fetch_wins_after(position, limit, employee_id=employee_id, team_ids=team_ids)
 
 
-async def find_win_position(context: Context, cursor: str) -> int | None:
+async def find_win_position(context: RequestContext, cursor: str) -> int | None:
     """Return the position of an announcement by its cursor, or of a win by its global id; None if it does not exist."""
     position = parse_event_cursor(context, cursor, "DealWon")
     return position if position is not None and await row_store.exists(AnnouncedWin, position) else None
@@ -42,7 +44,7 @@ class WinAnnouncement:
     revoked: bool
 
 
-async def announce_win(context: Context, win: WinAnnouncement) -> None:
+async def announce_win(context: RequestContext, win: WinAnnouncement) -> None:
     """Announce a win; revoke one only if its last announcement is not revoked and at most a day old."""
     now = context.now()
     announced_id: int | None = None

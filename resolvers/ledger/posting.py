@@ -11,7 +11,7 @@ from domain.primitives.calendar import Calendar
 from domain.primitives.periods import is_month_closed
 from models.ledger import scores
 from models.ledger.scores import Posting
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class RecordDifferences:
     late_metrics: Collection[str] = ()
 
 
-async def post_differences(context: Context, differences: Sequence[RecordDifferences]) -> list[Posting]:
+async def post_differences(context: RequestContext, differences: Sequence[RecordDifferences]) -> list[Posting]:
     """Post the differences and return the postings.
 
     A closed day must not change. If any score of a metric falls on a closed day, the whole difference of

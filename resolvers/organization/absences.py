@@ -18,19 +18,21 @@ from models.organization.people import Employee
 from resolvers.organization import calendar
 from resolvers.organization.inputs import AbsenceInput
 from resolvers.request import validation
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 from resolvers.request.id_resolution import IdResolver
 
 _MAX_DAYS = 1100  # three years of parental leave
 _FORBIDDEN = gettext_noop("Absences are set by who stands above the employee; your own only if the company allows it.")
 
 
-async def set_absence(context: Context, input: AbsenceInput) -> Absence:
+async def set_absence(context: RequestContext, input: AbsenceInput) -> Absence:
     """Set an absence, or change the one with the `id` or `externalId`. An identical repeat changes nothing."""
     return (await save_absence(context, input))[0]
 
 
-async def save_absence(context: Context, input: AbsenceInput) -> tuple[Absence, Literal["new", "changed", "unchanged"]]:
+async def save_absence(
+    context: RequestContext, input: AbsenceInput
+) -> tuple[Absence, Literal["new", "changed", "unchanged"]]:
     """Do the same, and return what has become of the absence, too."""
     external_id = validation.clean_external_id(input.external_id, "input", "externalId")
     existing = await _find_existing(context, input.id, external_id)
@@ -59,7 +61,7 @@ async def save_absence(context: Context, input: AbsenceInput) -> tuple[Absence, 
     return absence, "new" if existing is None else "changed"
 
 
-async def remove_absence(context: Context, global_id: str) -> Employee:
+async def remove_absence(context: RequestContext, global_id: str) -> Employee:
     """Remove an absence and return its employee."""
     absence = await _find_visible(context, global_id, "id")
     employee = await row_store.get(Employee, absence.employee_id)
@@ -74,7 +76,7 @@ def _values_of(absence: Absence | None) -> object:
     return absence and (absence.external_id, absence.first_day, absence.last_day, absence.kind)
 
 
-async def _find_existing(context: Context, global_id: str | None, external_id: str | None) -> Absence | None:
+async def _find_existing(context: RequestContext, global_id: str | None, external_id: str | None) -> Absence | None:
     """Return the absence that an input with `id` or `externalId` changes; None if it sets a new one."""
     same_external_id = await row_store.find_by_external_id(Absence, external_id) if external_id else None
     if global_id is None:
@@ -87,7 +89,7 @@ async def _find_existing(context: Context, global_id: str | None, external_id: s
     return absence
 
 
-async def _find_visible(context: Context, global_id: str, *path: str) -> Absence:
+async def _find_visible(context: RequestContext, global_id: str, *path: str) -> Absence:
     decoded_id = decode_global_id(global_id)
     absence = await row_store.find(Absence, decoded_id[1]) if decoded_id and decoded_id[0] == "Absence" else None
     if absence is None or not await _can_see(context, absence):
@@ -95,11 +97,11 @@ async def _find_visible(context: Context, global_id: str, *path: str) -> Absence
     return absence
 
 
-async def _can_see(context: Context, absence: Absence) -> bool:
+async def _can_see(context: RequestContext, absence: Absence) -> bool:
     return context.viewer.can(Action.VIEW_WORK_TIME, await row_store.get(Employee, absence.employee_id))
 
 
-async def _resolve_employee(context: Context, input: AbsenceInput, absence: Absence | None) -> Employee:
+async def _resolve_employee(context: RequestContext, input: AbsenceInput, absence: Absence | None) -> Employee:
     """Return the employee of the absence: the one in the input, else that of an existing absence, else the viewer."""
     path = ("input", "employee")
     if input.employee is not None:
@@ -118,7 +120,7 @@ async def _resolve_employee(context: Context, input: AbsenceInput, absence: Abse
     return employee
 
 
-async def _check_permission(context: Context, employee: Employee, *path: str) -> None:
+async def _check_permission(context: RequestContext, employee: Employee, *path: str) -> None:
     viewer = context.viewer
     is_allowed = viewer.can(Action.SET_ABSENCES, employee) and (
         employee.id != viewer.id
@@ -139,14 +141,14 @@ def _clean_days(input: AbsenceInput) -> tuple[date, date]:
     return first, last
 
 
-async def _apply_change(context: Context, employee_id: int) -> None:
+async def _apply_change(context: RequestContext, employee_id: int) -> None:
     """Publish the change, and bring what depends on the working time of the employee up to date."""
     context.publish("absences")
     await inactivity.reschedule({employee_id: context.now()})
     await calendar.follow_working_time(context, [employee_id])
 
 
-async def absences_of(context: Context, employees: Sequence[Employee]) -> list[list[Absence]]:
+async def absences_of(context: RequestContext, employees: Sequence[Employee]) -> list[list[Absence]]:
     """Return the absences of each employee, by first day; none where the viewer may not see the work time."""
     visible_ids = {row.id for row in employees if context.viewer.can(Action.VIEW_WORK_TIME, row)}
     rows_by_employee: dict[int, list[Absence]] = {}

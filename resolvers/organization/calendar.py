@@ -24,7 +24,7 @@ from resolvers.alerts import inactivity as inactivity_alerts
 from resolvers.goals import pace_check, pro_rating
 from resolvers.organization.inputs import CompanyDaySetting, CompanyInput
 from resolvers.request import validation
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 
 _MINUTES_PER_DAY = 24 * 60
 _MAX_DAYS_AT_ONCE = 400
@@ -33,7 +33,7 @@ DAY_IS_OVER: Final = gettext_noop("This day is over, and what is over stays as i
 _ADMIN_ONLY = gettext_noop("Only an administrator can change the company and its pipelines.")
 
 
-async def change_settings(context: Context, company: Company, input: CompanyInput) -> None:
+async def change_settings(context: RequestContext, company: Company, input: CompanyInput) -> None:
     """Change the settings of the company's row by the input, and store those that held before the current day."""
     before, today = company.settings(), await context.today()
     apply_settings(company, input)
@@ -129,7 +129,7 @@ def _clean_quarter(minute: int, *path: str) -> int:
     return minute
 
 
-async def set_company_days(context: Context, inputs: Sequence[CompanyDaySetting]) -> Company:
+async def set_company_days(context: RequestContext, inputs: Sequence[CompanyDaySetting]) -> Company:
     """Set the company's own days off and on, replacing those of the same dates. Raises Conflict for a day that is over."""
     context.viewer.require_admin(_ADMIN_ONLY)
     if not 1 <= len(inputs) <= _MAX_DAYS_AT_ONCE:
@@ -153,7 +153,7 @@ async def set_company_days(context: Context, inputs: Sequence[CompanyDaySetting]
     return await _publish_days(context)
 
 
-async def remove_company_days(context: Context, dates: Sequence[date]) -> Company:
+async def remove_company_days(context: RequestContext, dates: Sequence[date]) -> Company:
     """Remove the company's own days of these dates; NotFound if there is none, Conflict for a day that is over."""
     context.viewer.require_admin(_ADMIN_ONLY)
     if not 1 <= len(dates) <= _MAX_DAYS_AT_ONCE:
@@ -168,7 +168,7 @@ async def remove_company_days(context: Context, dates: Sequence[date]) -> Compan
     return await _publish_days(context)
 
 
-async def _first_open_day(context: Context) -> date:
+async def _first_open_day(context: RequestContext) -> date:
     """Return the first day that can still be set: any day while nothing has been counted, then the current one."""
     return await context.today() if await has_past() else date.min
 
@@ -178,7 +178,7 @@ def _check_open(day: date, first_open_day: date, *path: str) -> None:
         raise Conflict(DAY_IS_OVER, *path)
 
 
-async def _publish_days(context: Context) -> Company:
+async def _publish_days(context: RequestContext) -> Company:
     context.publish("company")
     await follow_working_time(context)
     company = await find_company()
@@ -186,7 +186,7 @@ async def _publish_days(context: Context) -> Company:
     return company
 
 
-async def follow_working_time(context: Context, employee_ids: Collection[int] | None = None) -> None:
+async def follow_working_time(context: RequestContext, employee_ids: Collection[int] | None = None) -> None:
     """Bring up to date what depends on the working time of employees (None: of all), which has just changed.
 
     These are the pro-rated targets, and the alerts without a reason any more.

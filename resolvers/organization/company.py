@@ -23,7 +23,7 @@ from resolvers.auth import passwords
 from resolvers.organization import calendar
 from resolvers.organization.inputs import CompanyInput, PipelineInput
 from resolvers.request import validation
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 
 _MAX_RATE = Decimal(10) ** 9
 _MAX_STAGES = 50
@@ -57,7 +57,7 @@ async def set_up(
     return company, administrator
 
 
-async def update_company(context: Context, input: CompanyInput) -> Company:
+async def update_company(context: RequestContext, input: CompanyInput) -> Company:
     """Change the company's settings. Amounts already posted keep their values."""
     context.viewer.require_admin(_ADMIN_ONLY)
     company = await find_company() or await context.company()
@@ -84,7 +84,9 @@ async def update_company(context: Context, input: CompanyInput) -> Company:
     return await find_company() or company
 
 
-async def set_exchange_rate(context: Context, *, currency: str, rate: Decimal, valid_from: date | None) -> Company:
+async def set_exchange_rate(
+    context: RequestContext, *, currency: str, rate: Decimal, valid_from: date | None
+) -> Company:
     """Set the value of one unit of a currency in the company's currency, valid from a day (default: today)."""
     context.viewer.require_admin(_ADMIN_ONLY)
     company = await context.company()
@@ -102,7 +104,7 @@ async def set_exchange_rate(context: Context, *, currency: str, rate: Decimal, v
     return company
 
 
-async def save_pipeline(context: Context, input: PipelineInput) -> Pipeline:
+async def save_pipeline(context: RequestContext, input: PipelineInput) -> Pipeline:
     """Create a pipeline, or rename, reorder, add and remove the stages of an existing one.
 
     Raises Conflict for the removal of a stage that deals are or have been in.

@@ -11,10 +11,10 @@ from models.organization import quotas
 from resolvers.organization import calendar
 from resolvers.organization.inputs import EmployeeInput
 from resolvers.request import validation
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 
 
-async def resolve_quota_day(context: Context, input: EmployeeInput) -> date | None:
+async def resolve_quota_day(context: RequestContext, input: EmployeeInput) -> date | None:
     """Return the day from which `carriesQuota` holds, by default today; None if the input does not have it.
 
     What is over stays: once anything has been counted, it is today or later.
@@ -32,7 +32,7 @@ async def resolve_quota_day(context: Context, input: EmployeeInput) -> date | No
     return day
 
 
-async def check_quotas(context: Context, keys: Sequence[tuple[int, date | None]]) -> list[bool]:
+async def check_quotas(context: RequestContext, keys: Sequence[tuple[int, date | None]]) -> list[bool]:
     """Return for each pair of employee id and day (None: today) whether the employee carries a quota then."""
     today = await context.today()
     carries = {

@@ -25,7 +25,7 @@ from resolvers.auth import attempts, audit, passwords
 from resolvers.organization import calendar, employee_quotas
 from resolvers.organization.inputs import EmployeeInput, ProfileInput
 from resolvers.request import idempotency, scopes, validation
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 from resolvers.request.id_resolution import IdResolver
 from resolvers.request.idempotency import IdempotentRequest
 from resolvers.request.scopes import ScopeArgument
@@ -36,7 +36,7 @@ _ACCOUNT_FIELDS: Final = frozenset({"email", "role", "team_id", "manager_id", "a
 ADMIN_ONLY: Final = gettext_noop("Only an administrator can change people and teams.")
 
 
-async def hash_new_password(context: Context, input: EmployeeInput) -> str | None:
+async def hash_new_password(context: RequestContext, input: EmployeeInput) -> str | None:
     """Return the hash of the password in the input of an employee; None if it has none.
 
     Call it before the unit of work, since hashing takes long. Nothing is hashed for a viewer without the right to set a
@@ -57,7 +57,7 @@ async def hash_new_password(context: Context, input: EmployeeInput) -> str | Non
     return await passwords.hash_password(input.password, "input", "password", names=(company.name, name, email))
 
 
-async def create_employee(context: Context, input: EmployeeInput, password_hash: str | None = None) -> Employee:
+async def create_employee(context: RequestContext, input: EmployeeInput, password_hash: str | None = None) -> Employee:
     """Create an employee, or update the employee with the same `externalId`.
 
     password_hash  of the password in the input, by `hash_new_password`
@@ -70,7 +70,7 @@ async def create_employee(context: Context, input: EmployeeInput, password_hash:
     return await _apply_employee_input(context, employee, input, password_hash)
 
 
-async def update_employee(context: Context, input: EmployeeInput, password_hash: str | None = None) -> Employee:
+async def update_employee(context: RequestContext, input: EmployeeInput, password_hash: str | None = None) -> Employee:
     """Change an employee; `password_hash` as in `create_employee`."""
     resolver = IdResolver(context)
     await resolver.load_by_global_ids("Employee", [input.id])
@@ -80,7 +80,7 @@ async def update_employee(context: Context, input: EmployeeInput, password_hash:
 
 
 async def _apply_employee_input(
-    context: Context, employee: Employee, input: EmployeeInput, password_hash: str | None
+    context: RequestContext, employee: Employee, input: EmployeeInput, password_hash: str | None
 ) -> Employee:
     resolver = IdResolver(context)
     await resolver.load_by_global_ids("Employee", [input.manager or None])
@@ -159,7 +159,7 @@ async def _apply_employee_input(
     return employee
 
 
-async def _default_joining_day(context: Context) -> date | None:
+async def _default_joining_day(context: RequestContext) -> date | None:
     """Return today; None, which is not known, on the day of the company's set-up, when all employees are entered."""
     today, company = await context.today(), await context.company()
     return None if company.calendar.day_of(company.created_at) == today else today
@@ -195,7 +195,9 @@ def _validate_avatar_url(value: str | None) -> str | None:
     return url
 
 
-async def update_profile(context: Context, input: ProfileInput, request: IdempotentRequest | None = None) -> Employee:
+async def update_profile(
+    context: RequestContext, input: ProfileInput, request: IdempotentRequest | None = None
+) -> Employee:
     """Change the viewer's language, quiet hours, digest and password. A new password ends their other sessions.
 
     Passwords are checked and hashed before the unit of work begins, since that takes long.
@@ -257,7 +259,7 @@ def _check_quiet_hours(employee: Employee) -> None:
         raise Invalid("Quiet hours end at another time than they begin.", "input", "quietTo")
 
 
-async def check_online(context: Context, employee_ids: Sequence[int]) -> list[bool]:
+async def check_online(context: RequestContext, employee_ids: Sequence[int]) -> list[bool]:
     """Return for each employee whether they are online, i.e. have an open socket."""
     online_ids = {row.employee_id for row in await context.fetch(presence.select_online(employee_ids, context.now()))}
     return [employee_id in online_ids for employee_id in employee_ids]
@@ -289,7 +291,9 @@ class ScopePresence:
     online_until: Mapping[int, datetime]
 
 
-async def load_presence(context: Context, scope: ScopeArgument, previous_ids: Collection[int] = ()) -> ScopePresence:
+async def load_presence(
+    context: RequestContext, scope: ScopeArgument, previous_ids: Collection[int] = ()
+) -> ScopePresence:
     """Return the presence in a scope; `previous_ids` not in it any more are `departed`. Raises NotFound."""
     resolved_scope = await scopes.require_scope(context, scope, Action.VIEW_PEOPLE)
     team_ids = resolved_scope.team_ids(context)
@@ -305,11 +309,11 @@ async def load_presence(context: Context, scope: ScopeArgument, previous_ids: Co
     )
 
 
-async def find_visible_employee(context: Context, employee_id: int) -> Employee | None:
+async def find_visible_employee(context: RequestContext, employee_id: int) -> Employee | None:
     return (await load_visible_employees(context, [employee_id]))[0]
 
 
-async def load_visible_employees(context: Context, ids: Sequence[int]) -> list[Employee | None]:
+async def load_visible_employees(context: RequestContext, ids: Sequence[int]) -> list[Employee | None]:
     """Return one employee per id, in the order of `ids`; None where it is unknown or the viewer may not see it."""
     employees = await context.employees(ids)
     context.loaded_employees.update((row.id, row) for row in employees if row)
@@ -317,7 +321,7 @@ async def load_visible_employees(context: Context, ids: Sequence[int]) -> list[E
 
 
 async def search_employees(
-    context: Context, search: str | None, team_global_id: str | None, active: bool | None
+    context: RequestContext, search: str | None, team_global_id: str | None, active: bool | None
 ) -> RowQuery[Employee]:
     """Return a query for employees the viewer may see, by text in the name, team (without subteams), active state."""
     team_id = None

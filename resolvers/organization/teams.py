@@ -18,17 +18,17 @@ from resolvers.organization import calendar
 from resolvers.organization.inputs import TeamInput
 from resolvers.organization.people import ADMIN_ONLY, resolve_manager
 from resolvers.request import validation
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 from resolvers.request.id_resolution import IdResolver
 
 
-async def create_team(context: Context, input: TeamInput) -> Team:
+async def create_team(context: RequestContext, input: TeamInput) -> Team:
     context.viewer.require_admin(ADMIN_ONLY)
     team = Team(created_at=context.now())
     return await _apply_team_input(context, team, input)
 
 
-async def update_team(context: Context, input: TeamInput) -> Team:
+async def update_team(context: RequestContext, input: TeamInput) -> Team:
     resolver = IdResolver(context)
     await resolver.load_by_global_ids("Team", [input.id])
     team = resolver.resolve_team(input.id or "", "input", "id")
@@ -36,7 +36,7 @@ async def update_team(context: Context, input: TeamInput) -> Team:
     return await _apply_team_input(context, team, input)
 
 
-async def _apply_team_input(context: Context, team: Team, input: TeamInput) -> Team:
+async def _apply_team_input(context: RequestContext, team: Team, input: TeamInput) -> Team:
     resolver = IdResolver(context)
     await resolver.load_by_global_ids("Team", [input.parent or None])
     await resolver.load_by_global_ids("Employee", [input.manager or None])
@@ -75,7 +75,7 @@ async def _apply_team_input(context: Context, team: Team, input: TeamInput) -> T
     return team
 
 
-def list_visible_teams(context: Context) -> list[Team]:
+def list_visible_teams(context: RequestContext) -> list[Team]:
     """Return the teams the viewer may see, depth first: each after its parent, siblings in name order."""
     tree, visible_ids = context.tree, context.viewer.visible_team_ids
     ordered_teams: list[Team] = []

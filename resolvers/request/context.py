@@ -40,11 +40,11 @@ from resolvers.request.viewer import Viewer
 Key = TypeVar("Key")
 Value = TypeVar("Value")
 Row = TypeVar("Row", bound=TableRow)
-LoadManyForViewer = Callable[["Context", Sequence[Key]], Awaitable[Sequence[Value]]]
+LoadManyForViewer = Callable[["RequestContext", Sequence[Key]], Awaitable[Sequence[Value]]]
 
 
 @dataclass
-class Context:
+class RequestContext:
     """State of one operation.
 
     current_viewer        None for an anonymous client

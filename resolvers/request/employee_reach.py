@@ -6,10 +6,10 @@ from collections.abc import Collection, Iterable, Sequence
 
 from domain.permissions import Action, Reach
 from models.organization.people import Employee
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 
 
-async def filter_reached(context: Context, action: Action, employee_ids: Iterable[int]) -> Collection[int]:
+async def filter_reached(context: RequestContext, action: Action, employee_ids: Iterable[int]) -> Collection[int]:
     """Return the ids of those employees that the action reaches for the viewer."""
     viewer, requested_ids = context.viewer, set(employee_ids)
     match viewer.reach(action):
@@ -27,7 +27,7 @@ async def filter_reached(context: Context, action: Action, employee_ids: Iterabl
     return {id_ for id_ in requested_ids if id_ in employees and viewer.can(action, employees[id_])}
 
 
-async def _load_employees(context: Context, requests: Sequence[Collection[int]]) -> list[None]:
+async def _load_employees(context: RequestContext, requests: Sequence[Collection[int]]) -> list[None]:
     """Load the employees of all requests of one tick of the event loop into the context."""
     missing_ids = {id_ for ids in requests for id_ in ids} - context.loaded_employees.keys()
     rows: Sequence[Employee | None] = await context.employees(sorted(missing_ids)) if missing_ids else []

@@ -10,11 +10,11 @@ from domain.goals.work_schedule import WorkSchedule
 from domain.primitives.working_time import WorkingTime, company_working_time
 from models.goals.goals import Goal
 from models.organization.people import TeamTree
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 
 
 async def calculate_goal_progress(
-    context: Context, rows: Sequence[Goal], values: Sequence[int], at: datetime | None = None
+    context: RequestContext, rows: Sequence[Goal], values: Sequence[int], at: datetime | None = None
 ) -> list[Progress]:
     """Return the progress of each goal, given their values in the smallest unit; `at`: the instant, by default now."""
     now, calendar = at or context.now(), await context.calendar()

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from models.goals.goals import Goal
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 
 
-async def filter_visible(context: Context, rows: Sequence[Goal]) -> list[Goal]:
+async def filter_visible(context: RequestContext, rows: Sequence[Goal]) -> list[Goal]:
     """Return the goals that the viewer may see; a mutation can also move goals that they may not see."""
     viewer = context.viewer
     employees = context.loaded_employees | ({viewer.employee.id: viewer.employee} if viewer.employee else {})

@@ -27,7 +27,7 @@ from models.db import row_store
 from models.db.row_store import TableRow
 from models.organization import people
 from models.organization.people import Employee, Team, TeamMembershipHistory
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 from resolvers.request.record_messages import NO_SUCH_RECORD, READ_ONLY_RECORD
 
 Row = TypeVar("Row", bound=TableRow)
@@ -62,7 +62,7 @@ def owner_id_of(row: CrmRecord) -> int:
 class IdResolver:
     """Rows referred to by the ids of one input or of a batch: load them with `request_*`, then resolve each id."""
 
-    def __init__(self, context: Context, *, allows_departed: bool = False) -> None:
+    def __init__(self, context: RequestContext, *, allows_departed: bool = False) -> None:
         self.context = context
         self.allows_departed = allows_departed  # of an import: employees who have left own records, too
         self._rows: dict[tuple[str, int], TableRow] = {}

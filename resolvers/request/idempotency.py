@@ -24,7 +24,7 @@ from models.db.row_store import TableRow
 from models.goals.goals import Goal
 from models.organization.absences import Absence
 from models.organization.people import Employee, Team
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 from resolvers.request.goal_visibility import filter_visible
 from resolvers.request.id_resolution import RECORD_MODELS, IdResolver
 
@@ -92,7 +92,7 @@ def _to_json_value(value: object) -> str:
     return value.isoformat() if isinstance(value, date) else str(value)
 
 
-async def find_saved_response(context: Context, request: IdempotentRequest) -> dict[str, object] | None:
+async def find_saved_response(context: RequestContext, request: IdempotentRequest) -> dict[str, object] | None:
     """Return the rows of the saved response, in their current state, without those not visible to the viewer now.
 
     None for a new request. Raises Conflict if the key was used with another input.
@@ -111,12 +111,14 @@ def _ensure_same_input(
         raise Conflict("This idempotency key was used with another input: take a new one.", *path, "idempotencyKey")
 
 
-async def save_response(context: Context, request: IdempotentRequest, response: Mapping[str, object]) -> None:
+async def save_response(context: RequestContext, request: IdempotentRequest, response: Mapping[str, object]) -> None:
     """Save references to the rows of the response, and its other values except secrets."""
     await row_store.insert(_build_record(context, request, response))
 
 
-def _build_record(context: Context, request: IdempotentRequest, response: Mapping[str, object]) -> IdempotencyRecord:
+def _build_record(
+    context: RequestContext, request: IdempotentRequest, response: Mapping[str, object]
+) -> IdempotencyRecord:
     return IdempotencyRecord(
         actor=context.viewer.key,
         key=request.key,
@@ -131,7 +133,7 @@ def _build_record(context: Context, request: IdempotentRequest, response: Mappin
 
 
 async def record_batch(
-    context: Context,
+    context: RequestContext,
     field: str,
     inputs: Sequence[Input],
     requests: Sequence[IdempotentRequest | None],
@@ -202,7 +204,7 @@ def _to_saved_value(value: object) -> object:
     return [type(value).__name__, value.pk] if isinstance(value, TableRow) else {"value": value}
 
 
-async def _load_saved_value(context: Context, saved_value: Any) -> object:
+async def _load_saved_value(context: RequestContext, saved_value: Any) -> object:
     match saved_value:
         case {"metric": key}:
             return (await context.metrics()).get(key)
@@ -215,7 +217,7 @@ async def _load_saved_value(context: Context, saved_value: Any) -> object:
     return await _load_visible_rows(context, saved_value)
 
 
-async def _load_visible_rows(context: Context, references: Sequence[tuple[str, int]]) -> list[TableRow]:
+async def _load_visible_rows(context: RequestContext, references: Sequence[tuple[str, int]]) -> list[TableRow]:
     """Return the rows that the viewer may see, deleted or not, in the order of the references."""
     ids_by_kind: dict[str, list[int]] = {}
     for kind, row_id in references:

@@ -7,7 +7,7 @@ from datetime import date
 
 from domain.errors.user_errors import Invalid
 from domain.primitives.periods import InvalidPeriod, Period, PeriodKind, select_period
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 from resolvers.request.validation import raise_bad_input
 
 
@@ -22,7 +22,9 @@ class PeriodKey:
     end: date | None = None
 
 
-async def resolve_period(context: Context, key: PeriodKey | None, *path: str, today: date | None = None) -> Period:
+async def resolve_period(
+    context: RequestContext, key: PeriodKey | None, *path: str, today: date | None = None
+) -> Period:
     """Resolve a period of the API; None is the current month. Raises Invalid with the path of the wrong field.
 
     today  the day from which relative periods are counted; None for the present one
@@ -42,7 +44,9 @@ async def resolve_period(context: Context, key: PeriodKey | None, *path: str, to
         raise Invalid(error.message, *path, *([error.field] if error.field else [])) from error
 
 
-async def resolve_query_period(context: Context, period: PeriodKey | None, *, today: date | None = None) -> Period:
+async def resolve_query_period(
+    context: RequestContext, period: PeriodKey | None, *, today: date | None = None
+) -> Period:
     """Resolve the period of a query; None is the current month. Raises BadInput."""
     with raise_bad_input():
         return await resolve_period(context, period, "period", today=today)

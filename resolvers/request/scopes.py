@@ -16,7 +16,7 @@ from models.db.row_store import TableRow
 from models.organization.company import Company
 from models.organization.people import Employee, Team, TeamSpan
 from models.organization.scopes import COMPANY, OwnerKind, ScopeKey, key_of_row
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 
 Row = TypeVar("Row", bound=TableRow)
 ScopeRow = Company | Team | Employee
@@ -46,20 +46,20 @@ class Scope:
         """The employee of an employee's scope; None for a team and the company."""
         return self.row if isinstance(self.row, Employee) else None
 
-    def team_ids(self, context: Context) -> frozenset[int] | None:
+    def team_ids(self, context: RequestContext) -> frozenset[int] | None:
         """Return the ids of a team and all teams below it; None for the company and employees."""
         return self.key.team_ids(context.tree)
 
-    def team_spans(self, context: Context, first_day: date, last_day: date) -> tuple[TeamSpan, ...] | None:
+    def team_spans(self, context: RequestContext, first_day: date, last_day: date) -> tuple[TeamSpan, ...] | None:
         """Return a team and all teams below it on each of the days; None for the company and employees."""
         return self.key.team_spans(context.tree, first_day, last_day)
 
 
-async def company_scope(context: Context) -> Scope:
+async def company_scope(context: RequestContext) -> Scope:
     return Scope(COMPANY, await context.company())
 
 
-async def find_scope(context: Context, global_id: str) -> Scope | None:
+async def find_scope(context: RequestContext, global_id: str) -> Scope | None:
     """Return the scope with a global id or an "ext:" id, without checking permissions; None if there is none."""
     if external_id := parse_external_id(global_id):
         employee = await row_store.find_by_external_id(Employee, external_id)
@@ -75,7 +75,7 @@ async def find_scope(context: Context, global_id: str) -> Scope | None:
     return None
 
 
-def can_see(context: Context, scope: Scope) -> bool:
+def can_see(context: RequestContext, scope: Scope) -> bool:
     """Return whether the viewer may know that the employee or team exists; the company is visible to all viewers."""
     if scope.employee is not None:
         return context.viewer.can(Action.VIEW_PEOPLE, scope.employee)
@@ -83,12 +83,14 @@ def can_see(context: Context, scope: Scope) -> bool:
     return team_ids is None or team_ids <= context.viewer.visible_team_ids
 
 
-def can_act_on(context: Context, action: Action, scope: Scope) -> bool:
+def can_act_on(context: RequestContext, action: Action, scope: Scope) -> bool:
     """Return whether the action reaches the whole scope."""
     return context.viewer.can_in_scope(action, scope.key, scope.employee)
 
 
-async def leaderboard_scope(context: Context, global_id: str | None, action: Action = Action.VIEW_LEADERBOARD) -> Scope:
+async def leaderboard_scope(
+    context: RequestContext, global_id: str | None, action: Action = Action.VIEW_LEADERBOARD
+) -> Scope:
     """Return the scope of a leaderboard or of wins, by default the company.
 
     Raises ResourceNotFound if the action does not reach the scope.
@@ -99,7 +101,7 @@ async def leaderboard_scope(context: Context, global_id: str | None, action: Act
     return scope
 
 
-async def _default_leaderboard_scope(context: Context) -> Scope | None:
+async def _default_leaderboard_scope(context: RequestContext) -> Scope | None:
     """Return the company, or the team of a device that belongs to one."""
     device = context.viewer.device
     if device is not None and device.team_id is not None:
@@ -107,7 +109,7 @@ async def _default_leaderboard_scope(context: Context) -> Scope | None:
     return await company_scope(context)
 
 
-async def widest_scope(context: Context, action: Action) -> Scope | None:
+async def widest_scope(context: RequestContext, action: Action) -> Scope | None:
     """Return the widest single scope that the action reaches, if any: company, first managed team or the viewer."""
     viewer = context.viewer
     match viewer.reach(action):
@@ -125,7 +127,7 @@ async def widest_scope(context: Context, action: Action) -> Scope | None:
 ScopeArgument = Scope | str | None  # a scope, its global id, or None for the widest one
 
 
-async def resolve_scope(context: Context, scope_argument: ScopeArgument, action: Action) -> Scope | None:
+async def resolve_scope(context: RequestContext, scope_argument: ScopeArgument, action: Action) -> Scope | None:
     """Return the scope of an argument, without checking permissions; for None the widest that the action reaches."""
     if isinstance(scope_argument, Scope):
         return scope_argument
@@ -134,7 +136,7 @@ async def resolve_scope(context: Context, scope_argument: ScopeArgument, action:
     )
 
 
-async def require_scope(context: Context, scope_argument: ScopeArgument, action: Action) -> Scope:
+async def require_scope(context: RequestContext, scope_argument: ScopeArgument, action: Action) -> Scope:
     """Return the scope of an argument. Raises ResourceNotFound unless the action reaches the whole scope."""
     scope = await resolve_scope(context, scope_argument, action)
     if scope is None or not can_act_on(context, action, scope):
@@ -147,7 +149,7 @@ def scope_not_found() -> ResourceNotFound:
 
 
 async def filter_records_in_scope(
-    context: Context, query: RowQuery[Row], field: str, scope_argument: ScopeArgument
+    context: RequestContext, query: RowQuery[Row], field: str, scope_argument: ScopeArgument
 ) -> RowQuery[Row]:
     """Filter records by scope and by permission to see the employee in `field`."""
     scope = await resolve_scope(context, scope_argument, Action.VIEW_CARD)
@@ -157,7 +159,7 @@ async def filter_records_in_scope(
     return query.where(context.viewer.scope_filter(Action.VIEW_CARD, field)).where(in_scope)
 
 
-async def load_scope_rows(context: Context, keys: Collection[ScopeKey]) -> dict[ScopeKey, ScopeRow]:
+async def load_scope_rows(context: RequestContext, keys: Collection[ScopeKey]) -> dict[ScopeKey, ScopeRow]:
     """Return the row of each scope, those of employees read in one statement."""
     employee_ids = sorted({key.employee_id for key in keys if key.employee_id is not None})
     employees = {row.id: row for row in await context.employees(employee_ids) if row} if employee_ids else {}

@@ -20,7 +20,7 @@ from uuid import uuid4
 from domain.errors.operation_errors import ServiceUnavailable
 from models.db.errors import DatabaseUnavailable
 from models.live import leases
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 from resolvers.scheduled_jobs import SCHEDULED_JOBS, ScheduledJob
 from server.background.notification_worker import NotificationWorker
 from server.background.password_mail_worker import PasswordMailWorker
@@ -90,7 +90,7 @@ class Scheduler:
 
     def __init__(
         self,
-        create_context: Callable[[], Awaitable[Context]],
+        create_context: Callable[[], Awaitable[RequestContext]],
         clock: Callable[[], datetime],
         notification_worker: NotificationWorker,
         *,
@@ -195,7 +195,7 @@ class Scheduler:
             not timedelta(0) < remaining <= job.every
         )  # more than the interval remains only after the clock was set back
 
-    async def _run_job(self, job: ScheduledJob, now: datetime, context: Context) -> bool:
+    async def _run_job(self, job: ScheduledJob, now: datetime, context: RequestContext) -> bool:
         """Run a job to its end, its first batch with this context; return False if it failed or the lease was lost."""
         is_finished = False
         try:

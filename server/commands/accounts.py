@@ -15,7 +15,7 @@ from models.organization.people import Employee
 from resolvers.auth import audit, password_links, passwords
 from resolvers.auth.sessions import normalize_email
 from resolvers.request.client_info import ClientInfo
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 from server.commands.contexts import create_context_factory
 from server.commands.runtime import load_settings, run_with_database
 from server.settings import Settings
@@ -68,7 +68,7 @@ def unlock(email: str) -> str:
     return run_with_database(settings, run)
 
 
-def _create_context(settings: Settings) -> Context:
+def _create_context(settings: Settings) -> RequestContext:
     return create_context_factory(settings).create_context(ClientInfo(address="command line"))
 
 

@@ -31,7 +31,7 @@ from models.organization import company, people
 from resolvers.forecasting import backtests
 from resolvers.forecasting.backtests import BacktestData
 from resolvers.request.client_info import ClientInfo
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 from resolvers.request.viewer import Viewer
 from server.commands.contexts import create_context_factory
 from server.settings import Settings
@@ -96,7 +96,7 @@ def _list_origins(data: BacktestData, first: datetime | None, last: datetime | N
     return [day for day in list_month_ends(start, end) if day < data.snapshot.today]
 
 
-async def _create_context(settings: Settings) -> Context:
+async def _create_context(settings: Settings) -> RequestContext:
     if await company.find_company() is None:
         raise click.ClickException("There is no company yet: run `./run setup` first.")
     context = create_context_factory(settings).create_context(ClientInfo(None, "en", "", "backtest"))

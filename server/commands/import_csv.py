@@ -18,7 +18,7 @@ from imports.toml_schema import MapError
 from models.db import connection
 from models.organization import company, people
 from resolvers.request.client_info import ClientInfo
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 from resolvers.request.viewer import Viewer
 from server.clock import utc_now
 from server.commands.contexts import create_context_factory
@@ -74,7 +74,7 @@ def _count_lines(path: Path) -> int:
         return sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(1 << 20), b""))
 
 
-async def _create_context(settings: Settings) -> Context:
+async def _create_context(settings: Settings) -> RequestContext:
     """Return a context with the permissions of the first administrator and no change notification."""
     if await company.find_company() is None:
         raise click.ClickException("There is no company yet: run `./run setup` first.")

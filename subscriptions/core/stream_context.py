@@ -13,7 +13,7 @@ from typing import Final, Protocol, TypeVar
 from domain.errors.operation_errors import CursorUnknown, ServiceUnavailable
 from models.db.errors import DatabaseUnavailable
 from resolvers.auth import sessions
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 from subscriptions.core.hub import Hub
 from subscriptions.core.streams import RetryableErrors, event_stream
 
@@ -23,7 +23,7 @@ RETRYABLE_ERRORS: RetryableErrors = (DatabaseUnavailable, ServiceUnavailable)
 
 
 @dataclass(kw_only=True)
-class StreamContext(Context):
+class StreamContext(RequestContext):
     """State of one live stream.
 
     refresh_viewer    brings `current_viewer` up to date; set for a stream that several subscribers share

@@ -55,7 +55,7 @@ def record_calls() -> Iterator[CallRecord]:
         yield record
     finally:
         sys.setprofile(None)
-        threading.setprofile(None)  # type: ignore[arg-type]
+        threading.setprofile(None)
 
 
 def _name_of(frame: FrameType) -> str | None:

@@ -121,7 +121,16 @@ def test_entry_of_glossary_is_complete(entry: re.Match[str]) -> None:
 def test_concepts_are_found_by_layer_and_kind_of_class() -> None:
     concepts = {name for name, _ in find_concepts()}
 
-    assert {"Deal", "UserError", "Standing", "Context", "RecordType", "Hub", "Scheduler", "ImportMap"} <= concepts
+    assert {
+        "Deal",
+        "UserError",
+        "Standing",
+        "RequestContext",
+        "RecordType",
+        "Hub",
+        "Scheduler",
+        "ImportMap",
+    } <= concepts
     assert concepts.isdisjoint({"RecordDealInput", "DealPayload", "DealMutation"})  # the schema describes them
     assert concepts.isdisjoint({"CellError", "CloseConnection", "CircularFragment"})  # exceptions outside the domain
     assert concepts.isdisjoint({"SessionHandler", "Meta", "DemoTeam"})

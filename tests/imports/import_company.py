@@ -20,7 +20,7 @@ from models.organization import people
 from models.organization.people import Employee
 from resolvers.organization import company
 from resolvers.request.client_info import ClientInfo
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 from resolvers.request.services import NullNotifier, Services
 from resolvers.request.viewer import Viewer
 from server.context_factory import ContextFactory, build_state
@@ -36,7 +36,7 @@ TABLES = ("deal", "client", "contact", "lead", "call", "task", "employee", "team
 class ImportTestCompany:
     directory: Path
 
-    async def create_context(self) -> Context:
+    async def create_context(self) -> RequestContext:
         services = Services("s" * 32, UnlimitedRateLimiter(), NullNotifier(), build_state)
         context = ContextFactory(services, lambda: NOW).create_context(ClientInfo(None, "en", "test", "test"))
         admin = await Employee.get(email="admin@example.com")

@@ -13,7 +13,7 @@ from domain.primitives.global_ids import decode_global_id
 from models.crm.deals import Deal
 from resolvers.crm import deals
 from resolvers.crm.inputs import DealInput
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 from resolvers.request.inputs import Money
 from tests.resolvers.two_sellers import open_world_with_two_sellers
 from tests.statement_counter import count_statements
@@ -34,7 +34,7 @@ def as_other_process(world: World) -> World:
     return dataclasses.replace(world, services=dataclasses.replace(world.services))
 
 
-async def record_win_and_read_rate(world: World, context: Context) -> Decimal | None:
+async def record_win_and_read_rate(world: World, context: RequestContext) -> Decimal | None:
     input = DealInput(title="Chairs", status=DealStatus.WON, amount=Money(Decimal(1), "USD"))
     async with context.unit_of_work():
         rows, _ = await deals.upsert_deals(context, [input])

@@ -13,7 +13,7 @@ from models.db import connection
 from resolvers.auth.attempts import PER_NETWORK
 from resolvers.organization import people
 from resolvers.organization.inputs import EmployeeInput
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 from server.http.rate_limit import RateLimiter
 from tests.http_server import run_test_server
 from tests.world import PASSWORD, World, open_world
@@ -103,7 +103,7 @@ async def test_other_changes_of_employees_are_not_logged(world: World) -> None:
     assert logs == []
 
 
-async def create_and_roll_back(context: Context, *, outer: bool) -> None:
+async def create_and_roll_back(context: RequestContext, *, outer: bool) -> None:
     """Create an employee in a unit of work, and raise RuntimeError in it, or in the transaction around it."""
     async with connection.write_transaction():
         async with context.unit_of_work():

@@ -12,7 +12,7 @@ from models.forecasting import snapshots as forecast_snapshots
 from models.forecasting.snapshots import ForecastSnapshot
 from models.organization.people import load_team_tree
 from resolvers.forecasting import snapshots
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 from resolvers.request.viewer import Viewer
 from tests.resolvers.forecasting.half_year_company import forecast, seasoned_company
 from tests.resolvers.two_sellers import record_won_deal
@@ -28,7 +28,7 @@ async def world(database_url: str) -> AsyncIterator[World]:
         yield world
 
 
-async def scheduler_context(world: World) -> Context:
+async def scheduler_context(world: World) -> RequestContext:
     context = world.build_context()
     context.current_viewer = Viewer.for_scheduler(await load_team_tree())
     return context

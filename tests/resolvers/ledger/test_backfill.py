@@ -20,7 +20,7 @@ from models.organization import people
 from resolvers.crm import metric_backfill
 from resolvers.crm.metric_backfill import BackfillResult, UnknownMetric, backfill_metric, find_metric
 from resolvers.ledger.reconciliation import reconcile
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 from resolvers.request.viewer import Viewer
 from tests.subscription_recorder import subscribe
 from tests.world import World, open_world
@@ -75,7 +75,7 @@ async def forget(metric: str) -> None:
 
 
 async def backfill(world: World, metric: str, **options: Any) -> BackfillResult:
-    async def create_context() -> Context:
+    async def create_context() -> RequestContext:
         context = world.build_context()
         context.current_viewer = Viewer.for_scheduler(await people.load_team_tree())
         return context

@@ -14,7 +14,7 @@ from models.forecasting import snapshots as snapshot_rows
 from models.forecasting.snapshots import ForecastSnapshot
 from models.organization import people
 from resolvers import scheduled_jobs
-from resolvers.request.context import Context
+from resolvers.request.context import RequestContext
 from resolvers.request.viewer import Viewer
 from resolvers.scheduled_jobs import ScheduledJob
 from server.background.notification_worker import NotificationWorker
@@ -88,7 +88,7 @@ async def test_late_lease_holder_does_not_take_the_lease_back(world: World) -> N
 
 
 def create_scheduler(world: World, **arguments: Any) -> Scheduler:
-    async def create_context() -> Context:
+    async def create_context() -> RequestContext:
         context = world.build_context()
         context.current_viewer = Viewer.for_scheduler(await people.load_team_tree())
         return context
@@ -265,7 +265,7 @@ async def test_failed_snapshots_are_retried_and_logged(
 async def test_crashed_scheduler_task_is_restarted_and_logged(world: World, caplog: pytest.LogCaptureFixture) -> None:
     calls = 0
 
-    async def fail_once() -> Context:
+    async def fail_once() -> RequestContext:
         nonlocal calls
         calls += 1
         if calls == 1:
