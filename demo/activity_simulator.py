@@ -92,7 +92,7 @@ class SimulatedSeller:
         """Return whether the gains, by metric, keep the goals plausible (or this action may be an exception)."""
         return fits_within(compute_headroom(workload["goals"]), gains) or self.rng.random() < _OVERSHOOT_PROBABILITY
 
-    async def _mutate(self, mutation: str, **input: Any) -> str:
+    async def _mutate(self, mutation: str, **input: object) -> str:
         input_type = f"{mutation[0].upper()}{mutation[1:]}Input"
         document = f"mutation($input: {input_type}!) {{ {mutation}(input: $input) {{ userErrors {{ message }} }} }}"
         await self.session.execute(document, input=input)
@@ -202,7 +202,7 @@ class SimulatedSeller:
         problem = None if deal["problem"] else self.rng.choice(company_data.DEAL_PROBLEMS)
         return await self._mutate("flagDeal", id=deal["id"], problem=problem)
 
-    def _random_deal_fields(self, title_suffix: str) -> dict[str, Any]:
+    def _random_deal_fields(self, title_suffix: str) -> dict[str, object]:
         product = self.rng.choice(company_data.PRODUCTS)
         amount = round(product.price * self.rng.lognormvariate(0.1, 0.35), -1)
         return {

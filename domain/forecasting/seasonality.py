@@ -10,9 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from domain.forecasting.arrays import Bools, Floats, Ints, sum_by_index
 from domain.primitives.calendar import Calendar
@@ -22,7 +23,7 @@ _EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
 _PRIOR_EVENTS: Final = 10.0  # prior weight, in events, of "all days are alike"
 
 
-def months_of(days: Any) -> Ints:
+def months_of(days: ArrayLike) -> Ints:
     """Return the month number of each day (ordinals), in the same shape."""
     epoch_days = (np.asarray(days, dtype=np.int64) - _EPOCH_DAY).astype("datetime64[D]")
     return epoch_days.astype("datetime64[M]").astype(np.int64) + 1970 * 12

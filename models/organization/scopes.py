@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from typing import Any, ClassVar, Final, Self
+from typing import ClassVar, Final, Self
 
 from tortoise.expressions import Q
 
@@ -51,7 +51,7 @@ class ScopeKey(ABC):
     is_company: ClassVar[bool] = False
 
     @classmethod
-    def of_row(cls, row: Any) -> Self:
+    def of_row(cls, row: Company | Team | Employee) -> Self:
         return cls(row.id)
 
     @classmethod
@@ -218,7 +218,7 @@ class CompanyScope(ScopeKey):
     is_company = True
 
     @classmethod
-    def of_row(cls, row: Any) -> Self:
+    def of_row(cls, row: Company | Team | Employee) -> Self:
         return cls()
 
     @classmethod

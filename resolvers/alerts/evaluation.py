@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from domain.alerts import rules as alert_rules
 from domain.alerts.rules import (
@@ -105,7 +105,7 @@ def _new_untouched_leads(changes: Sequence[RecordChange]) -> dict[Subject, datet
     }
 
 
-async def _drop_closed_deals(last_activity: dict[Subject, Any], changes: Sequence[RecordChange]) -> list[int]:
+async def _drop_closed_deals(last_activity: dict[Subject, datetime], changes: Sequence[RecordChange]) -> list[int]:
     """Remove deals that were not open before from `last_activity`; return those that the changes closed.
 
     Deals that are closed just now stay in `last_activity`, so that their inactivity alerts are resolved.

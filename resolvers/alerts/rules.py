@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from domain.alerts.rules import (
     ALERT_DEFINITIONS,
@@ -254,7 +254,7 @@ def _require_rule_admin(context: RequestContext) -> None:
         raise Forbidden("Only an administrator can manage alert rules.", "input")
 
 
-async def load_scopes(context: RequestContext, rows: Sequence[AlertRule]) -> list[Any]:
+async def load_scopes(context: RequestContext, rows: Sequence[AlertRule]) -> list[scopes.ScopeRow]:
     """Return the scope (company, team or employee) of each rule."""
     scope_rows = await scopes.load_scope_rows(context, {row.scope for row in rows})
     return [scope_rows[row.scope] for row in rows]

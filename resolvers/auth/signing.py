@@ -10,7 +10,7 @@ import jwt
 _ALGORITHM: Final = "HS256"
 
 
-def sign(claims: Mapping[str, Any], secret: str) -> str:
+def sign(claims: Mapping[str, object], secret: str) -> str:
     return jwt.encode(dict(claims), secret, algorithm=_ALGORITHM)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any
 
 from domain.ledger.metrics import Score
 from models.crm.activities import ActivityKind
@@ -59,7 +58,7 @@ def goal_list_topics(rows: Iterable[Goal]) -> set[str]:
     return {"goals", *(f"target:{goal.metric}:{goal.scope.topic}" for goal in employee_goals)}
 
 
-def make_goal_entry(context: RequestContext, goal: Goal, kind: ActivityKind, **data: Any) -> ActivityEntry:
+def make_goal_entry(context: RequestContext, goal: Goal, kind: ActivityKind, **data: object) -> ActivityEntry:
     return ActivityEntry(
         kind,
         "Goal",

@@ -16,7 +16,7 @@ from resolvers.request.context import RequestContext
 AMOUNT_COLUMNS: Final = frozenset({"target", "full_target"})  # in the metric's smallest unit
 
 
-async def apply_changes(context: RequestContext, goal: Goal, requested: Mapping[str, Any], unit: Unit) -> None:
+async def apply_changes(context: RequestContext, goal: Goal, requested: Mapping[str, object], unit: Unit) -> None:
     """Set columns of the goal, keep those that differ in its history, and publish it."""
     changed = {column: value for column, value in requested.items() if getattr(goal, column) != value}
     if not changed:
@@ -50,7 +50,7 @@ async def apply_changes(context: RequestContext, goal: Goal, requested: Mapping[
     await publish_goal_changes(context, [goal])
 
 
-def _to_text(value: Any) -> str | None:
+def _to_text(value: object) -> str | None:
     return None if value is None else str(value)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
 from domain.errors.user_errors import Conflict, Forbidden, Invalid, NotFound, OutOfRange
 from domain.i18n.metric_names import metric_name
@@ -122,7 +122,7 @@ async def update_goal(context: RequestContext, input: GoalUpdateInput) -> Goal:
         raise Conflict("This goal is archived.", "input", "id")
     metric = await find_metric(context, goal.metric)
     company = await context.company()
-    requested: dict[str, Any] = {}
+    requested: dict[str, object] = {}
     if input.name is not None:
         requested["name"] = validation.clean_name(input.name, "input", "name")
     if input.target is not None or input.pro_rated is not None:
@@ -181,7 +181,7 @@ async def _target_columns(
     return await pro_rating.target_of(context, scope.employee_id, period, full_target), full_target
 
 
-def _activity_data(goal: Goal, unit: Unit, currency: str) -> dict[str, Any]:
+def _activity_data(goal: Goal, unit: Unit, currency: str) -> dict[str, object]:
     return {
         "target": format_value("target", goal.target, unit, currency),
         "metric": goal.metric,

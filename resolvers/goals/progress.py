@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any, Final
+from typing import Final
 
 from domain.goals.progress import Progress
 from domain.permissions import Action
@@ -88,7 +88,7 @@ async def child_target_sums(context: RequestContext, rows: Sequence[Goal]) -> li
         return None if parent_team_id is None else team_or_company(parent_team_id)
 
     parent_ids = {goal.id for goal in parents}
-    sums: dict[tuple[Any, ...], int] = {}
+    sums: dict[tuple[object, ...], int] = {}
     for goal in children:
         key = (parent_owner(goal), goal.metric, goal.first_day, goal.last_day)
         sums[key] = sums.get(key, 0) + goal.target
@@ -147,7 +147,7 @@ async def change_histories(context: RequestContext, rows: Sequence[Goal]) -> lis
     ]
 
 
-async def goal_owners(context: RequestContext, rows: Sequence[Goal]) -> list[Any]:
+async def goal_owners(context: RequestContext, rows: Sequence[Goal]) -> list[scopes.ScopeRow]:
     """Return the employee, team or company that owns each goal."""
     scope_rows = await scopes.load_scope_rows(context, {goal.scope for goal in rows})
     return [scope_rows[goal.scope] for goal in rows]

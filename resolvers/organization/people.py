@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Final
+from typing import Final
 
 from domain.errors.user_errors import Conflict, Forbidden, Invalid, NotFound, OutOfRange, Required
 from domain.i18n.languages import LANGUAGES
@@ -181,7 +181,7 @@ async def _check_no_management_cycle(employee: Employee) -> None:
         manager_id = (await row_store.get(Employee, manager_id)).manager_id
 
 
-async def _ensure_admin_remains(employee: Employee, original: Mapping[str, Any]) -> None:
+async def _ensure_admin_remains(employee: Employee, original: Mapping[str, object]) -> None:
     was_admin = original["role"] is Role.ADMIN and original["active"] and original["id"] is not None
     is_admin = employee.role is Role.ADMIN and employee.active
     if was_admin and not is_admin and not await people.has_other_admin(employee.id):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import Any, TypeVar, Unpack
+from typing import TypeVar, Unpack
 
 from domain.errors.operation_errors import BadInput
 from domain.errors.user_errors import Invalid, OutOfRange, Required, UserError
@@ -41,7 +41,7 @@ def clean_update(
     return current if value is UNSET else clean(value, *path)
 
 
-def _clean_text(check: Callable[..., str], value: str | None, path: tuple[str, ...], **limits: Any) -> str:
+def _clean_text(check: Callable[..., str], value: str | None, path: tuple[str, ...], **limits: int) -> str:
     try:
         return check(value or "", **limits)
     except text.InvalidText as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Container, Mapping
-from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
@@ -52,9 +51,9 @@ def with_token(client: ClientInfo, authorization: object) -> ClientInfo:
     raise Unauthenticated("Send an access token as `Authorization: Bearer …`.")
 
 
-def with_language(client: ClientInfo, payload: Mapping[str, Any]) -> ClientInfo:
+def with_language(client: ClientInfo, payload: Mapping[str, object]) -> ClientInfo:
     """Return the client with the language in the payload of `connection_init`; unchanged if it has none."""
     for key in ("Accept-Language", "accept-language", "acceptLanguage"):
-        if isinstance(payload.get(key), str):
-            return dataclasses.replace(client, language=negotiate_language(payload[key]) or client.language)
+        if isinstance(header := payload.get(key), str):
+            return dataclasses.replace(client, language=negotiate_language(header) or client.language)
     return client
