@@ -17,6 +17,7 @@ from models.ledger.scores import Posting, ScoreEntry
 from models.organization import people
 from models.organization.people import Employee, Team
 from models.organization.scopes import COMPANY, TeamScope
+from resolvers.organization.inputs import TeamInput
 from resolvers.organization.teams import update_team
 from tests.world import START, World, open_world
 
@@ -75,10 +76,8 @@ async def test_goal_values_equal_ledger_sums_after_postings_and_team_moves(world
         team_id = dice.choice(team_ids)
         below = (await people.load_team_tree()).subtree_ids(team_id)
         parent_id = dice.choice([None, *(other for other in team_ids if other not in below)])
-        await update_team(
-            admin,
-            {"id": encode_global_id("Team", team_id), "parent": parent_id and encode_global_id("Team", parent_id)},
-        )
+        parent = None if parent_id is None else encode_global_id("Team", parent_id)
+        await update_team(admin, TeamInput(id=encode_global_id("Team", team_id), parent=parent))
 
     admin = await world.authenticated_context("admin")
     for _ in range(10):
