@@ -21,6 +21,10 @@ class Role(StrEnum):
     ADMIN = "ADMIN"
 
 
+# The roles whose work is selling: ranked without having sold anything, and watched by rules about inactivity.
+SELLING_ROLES: Final = frozenset({Role.EMPLOYEE})
+
+
 class DeviceKind(StrEnum):
     WALLBOARD = "WALLBOARD"
     INTEGRATION = "INTEGRATION"
@@ -93,14 +97,7 @@ ACTION_DESCRIPTIONS: Final[Mapping[Action, str]] = {
 Actor = Role | DeviceKind
 
 _N, _O, _B, _S, _C = Reach.NONE, Reach.SELF, Reach.MANAGED, Reach.SCOPE, Reach.COMPANY
-_ACTORS: Final[tuple[Actor, ...]] = (
-    Role.EMPLOYEE,
-    Role.MANAGER,
-    Role.DIRECTOR,
-    Role.ADMIN,
-    DeviceKind.WALLBOARD,
-    DeviceKind.INTEGRATION,
-)
+_ACTORS: Final[tuple[Actor, ...]] = (*Role, *DeviceKind)
 # fmt: off
 _TABLE: Final[Mapping[Action, tuple[Reach, ...]]] = MappingProxyType({
     #                        EMPLOYEE MANAGER DIRECTOR ADMIN WALLBOARD INTEGRATION
