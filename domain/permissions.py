@@ -21,6 +21,10 @@ class Role(StrEnum):
     ADMIN = "ADMIN"
 
 
+# The roles whose work is selling: ranked without having sold anything, and watched by rules about inactivity.
+SELLING_ROLES: Final = frozenset({Role.EMPLOYEE})
+
+
 class DeviceKind(StrEnum):
     WALLBOARD = "WALLBOARD"
     INTEGRATION = "INTEGRATION"
@@ -93,37 +97,30 @@ ACTION_DESCRIPTIONS: Final[Mapping[Action, str]] = {
 Actor = Role | DeviceKind
 
 _N, _O, _B, _S, _C = Reach.NONE, Reach.SELF, Reach.MANAGED, Reach.SCOPE, Reach.COMPANY
-_ACTORS: Final[tuple[Actor, ...]] = (
-    Role.EMPLOYEE,
-    Role.MANAGER,
-    Role.DIRECTOR,
-    Role.ADMIN,
-    DeviceKind.WALLBOARD,
-    DeviceKind.INTEGRATION,
-)
+_ACTORS: Final[tuple[Actor, ...]] = (*Role, *DeviceKind)
 # fmt: off
 _TABLE: Final[Mapping[Action, tuple[Reach, ...]]] = MappingProxyType({
-    #                        EMPLOYEE MANAGER DIRECTOR ADMIN WALLBOARD INTEGRATION
-    Action.VIEW_PEOPLE:      (_C,     _C,     _C,      _C,   _S,       _S),
-    Action.VIEW_CARD:        (_O,     _B,     _C,      _C,   _N,       _S),
-    Action.VIEW_WORK_TIME:   (_O,     _B,     _C,      _C,   _N,       _N),
-    Action.VIEW_ENTRIES:     (_O,     _B,     _C,      _C,   _N,       _N),
-    Action.VIEW_GOALS:       (_O,     _B,     _C,      _C,   _N,       _N),
-    Action.VIEW_GOALS_ABOVE: (_C,     _C,     _C,      _C,   _S,       _N),
-    Action.VIEW_FORECAST:    (_O,     _B,     _C,      _C,   _N,       _N),
-    Action.VIEW_FORECAST_TOTALS: (_N, _B,     _C,      _C,   _S,       _N),
-    Action.VIEW_LEADERBOARD:       (_C,     _C,     _C,      _C,   _S,       _N),
-    Action.VIEW_WINS:        (_C,     _C,     _C,      _C,   _S,       _N),
-    Action.VIEW_CATALOGUE:   (_C,     _C,     _C,      _C,   _C,       _C),
-    Action.RECORD:           (_O,     _B,     _C,      _C,   _N,       _S),
-    Action.DELETE:           (_N,     _B,     _C,      _C,   _N,       _S),
-    Action.REASSIGN:         (_N,     _B,     _C,      _C,   _N,       _S),
-    Action.SET_GOALS:        (_N,     _B,     _C,      _C,   _N,       _N),
-    Action.DEFINE_METRICS:   (_N,     _N,     _C,      _C,   _N,       _N),
-    Action.SET_ABSENCES:     (_O,     _B,     _C,      _C,   _N,       _N),
-    Action.VIEW_ALERTS:      (_O,     _O,     _O,      _O,   _N,       _N),
-    Action.MANAGE_ALERT_RULES:       (_N,     _N,     _N,      _C,   _N,       _N),
-    Action.ADMINISTER:       (_N,     _N,     _N,      _C,   _N,       _N),
+    #                             EMPLOYEE MANAGER DIRECTOR ADMIN WALLBOARD INTEGRATION
+    Action.VIEW_PEOPLE:          (_C,      _C,     _C,      _C,   _S,       _S),
+    Action.VIEW_CARD:            (_O,      _B,     _C,      _C,   _N,       _S),
+    Action.VIEW_WORK_TIME:       (_O,      _B,     _C,      _C,   _N,       _N),
+    Action.VIEW_ENTRIES:         (_O,      _B,     _C,      _C,   _N,       _N),
+    Action.VIEW_GOALS:           (_O,      _B,     _C,      _C,   _N,       _N),
+    Action.VIEW_GOALS_ABOVE:     (_C,      _C,     _C,      _C,   _S,       _N),
+    Action.VIEW_FORECAST:        (_O,      _B,     _C,      _C,   _N,       _N),
+    Action.VIEW_FORECAST_TOTALS: (_N,      _B,     _C,      _C,   _S,       _N),
+    Action.VIEW_LEADERBOARD:     (_C,      _C,     _C,      _C,   _S,       _N),
+    Action.VIEW_WINS:            (_C,      _C,     _C,      _C,   _S,       _N),
+    Action.VIEW_CATALOGUE:       (_C,      _C,     _C,      _C,   _C,       _C),
+    Action.RECORD:               (_O,      _B,     _C,      _C,   _N,       _S),
+    Action.DELETE:               (_N,      _B,     _C,      _C,   _N,       _S),
+    Action.REASSIGN:             (_N,      _B,     _C,      _C,   _N,       _S),
+    Action.SET_GOALS:            (_N,      _B,     _C,      _C,   _N,       _N),
+    Action.DEFINE_METRICS:       (_N,      _N,     _C,      _C,   _N,       _N),
+    Action.SET_ABSENCES:         (_O,      _B,     _C,      _C,   _N,       _N),
+    Action.VIEW_ALERTS:          (_O,      _O,     _O,      _O,   _N,       _N),
+    Action.MANAGE_ALERT_RULES:   (_N,      _N,     _N,      _C,   _N,       _N),
+    Action.ADMINISTER:           (_N,      _N,     _N,      _C,   _N,       _N),
 })
 # fmt: on
 

@@ -6,6 +6,7 @@ Create `PATH`:                     the block is the new file
 In `PATH`, before `ANCHOR`:        the block goes in front of the only line that contains the anchor
 In `PATH`, after `ANCHOR`:         ... behind it
 In `PATH`, in place of `ANCHOR`:   ... replaces it
+In `PATH`, from `ANCHOR` to `END`: ... replaces all lines from one to the other
 Run:                               each line is a command that must succeed; a backslash continues it
 Run, and see it fail:              ... that must fail
 
@@ -29,7 +30,8 @@ ROOT: Final = Path(__file__).parents[1]
 GUIDES: Final = ROOT / "docs" / "guides"
 _STEP: Final = re.compile(
     r"^(?P<action>Create|In|Run, and see it fail|Run)(?: `(?P<path>[^`\n]+)`)?"
-    r"(?:, (?P<place>before|after|in place of) `(?P<anchor>[^`\n]+)`)?:\n\n(?P<fence>```+)\w+\n(?P<code>.*?)^(?P=fence)$",
+    r"(?:, (?P<place>before|after|in place of|from) `(?P<anchor>[^`\n]+)`(?: to `(?P<end>[^`\n]+)`)?)?"
+    r":\n\n(?P<fence>```+)\w+\n(?P<code>.*?)^(?P=fence)$",
     re.MULTILINE | re.DOTALL,
 )
 _FENCE: Final = re.compile(r"^```+(?:python|toml|sh|js|markdown)$", re.MULTILINE)
@@ -42,6 +44,7 @@ class GuideStep:
     path: str | None
     place: str | None
     anchor: str | None
+    end: str | None
     code: str
 
 
@@ -57,7 +60,7 @@ def read_steps(guide: Path) -> list[GuideStep]:
         if not any(match.start() < fence.start() < match.end() for match in matches):
             line = text.count("\n", 0, fence.start()) + 1
             raise GuideError(f"{guide.name}:{line}: this block needs a line like “In `PATH`, after `ANCHOR`:”")
-    return [GuideStep(*match.group("action", "path", "place", "anchor", "code")) for match in matches]
+    return [GuideStep(*match.group("action", "path", "place", "anchor", "end", "code")) for match in matches]
 
 
 def created_paths(text: str) -> set[str]:
@@ -92,14 +95,17 @@ def _write(step: GuideStep, file: Path) -> None:
         file.write_text(step.code)
         return
     lines = file.read_text().splitlines(keepends=True)
-    matches = [number for number, line in enumerate(lines) if step.anchor is not None and step.anchor in line]
-    if len(matches) != 1:
-        raise GuideError(f"{step.path}: {len(matches)} lines contain {step.anchor}; the anchor must name one")
-    [number] = matches
-    start, end = {"before": (number, number), "after": (number + 1, number + 1)}.get(
-        step.place or "", (number, number + 1)
-    )
+    first = _find_line(lines, step, step.anchor)
+    last = first if step.end is None else _find_line(lines, step, step.end)
+    start, end = {"before": (first, first), "after": (first + 1, first + 1)}.get(step.place or "", (first, last + 1))
     file.write_text("".join([*lines[:start], step.code, *lines[end:]]))
+
+
+def _find_line(lines: list[str], step: GuideStep, anchor: str | None) -> int:
+    matches = [number for number, line in enumerate(lines) if anchor is not None and anchor in line]
+    if len(matches) != 1:
+        raise GuideError(f"{step.path}: {len(matches)} lines contain {anchor}; the anchor must name one")
+    return matches[0]
 
 
 def run(command: str, project: Path) -> subprocess.CompletedProcess[str]:
@@ -116,5 +122,5 @@ def run(command: str, project: Path) -> subprocess.CompletedProcess[str]:
             raise GuideError(f"{command} is neither `./run …` nor `.venv/bin/…`")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("SCORELINE_", "PYTEST_"))}
     return subprocess.run(
-        words, cwd=project, env={**environment, "PYTHONPATH": str(project)}, capture_output=True, text=True, timeout=200
+        words, cwd=project, env={**environment, "PYTHONPATH": str(project)}, capture_output=True, text=True, timeout=900
     )

@@ -53,7 +53,7 @@ _register_enum(
 _register_enum(
     Role,
     "Role of an employee, which determines their permissions.",
-    EMPLOYEE="Sees and records their own work.",
+    EMPLOYEE="Sees and records their own work, and is always ranked on leaderboards.",
     MANAGER="Also sees, and sets goals for, the teams below.",
     DIRECTOR="Also sees and sets goals for the whole company.",
     ADMIN="Also manages people, devices, rules and integrations.",

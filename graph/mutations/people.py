@@ -19,8 +19,8 @@ from resolvers.organization import people, teams
 from resolvers.organization.inputs import EmployeeInput, ProfileInput, TeamInput
 from resolvers.request.context import RequestContext
 
-CARRIES_QUOTA: Final = """Whether the employee is ranked on leaderboards; null: as the role says. EMPLOYEEs are ranked, and
-of the other roles those who sell."""
+CARRIES_QUOTA: Final = """Whether the employee is ranked on leaderboards; null: as the role says, and of the roles that are
+not always ranked those who sell."""
 CARRIES_QUOTA_FROM: Final = "The day from which `carriesQuota` holds, by default today; what is over stays as it was."
 
 

@@ -181,7 +181,7 @@ class Employee(Scope):
 
     @strawberry.field(
         description="""Whether leaderboards rank the employee on that day, by default today: as an administrator has set it,
-else by role. EMPLOYEEs are ranked, and of the other roles those with a win or a goal of their own by that day.""",
+else by role: of the roles that are not always ranked, those with a win or a goal of their own by that day.""",
         metadata=declare(WHOLE_VIEWER),
     )
     @staticmethod

@@ -1,7 +1,7 @@
 """Quotas of employees by day, and the employees that leaderboards rank.
 
-An employee carries a quota as an administrator has set it from a day on. Unless that is set, all employees with the role
-EMPLOYEE do, and of the other roles those with wins of their own by that day, or with a goal of their own that has
+An employee carries a quota as an administrator has set it from a day on. Unless that is set, all employees with a
+selling role do, and of the other roles those with wins of their own by that day, or with a goal of their own that has
 begun.
 """
 
@@ -15,11 +15,13 @@ from typing import Final
 from tortoise import fields
 from tortoise.models import Model
 
+from domain.permissions import SELLING_ROLES
 from models.db import connection
 from models.db.columns import bool_column, foreign_key
 from models.db.values import SqlClause, SqlValue
 
 SELLING_METRIC: Final = "deals_won"  # an employee with a positive sum of it sells
+_SELLING_ROLES_SQL: Final = ", ".join(f"'{role}'" for role in sorted(SELLING_ROLES))
 
 
 class QuotaAssignment(Model):
@@ -67,19 +69,20 @@ _CARRIES_QUOTA_SQL: Final = f"""
 COALESCE(
     (SELECT quota.carries_quota FROM quota_assignment quota
         WHERE quota.employee_id = employee.id AND quota.since <= ? ORDER BY quota.since DESC LIMIT 1),
-    {{role}} = 'EMPLOYEE'
+    {{role}} IN ({_SELLING_ROLES_SQL})
     OR COALESCE((SELECT SUM(amount) FROM score_entry sale WHERE sale.employee_id = employee.id
         AND sale.metric = '{SELLING_METRIC}' AND sale.effective_on <= ? {{recorded}}), 0) > 0
     OR EXISTS (SELECT 1 FROM goal WHERE goal.owner_kind = 'EMPLOYEE' AND goal.owner_id = employee.id
         AND goal.first_day <= ? AND {{standing}})
 )
 """  # noqa: S608 - constants only
-_ROSTER_SQL: Final = """
-SELECT {part} AS part, membership.employee_id, COALESCE(membership.name, employee.name) AS name,
-    CASE WHEN {role} = 'EMPLOYEE' THEN 0 ELSE 1 END AS leads, CASE WHEN {carries} THEN 1 ELSE 0 END AS carries
+_ROSTER_SQL: Final = f"""
+SELECT {{part}} AS part, membership.employee_id, COALESCE(membership.name, employee.name) AS name,
+    CASE WHEN {{role}} IN ({_SELLING_ROLES_SQL}) THEN 0 ELSE 1 END AS leads,
+    CASE WHEN {{carries}} THEN 1 ELSE 0 END AS carries
 FROM membership JOIN employee ON employee.id = membership.employee_id
-WHERE membership.active AND {time} {scope}
-"""
+WHERE membership.active AND {{time}} {{scope}}
+"""  # noqa: S608 - constants only
 _ROLE_THEN_SQL: Final = "COALESCE(membership.role, employee.role)"
 _TIME_SQL: Final = "(membership.since <= ? {reaching}) AND (membership.until IS NULL OR membership.until > ?)"
 _REACHING_BACK_SQL: Final = """

@@ -21,7 +21,7 @@ from domain.goals.progress import Progress, calculate_progress, pace_check_time
 from domain.goals.work_schedule import WorkSchedule
 from domain.i18n.alert_messages import format_alert
 from domain.ledger.record_facts import LeadStatus
-from domain.permissions import Role
+from domain.permissions import SELLING_ROLES
 from domain.primitives.calendar import Calendar
 from models.crm import activities, leads
 from models.crm.deals import Deal
@@ -190,7 +190,7 @@ async def _find_inactive_employees(rule: Rule, schedule: WorkSchedule, start: da
         if (
             membership.employee_id == rule.employee_id
             if rule.employee_id
-            else membership.employee.role is Role.EMPLOYEE
+            else membership.employee.role in SELLING_ROLES
         )
     ]
     activity_times: dict[int, list[datetime]] = defaultdict(list)

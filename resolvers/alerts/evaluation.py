@@ -22,7 +22,7 @@ from domain.alerts.rules import (
     Subject,
 )
 from domain.ledger.record_facts import DealFacts, DealStatus, RecordFacts
-from domain.permissions import Role
+from domain.permissions import Action, Reach, Role, reach
 from models.alerts import alerts, inactivity
 from models.alerts.alerts import Alert, RaisedAlert
 from models.crm.deals import Deal
@@ -279,7 +279,7 @@ class _RecipientLookup:
         assigner = self.active_employees.get(candidate.assigner_id or 0)
         if assigner is None:
             return None
-        sees_everyone = assigner.role in (Role.DIRECTOR, Role.ADMIN)
+        sees_everyone = reach(assigner.role, Action.VIEW_CARD) is Reach.COMPANY
         may_see = sees_everyone or assigner.id in manager_ids or assigner.id == candidate.employee_id
         return assigner.id if may_see else None
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from domain.alerts import rules as alert_rules
 from domain.alerts.rules import INACTIVITY_KINDS, AlertCandidate, AlertKind, Event, Subject
-from domain.permissions import Role
+from domain.permissions import SELLING_ROLES
 from models.alerts import alerts, inactivity
 from models.alerts.inactivity import MIN_INACTIVITY, InactiveEmployee, InactivityTimer
 from models.crm.deals import Deal
@@ -158,7 +158,7 @@ async def resolve_unfounded_alerts(context: RequestContext) -> None:
 
 def _is_covered(active_rule: ActiveRule, employee: InactiveEmployee) -> bool:
     rule_employee_id = active_rule.rule.employee_id
-    return employee.role is Role.EMPLOYEE if rule_employee_id is None else employee.employee_id == rule_employee_id
+    return employee.role in SELLING_ROLES if rule_employee_id is None else employee.employee_id == rule_employee_id
 
 
 async def _build_matching_candidates(

@@ -199,11 +199,7 @@ class Viewer:
             for team_id in self.tree.team_ids_managed_by(self.id or 0)
             for ancestor_id in self.tree.path_to_root(team_id)
         )
-        return (
-            frozenset(ancestor_ids)
-            | frozenset(managed_ancestor_ids)
-            | (self.reachable_team_ids if self.actor is not Role.EMPLOYEE else frozenset())
-        )
+        return frozenset(ancestor_ids) | frozenset(managed_ancestor_ids) | self.reachable_team_ids
 
     def goal_filter(self, employee_ids: Iterable[int]) -> Condition:
         """Return the filter for visible goals; `employee_ids` are the employees with visible goals of their own."""

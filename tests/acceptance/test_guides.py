@@ -33,11 +33,21 @@ def test_guide_works_when_followed_word_for_word(guide: Path, tmp_path: Path) ->
         assert process.returncode == 0, process.stdout
 
 
+def test_migration_of_a_guide_follows_the_last_migration(guide: Path) -> None:
+    last = max(path.stem for path in (ROOT / "models" / "migrations").glob("0*.py"))
+    migrations = [step for step in read_steps(guide) if (step.path or "").startswith("models/migrations/")]
+
+    for number, step in enumerate(migrations, int(last[:4]) + 1):
+        assert Path(step.path or "").stem[:4] == f"{number:04}"
+        assert f'dependencies = [("models", "{last}")]' in step.code
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
         ("In `run`, after `no such line`:\n\n```python\nx\n```\n", "0 lines contain no such line"),
         ("In `run`, after `import`:\n\n```python\nx\n```\n", "lines contain import; the anchor must name one"),
+        ("In `run`, from `import hashlib` to `no such line`:\n\n```python\nx\n```\n", "0 lines contain no such line"),
         ("Create `run`:\n\n```python\nx\n```\n", "run exists already"),
         ("```python\nx\n```\n", "this block needs a line like"),
         ("Run:\n\n```sh\nrm -rf x\n```\n", "rm -rf x is neither"),
