@@ -194,11 +194,11 @@ async def test_goal_stream_is_not_woken_by_a_deal_of_a_colleague(world: World, m
             await bob_listener.wait_until(lambda: len(bob_listener.events) == 1)
             for number in (1, 2):  # twice: the first change is read without an earlier snapshot to compare with
                 await ann_listener.wait_until(lambda: len(ann_listener.events) == number)  # noqa: B023 - called before the next iteration
-                await asyncio.sleep(0.2)
+                await world.let_tasks_run()
                 reads.clear()
                 await world.mutate("recordDeal", "Ann", title="Tables", amount={"amount": "9000"})
             await ann_listener.wait_until(lambda: len(ann_listener.events) == 3)
-            await asyncio.sleep(0.2)
+            await world.let_tasks_run()
 
             probabilities = [
                 message["goalProgress"]["progress"]["attainmentProbability"] for message in ann_listener.events
