@@ -11,8 +11,11 @@ from typing import Any
 import pytest
 
 from domain.primitives.global_ids import decode_global_id
+from models.goals.goals import Goal
 from models.ledger import scores
+from resolvers.goals import goals
 from subscriptions.core.reference_cache import ReferenceCache
+from subscriptions.core.stream_context import StreamContext
 from subscriptions.goal_probabilities import GoalProbabilityWatcher
 from tests.resolvers.forecasting.half_year_company import seasoned_company
 from tests.resolvers.two_sellers import record_won_deal, set_goal
@@ -87,17 +90,17 @@ async def test_streams_of_forecast_and_goal_follow_the_hours_of_the_running_day(
         subscribe(world, "subscription { forecast(period: {kind: DAY}) { newBusiness } }") as forecasts,
         subscribe(
             world, f"subscription($goals: [ID!]) {{ goalProgress(goals: $goals) {{ {GOAL} }} }}", goals=[goal]
-        ) as goals,
+        ) as goal_listener,
     ):
         for count, (hour, minute) in enumerate([(14, 59), (15, 0), (15, 59), (16, 0), (17, 0), (22, 59)]):
             world.now = world.now.replace(hour=hour, minute=minute)
             sent = (1, 2, 2, 3, 4, 4)[count]
-            for recorder in (forecasts, goals):
+            for recorder in (forecasts, goal_listener):
                 await recorder.wait_until(lambda recorder=recorder, sent=sent: len(recorder.events) == sent)
             await world.let_tasks_run()
 
     new_business = [Decimal(event["forecast"]["newBusiness"]) for event in forecasts.events]
-    projected = [Decimal(event["goalProgress"]["progress"]["projected"]) for event in goals.events]
+    projected = [Decimal(event["goalProgress"]["progress"]["projected"]) for event in goal_listener.events]
     for values in (new_business, projected):
         assert values == sorted(values, reverse=True)
         assert len(set(values)) == 4
@@ -127,14 +130,37 @@ async def test_goal_stream_sends_probability_after_a_win_and_after_a_new_open_de
         assert third[id_]["projectedPercent"] > first[id_]["projectedPercent"]
 
 
-async def test_goal_stream_without_projection_is_not_woken_by_open_deals(world: World) -> None:
-    await set_goal(world, "Ann", "deals_won_amount", "9000")
-    async with subscribe(world, "subscription { goalProgress { progress { value } } }", "Ann") as goal_listener:
-        await goal_listener.wait_until(lambda: len(goal_listener.events) == 1)
-        await world.mutate("recordDeal", "Ann", title="Tables", amount={"amount": "3000"})
-        await record_won_deal(world, "Ann", "50")
+async def test_goal_stream_without_projection_does_not_read_after_an_open_deal(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stream that reads the same value again sends nothing: only its reads show that it was woken."""
+    goal = await set_goal(world, "Ann", "deals_won_amount", "9000")
+    plain_reads: list[StreamContext] = []
+    list_own_goals = goals.list_own_goals
 
-        await goal_listener.wait_until(lambda: len(goal_listener.events) == 2)
+    async def record_read(context: StreamContext) -> list[Goal]:
+        plain_reads.append(context)
+        return await list_own_goals(context)
+
+    monkeypatch.setattr(goals, "list_own_goals", record_read)  # the other stream reads its goals by their ids
+    projected_document = f"subscription($goals: [ID!]) {{ goalProgress(goals: $goals) {{ {GOAL} }} }}"
+    async with (
+        subscribe(world, "subscription { goalProgress { progress { value } } }", "Ann") as plain_listener,
+        subscribe(world, projected_document, goals=[goal]) as projected_listener,
+    ):
+        for listener in (plain_listener, projected_listener):
+            await listener.wait_until(lambda listener=listener: len(listener.events) == 1)
+        await world.let_tasks_run()
+        plain_reads.clear()
+
+        await world.mutate("recordDeal", "Ann", title="Tables", amount={"amount": "3000"})
+        await projected_listener.wait_until(lambda: len(projected_listener.events) == 2)
+        await world.let_tasks_run()
+        assert len(plain_reads) == 0
+
+        await record_won_deal(world, "Ann", "50")
+        await plain_listener.wait_until(lambda: len(plain_listener.events) == 2)
+        assert len(plain_reads) == 1
 
 
 async def test_forecast_stream_fails_when_the_scope_is_not_visible(world: World) -> None:
@@ -168,11 +194,11 @@ async def test_goal_stream_is_not_woken_by_a_deal_of_a_colleague(world: World, m
             await bob_listener.wait_until(lambda: len(bob_listener.events) == 1)
             for number in (1, 2):  # twice: the first change is read without an earlier snapshot to compare with
                 await ann_listener.wait_until(lambda: len(ann_listener.events) == number)  # noqa: B023 - called before the next iteration
-                await asyncio.sleep(0.2)
+                await world.let_tasks_run()
                 reads.clear()
                 await world.mutate("recordDeal", "Ann", title="Tables", amount={"amount": "9000"})
             await ann_listener.wait_until(lambda: len(ann_listener.events) == 3)
-            await asyncio.sleep(0.2)
+            await world.let_tasks_run()
 
             probabilities = [
                 message["goalProgress"]["progress"]["attainmentProbability"] for message in ann_listener.events

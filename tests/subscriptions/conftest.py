@@ -57,6 +57,24 @@ class InMemoryChangeLog:
 
 
 @pytest.fixture
+async def virtual_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the clock of the test's event loop jump to the next timer when nothing else is to do.
+
+    A sleep then takes no time and exactly as long as it says, however slow the machine is. For tests without I/O.
+    """
+    loop = asyncio.get_running_loop()
+    now, select = loop.time(), loop._selector.select
+
+    def skip_wait(timeout: float | None) -> object:
+        nonlocal now
+        now += timeout or 0
+        return select(timeout and 0)
+
+    monkeypatch.setattr(loop, "time", lambda: now)
+    monkeypatch.setattr(loop._selector, "select", skip_wait)
+
+
+@pytest.fixture
 def change_log() -> InMemoryChangeLog:
     return InMemoryChangeLog()
 

@@ -10,8 +10,16 @@ import pytest
 from hypothesis import given as for_all
 from hypothesis import strategies as st
 
-from domain.ledger.metrics import METRICS, compute_all_postings, compute_postings, make_company_metric
+from domain.ledger.metrics import (
+    METRICS,
+    PRIVATE_METRICS,
+    Score,
+    compute_all_postings,
+    compute_postings,
+    make_company_metric,
+)
 from domain.ledger.record_facts import (
+    CallDirection,
     CallFacts,
     CallOutcome,
     ClientFacts,
@@ -26,6 +34,7 @@ from domain.ledger.record_facts import (
     TaskFacts,
     WorkFacts,
 )
+from domain.permissions import Action
 from domain.primitives.units import Unit
 
 ANNA, BORIS = Credit(1, 10), Credit(2, 20)
@@ -117,6 +126,67 @@ def test_postings_count_first_win_as_win_and_first_sale():
         "first_deals_won": 1,
         "first_deals_won_amount": 500,
     }
+
+
+REPEAT_WIN = DealFacts(7, ANNA, MONDAY, DealStatus.WON, BORIS, TUESDAY, 500, 200, SaleKind.REPEAT)
+
+
+@pytest.mark.parametrize(
+    ("record", "scores"),
+    [
+        pytest.param(
+            REPEAT_WIN,
+            {
+                "deals_created": (ANNA, MONDAY, 1),
+                "deals_won": (BORIS, TUESDAY, 1),
+                "deals_won_amount": (BORIS, TUESDAY, 500),
+                "deals_won_profit": (BORIS, TUESDAY, 200),
+                "repeat_deals_won": (BORIS, TUESDAY, 1),
+                "repeat_deals_won_amount": (BORIS, TUESDAY, 500),
+            },
+            id="deal",
+        ),
+        pytest.param(
+            LeadFacts(7, ANNA, MONDAY, BORIS, TUESDAY),
+            {"leads_created": (ANNA, MONDAY, 1), "leads_converted": (BORIS, TUESDAY, 1)},
+            id="lead",
+        ),
+        pytest.param(ContactFacts(7, ANNA, MONDAY), {"contacts_added": (ANNA, MONDAY, 1)}, id="contact"),
+        pytest.param(ClientFacts(7, ANNA, MONDAY), {"clients_added": (ANNA, MONDAY, 1)}, id="client"),
+        pytest.param(
+            CallFacts(7, BORIS, TUESDAY, CallOutcome.ANSWERED, 90),
+            {
+                "calls_made": (BORIS, TUESDAY, 1),
+                "calls_outbound": (BORIS, TUESDAY, 1),
+                "calls_answered": (BORIS, TUESDAY, 1),
+                "call_hours": (BORIS, TUESDAY, 90),
+            },
+            id="outbound call",
+        ),
+        pytest.param(
+            CallFacts(7, ANNA, MONDAY, CallOutcome.BUSY, 5, CallDirection.INBOUND),
+            {"calls_made": (ANNA, MONDAY, 1)},
+            id="inbound call",
+        ),
+        pytest.param(TaskFacts(7, BORIS, TUESDAY), {"tasks_completed": (BORIS, TUESDAY, 1)}, id="task"),
+        pytest.param(ResultFacts(7, "nps", BORIS, TUESDAY, 9), {"nps": (BORIS, TUESDAY, 9)}, id="result"),
+        pytest.param(
+            WorkFacts(7, ANNA, MONDAY_EVENING, 60), {"hours_worked": (ANNA, MONDAY_EVENING, 60)}, id="day at work"
+        ),
+    ],
+)
+def test_record_scores_for_its_employee_and_day_in_each_of_its_metrics(record, scores):
+    posted = compute_all_postings(None, record)
+
+    expected = [
+        Score(metric, credit.employee_id, credit.team_id, moment.day, amount, moment.at)
+        for metric, (credit, moment, amount) in scores.items()
+    ]
+    assert sorted(posted, key=lambda score: score.metric) == sorted(expected, key=lambda score: score.metric)
+
+
+def test_working_time_alone_is_private():
+    assert PRIVATE_METRICS == {"hours_worked": Action.VIEW_WORK_TIME}
 
 
 def test_postings_skip_profit_but_keep_revenue_when_cost_is_unknown():

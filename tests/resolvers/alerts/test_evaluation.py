@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -350,15 +351,16 @@ async def test_imported_deal_becomes_stalled_only_after_the_import(world: World)
 
 
 async def test_unread_alerts_are_marked_read_by_id_or_all_at_once(world: World) -> None:
-    for title in ("One", "Two", "Three"):
-        await lose_deal(world, title=title)
+    lost_deals = [await lose_deal(world, title=title) for title in ("One", "Two", "Three")]
     first, *_ = await fetch_inbox(world, "Mia")
     document = "mutation($ids: [ID!]) { markAlertsRead(ids: $ids) { unreadAlerts userErrors { path code } } }"
 
-    async def mark_read(employee: str, global_ids: list[str] | None) -> object:
+    async def mark_read(employee: str, global_ids: list[str] | None) -> dict[str, Any]:
         return (await world.query(document, employee, ids=global_ids))["markAlertsRead"]
 
     assert await world.query("{ viewer { unreadAlerts } }", "Mia") == {"viewer": {"unreadAlerts": 3}}
+    deal_payload = await mark_read("Mia", lost_deals)  # an id of another type is no alert of that number
+    assert deal_payload["userErrors"] == [{"path": ["ids", "0"], "code": "NOT_FOUND"}]
     assert await mark_read("Mia", [first["id"]]) == {"unreadAlerts": 2, "userErrors": []}
     assert len(await fetch_inbox(world, "Mia", unread=True)) == 2
     other_payload = await mark_read("Max", [first["id"]])

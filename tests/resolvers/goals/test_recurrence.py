@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from domain.primitives.periods import Period, PeriodKind
+from resolvers.goals import recurrence
 from resolvers.goals.recurrence import replace_period_in_name
 from tests.resolvers.two_sellers import open_world_with_two_sellers, record_won_deal, set_goal
 from tests.world import World
@@ -138,6 +139,26 @@ async def test_archived_goal_is_not_renewed_and_goal_of_former_employee_waits_fo
         "2027-01-01",  # none for December, when he was gone
         "2027-02-01",
     ]
+
+
+async def test_target_changed_after_a_renewal_is_that_of_the_next_period(world: World) -> None:
+    """The goal that was renewed first has ended, too, but does not continue its recurrence any more."""
+    await set_goal(world, "Ann", "deals_won", "3", recurring=True)
+    await pass_time_until(world, datetime(2026, 12, 10, 9, tzinfo=UTC))
+    [goal] = (await world.query("{ goals { id } }"))["goals"]
+    await world.mutate("updateGoal", id=goal["id"], target="5")
+    await pass_time_until(world, datetime(2027, 1, 10, 9, tzinfo=UTC))
+
+    assert [goal["target"] for goal in await read_goals(world)] == ["3", "5", "5"]
+
+
+async def test_more_goals_than_a_batch_are_renewed_in_one_run(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recurrence, "_BATCH_SIZE", 2)
+    for owner in ("Ann", "Bob", "North"):
+        await set_goal(world, owner, "deals_won", "3", recurring=True)
+    await pass_time_until(world, datetime(2026, 12, 10, 9, tzinfo=UTC))
+
+    assert [start for start, _ in await read_periods(world)] == ["2026-11-01"] * 3 + ["2026-12-01"] * 3
 
 
 async def test_changed_target_is_renewed(world: World) -> None:

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
+
+import pytest
 
 from subscriptions.core.coalescing import CoalescingEvent, CoalescingWindow
+
+pytestmark = pytest.mark.usefixtures("virtual_time")
 
 WINDOW_SECONDS = 0.1
 
@@ -50,6 +55,24 @@ async def test_events_set_before_wake_up_are_one() -> None:
 
     assert await waiter
     assert not await event.wait(0.05, window=window)
+
+
+async def test_timer_of_a_wait_is_cancelled_once_the_event_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop, event = asyncio.get_running_loop(), CoalescingEvent()
+    timers: list[asyncio.TimerHandle] = []
+    call_later = loop.call_later
+
+    def record_timer(*arguments: Any) -> asyncio.TimerHandle:
+        timers.append(call_later(*arguments))
+        return timers[-1]
+
+    monkeypatch.setattr(loop, "call_later", record_timer)
+    waiter = asyncio.create_task(event.wait(3600))
+    await asyncio.sleep(0)
+    event.set()
+
+    assert await waiter
+    assert [timer.cancelled() for timer in timers] == [True]
 
 
 async def test_wait_on_event_already_set_takes_one_window() -> None:
