@@ -19,6 +19,7 @@ def guide(request: pytest.FixtureRequest) -> Path:
     return GUIDES / str(request.param)
 
 
+@pytest.mark.timeout(900)  # it runs tests and generators one after another, on a machine that may be busy
 def test_guide_works_when_followed_word_for_word(guide: Path, tmp_path: Path) -> None:
     project = copy_project(tmp_path / "project")
 
