@@ -22,6 +22,12 @@ async def test_backoff_delays_double_up_to_the_maximum():
         assert longest / 2 <= delay <= longest
 
 
+async def test_backoff_delays_grow_from_a_tenth_of_a_second_to_five_seconds_by_default(monkeypatch):
+    monkeypatch.setattr(tasks, "random", SimpleNamespace(uniform=lambda shortest, longest: longest))
+
+    assert list(islice(backoff_delays(), 8)) == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5, 5]
+
+
 async def test_task_that_swallows_a_cancellation_is_cancelled_again():
     cancellations = 0
 
