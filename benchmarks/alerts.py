@@ -1,6 +1,6 @@
 """Benchmarks of alerts: CPU cost of channels, and a replayed year compared with the dry run of its rules.
 
-.venv/bin/python -m benchmarks.alerts year       every deal of the maven set, through the public mutations
+.venv/bin/python -m benchmarks.alerts year       every deal of the largest practice set, through the public mutations
 .venv/bin/python -m benchmarks.alerts channels   CPU per mutation with the receiver of a webhook up and down, in one run
 """
 
@@ -19,6 +19,7 @@ from tests.acceptance import year_replay
 from tests.acceptance.test_alerts import AlertCompany, lose_deals
 from tests.backing_services import Postgres
 from tests.notification_receivers import WebhookReceiver, run_receiver
+from tests.practice_set.practice_sets import SET_NAMES, load_practice_set
 from tests.processes import Workspace, prepare_database, running_server
 from tests.world import open_world
 
@@ -34,9 +35,11 @@ async def run_year() -> None:
         if (steps_done := next(step_numbers)) % 500 == 0:
             print(f"{steps_done} steps, {step.at:%Y-%m-%d}, {time.perf_counter() - started_at:.0f} s", flush=True)
 
-    async with open_world("sqlite://:memory:", currency="USD") as world:
-        await year_replay.replay_year(world, 1, report_progress)
-        counts = await year_replay.compare_counts(world)
+    with tempfile.TemporaryDirectory() as folder:
+        practice_set = load_practice_set(SET_NAMES[-1], Path(folder))
+        async with open_world("sqlite://:memory:", currency="USD") as world:
+            await year_replay.replay_year(world, practice_set, 1, report_progress)
+            counts = await year_replay.compare_counts(world)
     for kind, (raised, predicted) in counts.items():
         print(
             f"{kind:20} raised {raised:6}  testAlertRule {predicted:6}  {'equal' if raised == predicted else 'DIFFERENT'}"

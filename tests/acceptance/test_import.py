@@ -17,6 +17,7 @@ import pytest
 
 from tests.acceptance.two_servers import record_win, watch_subscription
 from tests.empty_database import run_in_thread
+from tests.practice_set.practice_sets import PracticeSet
 from tests.processes import (
     TIMEOUT_SECONDS,
     CommandResult,
@@ -28,7 +29,6 @@ from tests.processes import (
 )
 from tests.sample_exports import COLUMNS, DAY, MAP, SEPARATOR
 
-MAVEN_FOLDER = Path(__file__).parents[3] / "shared" / "data" / "maven_crm"
 ROW_COUNT = 2_500
 WRONG_CELLS = {  # line of the file → cells to replace, and the column that must be reported
     7: ({"amount": "12,50"}, "amount"),
@@ -247,13 +247,15 @@ async def test_open_leaderboard_shows_import_and_no_win_is_announced(
     assert [win["title"] for win in win_watch.events] == ["Sold meanwhile"]
 
 
-@pytest.mark.skipif(not MAVEN_FOLDER.is_dir(), reason="the maven_crm set is not there")
-def test_import_of_8800_deals_takes_seconds(tmp_path: Path) -> None:
+def test_repeated_import_of_a_practice_set_takes_seconds_and_changes_nothing(
+    practice_set: PracticeSet, tmp_path: Path
+) -> None:
     home = Workspace(tmp_path, database_url=prepare_database(f"sqlite://{tmp_path}/scoreline.db", currency="USD"))
 
-    first, second = (home.succeed("import", str(MAVEN_FOLDER), "--map", "maven") for _ in range(2))
+    first, second = (home.succeed("import", str(practice_set.folder), "--map", "maven") for _ in range(2))
 
     print(f"{first.cpu_seconds:.1f} s of CPU, then {second.cpu_seconds:.1f} s")
-    assert "deals: 8800 read, 8800 new, 0 changed, 0 unchanged, 0 rejected" in first.out
+    count = practice_set.deal_count
+    assert f"deals: {count} read, {count} new, 0 changed, 0 unchanged, 0 rejected" in first.out
     assert second.out.count(" 0 new, 0 changed, ") == second.out.count(" read, ") == 4
     assert first.cpu_seconds < 30

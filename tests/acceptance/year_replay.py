@@ -1,4 +1,4 @@
-"""Replays a year of deals of a hardware seller (the maven_crm data set) through the public mutations."""
+"""Replays a year of deals of a practice set through the public mutations."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from models.alerts.alerts import RaisedAlert
+from tests.practice_set.practice_sets import PracticeSet
 from tests.resolvers.alerts.alert_company import count_dry_run_alerts
 from tests.world import World
 
-DATA_SET = Path(__file__).parents[3] / "shared" / "data" / "maven_crm"
 TIME_SHIFT = timedelta(days=3700)  # moves the year 2017 to after the creation of the test company
 RULES: dict[str, dict[str, Any]] = {
     "DEAL_LOST": {},
@@ -37,9 +36,9 @@ class ReplayStep:
     deal: dict[str, str]
 
 
-def load_steps(every: int) -> Iterator[ReplayStep]:
-    """Return the steps of every `every`-th deal, in order. Times of day are invented, as the data set has days only."""
-    with (DATA_SET / "sales_pipeline.csv").open(newline="", encoding="utf-8") as file:
+def load_steps(practice_set: PracticeSet, every: int) -> Iterator[ReplayStep]:
+    """Return the steps of every `every`-th deal, in order. Times of day are invented, as a set has days only."""
+    with (practice_set.folder / "sales_pipeline.csv").open(newline="", encoding="utf-8") as file:
         deals = [row for row in csv.DictReader(file) if row["engage_date"]][::every]
     steps = []
     for number, deal in enumerate(deals):
@@ -58,9 +57,9 @@ def _shifted_midnight(day: str) -> datetime:
     return datetime.combine(date.fromisoformat(day), datetime.min.time(), UTC) + TIME_SHIFT
 
 
-async def create_people(world: World) -> dict[str, str]:
+async def create_people(world: World, practice_set: PracticeSet) -> dict[str, str]:
     """Create the people, teams and alert rules (recipients: directors), and return the sellers' ids by name."""
-    with (DATA_SET / "sales_teams.csv").open(newline="", encoding="utf-8") as file:
+    with (practice_set.folder / "sales_teams.csv").open(newline="", encoding="utf-8") as file:
         people = list(csv.DictReader(file))
     await world.create_employee("Dora", role="DIRECTOR")
     sellers = {}
@@ -78,16 +77,18 @@ async def create_people(world: World) -> dict[str, str]:
     return sellers
 
 
-async def replay_year(world: World, every: int, on_step: Callable[[ReplayStep], None] = lambda step: None) -> None:
-    """Replay the year: the scheduler runs once a day, each month has goals, some deals get a problem or a task."""
-    sellers, deals, step_number = await create_people(world), {}, 0
-    for step in load_steps(every):
+async def replay_year(
+    world: World, practice_set: PracticeSet, every: int, on_step: Callable[[ReplayStep], None] = lambda step: None
+) -> None:
+    """Replay every `every`-th deal of the year: the scheduler runs once a day, each month has goals, some deals get a problem or a task."""
+    sellers, deals, step_number = await create_people(world, practice_set), {}, 0
+    for step in load_steps(practice_set, every):
         while world.now.date() < step.at.date():
             midnight = (world.now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
             is_new_month = midnight.month != world.now.month
             await world.advance_and_run_jobs(seconds=(midnight - world.now).total_seconds())
             if is_new_month:
-                await _set_goals(world, sellers, every)
+                await _set_goals(world, sellers, practice_set, every)
         world.now, step_number = max(world.now, step.at), step_number + 1
         deal_name, owner = step.deal["opportunity_id"], sellers[step.deal["sales_agent"]]
         if step.action == "engage":
@@ -106,11 +107,14 @@ async def replay_year(world: World, every: int, on_step: Callable[[ReplayStep], 
     await world.advance_and_run_jobs(minutes=1)
 
 
-async def _set_goals(world: World, sellers: dict[str, str], every: int) -> None:
+async def _set_goals(world: World, sellers: dict[str, str], practice_set: PracticeSet, every: int) -> None:
+    """Give the company and ten sellers about the amount that they win in a month."""
     await world.sign_in("admin", "admin@example.com")
-    targets = {world.global_ids["company"]: 800_000, **dict.fromkeys(list(sellers.values())[:10], 25_000)}
+    company_target = practice_set.expected_numbers["won_total"] * 0.08
+    seller_target = company_target / len(practice_set.expected_numbers["agents"])
+    targets = {world.global_ids["company"]: company_target, **dict.fromkeys(list(sellers.values())[:10], seller_target)}
     for owner, target in targets.items():
-        amount = str(max(1, target // every))
+        amount = str(max(1, round(target / every)))
         await world.mutate("setGoal", owner=owner, metric="deals_won_amount", target=amount, period={"kind": "MONTH"})
 
 

@@ -1,25 +1,17 @@
-"""Leaderboards after importing the maven_crm data set (a year of deals) equal independently computed numbers."""
+"""Leaderboards after importing a practice set (a year of deals) equal independently computed numbers."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
-from imports import map_file
-from imports.importer import Importer, ImportResult, find_sources
-from imports.rejected_rows import RejectedRows
+from tests.practice_set.practice_sets import PracticeSet, import_practice_set
 from tests.world import World, open_world
 
-DATA_FOLDER = Path(__file__).parents[3] / "shared" / "data" / "maven_crm"
-pytestmark = [
-    pytest.mark.asyncio(loop_scope="module"),
-    pytest.mark.skipif(not DATA_FOLDER.is_dir(), reason="the maven_crm set is not there"),
-]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 LEADERBOARDS_QUERY = """query($scope: ID, $period: PeriodInput) {
   won: leaderboard(metric: "deals_won", scope: $scope, period: $period) { ...board }
@@ -29,25 +21,12 @@ fragment board on Leaderboard { total totalCount standings { rank value employee
 YEAR = {"kind": "CUSTOM", "start": "2017-01-01", "end": "2017-12-31"}
 
 
-async def import_data_set(world: World, folder: Path) -> ImportResult:
-    import_map = map_file.load_map("maven")
-    files, _ = find_sources(DATA_FOLDER, import_map)
-    with RejectedRows(folder / "rejects.csv") as rejects:
-        return await Importer(await world.authenticated_context("admin"), import_map, rejects, lambda _: None).run(
-            files
-        )
-
-
-@pytest.fixture(scope="module")
-def golden() -> Any:
-    return json.loads((DATA_FOLDER / "golden.json").read_text())
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+async def world(practice_set: PracticeSet, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
     async with open_world("sqlite://:memory:", currency="USD") as world:
-        result = await import_data_set(world, tmp_path_factory.mktemp("maven"))
-        assert result.counts["deals"] == {"read": 8800, "new": 8800}
+        rejects = tmp_path_factory.mktemp("rejects") / "rejects.csv"
+        result = await import_practice_set(world, practice_set.folder, rejects)
+        assert result.counts["deals"] == {"read": practice_set.deal_count, "new": practice_set.deal_count}
         await world.sign_in("admin", "admin@example.com")  # again, since the import has created the teams
         yield world
 
@@ -72,70 +51,72 @@ async def fetch_team_ids(world: World) -> dict[str, str]:
     return {team["name"]: team["id"] for team in data["teams"]}
 
 
-async def test_leaderboards_match_expected_wins_of_every_seller(world: World, golden: Any) -> None:
+async def test_leaderboards_match_expected_wins_of_every_seller(world: World, expected_numbers: Any) -> None:
     won, amount = await fetch_leaderboards(world)
 
-    agents = {agent["agent"]: agent for agent in golden["agents"]}
+    agents = {agent["agent"]: agent for agent in expected_numbers["agents"]}
     others = dict.fromkeys(values_by_name(won).keys() - agents.keys(), 0)
-    assert set(golden["agents_without_deals"]) <= others.keys()
+    assert set(expected_numbers["agents_without_deals"]) <= others.keys()
     assert values_by_name(won) == {name: agent["won"] for name, agent in agents.items()} | others
     assert values_by_name(amount) == {name: agent["won_value"] for name, agent in agents.items()} | others
-    assert read_totals((won, amount)) == (golden["by_stage"]["Won"], golden["won_total"])
+    assert read_totals((won, amount)) == (expected_numbers["by_stage"]["Won"], expected_numbers["won_total"])
 
 
-async def test_leaderboard_by_amount_is_in_expected_order(world: World, golden: Any) -> None:
+async def test_leaderboard_by_amount_is_in_expected_order(world: World, expected_numbers: Any) -> None:
     _, amount = await fetch_leaderboards(world)
 
-    order = [agent["agent"] for agent in golden["agents"]]
+    order = [agent["agent"] for agent in expected_numbers["agents"]]
     assert [entry["employee"]["name"] for entry in amount["standings"]][: len(order)] == order
     assert [entry["rank"] for entry in amount["standings"]][: len(order) + 1] == [*range(1, len(order) + 2)]
     assert {entry["rank"] for entry in amount["standings"][len(order) :]} == {len(order) + 1}
 
 
-async def test_monthly_leaderboards_match_expected_totals_and_top_three(world: World, golden: Any) -> None:
-    for month, expected in golden["won_by_month"].items():
+async def test_monthly_leaderboards_match_expected_totals_and_top_three(world: World, expected_numbers: Any) -> None:
+    for month, expected in expected_numbers["won_by_month"].items():
         leaderboards = await fetch_leaderboards(world, {"kind": "MONTH", "on": f"{month}-15"})
         assert read_totals(leaderboards) == (expected["deals"], expected["value"]), month
         best = [[entry["employee"]["name"], float(entry["value"])] for entry in leaderboards[1]["standings"][:3]]
-        assert best == golden["leaderboard_by_month_top3"][month]
+        assert best == expected_numbers["leaderboard_by_month_top3"][month]
 
 
-async def test_quarterly_leaderboards_match_expected_totals(world: World, golden: Any) -> None:
-    for quarter, expected in golden["won_by_quarter"].items():
+async def test_quarterly_leaderboards_match_expected_totals(world: World, expected_numbers: Any) -> None:
+    for quarter, expected in expected_numbers["won_by_quarter"].items():
         year, number = quarter.split("-Q")
         leaderboards = await fetch_leaderboards(world, {"kind": "QUARTER", "on": f"{year}-{int(number) * 3:02}-01"})
         assert read_totals(leaderboards) == (expected["deals"], expected["value"]), quarter
 
 
-async def test_team_leaderboards_match_expected_totals_of_managers(world: World, golden: Any) -> None:
+async def test_team_leaderboards_match_expected_totals_of_managers(world: World, expected_numbers: Any) -> None:
     ids = await fetch_team_ids(world)
 
-    for manager, expected in golden["managers"].items():
+    for manager, expected in expected_numbers["managers"].items():
         leaderboards = await fetch_leaderboards(world, scope=ids[f"Team {manager}"])
         assert read_totals(leaderboards) == (expected["won"], expected["value"]), manager
-        sellers = {agent["agent"]: agent["won_value"] for agent in golden["agents"] if agent["manager"] == manager}
+        sellers = {
+            agent["agent"]: agent["won_value"] for agent in expected_numbers["agents"] if agent["manager"] == manager
+        }
         assert sellers.items() <= values_by_name(leaderboards[1]).items()
-        for month, value in golden["manager_month"][manager].items():
+        for month, value in expected_numbers["manager_month"][manager].items():
             leaderboards = await fetch_leaderboards(
                 world, {"kind": "MONTH", "on": f"{month}-15"}, ids[f"Team {manager}"]
             )
             assert read_totals(leaderboards)[1] == value, (manager, month)
 
 
-async def test_region_leaderboards_match_expected_totals(world: World, golden: Any) -> None:
+async def test_region_leaderboards_match_expected_totals(world: World, expected_numbers: Any) -> None:
     ids = await fetch_team_ids(world)
 
-    for region, expected in golden["regions"].items():
+    for region, expected in expected_numbers["regions"].items():
         leaderboards = await fetch_leaderboards(world, scope=ids[region])
         assert read_totals(leaderboards) == (expected["won"], expected["value"]), region
 
 
-async def test_deal_counts_by_stage_match_the_file(world: World, golden: Any) -> None:
+async def test_deal_counts_by_stage_match_the_file(world: World, expected_numbers: Any) -> None:
     pipelines = (await world.query("{ pipelines { stages { id name } } }"))["pipelines"]
     stages = {stage["name"]: stage["id"] for pipeline in pipelines for stage in pipeline["stages"]}
     count = "query($filter: DealFilter) { deals(filter: $filter) { totalCount } }"
 
-    for name, expected in golden["by_stage"].items():
+    for name, expected in expected_numbers["by_stage"].items():
         filter_ = (
             {"status": [name.upper()]} if name in ("Won", "Lost") else {"status": ["OPEN"], "stage": [stages[name]]}
         )

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.acceptance import year_replay
+from tests.practice_set.practice_sets import GENERATED, MAVEN, PracticeSet
 from tests.world import open_world
 
-pytestmark = pytest.mark.skipif(not year_replay.DATA_SET.is_dir(), reason="the maven_crm data set is missing")
+REPLAYED_DEALS = {MAVEN: 280, GENERATED: 90}
 
 
-async def test_dry_run_counts_equal_raised_alerts_after_a_replayed_year() -> None:
+async def test_dry_run_counts_equal_raised_alerts_after_a_replayed_year(practice_set: PracticeSet) -> None:
+    every = practice_set.deal_count // REPLAYED_DEALS[practice_set.name]
+
     async with open_world("sqlite://:memory:", currency="USD") as world:
-        await year_replay.replay_year(world, every=30)
+        await year_replay.replay_year(world, practice_set, every)
         counts = await year_replay.compare_counts(world)
 
     assert {kind: raised for kind, (raised, _) in counts.items()} == {
