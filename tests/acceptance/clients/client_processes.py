@@ -70,6 +70,12 @@ class ClientProcess:
         states = self.events_of("state")
         return states[-1]["total"] if states else None
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether the dashboard has received a state since its connection was last closed."""
+        kinds = [event["event"] for event in self.events if event["event"] in ("state", "closed")]
+        return bool(kinds) and kinds[-1] == "state"
+
     def sleep(self) -> None:
         """Stop the process, like a laptop that is closed."""
         self._process.send_signal(signal.SIGSTOP)

@@ -206,6 +206,15 @@ async def run_behind_proxy(
         yield pair, proxy, clients
 
 
+async def wait_until_back(clients: Sequence[ClientProcess], restarts: int) -> None:
+    """Wait until each dashboard was closed that often because of a restart, and shows a state of a new connection.
+
+    The right total alone does not say so: the server that ends may have pushed it before it closed the connection.
+    """
+    for client in clients:
+        await client.wait_until(lambda client: close_codes(client).count(1012) == restarts and client.is_connected)
+
+
 async def test_dashboard_follows_a_rolling_restart(
     postgres_tables_url: str, redis_url: str, tmp_path: Path, libraries: Sequence[str]
 ) -> None:
@@ -214,11 +223,13 @@ async def test_dashboard_follows_a_rolling_restart(
         await record_win(pair.second, "While the first one ends")
         assert await pair.first.process.wait_async() == 0
         await wait_for_total(clients, pair.second)
+        await wait_until_back(clients, 1)
         async with restarted(pair.first) as new_first:
             proxy.addresses = [new_first.address]
             pair.second.process.terminate()
             await record_win(new_first, "While the second one ends")
             await wait_for_total(clients, new_first)
+            await wait_until_back(clients, 2)
             await record_win(new_first, "Afterwards")
             await wait_for_total(clients, new_first)
 
