@@ -150,9 +150,8 @@ def test_bootstrap_help_lists_every_command(bootstrap_folder: Path) -> None:
     output, _ = run_bootstrap(bootstrap_folder, "--help")
 
     listed_commands = set(re.findall(r"^ +\./run ([a-z]+)", output, re.MULTILINE))
-    assert listed_commands == {*main.commands, "test", "bench", "faults", "check", "lock"} - {
-        "demo"
-    }  # which is `./run` itself
+    developer_commands = {"test", "bench", "faults", "mutants", "check", "lock"}
+    assert listed_commands == {*main.commands, *developer_commands} - {"demo"}  # which is `./run` itself
 
 
 @pytest.mark.parametrize("arguments", [("--help",), ("check", "--help"), ("lock", "-h")])
