@@ -142,6 +142,9 @@ class ForecastWindow:
         self.multipliers = yield from monte_carlo.error_multipliers(
             streams, errors.common_sd(expected.log_sd), errors.seller_sd
         )
+        if self.is_over:  # exactly nothing, in place of what the lower bounds of the models leave
+            self.count_draws = self.new_draws = np.zeros((len(model.seller_hashes), DRAWS))
+            return
         scaled_by_counts = expected.by_counts * (target_total / count_total if count_total > 0 else 1.0)
         self.count_draws = yield from monte_carlo.sample_wins(
             scaled_by_counts, self.multipliers, model.amount_tables, streams, 1
@@ -149,8 +152,6 @@ class ForecastWindow:
         self.new_draws = yield from monte_carlo.sample_wins(
             expected.from_new * self.pipeline_factor, self.multipliers, model.amount_tables, streams, 2
         )
-        if self.is_over:  # exactly nothing, in place of what the lower bounds of the models leave
-            self.count_draws, self.new_draws = np.zeros_like(self.count_draws), np.zeros_like(self.new_draws)
 
     def forecast_sellers(self, deals: DealTable) -> Steps[SellerForecasts]:
         """Compute the forecast of every seller from the deals that are open in `deals`."""
