@@ -14,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from functools import partial
 from typing import Final, TypeVar, cast
 
@@ -24,6 +24,7 @@ from domain.forecasting.deal_table import DealTable
 from domain.forecasting.forecast import FittedModel, ForecastWindow, SellerForecasts
 from domain.forecasting.training import ModelTrainer
 from domain.primitives.calendar import Calendar
+from domain.primitives.working_time import share_of_day_left
 from models.db.json_aggregates import JsonChunks
 from models.forecasting import deal_columns, deal_tables
 from models.forecasting.deal_columns import DealColumns
@@ -131,15 +132,16 @@ class ForecastEngine:
         return await self.memoize(key, lambda: self.run_in_worker(partial(snapshot.build_open_deals, basis)))
 
     async def forecast_sellers(
-        self, snapshot: DealSnapshot, basis: Basis, first: int, last: int, day_left: float
+        self, snapshot: DealSnapshot, basis: Basis, first: int, last: int, now: datetime
     ) -> SellerForecasts:
         """Return the sellers' forecasts of the days from `first` to `last` from the deals open now; memoized.
 
-        day_left  the part of the running day that is still ahead, 1 to 0; results for an earlier one are dropped
+        now  says what part of the running day is still ahead; results for an earlier part are dropped
 
         The window is memoized by the past version and the forecast by the present version: a changed deal repeats only
         the last step.
         """
+        day_left = share_of_day_left(now, snapshot.calendar)
         window_slot = "window", snapshot.past_version, snapshot.today, basis, first, last
         slot = "outlook", snapshot.present_version, snapshot.today, basis, first, last
 

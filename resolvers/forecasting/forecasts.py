@@ -25,7 +25,6 @@ from domain.forecasting.forecast import MAX_HORIZON_DAYS, Confidence, SellerFore
 from domain.permissions import Action
 from domain.primitives.money import from_minor
 from domain.primitives.periods import Period
-from domain.primitives.working_time import share_of_day_left
 from models.crm import deals as deal_rows
 from models.crm.deals import Deal
 from models.forecasting.deal_tables import Basis
@@ -266,8 +265,7 @@ async def _forecast_sellers(
     first, last = max(period.start, today).toordinal(), period.end.toordinal()
     if model.confidence is Confidence.NONE or last - snapshot.today > MAX_HORIZON_DAYS:
         return None, Confidence.NONE
-    day_left = share_of_day_left(context.now(), snapshot.calendar)
-    return await engine.forecast_sellers(snapshot, basis, first, last, day_left), model.confidence
+    return await engine.forecast_sellers(snapshot, basis, first, last, context.now()), model.confidence
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,6 @@ from domain.permissions import Action
 from domain.primitives.calendar import Calendar
 from domain.primitives.periods import Period, PeriodKind
 from domain.primitives.units import Unit
-from domain.primitives.working_time import share_of_day_left
 from models.forecasting.deal_tables import Basis, SellerIndex
 from models.goals.goals import Goal
 from models.organization.scopes import COMPANY
@@ -198,7 +197,7 @@ async def _forecast_source(
         )
     if (await engine.fit_model(snapshot, basis)).confidence is Confidence.NONE:
         return None
-    return await engine.forecast_sellers(snapshot, basis, first, last, share_of_day_left(row.as_of, snapshot.calendar))
+    return await engine.forecast_sellers(snapshot, basis, first, last, row.as_of)
 
 
 async def _fit_metric(
