@@ -9,6 +9,7 @@ back to the library's own path, so the results are the same; a randomized test c
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -26,10 +27,11 @@ from graphql import (
     GraphQLSchema,
     is_leaf_type,
 )
+from graphql.execution import executor as library_executor
 from graphql.execution.collect_fields import DeferUsage, FieldDetailsList, GroupedFieldSet, collect_fields
 from graphql.execution.executor import CollectedErrors
 from graphql.execution.incremental.incremental_executor import DeliveryGroup
-from graphql.pyutils import AwaitableOrValue, Path, RefMap, Undefined, gather_with_cancel
+from graphql.pyutils import AwaitableOrValue, Path, RefMap, Undefined
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.types.field import StrawberryField
 
@@ -270,11 +272,40 @@ class FastExecutor(StrawberryGraphQLCoreExecutionContext):
             return None
 
 
+async def await_all(*awaitables: Awaitable[Any]) -> list[Any]:
+    """Await concurrently and return the values in order; after an error or a cancellation, cancel the others.
+
+    The library's function may cancel a task before its first step. The coroutines that the task was about to await are
+    then lost, and Python warns of each of them: it happens when a client leaves at the wrong moment. A cancelled
+    `asyncio.wait` does not touch the tasks, and by the time it raises, all of them have had their first step.
+    """
+    tasks = [asyncio.ensure_future(awaitable) for awaitable in awaitables]
+    try:
+        _, unfinished = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+    except asyncio.CancelledError:
+        unfinished = set(tasks)
+        raise
+    finally:
+        for task in unfinished:
+            task.cancel()
+        if unfinished:
+            await asyncio.gather(*unfinished, return_exceptions=True)
+    errors = [task.exception() for task in tasks if task not in unfinished]  # asked of all, or asyncio logs the others
+    for error in errors:
+        if error is not None:
+            raise error
+    return [task.result() for task in tasks]
+
+
+# lists are awaited by the library itself
+library_executor.gather_with_cancel = await_all  # type: ignore[attr-defined]
+
+
 async def _await_results(results: dict[str, Any], awaitable_names: list[str]) -> dict[str, Any]:
     """Await the named results concurrently and put their values in place."""
     if len(awaitable_names) == 1:
         results[awaitable_names[0]] = await results[awaitable_names[0]]
     else:
-        values = await gather_with_cancel(*(results[name] for name in awaitable_names))
+        values = await await_all(*(results[name] for name in awaitable_names))
         results.update(zip(awaitable_names, values, strict=True))
     return results

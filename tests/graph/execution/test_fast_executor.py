@@ -148,3 +148,41 @@ async def test_fast_executor_equals_the_library_executor(seed: int) -> None:
         errors = {(str(error.path), error.message, str(error.locations)) for error in answer.errors or ()}
         outcomes.append((answer.data, errors if answer.data else bool(errors)))
     assert outcomes[0] == outcomes[1]
+
+
+@pytest.mark.parametrize("steps", range(1, 7))
+@pytest.mark.parametrize("selection", ["{ part { number needed } number needed }", "{ parts { number needed } }"])
+async def test_cancelled_execution_loses_no_coroutine_at_any_step(selection: str, steps: int) -> None:
+    """A client may leave at any moment; a coroutine that is never awaited would be reported as a warning."""
+    begun: list[Any] = []
+
+    async def load(value: Any) -> Any:
+        await asyncio.sleep(0)
+        return value
+
+    def begin(value: Any) -> Any:
+        begun.append(load(value))
+        return lambda: begun[-1]
+
+    part = FieldSource(number=lambda: begin(1)(), needed=lambda: begin(2)())
+    whole = FieldSource(
+        part=lambda: begin(part)(), parts=[part, part], number=lambda: begin(1)(), needed=lambda: begin(2)()
+    )
+    schema = strawberry.Schema(query=Query)._schema
+    compile_schema(schema)
+    running: Any = execute(
+        schema,
+        parse(f"{{ first {selection} }}"),
+        FieldSource(first=whole),
+        executor_class=FastExecutor,
+        is_awaitable=is_awaitable,
+    )
+    task = asyncio.ensure_future(running)
+    for _ in range(steps):
+        await asyncio.sleep(0)
+
+    task.cancel()
+    await asyncio.wait([task])
+
+    assert begun
+    assert [inspect.getcoroutinestate(coroutine) for coroutine in begun] == [inspect.CORO_CLOSED] * len(begun)
