@@ -10,9 +10,10 @@ from typing import Any, Final
 
 from domain.errors.user_errors import UserError
 from domain.primitives.unset import UNSET
+from imports import history_rows
 from imports.cell_parsing import CellError, DateOrTime, RowReader, RowValues
 from imports.csv_reader import CsvRow
-from imports.field_specs import FIELDS_BY_KIND, REQUIRED_FIELDS
+from imports.field_specs import FIELDS_BY_KIND
 from imports.import_run import ImportRun
 from imports.input_builder import MAP_FIELD_NAMES, InputBuilder
 from imports.map_file import FileMap
@@ -211,9 +212,7 @@ class Batch:
         for index, row in enumerate(rows):
             try:
                 values = self._read_values(row)
-                for name in REQUIRED_FIELDS["visits"]:
-                    if name not in values:
-                        raise CellError(f"The row has no {name}.", name)
+                history_rows.require_fields("visits", values)
                 stage, _ = self.input_builder.stage_resolver.resolve(values, exists=True)
                 entered = values["entered"]
                 assert isinstance(entered, DateOrTime)
@@ -253,8 +252,15 @@ class Batch:
         self.run.register_record("people", external_id, self.file_name, row.line)
         existing_id = lookup.find_employee(str(values.get("email") or values.get("id") or name), self.file_map.prefix)
         existing_id = existing_id or lookup.find_employee(name, self.file_map.prefix)
+        await history_rows.check_departure(self.run, values, existing_id)
         input = await self.input_builder.employee_input(values)
-        return await lookup.upsert_employee(existing_id, replace(input, external_id=derive_external_id(external_id)))
+        outcome = await lookup.upsert_employee(existing_id, replace(input, external_id=derive_external_id(external_id)))
+        return await history_rows.import_departure(
+            self.run, values, existing_id or lookup.find_employee(external_id) or "", outcome
+        )
+
+    async def _import_transfer(self, values: RowValues, row: CsvRow) -> ImportOutcome:
+        return await history_rows.import_transfer(self.run, self.input_builder, values)
 
     async def _import_absence(self, values: RowValues, row: CsvRow) -> ImportOutcome:
         external_id = self._external_id(values, row)
@@ -286,6 +292,7 @@ class Batch:
 
 _ONE_BY_ONE_IMPORTERS: Final = {
     "people": Batch._import_person,
+    "transfers": Batch._import_transfer,
     "teams": Batch._import_team,
     "products": Batch._import_product,
     "absences": Batch._import_absence,

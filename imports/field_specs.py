@@ -35,8 +35,9 @@ FIELDS_BY_KIND: Final[Mapping[str, Mapping[str, FieldSpec]]] = {
     "teams": {"id": _T, "name": _T, "parent": _T, "manager": _T},
     "people": {
         "id": _T, "name": _T, "email": _T, "role": _lowercase_values(Role), "active": _YES, "manager": _T,
-        "team": _T, "team_parent": _T, "team_manager": _T, "joined": _D,
+        "team": _T, "team_parent": _T, "team_manager": _T, "joined": _D, "left": _D,
     },
+    "transfers": {"owner": _T, "team": _T, "from": _D},
     "absences": {"id": _T, "owner": _T, "from": _D, "to": _D, "kind": _lowercase_values(AbsenceKind)},
     "products": {"name": _T, "price": _M, "currency": _T},
     "clients": {"id": _T, "name": _T, "owner": _T, "email": _T, "phone": _T, "created": _D},
@@ -63,6 +64,7 @@ FIELDS_BY_KIND: Final[Mapping[str, Mapping[str, FieldSpec]]] = {
 REQUIRED_FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     "teams": ("name",),
     "people": ("name",),
+    "transfers": ("owner", "team", "from"),
     "absences": ("owner", "from", "to", "kind"),
     "products": ("name", "price"),
     "clients": ("name",),

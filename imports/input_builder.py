@@ -40,7 +40,7 @@ MAP_FIELD_NAMES: Final[Mapping[str, str]] = {
     "createdAt": "created", "closedAt": "closed", "expectedCloseOn": "expected", "lostReason": "reason",
     "saleKind": "sale", "externalId": "id", "assignee": "owner", "employee": "owner", "startedAt": "started",
     "durationSeconds": "seconds", "dueAt": "due", "completedAt": "completed", "contactName": "contact",
-    "joinedOn": "joined",
+    "joinedOn": "joined", "leftOn": "left",
 }  # fmt: skip
 
 
@@ -274,17 +274,19 @@ class InputBuilder:
     # people, teams, products
 
     async def employee_input(self, values: RowValues) -> EmployeeInput:
-        parent = await self._resolve_team(str(values["team_parent"])) if "team_parent" in values else None
+        parent = await self.resolve_team(str(values["team_parent"])) if "team_parent" in values else None
         team: str | Unset = parent or UNSET
         if "team" in values:
             team_manager: str | Unset = UNSET
             if "team_manager" in values:
                 manager_details = EmployeeInput(role=Role.MANAGER, team=parent)
                 team_manager = await self.resolve_employee(str(values["team_manager"]), "team_manager", manager_details)
-            team = await self._resolve_team(
+            team = await self.resolve_team(
                 str(values["team"]), TeamInput(parent=parent or UNSET, manager=team_manager)
             )
         active = values.get("active")
+        if active is True and "left" in values:
+            raise CellError("The row says that the employee is active, and when they left: it can say one only.", "left")
         return EmployeeInput(
             name=_text(values, "name") or None,
             email=_text(values, "email") or None,
@@ -311,7 +313,7 @@ class InputBuilder:
     async def team_input(self, values: RowValues) -> TeamInput:
         return TeamInput(
             name=_text(values, "name") or None,
-            parent=await self._resolve_team(str(values["parent"])) if "parent" in values else UNSET,
+            parent=await self.resolve_team(str(values["parent"])) if "parent" in values else UNSET,
             manager=await self._resolve_manager(values),
         )
 
@@ -320,7 +322,7 @@ class InputBuilder:
             return UNSET
         return await self.resolve_employee(str(values["manager"]), "manager", EmployeeInput(role=Role.MANAGER))
 
-    async def _resolve_team(self, text: str, details: TeamInput = _TEAM) -> str:
+    async def resolve_team(self, text: str, details: TeamInput = _TEAM) -> str:
         """Return the id of the team that the text names, created or updated with `details`."""
         global_id = self.lookup.teams.find(text, "teams", self.file_map.prefix)
         if global_id is None:

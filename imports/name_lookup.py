@@ -146,6 +146,12 @@ class NameLookup:
         self._add_employee(employee)
         return ImportOutcome.UNCHANGED if self._column_values(global_id) == old_values else ImportOutcome.CHANGED
 
+    def employee(self, global_id: str) -> Employee:
+        """Return the employee that an id of this lookup stands for."""
+        row = self._rows[global_id]
+        assert isinstance(row, Employee)
+        return row
+
     def _column_values(self, global_id: str) -> dict[str, object]:
         return row_store.column_values(self._rows[global_id])
 
