@@ -48,7 +48,7 @@ FIELDS_BY_KIND: Final[Mapping[str, Mapping[str, FieldSpec]]] = {
     },
     "deals": {
         "id": _T, "title": _T, "owner": _T, "client": _T, "product": _T, "pipeline": _T, "stage": _T,
-        "status": _lowercase_values(DealStatus), "amount": _M, "cost": _M, "currency": _T, "created": _D, "closed": _D,
+        "status": _lowercase_values(DealStatus), "amount": _M, "amount_created": _M, "amount_closed": _M, "cost": _M, "currency": _T, "created": _D, "closed": _D,
         "won": _D, "lost": _D, "expected": _D, "reason": _T, "problem": _T, "sale": _lowercase_values(SaleKind),
     },
     "visits": {"deal": _T, "pipeline": _T, "stage": _T, "entered": _D},

@@ -40,7 +40,7 @@ MAP_FIELD_NAMES: Final[Mapping[str, str]] = {
     "createdAt": "created", "closedAt": "closed", "expectedCloseOn": "expected", "lostReason": "reason",
     "saleKind": "sale", "externalId": "id", "assignee": "owner", "employee": "owner", "startedAt": "started",
     "durationSeconds": "seconds", "dueAt": "due", "completedAt": "completed", "contactName": "contact",
-    "joinedOn": "joined", "leftOn": "left",
+    "initialAmount": "amount_created", "joinedOn": "joined", "leftOn": "left",
 }  # fmt: skip
 
 
@@ -150,7 +150,8 @@ class InputBuilder:
             title=_text(values, "title"),
             problem=_text(values, "problem"),
             lost_reason=_text(values, "reason"),
-            amount=self.money(values, "amount"),
+            amount=self._deal_amount(values, status),
+            initial_amount=self._initial_amount(values),
             cost=self.money(values, "cost"),
             product=product,
             created_at=created_at,
@@ -163,6 +164,25 @@ class InputBuilder:
             sale_kind=_choice(SaleKind, values, "sale") or UNSET,
             client=self.resolve_client(values, owner, created_at or closed_at) or UNSET,
         )
+
+    def _deal_amount(self, values: RowValues, status: DealStatus) -> Money | Unset:
+        """Return what a closed deal was closed with, else the present amount; of one not won, else that at creation.
+
+        Raises CellError for an open deal with an amount at closing, unless the map accepts that it has a closing date.
+        """
+        if status is not DealStatus.OPEN and "amount_closed" in values:
+            return self.money(values, "amount_closed")
+        if status is DealStatus.OPEN and "amount_closed" in values and self.file_map.open_closing == "reject":
+            raise CellError("An open deal has no amount at closing.", "amount_closed")
+        if "amount" not in values and status is not DealStatus.WON:
+            return self.money(values, "amount_created")
+        return self.money(values, "amount")
+
+    def _initial_amount(self, values: RowValues) -> Money | Unset:
+        """Return the amount at creation; 0, for none, if the file has that amount of deals but not of this one."""
+        if "amount_created" in self.file_map.columns and "amount_created" not in values:
+            return Money(Decimal(0), None)
+        return self.money(values, "amount_created")
 
     def _deal_times(
         self, values: RowValues, status: DealStatus

@@ -36,6 +36,8 @@ class Deal(Model):
     Values that its scores need and the other fields do not determine are stored at the moment
     they are decided: the employee and team credited for creating and for winning or losing it,
     the days these count on, and the won value and profit in the company's currency at frozen rates.
+
+    initial_amount  the amount stated at creation, 0 for none, as far as an import knew it; None: what the activities say
     """
 
     id = fields.IntField(primary_key=True)
@@ -51,6 +53,8 @@ class Deal(Model):
     status: DealStatus = enum_column(DealStatus, default=DealStatus.OPEN)
     amount: int | None = minor_units_column(null=True)
     currency: str | None = currency_column(null=True)
+    initial_amount: int | None = minor_units_column(null=True)
+    initial_currency: str | None = currency_column(null=True)
     cost: int | None = minor_units_column(null=True)
     cost_currency: str | None = currency_column(null=True)
     product: str | None = short_text_column(null=True)
