@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from domain.errors.user_errors import UserError
+from domain.errors.user_errors import Conflict, UserError
 from domain.primitives.unset import UNSET
-from imports import history_rows
+from imports import goal_rows, history_rows
 from imports.cell_parsing import CellError, DateOrTime, RowReader, RowValues
 from imports.csv_reader import CsvRow
 from imports.field_specs import FIELDS_BY_KIND
@@ -138,6 +139,9 @@ class Batch:
         if self.file_map.kind != "deals":
             return []
         entries = self.reader.stage_entries(row.cells) or {}
+        for moment in entries.values():
+            is_ahead = self.input_builder.to_instant(moment) > self.run.context.now()
+            history_rows.check_stage_entry(values, moment, is_ahead=is_ahead)
         return [
             ImportedStageEntry(
                 external_reference(external_id),
@@ -206,13 +210,21 @@ class Batch:
     # the stage history of deals
 
     async def _import_stage_history(self, rows: Sequence[CsvRow]) -> list[RowOutcome]:
-        """Add the rows' stage entries to deals. A closing stage changes nothing: the deal itself tells its end."""
+        """Add the rows' stage entries to deals. A closing stage changes nothing: the deal itself tells its end.
+
+        A row without a pipeline is about the one in which its deal is now.
+        """
+        deal_ids = {f"{self.file_map.prefix}{self.reader.raw_text('deal', row.cells)}" for row in rows}
+        pipelines = await deals.fetch_pipeline_names(deal_ids)
         row_outcomes: dict[int, RowOutcome] = {}
         stage_visits: dict[int, ImportedStageEntry] = {}
         for index, row in enumerate(rows):
             try:
                 values = self._read_values(row)
                 history_rows.require_fields("visits", values)
+                deal_pipeline = pipelines.get(f"{self.file_map.prefix}{values['deal']}")
+                if deal_pipeline is not None:
+                    values.setdefault("pipeline", deal_pipeline)
                 stage, _ = self.input_builder.stage_resolver.resolve(values, exists=True)
                 entered = values["entered"]
                 assert isinstance(entered, DateOrTime)
@@ -244,7 +256,19 @@ class Batch:
                 row_outcomes.append(await _ONE_BY_ONE_IMPORTERS[self.file_map.kind](self, values, row))
             except (CellError, UserError) as error:
                 row_outcomes.append(error)
+        if self.file_map.kind == "absences" and "id" in self.file_map.columns:
+            await self._retry_conflicts(rows, row_outcomes)
         return row_outcomes
+
+    async def _retry_conflicts(self, rows: Sequence[CsvRow], row_outcomes: list[RowOutcome]) -> None:
+        """Import rows again that overlapped an absence which a later row has moved meanwhile."""
+        conflicts = [index for index, outcome in enumerate(row_outcomes) if isinstance(outcome, Conflict)]
+        for index in reversed(conflicts):
+            with suppress(UserError):
+                values = self._read_values(rows[index])
+                row_outcomes[index] = await self._import_absence(values, rows[index])
+        if any(not isinstance(row_outcomes[index], Conflict) for index in conflicts):
+            await self._retry_conflicts(rows, row_outcomes)
 
     async def _import_person(self, values: RowValues, row: CsvRow) -> ImportOutcome:
         lookup, name = self.run.lookup, str(values["name"])
@@ -263,11 +287,18 @@ class Batch:
         return await history_rows.import_transfer(self.run, self.input_builder, values)
 
     async def _import_absence(self, values: RowValues, row: CsvRow) -> ImportOutcome:
-        external_id = self._external_id(values, row)
+        external_id, has_ids = self._external_id(values, row), "id" in self.file_map.columns
         input = await self.input_builder.absence_input(values, external_id)
-        self.run.register_record("absences", external_id, self.file_name, row.line)
-        _, outcome = await absences.save_absence(self.run.context, input)
+        key = external_id if has_ids else f"{input.employee} {input.first_day}"
+        self.run.register_record("absences", key, self.file_name, row.line)
+        _, outcome = await absences.save_absence(self.run.context, input, matches_first_day=not has_ids)
         return ImportOutcome(outcome)
+
+    async def _import_goal(self, values: RowValues, row: CsvRow) -> ImportOutcome:
+        prefix, place = self.file_map.prefix, (self.file_name, row.line)
+        return await goal_rows.import_goal(
+            self.run, values, prefix, lambda text: self.reader.parse_time(text).day, place
+        )
 
     async def _import_team(self, values: RowValues, row: CsvRow) -> ImportOutcome:
         lookup, name = self.run.lookup, str(values["name"])
@@ -296,4 +327,5 @@ _ONE_BY_ONE_IMPORTERS: Final = {
     "teams": Batch._import_team,
     "products": Batch._import_product,
     "absences": Batch._import_absence,
+    "goals": Batch._import_goal,
 }

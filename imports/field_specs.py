@@ -8,7 +8,9 @@ from typing import Final
 
 from domain.ledger.record_facts import CallDirection, CallOutcome, DealStatus, LeadStatus, SaleKind, TaskKind
 from domain.permissions import Role
+from domain.primitives.periods import PeriodKind
 from models.organization.absences import AbsenceKind
+from models.organization.scopes import OwnerKind
 
 
 class FieldType(Enum):
@@ -60,6 +62,11 @@ FIELDS_BY_KIND: Final[Mapping[str, Mapping[str, FieldSpec]]] = {
         "id": _T, "title": _T, "owner": _T, "kind": _lowercase_values(TaskKind), "due": _D, "created": _D, "completed": _D,
         "client": _T, "deal": _T,
     },
+    "goals": {
+        "name": _T, "owner": _T, "owner_kind": _lowercase_values(OwnerKind), "metric": _T, "target": _M, "currency": _T,
+        "period": _T, "period_kind": _lowercase_values(PeriodKind), "from": _D, "to": _D, "recurring": _YES,
+        "pro_rated": _YES,
+    },
 }  # fmt: skip
 REQUIRED_FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     "teams": ("name",),
@@ -74,4 +81,5 @@ REQUIRED_FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     "visits": ("deal", "stage", "entered"),
     "calls": ("owner", "direction", "started"),
     "tasks": ("title", "owner"),
+    "goals": ("owner", "metric", "target"),
 }

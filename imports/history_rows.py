@@ -47,6 +47,15 @@ async def import_transfer(run: ImportRun, input_builder: InputBuilder, values: R
     return ImportOutcome.NEW if is_new else ImportOutcome.UNCHANGED
 
 
+def check_stage_entry(values: RowValues, moment: DateOrTime, *, is_ahead: bool) -> None:
+    """Raise CellError for a deal whose row says that it entered a stage before it was created, or after now."""
+    created_on = find_day(values, "created")
+    if created_on is not None and moment.day < created_on:
+        raise CellError(f"The deal entered a stage on {moment.day}, before it was created on {created_on}.", "created")
+    if is_ahead:
+        raise CellError(f"The deal entered a stage on {moment.day}, which lies ahead.", "stage")
+
+
 def require_fields(kind: str, values: RowValues) -> None:
     """Raise CellError for the first required field of the kind that the row lacks."""
     for name in REQUIRED_FIELDS[kind]:

@@ -40,7 +40,7 @@ MAP_FIELD_NAMES: Final[Mapping[str, str]] = {
     "createdAt": "created", "closedAt": "closed", "expectedCloseOn": "expected", "lostReason": "reason",
     "saleKind": "sale", "externalId": "id", "assignee": "owner", "employee": "owner", "startedAt": "started",
     "durationSeconds": "seconds", "dueAt": "due", "completedAt": "completed", "contactName": "contact",
-    "initialAmount": "amount_created", "joinedOn": "joined", "leftOn": "left",
+    "initialAmount": "amount_created", "proRated": "pro_rated", "joinedOn": "joined", "leftOn": "left",
 }  # fmt: skip
 
 

@@ -27,7 +27,10 @@ class StageResolver:
             stage_map = self._find_stage_map(text)
             if stage_map is None:
                 continue
-            pipeline = self._pipeline_name(stage_map, reader.raw_text("pipeline", cells))
+            pipeline_text = reader.raw_text("pipeline", cells)
+            if self._names_deal_pipeline_only(stage_map, pipeline_text):
+                continue
+            pipeline = self._pipeline_name(stage_map, pipeline_text)
             stage_names = names_by_pipeline.setdefault(pipeline, {})
             if name := _stage_name(stage_map, text):
                 stage_names[name] = None
@@ -59,6 +62,8 @@ class StageResolver:
             stage_map = StageMap()
         status = DealStatus(str(values.get("status", stage_map.status)))
         if name := _stage_name(stage_map, text):
+            if search_key(name) not in stages_by_key:
+                raise CellError(f"The pipeline of this deal has no stage “{name}”.", "stage")
             return stages_by_key[search_key(name)], status
         if exists:
             return None, status
@@ -77,6 +82,14 @@ class StageResolver:
         """Return the meaning of a stage name; None if the map neither has it nor allows creating it."""
         accepts_unknown = not text or self.file_map.unknown.get("stage") == "create"
         return self._stage_maps.get(search_key(text), StageMap() if accepts_unknown else None)
+
+    def _names_deal_pipeline_only(self, stage_map: StageMap, pipeline_text: str) -> bool:
+        """Return whether a row of a stage history is about the pipeline that its deal is in, one of several."""
+        return (
+            self.file_map.kind == "visits"
+            and not (stage_map.pipeline or pipeline_text)
+            and len(self.lookup.stages_by_pipeline) > 1
+        )
 
     def _pipeline_name(self, stage_map: StageMap, text: str) -> str:
         return (
