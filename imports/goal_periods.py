@@ -93,7 +93,9 @@ def period_starting(day: date, kind: PeriodKind, calendar: Calendar) -> Period:
         raise CellError("A custom period needs its first and its last day: give `from` and `to`.", "period")
     period = period_containing(kind, day, calendar)
     if period.start != day:
-        raise CellError(f"No {str(kind).lower()} begins on {day}: the one that contains it does on {period.start}.", "period")
+        raise CellError(
+            f"No {str(kind).lower()} begins on {day}: the one that contains it does on {period.start}.", "period"
+        )
     return period
 
 

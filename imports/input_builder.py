@@ -301,12 +301,12 @@ class InputBuilder:
             if "team_manager" in values:
                 manager_details = EmployeeInput(role=Role.MANAGER, team=parent)
                 team_manager = await self.resolve_employee(str(values["team_manager"]), "team_manager", manager_details)
-            team = await self.resolve_team(
-                str(values["team"]), TeamInput(parent=parent or UNSET, manager=team_manager)
-            )
+            team = await self.resolve_team(str(values["team"]), TeamInput(parent=parent or UNSET, manager=team_manager))
         active = values.get("active")
         if active is True and "left" in values:
-            raise CellError("The row says that the employee is active, and when they left: it can say one only.", "left")
+            raise CellError(
+                "The row says that the employee is active, and when they left: it can say one only.", "left"
+            )
         return EmployeeInput(
             name=_text(values, "name") or None,
             email=_text(values, "email") or None,

@@ -30,9 +30,7 @@ async def check_departure(context: RequestContext, left_on: date, joined_on: dat
     """Raise OutOfRange for a last day that is not over, and Invalid for one before the day of joining."""
     validation.clean_day(left_on, "input", "leftOn")
     if left_on >= await context.today():
-        raise OutOfRange(
-            "This last day is not over: leave it out until the employee has left.", "input", "leftOn"
-        )
+        raise OutOfRange("This last day is not over: leave it out until the employee has left.", "input", "leftOn")
     if joined_on is not None and left_on < joined_on:
         raise Invalid("The employee left before they joined: check both days.", "input", "leftOn")
 

@@ -76,11 +76,11 @@ class ImportTestCompany:
         with path.open(encoding="utf-8-sig", newline="") as file:
             return [(row["line"], row["column"], row["reason"]) for row in csv.DictReader(file)]
 
-    async def read_deals(self) -> dict[str, dict[str, Any]]:
-        """Return the deals by external id."""
-        deals = await Deal.all().select_related("owner", "client", "stage").order_by("id")
+    async def read_deals(self, prefix: str = "") -> dict[str, dict[str, Any]]:
+        """Return the deals with this prefix of the external id, by the rest of it."""
+        deals = Deal.filter(external_id__startswith=prefix).select_related("owner", "client", "stage").order_by("id")
         return {
-            str(deal.external_id): {
+            str(deal.external_id).removeprefix(prefix): {
                 "title": deal.title,
                 "owner": deal.owner.name,
                 "client": deal.client and deal.client.name,
@@ -93,7 +93,7 @@ class ImportTestCompany:
                 "reason": deal.lost_reason,
                 "product": deal.product,
             }
-            for deal in deals
+            for deal in await deals
         }
 
     async def read_all_rows(self) -> dict[str, list[dict[str, Any]]]:

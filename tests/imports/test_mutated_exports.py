@@ -16,6 +16,7 @@ from imports import map_file
 from imports.csv_reader import ImportFileError
 from imports.importer import Importer, ImportResult, find_sources
 from imports.rejected_rows import RejectedRows
+from tests.imports import test_builtin_maps
 from tests.imports.import_company import ImportTestCompany, open_company
 from tests.imports.mutated_exports import (
     FIELDS,
@@ -58,9 +59,7 @@ def make_format(
     name: str, columns: Mapping[str, str], stages: list[str], *, encoding: str, separator: str, decimal: str, day: str
 ) -> Format:
     lines = "\n".join(f'{key} = "{column}"' for key, column in columns.items())
-    text = MAP.format(
-        columns=lines, stages=stages, encoding=encoding, separator=separator, decimal=decimal, day=day
-    )
+    text = MAP.format(columns=lines, stages=stages, encoding=encoding, separator=separator, decimal=decimal, day=day)
     statuses = dict(zip(stages, ("OPEN", "WON", "LOST"), strict=True))
     return Format(name, text, columns, separator, encoding, decimal, day, statuses)
 
@@ -75,7 +74,13 @@ EXPORTS_PER_FORMAT = 50
 
 # What goes wrong in silence until the branch that mends it is merged: mutation → the branch. Delete an entry then.
 GAPS_OF_OTHER_BRANCHES = {
-}  # fmt: skip
+    "change_case_of_header": "imp-checks: the case of headers does not matter",
+    "drop_column": "imp-checks: a mapped column that the file lacks refuses it",
+    "rename_column": "imp-checks: a mapped column that the file lacks refuses it",
+    "cross_encoding": "imp-read: the encoding is detected, or refused",
+    "break_quote": "imp-read: text after a closing quotation mark is no cell",
+    "add_quote": "imp-read: text after a closing quotation mark is no cell",
+}
 
 
 async def import_export(
@@ -94,16 +99,14 @@ async def import_export(
             result = await Importer(await company.create_context(), import_map, rejects, lambda _: None).run(sources)
     except ImportFileError as error:
         return None, {}, str(error)
-    deals = {
-        key.removeprefix(prefix): deal for key, deal in (await company.read_deals()).items() if key.startswith(prefix)
-    }
+    deals = await company.read_deals(prefix)
     rejected = rejects_path.read_text("utf-8-sig") if rejects_path.exists() else ""
     return result, deals, f"{result}\n{rejected}"
 
 
 def find_faults(export: Export, original: Export, result: ImportResult, deals: dict[str, Any], words: str) -> list[str]:
     """Return what has come in wrong without a word, in sentences."""
-    header, rows = parse_export(export.encode(), export.format)
+    header, rows = parse_export(export.encode(), export.encoding, export.separator)
     counts = result.counts.get("deals", {})
     faults = []
     outcomes = sum(counts.get(name, 0) for name in ("new", "changed", "unchanged", "rejected"))
@@ -138,7 +141,7 @@ def find_faults(export: Export, original: Export, result: ImportResult, deals: d
         faults += [
             f"{row[columns['id']]}: lost in silence"
             for row in stated_rows
-            if row[columns["id"]] not in deals and f"{row[columns['id']]}\"" in text and row[columns["id"]] not in words
+            if row[columns["id"]] not in deals and f'{row[columns["id"]]}"' in text and row[columns["id"]] not in words
         ]
     return faults
 
@@ -186,7 +189,7 @@ async def test_spoilt_exports_bring_in_nothing_wrong_without_a_word(export_forma
             for fault in find_faults(export, original, result, deals, words):
                 faults.setdefault(mutate.__name__, []).append(f"seed {seed}, {done}: {fault}")
 
-    assert {name: rows for name, rows in faults.items() if name not in GAPS_OF_OTHER_BRANCHES} == {}
+    assert [row for name, rows in faults.items() if name not in GAPS_OF_OTHER_BRANCHES for row in rows] == []
 
 
 @pytest.mark.parametrize("export_format", FORMATS, ids=lambda export_format: export_format.name)
@@ -196,10 +199,37 @@ async def test_unspoilt_export_comes_in_whole(export_format: Format, tmp_path: P
         result, deals, words = await import_export(company, export, "x-")
     assert result is not None
 
-    header, rows = parse_export(export.encode(), export_format)
+    header, rows = parse_export(export.encode(), export.encoding, export.separator)
     amount_column = header.index(export_format.columns["amount"])
     amounts = [parse_amount(row[amount_column], export_format.decimal) for row in rows]
 
     assert find_faults(export, export, result, deals, words) == []
     assert (len(deals), result.rejected) == (30, 0)
     assert sum(stored_amount(deal) for deal in deals.values()) == sum(amount for amount in amounts if amount)
+
+
+@pytest.mark.parametrize(
+    ("map_name", "text", "separator", "id_column", "amount_column", "thousands"),
+    [
+        ("bitrix24", test_builtin_maps.BITRIX, ";", "ID", "Сумма", ""),
+        ("amocrm", test_builtin_maps.AMO, ",", "ID", "Бюджет", ""),
+        ("hubspot", test_builtin_maps.HUBSPOT, ",", "Record ID", "Amount", ","),
+        ("pipedrive", test_builtin_maps.PIPEDRIVE, ",", "Deal - ID", "Deal - Value", ","),
+    ],
+)
+async def test_counts_and_sums_equal_those_of_an_independent_reader(
+    map_name: str, text: str, separator: str, id_column: str, amount_column: str, thousands: str, tmp_path: Path
+) -> None:
+    async with open_company("sqlite://:memory:", tmp_path, currency="RUB", zone="Europe/Moscow") as company:
+        result = await company.import_files(map_name, {"export.csv": text})
+        deals = await company.read_deals()
+        rejected = len(company.rejects)
+
+    header, rows = parse_export(text.encode(), "utf-8", separator)
+    cells = {row[header.index(id_column)]: row[header.index(amount_column)].replace(thousands, "") for row in rows}
+    amounts = [parse_amount(cell, ".") for key, cell in cells.items() if key in deals]
+
+    assert (result.counts["deals"]["read"], len(deals) + rejected) == (len(rows), len(rows))
+    assert sum(stored_amount(deal) for deal in deals.values() if deal["money"][0] is not None) == sum(
+        amount for amount in amounts if amount is not None
+    )

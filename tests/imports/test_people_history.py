@@ -183,7 +183,9 @@ async def test_transfer_of_an_employee_without_a_team_sets_it_and_wrong_ones_are
     company: ImportTestCompany,
 ) -> None:
     people = f"{HEADER}1,Ann,,,,\n2,Bob,North,,,2025-06-30\n"
-    transfers = "name,team,from\nAnn,North,2025-01-01\nAnn,South,2025-06-01\nBob,South,2025-07-01\nAnn,North,2027-01-01\n"
+    transfers = (
+        "name,team,from\nAnn,North,2025-01-01\nAnn,South,2025-06-01\nBob,South,2025-07-01\nAnn,North,2027-01-01\n"
+    )
 
     result = await company.import_files(MAP, {"people.csv": people, "transfers.csv": transfers})
 
