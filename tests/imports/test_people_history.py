@@ -66,7 +66,7 @@ async def list_stints(name: str) -> list[tuple[str | None, bool, str | None, str
     employee = await Employee.get(name=name)
     teams = {team.id: team.name for team in await Team.all()}
     return [
-        (teams.get(row.team_id), row.active, str(row.since.date()), row.until and str(row.until.date()))
+        (teams.get(row.team_id), row.active, str(row.since.date()), str(row.until.date()) if row.until else None)
         for row in await Membership.filter(employee_id=employee.id).order_by("since", "id")
     ]
 
