@@ -67,6 +67,12 @@ class Batch:
     _registered_ids: dict[int, str] = field(default_factory=dict)  # by id(row): external ids
     _copies: set[int] = field(default_factory=set)  # id(row) of rows that are exact copies of earlier ones
 
+    @property
+    def _derives_ids(self) -> bool:
+        """Whether the ids of the records are derived from the cells of their rows."""
+        has_ids = "id" in self.file_map.columns or "id" in self.file_map.fields_without_column
+        return not has_ids and (self.file_map.kind in _RECORD_TYPES or self.file_map.kind == "absences")
+
     async def import_rows(self, rows: Sequence[CsvRow]) -> None:
         """Import the rows, count their outcomes, note what stands out in them and report the rejected ones."""
         row_outcomes = await self._import_all_or_nothing(rows)
@@ -135,8 +141,7 @@ class Batch:
             if field_name in FIELDS_BY_KIND[self.file_map.kind]
             else field_name
         )
-        import_id = self._derived_ids.get(id(row)) or (row.origin.import_id if row.origin else "")
-        self.run.rejected_rows.add_row(row, column, error.message, import_id)
+        self.run.rejected_rows.add_row(row, column, error.message, self._derived_ids.get(id(row), ""))
 
     def _forget(self, row_key: int) -> None:
         """Forget the external id of a rejected row, so that another row may have it."""
@@ -145,6 +150,8 @@ class Batch:
 
     def _read_values(self, row: CsvRow) -> RowValues:
         self.run.lookup.current_row = id(row)
+        if self._derives_ids:
+            self._derive_id(row)  # of rejected rows, too: their place among equal rows stays when they are mended
         if row.error:
             raise CellError(row.error)
         self._values[id(row)] = values = self.reader.read_values(row.cells)
@@ -273,19 +280,21 @@ class Batch:
         return self._derive_id(row)
 
     def _derive_id(self, row: CsvRow) -> str:
-        if row.origin and row.origin.import_id:
-            self._derived_ids[id(row)] = row.origin.import_id
-        if id(row) not in self._derived_ids:  # else the batch has begun again
-            identifying_cells = [row.cells[name].strip() for name in self.file_map.id_from or row.cells]
-            if len(identifying_cells) == 1:
-                text = identifying_cells[0]
-            else:
-                text = hashlib.sha256("\0".join(identifying_cells).encode("utf-8", "replace")).hexdigest()[:32]
-            self.occurrences[text] += 1
-            occurrence = self.occurrences[text]
-            suffix = "" if occurrence == 1 else f"#{occurrence}"
-            self._derived_ids[id(row)] = derive_external_id(f"{self.file_map.prefix}{text}{suffix}")
+        """Return the id derived from a row's cells; counted only once, as the batch may begin again."""
+        if id(row) not in self._derived_ids:
+            self._derived_ids[id(row)] = (row.origin and row.origin.import_id) or derive_external_id(
+                f"{self.file_map.prefix}{self._identify(row)}"
+            )
         return self._derived_ids[id(row)]
+
+    def _identify(self, row: CsvRow) -> str:
+        if row.error:
+            return _hash_cells([*row.texts, str(row.line)])
+        identifying_cells = [row.cells[name].strip() for name in self.file_map.id_from or row.cells]
+        text = identifying_cells[0] if len(identifying_cells) == 1 else _hash_cells(identifying_cells)
+        self.occurrences[text] += 1
+        occurrence = self.occurrences[text]
+        return text if occurrence == 1 else f"{text}#{occurrence}"
 
     # the stage history of deals
 
@@ -371,6 +380,10 @@ class Batch:
         if outcome is ImportOutcome.NEW:
             self.run.lookup.products.add(str(values["name"]), None, str(values["name"]))
         return outcome
+
+
+def _hash_cells(cells: Sequence[str]) -> str:
+    return hashlib.sha256("\0".join(cells).encode("utf-8", "replace")).hexdigest()[:32]
 
 
 _ONE_BY_ONE_IMPORTERS: Final = {

@@ -46,6 +46,12 @@ def rename_as_mapped(names: Sequence[str], file_map: FileMap) -> list[str]:
     return renamed
 
 
+def unread_names(columns: Sequence[str], names: Sequence[str], file_map: FileMap) -> list[str]:
+    """Return the headers that the map does not name; `columns` are the same ones as the map writes them."""
+    mapped = {*mapped_columns(file_map)}
+    return [name for column, name in zip(columns, names, strict=True) if column not in mapped]
+
+
 def missing_fields(file_map: FileMap, names: Collection[str], *, optional: bool = False) -> dict[str, list[str]]:
     """Return the fields of the map for which the file has none of the columns, each with its columns.
 
@@ -72,12 +78,12 @@ def missing_fields(file_map: FileMap, names: Collection[str], *, optional: bool 
     return missing
 
 
-def describe_missing(missing: dict[str, list[str]], names: Sequence[str]) -> str:
-    """Return the missing columns with their fields and the nearest headers of the file, to follow “has no column”."""
+def describe_missing(missing: dict[str, list[str]], unread_headers: Sequence[str]) -> str:
+    """Return the missing columns with their fields and the nearest unread headers, to follow “has no column”."""
     descriptions = []
     for field, columns in missing.items():
         alternatives = " or ".join(f"“{name}”" for name in columns)
-        header = _find_nearest(columns, names)
+        header = _find_nearest(columns, unread_headers)
         hint = f", the nearest header is “{header}”" if header else ""
         descriptions.append(f"{alternatives} ({field}{hint})")
     return ", and none ".join(descriptions)

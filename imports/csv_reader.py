@@ -112,8 +112,9 @@ def _find_missing_fields(path: Path, file_map: FileMap, csv_header: CsvHeader) -
 def _describe_missing(path: Path, file_map: FileMap, csv_header: CsvHeader, missing: dict[str, list[str]]) -> str:
     optional_fields = dict.fromkeys(field.partition(".")[0] for field in missing if field != "id_from")
     optional = ", ".join(f'"{field}"' for field in optional_fields)
+    unread_names = column_checks.unread_names(csv_header.columns, csv_header.names, file_map)
     return (
-        f"{path.name} has no column {column_checks.describe_missing(missing, csv_header.names)}. Read with the "
+        f"{path.name} has no column {column_checks.describe_missing(missing, unread_names)}. Read with the "
         f"separator “{csv_header.separator}” in {file_map.encoding}, it has: {', '.join(csv_header.names)[:300]}. "
         f"Is it another export, or does the map ({file_map.location}) have to be changed? "
         f"Fields that an export may lack are listed there as `optional = [{optional}]`."
