@@ -13,6 +13,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from domain.i18n.languages import LANGUAGES
+from domain.messages import Message, MessageError, MessageValue
 from imports.field_specs import FIELDS_BY_KIND, FieldSpec, FieldType
 from imports.map_file import FileMap
 
@@ -27,12 +28,12 @@ _BOOLEAN_WORDS: Final = {
 }
 
 
-class CellError(Exception):
-    """A row or cell that cannot be read: the reason, and the column if it is one cell."""
+class CellError(MessageError):
+    """A row or cell that cannot be read: the reason, with a value for each of its placeholders, and the column."""
 
-    def __init__(self, reason: str, column: str = "") -> None:
-        super().__init__(reason)
-        self.reason, self.column = reason, column
+    def __init__(self, reason: str | Message, column: str = "", **values: MessageValue) -> None:
+        super().__init__(reason, values)
+        self.column = column
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class RowReader:
                 try:
                     row_values[field] = self._parse_value(field, field_type, text)
                 except CellError as error:
-                    raise CellError(error.reason, column) from error
+                    raise CellError(error.message, column) from error
         return row_values
 
     def stage_entries(self, cells: Cells) -> dict[str, DateOrTime] | None:
@@ -83,9 +84,14 @@ class RowReader:
                     try:
                         entered[stage] = self.parse_time(text)
                     except CellError as error:
-                        raise CellError(error.reason, column) from error
+                        raise CellError(error.message, column) from error
                     break
         return entered
+
+    def raw_stage_entries(self, cells: Cells) -> list[str]:
+        """Return the texts of the columns with the times of stage entries, as far as the file has them."""
+        columns = (column for columns in self.file_map.stage_entry_columns.values() for column in columns)
+        return [cells[column] for column in columns if column in cells]
 
     def raw_text(self, field: str, cells: Cells) -> str:
         """Return the text of a field before it is parsed; empty if there is none."""
@@ -114,8 +120,12 @@ class RowReader:
         if isinstance(field_type, tuple):
             word = text.casefold().replace(" ", "_")
             if word not in field_type:
-                allowed = ", ".join([*translations, *field_type])
-                raise CellError(f"“{text}” is none of {allowed}: define it in the map under values.{field}.")
+                raise CellError(
+                    "“{text}” is none of {allowed}: define it in the map under values.{field}.",
+                    text=text,
+                    allowed=", ".join([*translations, *field_type]),
+                    field=field,
+                )
             return word.upper()
         match field_type:
             case FieldType.MONEY:
@@ -123,22 +133,33 @@ class RowReader:
             case FieldType.INTEGER:
                 number = self._parse_decimal(text)
                 if number != int(number):
-                    raise CellError(f"“{text}” is not a whole number.")
+                    raise CellError("“{text}” is not a whole number.", text=text)
                 return int(number)
             case FieldType.DATE_OR_TIME:
                 return self.parse_time(text)
             case FieldType.BOOLEAN:
                 if text.casefold() not in _BOOLEAN_WORDS:
-                    raise CellError(f"“{text}” is neither yes nor no: define it in the map under values.{field}.")
+                    raise CellError(
+                        "“{text}” is neither yes nor no: define it in the map under values.{field}.",
+                        text=text,
+                        field=field,
+                    )
                 return _BOOLEAN_WORDS[text.casefold()]
             case FieldType.TEXT:
                 return text
 
     def _parse_decimal(self, text: str) -> Decimal:
         if len(text) > 60 or not self._number_pattern.fullmatch(text):
-            signs = "” or “".join(self.file_map.decimal)
-            thousands = ", or may be meant in thousands" if len(self.file_map.decimal) > 1 else ""
-            raise CellError(f"“{text[:60]}” is not a number written with the decimal sign “{signs}”{thousands}.")
+            if len(self.file_map.decimal) > 1:
+                raise CellError(
+                    "“{text}” is not a number written with the decimal sign “.” or “,”, or may be meant in thousands.",
+                    text=text[:60],
+                )
+            raise CellError(
+                "“{text}” is not a number written with the decimal sign “{sign}”.",
+                text=text[:60],
+                sign=self.file_map.decimal,
+            )
         plain = _SPACE_PATTERN.sub("", text)
         plain = plain.replace(self.file_map.thousands, "") if self.file_map.thousands else plain
         return Decimal(plain.replace(",", ".") if "," in self.file_map.decimal else plain)
@@ -156,7 +177,9 @@ class RowReader:
                 return DateOrTime(parsed.date(), at.astimezone(UTC))
             except OverflowError:
                 break
-        raise CellError(f"“{text[:60]}” is not a time written as {' or '.join(self.file_map.dates)}.")
+        raise CellError(
+            "“{text}” is not a time written as {formats}.", text=text[:60], formats=" / ".join(self.file_map.dates)
+        )
 
 
 def _build_number_pattern(decimal: str, thousands: str) -> re.Pattern[str]:

@@ -68,21 +68,22 @@ def parse_period(
         period = period_of_days(parse_day(days[0]), parse_day(days[1]), calendar)
     if period is not None:
         if kind not in (None, period.kind):
-            raise CellError(f"“{text[:60]}” is no period of the kind {str(kind).lower()}.", "period")
+            raise CellError("“{text}” is no period of the kind {kind}.", "period", text=text[:60], kind=str(kind))
         return period
     try:
         day = parse_day(plain)
     except CellError:
         raise CellError(
-            f"“{text[:60]}” is no period: write e.g. 2026-03, March 2026, Q1 2026, 2026, or two days "
-            "(“from” and “to”).",
+            "“{text}” is no period: write e.g. 2026-03, March 2026, Q1 2026, 2026, or two days.",
             "period",
+            text=text[:60],
         ) from None
     if kind is None:
         raise CellError(
-            f"“{text[:60]}” is a day: set `period_kind` under file.constants in the map to month, quarter, year, week "
-            "or day, which begins on it.",
+            "“{text}” is a day: set `period_kind` under file.constants in the map to month, quarter, year, week or day, "
+            "which begins on it.",
             "period",
+            text=text[:60],
         )
     return period_starting(day, kind, calendar)
 
@@ -94,7 +95,11 @@ def period_starting(day: date, kind: PeriodKind, calendar: Calendar) -> Period:
     period = period_containing(kind, day, calendar)
     if period.start != day:
         raise CellError(
-            f"No {str(kind).lower()} begins on {day}: the one that contains it does on {period.start}.", "period"
+            "No period of the kind {kind} begins on {day}: the one that contains it does on {start}.",
+            "period",
+            kind=str(kind),
+            day=day,
+            start=period.start,
         )
     return period
 
@@ -102,7 +107,7 @@ def period_starting(day: date, kind: PeriodKind, calendar: Calendar) -> Period:
 def period_of_days(first: date, last: date, calendar: Calendar) -> Period:
     """Return the period of these days: a month, quarter, year, week or day if they are one, else a custom one."""
     if last < first:
-        raise CellError(f"The period ends on {last}, before it begins on {first}.", "period")
+        raise CellError("The period ends on {end}, before it begins on {start}.", "period", end=last, start=first)
     for kind in (PeriodKind.MONTH, PeriodKind.QUARTER, PeriodKind.YEAR, PeriodKind.WEEK, PeriodKind.DAY):
         period = period_containing(kind, first, calendar)
         if (period.start, period.end) == (first, last):
@@ -135,10 +140,12 @@ def _parse_week(text: str, year: int, week: int, calendar: Calendar) -> Period:
     try:
         monday = date.fromisocalendar(year, week, 1)
     except ValueError as error:
-        raise CellError(f"“{text}” is no week: {year} has fewer.", "period") from error
+        raise CellError("“{text}” is no week: {year} has fewer.", "period", text=text, year=str(year)) from error
     period = period_containing(PeriodKind.WEEK, monday, calendar)
     if period.start != monday:
-        raise CellError(f"“{text}” begins on a Monday, and the weeks of the company do not: give its days.", "period")
+        raise CellError(
+            "“{text}” begins on a Monday, and the weeks of the company do not: give its days.", "period", text=text
+        )
     return period
 
 

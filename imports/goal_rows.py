@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Final
@@ -22,19 +23,38 @@ from models.organization import membership_history
 from resolvers.crm.record_type import ImportOutcome
 from resolvers.goals import imported_goals
 from resolvers.goals.inputs import GoalInput
+from resolvers.request.context import RequestContext
 from resolvers.request.periods import PeriodKey
 
 _COMPANY_WORDS: Final = frozenset({"company", "компания", "вся компания", "whole company"})
 
 
-async def import_goal(
-    run: ImportRun, values: RowValues, prefix: str, parse_day: Callable[[str], date], place: tuple[str, int]
-) -> ImportOutcome:
-    """Set the goal of a row, or change the one for the same owner, metric and days.
+@dataclass(frozen=True)
+class GoalRow:
+    """The goal of a row.
+
+    key                   identifies it by its owner, metric and days
+    recurring, pro_rated  None if the row does not say it
+    """
+
+    key: str
+    input: GoalInput
+    recurring: bool | None
+    pro_rated: bool | None
+
+    async def save(self, context: RequestContext) -> ImportOutcome:
+        """Set the goal, or change the one for the same owner, metric and days."""
+        _, outcome = await imported_goals.save_goal(
+            context, self.input, recurring=self.recurring, pro_rated=self.pro_rated
+        )
+        return ImportOutcome(outcome)
+
+
+async def read_goal(run: ImportRun, values: RowValues, prefix: str, parse_day: Callable[[str], date]) -> GoalRow:
+    """Return the goal of a row. Raises CellError.
 
     prefix     of ids in the file
     parse_day  parses a day in the formats of the map
-    place      file and line of the row
     """
     require_fields("goals", values)
     metric = await _find_metric(run, str(values["metric"]))
@@ -42,7 +62,6 @@ async def import_goal(
     period = await _find_period(run, values, parse_day)
     owner = await _find_owner(run, values, prefix)
     await _check_employed(run, owner, period)
-    run.register_record("goals", f"{owner} {metric.key} {period.start} {period.end}", *place)
     target, recurring, pro_rated = values["target"], values.get("recurring"), values.get("pro_rated")
     assert isinstance(target, Decimal)
     input = GoalInput(
@@ -56,13 +75,12 @@ async def import_goal(
         recurring=recurring is True,
         pro_rated=pro_rated is True,
     )
-    _, outcome = await imported_goals.save_goal(
-        run.context,
+    return GoalRow(
+        f"{owner} {metric.key} {period.start} {period.end}",
         input,
-        recurring=recurring if isinstance(recurring, bool) else None,
-        pro_rated=pro_rated if isinstance(pro_rated, bool) else None,
+        recurring if isinstance(recurring, bool) else None,
+        pro_rated if isinstance(pro_rated, bool) else None,
     )
-    return ImportOutcome(outcome)
 
 
 async def _find_metric(run: ImportRun, text: str) -> Metric:
@@ -78,12 +96,19 @@ async def _find_metric(run: ImportRun, text: str) -> Metric:
         if key in (search_key(metric.key), search_key(metric_name(metric, language)))
     }
     if len(matching) > 1:
-        raise CellError(f"Several metrics are called “{text[:60]}”: give the key, {' or '.join(matching)}.", "metric")
+        raise CellError(
+            "Several metrics are called “{text}”: give one of the keys {keys}.",
+            "metric",
+            text=text[:60],
+            keys=", ".join(matching),
+        )
     if not matching:
         raise CellError(
-            f"There is no metric “{text[:60]}”: give the name or the key of one, such as {', '.join(list(metrics)[:5])}, "
-            "or define it in the map under values.metric.",
+            "There is no metric “{text}”: give the name or the key of one, such as {keys}, or define it in the map under "
+            "values.metric.",
             "metric",
+            text=text[:60],
+            keys=", ".join(list(metrics)[:5]),
         )
     return next(iter(matching.values()))
 
@@ -93,7 +118,12 @@ async def _check_currency(run: ImportRun, values: RowValues, metric: Metric) -> 
     currency = str(values.get("currency", run.import_map.currency or "")).upper()
     company_currency = (await run.context.company()).currency
     if currency and metric.unit is Unit.MONEY and currency != company_currency:
-        raise CellError(f"Goals are in {company_currency}, the currency of the company, not in {currency}.", "currency")
+        raise CellError(
+            "Goals are in {company_currency}, the currency of the company, not in {currency}.",
+            "currency",
+            company_currency=company_currency,
+            currency=currency,
+        )
 
 
 async def _find_period(run: ImportRun, values: RowValues, parse_day: Callable[[str], date]) -> Period:
@@ -104,14 +134,21 @@ async def _find_period(run: ImportRun, values: RowValues, parse_day: Callable[[s
     if "period" in values:
         period = parse_period(str(values["period"]), calendar, parse_day, kind)
         if (first or period.start) != period.start or (last or period.end) != period.end:
-            raise CellError(f"The period is {period.start} to {period.end}, its days in the row are others.", "period")
+            raise CellError(
+                "The period is {start} to {end}, its days in the row are others.",
+                "period",
+                start=period.start,
+                end=period.end,
+            )
         return period
     if first is None:
         raise CellError("The row has no period: it needs `period`, or `from` and `to`.", "period")
     if last is not None:
         period = period_of_days(first, last, calendar)
         if kind not in (None, period.kind):
-            raise CellError(f"{first} to {last} is no {str(kind).lower()}.", "to")
+            raise CellError(
+                "{start} to {end} is no period of the kind {kind}.", "to", start=first, end=last, kind=str(kind)
+            )
         return period
     if kind is None:
         raise CellError("The row has no last day: it needs `to`, or `period_kind`.", "to")
@@ -130,10 +167,15 @@ async def _find_owner(run: ImportRun, values: RowValues, prefix: str) -> str:
         owners["COMPANY"] = encode_global_id("Company", 1)
     matching = {name: owner for name, owner in owners.items() if owner is not None}
     if len(matching) > 1:
-        names = " and ".join(name.lower() for name in matching)
-        raise CellError(f"“{text}” is the name of {names}: give `owner_kind`, one of {names}.", "owner")
+        names = ", ".join(name.lower() for name in matching)
+        raise CellError(
+            "“{text}” is the name of several, {kinds}: give `owner_kind`, one of these.",
+            "owner",
+            text=text,
+            kinds=names,
+        )
     if not matching:
-        raise CellError(f"There is no {str(kind or 'employee, team or company').lower()} “{text}”.", "owner")
+        raise CellError("There is no employee, team or company called “{text}”.", "owner", text=text[:60])
     return next(iter(matching.values()))
 
 
@@ -144,4 +186,4 @@ async def _check_employed(run: ImportRun, owner: str, period: Period) -> None:
         return
     start = (await run.context.calendar()).start_of(period.start)
     if not await membership_history.was_active(decoded[1], start):
-        raise CellError(f"{run.lookup.employee(owner).name} had left by {period.start}.", "owner")
+        raise CellError("{name} had left by {day}.", "owner", name=run.lookup.employee(owner).name, day=period.start)

@@ -30,37 +30,53 @@ async def import_departure(
     left_on = find_day(values, "left")
     if left_on is None:
         return outcome
-    employee = run.lookup.employee(employee_id)
-    has_changed = await membership_history.record_departure(run.context, employee, left_on)
-    return ImportOutcome.CHANGED if has_changed and outcome is ImportOutcome.UNCHANGED else outcome
+    employee = await membership_history.record_departure(run.context, run.lookup.employee(employee_id).id, left_on)
+    if employee is None:
+        return outcome
+    run.lookup.replace_employee(employee)
+    return ImportOutcome.CHANGED if outcome is ImportOutcome.UNCHANGED else outcome
 
 
-async def import_transfer(run: ImportRun, input_builder: InputBuilder, values: RowValues) -> ImportOutcome:
-    """Record since which day an employee has been in a team. The same day changes nothing."""
+async def read_transfer(input_builder: InputBuilder, values: RowValues) -> tuple[str, str, date]:
+    """Return the employee and the team of a row, and the day since which they belong together."""
     require_fields("transfers", values)
     day = find_day(values, "from")
     assert day is not None
-    employee_id = await input_builder.resolve_owner(values)
-    team = decode_global_id(await input_builder.resolve_team(str(values["team"])))
-    assert team is not None
-    is_new = await membership_history.record_transfer(run.context, run.lookup.employee(employee_id), team[1], day)
-    return ImportOutcome.NEW if is_new else ImportOutcome.UNCHANGED
+    return await input_builder.resolve_owner(values), await input_builder.resolve_team(str(values["team"])), day
+
+
+async def import_transfer(run: ImportRun, employee_id: str, team_id: str, day: date) -> ImportOutcome:
+    """Record since which day an employee has been in a team. The same day changes nothing."""
+    decoded_id = decode_global_id(team_id)
+    assert decoded_id is not None
+    employee = await membership_history.record_transfer(
+        run.context, run.lookup.employee(employee_id).id, decoded_id[1], day
+    )
+    if employee is None:
+        return ImportOutcome.UNCHANGED
+    run.lookup.replace_employee(employee)
+    return ImportOutcome.NEW
 
 
 def check_stage_entry(values: RowValues, moment: DateOrTime, *, is_ahead: bool) -> None:
     """Raise CellError for a deal whose row says that it entered a stage before it was created, or after now."""
     created_on = find_day(values, "created")
     if created_on is not None and moment.day < created_on:
-        raise CellError(f"The deal entered a stage on {moment.day}, before it was created on {created_on}.", "created")
+        raise CellError(
+            "The deal entered a stage on {day}, before it was created on {created}.",
+            "created",
+            day=moment.day,
+            created=created_on,
+        )
     if is_ahead:
-        raise CellError(f"The deal entered a stage on {moment.day}, which lies ahead.", "stage")
+        raise CellError("The deal entered a stage on {day}, which lies ahead.", "stage", day=moment.day)
 
 
 def require_fields(kind: str, values: RowValues) -> None:
     """Raise CellError for the first required field of the kind that the row lacks."""
     for name in REQUIRED_FIELDS[kind]:
         if name not in values:
-            raise CellError(f"The row has no {name}.", name)
+            raise CellError("The row has no {field}.", name, field=name)
 
 
 def find_day(values: RowValues, name: str) -> date | None:

@@ -18,9 +18,11 @@ from imports.batch import Batch
 from imports.cell_parsing import RowReader
 from imports.csv_reader import ImportFileError, read_header, read_rows
 from imports.field_specs import FIELDS_BY_KIND
+from imports.file_checks import FileChecks, find_lookalikes
 from imports.import_run import ImportResult, ImportRun
 from imports.input_builder import InputBuilder
 from imports.map_file import FileMap, ImportMap
+from imports.rejects_format import read_source_name
 from imports.stage_mapping import StageResolver
 from imports.toml_schema import MapError
 
@@ -33,7 +35,13 @@ def find_sources(source: Path, import_map: ImportMap) -> tuple[list[tuple[Path, 
     Raises ImportFileError if there is no file, or one lacks a required column; nothing has been imported then.
     """
     paths = [source] if source.is_file() else sorted(path for path in source.iterdir() if path.suffix.lower() == ".csv")
-    matched_files = [(path, file_map) for path in paths if (file_map := import_map.find_file_map(path.name))]
+    source_names = {path: read_source_name(path) for path in paths}  # None: not a file of rejected rows
+    has_exports = any(name is None and import_map.find_file_map(path.name) for path, name in source_names.items())
+    matched_files = [
+        (path, file_map)
+        for path, source_name in source_names.items()
+        if (source_name is None or not has_exports) and (file_map := import_map.find_file_map(source_name or path.name))
+    ]
     if source.is_file() and not matched_files and len(import_map.files) == 1:
         matched_files = [(source, import_map.files[0])]
     if not matched_files:
@@ -66,6 +74,9 @@ class Importer(ImportRun):
                 await self.lookup.ensure_pipeline(self.import_map.pipeline, self.import_map.stages)
         zone = ZoneInfo(self.import_map.zone or company.time_zone)
         for path, file_map in files:
+            csv_header = read_header(path, file_map)
+            checks = FileChecks(self, path.name, file_map, csv_header)
+            self.rejected_rows.start_file(path.name, csv_header)
             stage_resolver, reader, lines_done = (
                 StageResolver(self.import_map, file_map, self.lookup),
                 RowReader(file_map, zone),
@@ -82,8 +93,14 @@ class Importer(ImportRun):
             occurrences: Counter[str] = Counter()
             row_iterator = read_rows(path, file_map)
             while batch := list(islice(row_iterator, BATCH_ROWS)):
-                await Batch(self, path.name, file_map, reader, input_builder, occurrences).import_rows(batch)
+                for row in batch:
+                    checks.sample_cells(row)
+                await Batch(self, path.name, file_map, reader, input_builder, occurrences, checks).import_rows(batch)
                 self.on_progress(batch[-1].line - lines_done)
                 lines_done = batch[-1].line
+            checks.finish(company.currency)
+        async with self.context.unit_of_work(is_batch=True):
+            await self.lookup.discard_unused_stages()
+        self.result.notes.extend(find_lookalikes(self))
         self.result.created_names = self.lookup.created_names
         return self.result

@@ -89,7 +89,7 @@ class InputBuilder:
         if global_id is not None:
             return global_id
         if unknown == "reject":
-            raise CellError(f"There is no employee “{text}”.", column)
+            raise CellError("There is no employee “{name}”.", column, name=text)
         return (
             importer_id
             if unknown == "importer"
@@ -108,9 +108,10 @@ class InputBuilder:
         if global_id is not None:
             return global_id
         if self.file_map.unknown.get("client", "create") == "reject":
-            raise CellError(f"There is no client “{text}”.", "client")
+            raise CellError("There is no client “{name}”.", "client", name=text)
         external_id = derive_external_id(f"{self.file_map.prefix}{text}")
         if external_id not in self.new_clients:
+            self.lookup.note_write()
             name = validation.clean_name(text, "input", "client")
             self.new_clients[external_id] = ClientInput(
                 name=name, owner=owner, external_id=external_id, created_at=created
@@ -121,7 +122,7 @@ class InputBuilder:
         text = _text(values, "product")
         is_strict = self.file_map.unknown.get("product") == "reject"
         if text and is_strict and self.lookup.products.find(text, "products") is None:
-            raise CellError(f"The price list has no product “{text}”.", "product")
+            raise CellError("The price list has no product “{name}”.", "product", name=text)
         return text
 
     def money(self, values: RowValues, name: str) -> Money | Unset:
@@ -321,7 +322,7 @@ class InputBuilder:
         """Return the input of an absence. Raises CellError for a missing field."""
         for name in REQUIRED_FIELDS["absences"]:
             if name not in values:
-                raise CellError(f"The row has no {name}.", name)
+                raise CellError("The row has no {field}.", name, field=name)
         return AbsenceInput(
             employee=await self.resolve_owner(values),
             first_day=_moment(values, "from").day,

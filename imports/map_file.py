@@ -96,6 +96,7 @@ class FileMap(MapTable):
     """How files that match `pattern` are read.
 
     columns              field → columns that may hold it; the first non-empty one counts
+    optional             fields that no column of a file need hold; `entered` for the columns of `stage_entry_columns`
     separators           candidates; the first with which the required columns are found is used
     decimal              the decimal sign; with several (".,") a number may use either unless it is ambiguous
     constants            field → value for every row
@@ -109,6 +110,7 @@ class FileMap(MapTable):
     kind: Annotated[str, choice(FIELDS_BY_KIND)] = Field("", validate_default=True)
     pattern: Annotated[str, default("*.csv")] = "*.csv"
     columns: Mapping[str, Texts] = {}
+    optional: Texts = []
     separators: Annotated[Texts, AfterValidator(_check_separators), default([","])] = Field([","], alias="separator")
     encoding: Annotated[str, default("utf-8"), choice(ENCODINGS)] = "utf-8"
     decimal: Annotated[str, BeforeValidator(lambda signs: "".join(as_texts(signs))), _DECIMAL, default(".")] = "."
@@ -147,6 +149,13 @@ class FileMap(MapTable):
         elif "kind" in info.data:
             check_keys(table, FIELDS_BY_KIND[info.data["kind"]])
         return table
+
+    @field_validator("optional")
+    @classmethod
+    def _check_optional(cls, fields: list[str], info: ValidationInfo) -> list[str]:
+        if "kind" in info.data:
+            check_keys(dict.fromkeys(fields), [*FIELDS_BY_KIND[info.data["kind"]], "entered"])
+        return fields
 
     @field_validator("templates")
     @classmethod

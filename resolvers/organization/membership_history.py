@@ -35,18 +35,19 @@ async def check_departure(context: RequestContext, left_on: date, joined_on: dat
         raise Invalid("The employee left before they joined: check both days.", "input", "leftOn")
 
 
-async def record_departure(context: RequestContext, employee: Employee, left_on: date) -> bool:
-    """Deactivate an employee as of the end of their last day; return whether that changed anything.
+async def record_departure(context: RequestContext, employee_id: int, left_on: date) -> Employee | None:
+    """Deactivate an employee as of the end of their last day; return them, or None if nothing has changed.
 
     A departure that is recorded already changes nothing, even if the employee has come back since. Raises Conflict if
     they came back after this day, but had left on another one.
     """
+    employee = await row_store.get(Employee, employee_id)
     await check_departure(context, left_on, employee.joined_on)
     company_calendar = await context.calendar()
     memberships = await membership_history.list_memberships(employee.id)
     last_days = _last_days(memberships, company_calendar)
     if left_on in last_days:
-        return False
+        return None
     if employee.active and any(left_on < company_calendar.day_of(row.since) for row in memberships[1:]) and last_days:
         raise Conflict(
             "The employee has come back since, and had left on {day} before: leave this day out.",
@@ -56,12 +57,12 @@ async def record_departure(context: RequestContext, employee: Employee, left_on:
         )
     if employee.active:
         deactivation = EmployeeInput(id=encode_global_id("Employee", employee.id), active=False)
-        employee.active = (await people.update_employee(context, deactivation)).active
+        employee = await people.update_employee(context, deactivation)
         memberships = await membership_history.list_memberships(employee.id)
     joined_at = company_calendar.start_of(employee.joined_on) if employee.joined_on else None
     await membership_history.set_departure(memberships, company_calendar.start_of(left_on + _DAY), joined_at)
     await _follow_history(context, employee)
-    return True
+    return employee
 
 
 def _last_days(memberships: Sequence[Membership], company_calendar: Calendar) -> list[date]:
@@ -69,8 +70,8 @@ def _last_days(memberships: Sequence[Membership], company_calendar: Calendar) ->
     return [company_calendar.day_of(row.since - _INSTANT) for row in memberships if not row.active]
 
 
-async def record_transfer(context: RequestContext, employee: Employee, team_id: int, day: date) -> bool:
-    """Let an employee have come to a team at the start of a day; return whether that is new.
+async def record_transfer(context: RequestContext, employee_id: int, team_id: int, day: date) -> Employee | None:
+    """Let an employee have come to a team at the start of a day; return them, or None if that was recorded already.
 
     They stay in it until the next change that is known. Raises OutOfRange for a day that lies ahead, and Conflict for
     one on which they were not active.
@@ -79,15 +80,16 @@ async def record_transfer(context: RequestContext, employee: Employee, team_id: 
     if validation.clean_day(day, "input", "from") > await context.today():
         raise OutOfRange("This day lies ahead: leave it out until it has come.", "input", "from")
     moment = (await context.calendar()).start_of(day)
+    employee = await row_store.get(Employee, employee_id)
     if not await membership_history.was_active(employee.id, moment):
         raise Conflict("The employee had left by this day.", "input", "from")
     team_before = employee.team_id
     if not await membership_history.insert_transfer(employee, team_id, moment):
-        return False
+        return None
     if employee.team_id != team_before:
         await row_store.save(employee, "team_id")
     await _follow_history(context, employee)
-    return True
+    return employee
 
 
 async def _follow_history(context: RequestContext, employee: Employee) -> None:

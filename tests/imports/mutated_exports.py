@@ -220,7 +220,7 @@ def empty_rows(export: Export, rng: random.Random) -> str:
 
 MUTATIONS: Sequence[Mutation] = (
     rename_column, change_case_of_header, drop_column, swap_headers, move_column, shift_cells, insert_cell, cross_encoding, cut_file,
-    break_quote, add_quote, repeat_row, change_separator, change_decimal, spoil_amount, spoil_day, empty_rows,
+    cross_encoding, break_quote, add_quote, repeat_row, change_separator, change_decimal, spoil_amount, spoil_day, empty_rows,
 )  # fmt: skip
 
 

@@ -86,9 +86,9 @@ def test_text_that_is_no_period_or_may_be_several_is_an_error(text: str) -> None
 def test_day_is_the_period_of_the_given_kind_that_begins_on_it() -> None:
     assert parse_period("01.03.2026", CALENDAR, parse_day, PeriodKind.MONTH).end == date(2026, 3, 31)
     assert parse_period("2026-04-01", CALENDAR, parse_day, PeriodKind.QUARTER).end == date(2026, 6, 30)
-    with pytest.raises(CellError, match="No month begins on 2026-03-02"):
+    with pytest.raises(CellError, match="No period of the kind MONTH begins on 2026-03-02"):
         parse_period("02.03.2026", CALENDAR, parse_day, PeriodKind.MONTH)
-    with pytest.raises(CellError, match="is no period of the kind quarter"):
+    with pytest.raises(CellError, match="is no period of the kind QUARTER"):
         parse_period("2026-03", CALENDAR, parse_day, PeriodKind.QUARTER)
 
 

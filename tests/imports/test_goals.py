@@ -107,7 +107,7 @@ async def test_changed_target_and_recurrence_change_the_same_goal(company: Impor
 @pytest.mark.parametrize(
     ("row", "column", "reason"),
     [
-        ("Zed;revenue;5;2026-03;;;", "owner", "There is no employee, team or company “Zed”."),
+        ("Zed;revenue;5;2026-03;;;", "owner", "There is no employee, team or company called “Zed”."),
         ("Ann;turnover;5;2026-03;;;", "metric", "There is no metric “turnover”"),
         ("Ann;revenue;0;2026-03;;;", "target", "A target is above zero."),
         ("Ann;deals_won;1,5;2026-03;;;", "target", "Give a whole number."),
@@ -140,7 +140,7 @@ async def test_owner_whose_name_a_team_has_too_needs_its_kind(company: ImportTes
 
     await company.import_files(MAP.format(more='[file.constants]\nowner_kind = "team"'), files)
 
-    assert reasons == ["“South” is the name of employee and team: give `owner_kind`, one of employee and team."]
+    assert reasons == ["“South” is the name of several, employee, team: give `owner_kind`, one of these."]
     assert [goal[0] for goal in await list_goals()] == ["South"]
     assert (await Goal.get()).owner_kind.value == "TEAM"
 

@@ -74,9 +74,6 @@ EXPORTS_PER_FORMAT = 50
 
 # What goes wrong in silence until the branch that mends it is merged: mutation → the branch. Delete an entry then.
 GAPS_OF_OTHER_BRANCHES = {
-    "change_case_of_header": "imp-checks: the case of headers does not matter",
-    "drop_column": "imp-checks: a mapped column that the file lacks refuses it",
-    "rename_column": "imp-checks: a mapped column that the file lacks refuses it",
     "cross_encoding": "imp-read: the encoding is detected, or refused",
     "break_quote": "imp-read: text after a closing quotation mark is no cell",
     "add_quote": "imp-read: text after a closing quotation mark is no cell",
@@ -95,7 +92,7 @@ async def import_export(
     rejects_path.unlink(missing_ok=True)
     try:
         sources, _ = find_sources(source, import_map)
-        with RejectedRows(rejects_path) as rejects:
+        with RejectedRows(rejects_path, [path for path, _ in sources]) as rejects:
             result = await Importer(await company.create_context(), import_map, rejects, lambda _: None).run(sources)
     except ImportFileError as error:
         return None, {}, str(error)
@@ -112,11 +109,15 @@ def find_faults(export: Export, original: Export, result: ImportResult, deals: d
     outcomes = sum(counts.get(name, 0) for name in ("new", "changed", "unchanged", "rejected"))
     if counts.get("read", 0) != outcomes:
         faults.append(f"{counts}: rows are not accounted for")
-    if counts.get("read", 0) != len(rows):
+    if counts.get("read", 0) != len(rows) and not export.spoil_text:  # a broken quote leaves no certain number
         faults.append(f"{counts.get('read', 0)} rows read, the file has {len(rows)}")
     if len(deals) != counts.get("new", 0):
         faults.append(f"{counts.get('new', 0)} rows new, {len(deals)} deals stored")
-    amounts = {parse_amount(cell, export.format.decimal) for row in rows for cell in row}
+    amounts = {
+        parse_amount(cell, export.format.decimal)
+        for row in (original.rows if export.keeps_meaning else rows)
+        for cell in row
+    }
     for key, deal in deals.items():
         if deal["money"][0] is not None and stored_amount(deal) not in amounts:
             faults.append(f"{key}: the amount {stored_amount(deal)} stands nowhere in the file")
