@@ -7,14 +7,14 @@ change that another system dates otherwise.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final
 
 from models.db import row_store
 from models.organization.memberships import Membership
 from models.organization.people import Employee
 
-_DAY: Final = timedelta(days=1)
+_BEFORE_EVERYTHING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 async def list_memberships(employee_id: int) -> list[Membership]:
@@ -38,7 +38,7 @@ async def set_departure(memberships: Sequence[Membership], departed_at: datetime
     earlier = [row for row in active_rows if row.since < departed_at]
     if active_rows and not earlier:  # the account is younger than the departure
         first = active_rows[0]
-        first.since = joined_at if joined_at is not None and joined_at < departed_at else departed_at - _DAY
+        first.since = joined_at if joined_at is not None and joined_at < departed_at else _BEFORE_EVERYTHING
         earlier = [first]
     for row in active_rows:
         if row not in earlier:
