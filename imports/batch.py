@@ -356,7 +356,7 @@ class Batch:
         goal = await goal_rows.read_goal(
             self.run, values, self.file_map.prefix, lambda text: self.reader.parse_time(text).day
         )
-        return ImportOutcome.UNCHANGED if self._is_copy(goal.key, row) else await goal.save(self.run.context)
+        return ImportOutcome.UNCHANGED if self._is_copy(goal.key, row) else await goal.record(self.run.context)
 
     async def _import_team(self, values: RowValues, row: CsvRow) -> ImportOutcome:
         lookup, name = self.run.lookup, str(values["name"])
