@@ -39,7 +39,7 @@ async def monitored(postgres: Postgres) -> AsyncIterator[Postgres]:
 
 
 async def wait_until_answering(is_answering: bool) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while connection.current_connection().availability.is_answering is not is_answering:
             await asyncio.sleep(0.05)
 
