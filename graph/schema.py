@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
@@ -58,8 +60,9 @@ Mutation = merge_types(
 )
 
 
+@cache
 def create_schema(*, allow_suggestions: bool = False) -> strawberry.Schema:
-    """Build the schema.
+    """Return the schema, which is built on the first call.
 
     allow_suggestions  lets error messages suggest the names of types and fields, also to anonymous clients
     """

@@ -21,7 +21,7 @@ from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 
-START_TIMEOUT_SECONDS = 30.0  # how long a server may take to start
+START_TIMEOUT_SECONDS = 120.0  # how long a server may take to start
 UNPRIVILEGED_USER = "nobody"  # runs PostgreSQL when the tests run as root, which it refuses
 
 # Waits for the server, and for the end of its standard input: the pipe closes when the starting process ends, even by

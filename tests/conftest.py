@@ -19,8 +19,10 @@ from typing import Any, NoReturn
 import asyncpg
 import pytest
 import redis
+from argon2 import PasswordHasher
 
 from models import migrator
+from resolvers.auth import passwords
 from tests.backing_services import Postgres, ServerNotAvailable, ServerProcess, Valkey, wheel_version
 from tests.empty_database import dump_schema, run_in_thread
 from tests.practice_set.practice_sets import describe_practice_sets
@@ -29,6 +31,7 @@ POSTGRES, REDIS = "SCORELINE_TEST_POSTGRES", "SCORELINE_TEST_REDIS"  # URLs of e
 WORKER_POSTGRES_KEY = "scoreline_postgres"
 
 _database_numbers = itertools.count(1)
+_REAL_HASHES = {name: getattr(passwords, name) for name in ("_HASHER", "_DUMMY_HASH")}
 
 
 class ServicePool:
@@ -116,6 +119,23 @@ def pytest_report_header() -> list[str]:
 def prepare_sqlite_tables() -> None:
     """Create the SQLite schema script before any test connects, since a process has one database at a time."""
     dump_schema()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheap_hashes() -> Iterator[None]:
+    """Hash passwords cheaply in this process: a company with ten employees would else take seconds to set up."""
+    hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "_HASHER", hasher)
+        patch.setattr(passwords, "_DUMMY_HASH", hasher.hash("no account"))
+        yield
+
+
+@pytest.fixture
+def real_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hash passwords as the product does."""
+    for name, value in _REAL_HASHES.items():
+        monkeypatch.setattr(passwords, name, value)
 
 
 @pytest.fixture(scope="session")

@@ -79,7 +79,7 @@ async def receive_message(socket: ClientConnection, timeout: float = 10) -> dict
 
 async def wait_closed(socket: ClientConnection) -> tuple[int | None, str | None]:
     """Return code and reason once the server has closed the socket."""
-    await asyncio.wait_for(socket.wait_closed(), 15)
+    await asyncio.wait_for(socket.wait_closed(), 60)
     return socket.close_code, socket.close_reason
 
 

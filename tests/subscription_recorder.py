@@ -33,7 +33,7 @@ class SubscriptionRecorder:
 
     async def wait_until(self, condition: Any) -> None:
         """Wait until the condition holds; it is checked after each event."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not condition():
                 self._changed.clear()
                 await self._changed.wait()

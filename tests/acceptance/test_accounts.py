@@ -74,7 +74,7 @@ def test_commands_name_the_administrators_for_an_unknown_address(tmp_path: Path)
 
 async def wait_for_link(mail_server: MailServer) -> str:
     """Return the token of the link in the next mail."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not mail_server.received:
             await asyncio.sleep(0.05)
     text = mail_server.received.pop().message.get_content()

@@ -18,7 +18,7 @@ from tests.http_server import receive_message, send_message
 from tests.notification_receivers import WebhookReceiver, run_receiver
 from tests.processes import SpawnedServer, Workspace, needs_schedstat, prepare_database, running_server
 
-ALERT_SECONDS = 5.0  # within which an alert reaches its recipient
+ALERT_SECONDS = 30.0  # within which an alert reaches its recipient, also on a slow machine
 TAKEOVER_SECONDS = 30.0  # within which another server takes over from a dead one
 PASSWORD = "correct horse"
 EMPLOYEE_NAMES = ("Ann", "Bob", "Mia", "Max", "Dora")
@@ -222,7 +222,7 @@ async def test_second_server_takes_over_when_the_scheduler_leader_is_killed(
             )
             for number in range(40)
         ]
-        await listener.wait_for(("TASK_OVERDUE", tasks[0]), timeout=10)
+        await listener.wait_for(("TASK_OVERDUE", tasks[0]), timeout=60)
         process = company.servers[leader].process
         assert process is not None
         process.kill()
@@ -266,7 +266,7 @@ async def test_webhook_gets_each_alert_despite_downtime_and_a_killed_server(
     async with open_company(postgres_tables_url, redis_url, tmp_path, channels=f"crm={crm.address}") as company:
         await company.act("createAlertRule", "admin", kind="DEAL_LOST", recipients=["DIRECTORS"], channels=["crm"])
         await lose_deals(company, 3)
-        await wait_for_messages(crm, 3, timeout=10)
+        await wait_for_messages(crm, 3, timeout=60)
         await crm.stop()
         await lose_deals(company, 3)
         leader = await company.find_scheduler_leader()

@@ -80,7 +80,7 @@ async def try_refresh(server: RunningServer, token: str) -> dict[str, Any]:
 
 async def refresh_obeying_unavailable(server: RunningServer, token: str) -> dict[str, Any]:
     """Refresh as a client does that waits as long as it is told to, and return the tokens."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while "errors" in (response := await try_refresh(server, token)):
             [error] = response["errors"]
             assert error["extensions"]["code"] == "UNAVAILABLE", error

@@ -62,7 +62,7 @@ def supervisor(
 def test_workers_serve_one_port_and_stop_together(supervisor: tuple[subprocess.Popen[bytes], Path, int]) -> None:
     parent, log, port = supervisor
     workers = _wait_for_workers(log, parent)
-    with urlopen(f"http://127.0.0.1:{port}/health/ready", timeout=10) as response:
+    with urlopen(f"http://127.0.0.1:{port}/health/ready", timeout=60) as response:
         assert response.status == 200
 
     parent.send_signal(signal.SIGTERM)

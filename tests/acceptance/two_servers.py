@@ -17,7 +17,7 @@ from websockets.exceptions import ConnectionClosed
 from tests.http_server import send_message
 from tests.processes import SpawnedServer, Workspace, prepare_database, running_server
 
-TIMEOUT_SECONDS = 20.0  # within which two servers must have reached the same state
+TIMEOUT_SECONDS = 60.0  # within which two servers must have reached the same state
 LEADERBOARD = "leaderboard { total standings { rank value employee { name } } }"
 RECORD_DEAL = """mutation($input: RecordDealInput!) {
   recordDeal(input: $input) { deal { id title } userErrors { path code message } } }"""

@@ -334,7 +334,7 @@ def test_words_that_passwords_must_not_consist_of_are_listed() -> None:
     assert set(re.findall(r"`(\w+)`", section)) - {"zxcvbn"} == set(CONTEXT_WORDS)
 
 
-def test_algorithms_of_the_inventory_are_those_of_the_code() -> None:
+def test_algorithms_of_the_inventory_are_those_of_the_code(real_hashes: None) -> None:
     section = PAGE.partition("\n## Tokens and secrets\n")[2].partition("\n## ")[0]
     hasher = passwords._HASHER
 

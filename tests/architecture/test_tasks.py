@@ -11,6 +11,7 @@ STARTERS = {"create_task", "ensure_future", "start_soon", "run_coroutine_threads
 
 # Where a task is created, and why it ends: (file, function) and the number of tasks it creates there.
 SHORT_LIVED = {
+    ("graph/execution/fast_executor.py", "await_all"): 1,  # awaited or cancelled by the function itself
     ("models/db/connection.py", "with_deadline"): 1,  # one operation
     ("models/db/sqlite_backend.py", "_begin"): 1,  # one BEGIN
     ("resolvers/forecasting/forecast_engine.py", "memoize"): 1,  # one computation

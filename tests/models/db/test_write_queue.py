@@ -52,7 +52,7 @@ async def test_batch_of_another_client_delays_batches_only(postgres_tables_url: 
                 pass
 
         batch = asyncio.create_task(write_batch())
-        async with asyncio.timeout(2), connection.write_transaction():
+        async with asyncio.timeout(60), connection.write_transaction():
             await asyncio.sleep(0.1)
         assert not batch.done()
 
@@ -171,7 +171,7 @@ async def test_nested_write_is_part_of_the_outer_one(database_url: str) -> None:
     async with connection.connect(database_url):
         await create_tables()
         with pytest.raises(ZeroDivisionError):
-            await asyncio.wait_for(fail_after_nested_write(), 5)
+            await asyncio.wait_for(fail_after_nested_write(), 60)
 
         assert await connection.fetch_rows("SELECT name FROM lease") == []
 

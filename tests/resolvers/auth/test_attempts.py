@@ -21,7 +21,7 @@ EMAIL = "ann@example.com"
 
 
 @pytest.fixture
-async def world(cheap_hashes: None, database_url: str) -> AsyncIterator[World]:
+async def world(database_url: str) -> AsyncIterator[World]:
     """A company in which Ann has signed in from her office, and has failed nowhere."""
     async with open_world(database_url) as world:
         world.address = OFFICE

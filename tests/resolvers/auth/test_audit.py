@@ -22,7 +22,7 @@ NEW_PASSWORD = "battery staple"
 
 
 @pytest.fixture
-async def world(cheap_hashes: None, database_url: str) -> AsyncIterator[World]:
+async def world(database_url: str) -> AsyncIterator[World]:
     async with open_world(database_url) as world:
         await world.create_employee("Ann")
         world.services.rate_limiter = RateLimiter()

@@ -27,7 +27,7 @@ PUBLIC_URL = "https://sales.example.com"
 
 
 @pytest.fixture
-async def world(cheap_hashes: None, database_url: str) -> AsyncIterator[World]:
+async def world(database_url: str) -> AsyncIterator[World]:
     """A company with Ann, who has no password yet, and Bob, who has one."""
     async with open_world(database_url) as world:
         for name, password in (("Ann", None), ("Bob", PASSWORD)):

@@ -21,7 +21,7 @@ HOME, CAFE = "198.51.100.7", "192.0.2.9"
 
 
 @pytest.fixture
-async def world(cheap_hashes: None, database_url: str) -> AsyncIterator[World]:
+async def world(database_url: str) -> AsyncIterator[World]:
     async with open_world(database_url) as world:
         world.address = HOME
         yield world

@@ -100,7 +100,7 @@ def create_scheduler(world: World, **arguments: Any) -> Scheduler:
 
 
 async def wait_until(condition) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not await condition():
             await asyncio.sleep(0.02)
 

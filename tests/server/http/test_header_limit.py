@@ -31,7 +31,7 @@ async def send_raw(server: RunningServer, parts: Iterable[bytes]) -> bytes:
     """Send the parts over a new connection and return the first bytes of the response."""
     reader, writer = await asyncio.open_connection(*server.address.split(":"))
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             for part in parts:
                 writer.write(part)
                 await writer.drain()

@@ -7,7 +7,7 @@ from broadcaster import Broadcast, BroadcastBackend, Event
 from server.observability import health
 from subscriptions.core.hub import CONNECTION_LOST, RESYNC, Hub
 
-pytestmark = pytest.mark.timeout(30)
+pytestmark = pytest.mark.timeout(120)
 
 
 class FakeBroadcastBackend(BroadcastBackend):
@@ -56,7 +56,7 @@ async def read_no_migrations():
 
 
 async def wait_until(condition):
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not condition():
             await asyncio.sleep(0.01)
 

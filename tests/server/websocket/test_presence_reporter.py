@@ -75,13 +75,13 @@ async def read_tasks_state(server: RunningServer) -> str:
 
 
 async def wait_for_tasks_state(server: RunningServer, state: str) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while await read_tasks_state(server) != state:
             await asyncio.sleep(0.02)
 
 
 async def wait_until_online(server: RunningServer, name: str) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             data = await server.execute("{ employees { edges { node { name online } } } }")
             if {"name": name, "online": True} in [edge["node"] for edge in data["employees"]["edges"]]:

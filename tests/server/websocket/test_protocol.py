@@ -101,7 +101,7 @@ async def test_prepared_text_is_framed_once_for_consecutive_sockets_with_a_prefi
 async def test_fragments_are_one_message_with_a_ping_between_them(server: RunningServer) -> None:
     async with server.connect() as socket:
         socket.transport.write(serialize_frame(Opcode.TEXT, PING[:5], fin=False))
-        await asyncio.wait_for(await socket.ping(b"?"), 10)
+        await asyncio.wait_for(await socket.ping(b"?"), 60)
         socket.transport.write(serialize_frame(Opcode.CONT, b"", fin=False) + serialize_frame(Opcode.CONT, PING[5:]))
         assert await receive_message(socket) == PONG
 
@@ -199,7 +199,7 @@ async def test_parser_hands_out_one_frame_at_a_time_and_answers_nothing_that_lie
 
 async def test_ping_is_answered_with_its_payload(server: RunningServer) -> None:
     async with server.connect() as socket:
-        await asyncio.wait_for(await socket.ping(b"are you there"), 10)
+        await asyncio.wait_for(await socket.ping(b"are you there"), 60)
 
 
 async def test_close_is_answered_with_the_same_code(server: RunningServer) -> None:

@@ -209,7 +209,7 @@ async def test_replay_waits_until_the_client_has_read_half_of_its_queue() -> Non
     waited = not waiting.done()
     protocol.write_paused = False
     connection.on_writable()
-    await asyncio.wait_for(waiting, 5)
+    await asyncio.wait_for(waiting, 60)
 
     assert waited
     assert len(protocol.sent) == 3
@@ -243,7 +243,7 @@ async def read_frames(client_end: stdlib_socket.socket, last_text: bytes | None 
     """Read all texts up to this one, or up to a close frame, whose code and reason come last."""
     client = ClientProtocol(parse_uri("ws://here/"), state=State.OPEN, max_size=None)
     texts: list[bytes] = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while client.state is State.OPEN and last_text not in texts:
             client.receive_data(await asyncio.get_running_loop().sock_recv(client_end, 1 << 20))
             texts += [bytes(event.data) for event in client.events_received() if isinstance(event, Frame)]
