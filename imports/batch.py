@@ -11,8 +11,8 @@ from typing import Any, Final
 from domain.errors.user_errors import UserError
 from domain.primitives.unset import UNSET
 from imports.cell_parsing import CellError, DateOrTime, RowReader, RowValues
-from imports.csv_reader import CsvRow
 from imports.field_specs import FIELDS_BY_KIND, REQUIRED_FIELDS
+from imports.files.source_row import SourceRow
 from imports.import_run import ImportRun
 from imports.input_builder import MAP_FIELD_NAMES, InputBuilder
 from imports.map_file import FileMap
@@ -55,7 +55,7 @@ class Batch:
     input_builder: InputBuilder
     occurrences: Counter[str]
 
-    async def import_rows(self, rows: Sequence[CsvRow]) -> None:
+    async def import_rows(self, rows: Sequence[SourceRow]) -> None:
         """Import the rows in one unit of work, count their outcomes and report the rejected ones."""
         async with self.run.context.unit_of_work(is_batch=True):
             row_outcomes = await self._process_rows(rows)
@@ -66,14 +66,14 @@ class Batch:
             else:
                 self._reject(row, row_outcome)
 
-    async def _process_rows(self, rows: Sequence[CsvRow]) -> list[RowOutcome]:
+    async def _process_rows(self, rows: Sequence[SourceRow]) -> list[RowOutcome]:
         if self.file_map.kind in _ONE_BY_ONE_IMPORTERS:
             return await self._import_one_by_one(rows)
         return await (
             self._import_stage_history(rows) if self.file_map.kind == "visits" else self._import_records(rows)
         )
 
-    def _reject(self, row: CsvRow, error: UserError | CellError) -> None:
+    def _reject(self, row: SourceRow, error: UserError | CellError) -> None:
         self.run.result.count(self.file_map.kind, "rejected")
         if isinstance(error, CellError):
             reason, field_name = error.reason, error.column
@@ -87,14 +87,14 @@ class Batch:
         )
         self.run.rejected_rows.add_row(self.file_name, row.line, column, reason, row.cells)
 
-    def _read_values(self, row: CsvRow) -> RowValues:
+    def _read_values(self, row: SourceRow) -> RowValues:
         if row.error:
             raise CellError(row.error)
         return self.reader.read_values(row.cells)
 
     # records: the whole batch at once
 
-    async def _import_records(self, rows: Sequence[CsvRow]) -> list[RowOutcome]:
+    async def _import_records(self, rows: Sequence[SourceRow]) -> list[RowOutcome]:
         """Record the batch: first new clients, which the records refer to, and last stage entries of the deals."""
         row_outcomes: dict[int, RowOutcome] = {}
         parsed_rows: dict[int, tuple[RowValues, str]] = {}
@@ -132,7 +132,7 @@ class Batch:
             return set()
         return await deals.list_external_ids(external_ids)
 
-    def _stage_entries(self, values: RowValues, external_id: str, row: CsvRow) -> list[ImportedStageEntry]:
+    def _stage_entries(self, values: RowValues, external_id: str, row: SourceRow) -> list[ImportedStageEntry]:
         """Return the stage entries of the row's deal, as far as the row has them."""
         if self.file_map.kind != "deals":
             return []
@@ -146,7 +146,7 @@ class Batch:
             for stage_name, moment in entries.items()
         ]
 
-    async def _build_input(self, values: RowValues, exists: bool, row: CsvRow) -> RecordInput:
+    async def _build_input(self, values: RowValues, exists: bool, row: SourceRow) -> RecordInput:
         match self.file_map.kind:
             case "deals":
                 has_stage_history = (
@@ -181,7 +181,7 @@ class Batch:
                 external_id = input.external_id or ""
                 self.run.lookup.clients.add(external_reference(external_id), external_id, str(input.name))
 
-    def _external_id(self, values: RowValues, row: CsvRow) -> str:
+    def _external_id(self, values: RowValues, row: SourceRow) -> str:
         """Return the external id of a row's record: from its id column, else derived from its cells.
 
         Derived ids are equal in every run, so importing a file again finds the same records. Rows with equal cells
@@ -204,7 +204,7 @@ class Batch:
 
     # the stage history of deals
 
-    async def _import_stage_history(self, rows: Sequence[CsvRow]) -> list[RowOutcome]:
+    async def _import_stage_history(self, rows: Sequence[SourceRow]) -> list[RowOutcome]:
         """Add the rows' stage entries to deals. A closing stage changes nothing: the deal itself tells its end."""
         row_outcomes: dict[int, RowOutcome] = {}
         stage_visits: dict[int, ImportedStageEntry] = {}
@@ -237,7 +237,7 @@ class Batch:
 
     # people, teams and products: one by one, since they refer to each other
 
-    async def _import_one_by_one(self, rows: Sequence[CsvRow]) -> list[RowOutcome]:
+    async def _import_one_by_one(self, rows: Sequence[SourceRow]) -> list[RowOutcome]:
         row_outcomes: list[RowOutcome] = []
         for row in rows:
             try:
@@ -247,7 +247,7 @@ class Batch:
                 row_outcomes.append(error)
         return row_outcomes
 
-    async def _import_person(self, values: RowValues, row: CsvRow) -> ImportOutcome:
+    async def _import_person(self, values: RowValues, row: SourceRow) -> ImportOutcome:
         lookup, name = self.run.lookup, str(values["name"])
         external_id = f"{self.file_map.prefix}{values.get('id', name)}"
         self.run.register_record("people", external_id, self.file_name, row.line)
@@ -256,14 +256,14 @@ class Batch:
         input = await self.input_builder.employee_input(values)
         return await lookup.upsert_employee(existing_id, replace(input, external_id=derive_external_id(external_id)))
 
-    async def _import_absence(self, values: RowValues, row: CsvRow) -> ImportOutcome:
+    async def _import_absence(self, values: RowValues, row: SourceRow) -> ImportOutcome:
         external_id = self._external_id(values, row)
         input = await self.input_builder.absence_input(values, external_id)
         self.run.register_record("absences", external_id, self.file_name, row.line)
         _, outcome = await absences.save_absence(self.run.context, input)
         return ImportOutcome(outcome)
 
-    async def _import_team(self, values: RowValues, row: CsvRow) -> ImportOutcome:
+    async def _import_team(self, values: RowValues, row: SourceRow) -> ImportOutcome:
         lookup, name = self.run.lookup, str(values["name"])
         external_id = f"{self.file_map.prefix}{values.get('id', name)}"
         self.run.register_record("teams", external_id, self.file_name, row.line)
@@ -272,7 +272,7 @@ class Batch:
         input = await self.input_builder.team_input(values)
         return (await lookup.upsert_team(existing_id, replace(input, external_id=derive_external_id(external_id))))[1]
 
-    async def _import_product(self, values: RowValues, row: CsvRow) -> ImportOutcome:
+    async def _import_product(self, values: RowValues, row: SourceRow) -> ImportOutcome:
         self.run.register_record("products", str(values["name"]), self.file_name, row.line)
         price = self.input_builder.money(values, "price")
         if price is UNSET:

@@ -22,7 +22,7 @@ class ImportResult:
 
     counts         number of rows by kind and outcome, including `read` and `rejected`
     created_names  by kind: names of rows created because another row referred to them
-    ignored        names of the files that the map does not cover
+    ignored        what was passed over, each with the reason
     """
 
     counts: dict[str, Counter[str]] = field(default_factory=dict)
@@ -46,7 +46,7 @@ class ImportResult:
             more = ", …" if len(names) > _MAX_LISTED_NAMES else ""
             lines.append(f"{kind} created by reference, {len(names)}: {', '.join(names[:_MAX_LISTED_NAMES])}{more}")
         if self.ignored:
-            lines.append(f"Ignored, as the map does not cover them: {', '.join(self.ignored)}.")
+            lines.append(f"Passed over: {', '.join(self.ignored)}.")
         return "\n".join(lines)
 
 

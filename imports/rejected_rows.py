@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, TextIO
 
-from imports.csv_reader import ImportFileError
+from imports.files.source_row import ImportFileError
 
 _COLUMNS: Final = ("file", "line", "column", "reason", "row")
 _FORMULA_PREFIXES: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
