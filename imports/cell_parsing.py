@@ -224,7 +224,7 @@ class RowReader:
             return self._to_date_or_time(combine(*named), text)
         readings = numeric_date.readings
         order = orders.get(numeric_date.separator)
-        if order in readings:
+        if order is not None and order in readings:
             return self._to_date_or_time(combine(readings[order], numeric_date.time_of_day), text)
         if numeric_date.is_ambiguous or order:
             raise CellError("“{text}” is not a date as the others of this column are written.", text=text[:60])

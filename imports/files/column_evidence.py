@@ -36,10 +36,11 @@ def find_formats(name: str, rows: Iterable[SourceRow], file_map: FileMap) -> tup
         numbers.clear()
     if open_separators is not None and not open_separators:
         dates.clear()
-    if numbers or dates:
+    watched: list[tuple[str, NumberEvidence | DateEvidence]] = [*numbers.items(), *dates.items()]
+    if watched:
         for row in rows:
             if row.error is None:
-                for column, evidence in (*numbers.items(), *dates.items()):
+                for column, evidence in watched:
                     if cell := row.cells.get(column):
                         evidence.add(row.line, cell)
     doubts = [

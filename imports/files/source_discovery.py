@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -13,9 +13,12 @@ from imports.field_specs import FIELDS_BY_KIND
 from imports.files.delimited_text import SEPARATORS, DelimitedText
 from imports.files.file_format import FileFormat, find_format
 from imports.files.fingerprint import FileFingerprint
-from imports.files.source_file import Header, SourceFile, find_header, open_table
+from imports.files.html_page import find_page_encoding, read_page
+from imports.files.row_spool import RowSpool
+from imports.files.source_file import Header, SourceFile, describe, find_header, open_table
 from imports.files.source_row import FileNote, ImportFileError
 from imports.files.text_encoding import find_encoding
+from imports.files.workbook import read_workbook
 from imports.map_file import TABLE_SUFFIXES, FileMap, ImportMap
 
 _CHUNK_BYTES: Final = 1 << 20
@@ -52,8 +55,9 @@ def find_sources(source: Path, import_map: ImportMap) -> Sources:
     Raises ImportFileError if there is none, or one that the map reads cannot be imported; nothing has been imported
     then.
     """
+    passed_over: list[PassedOver] = []
     if source.is_file():
-        paths, passed_over = [source], []
+        paths = [source]
     elif source.is_dir():
         paths, passed_over = _list_folder(source, import_map)
     else:
@@ -87,7 +91,52 @@ def open_file(path: Path, file_maps: Sequence[FileMap]) -> Sources:
     file_format = find_format(path)
     if file_format is FileFormat.TEXT:
         return Sources([_open_text(path, file_maps[0], fingerprint)], [])
-    raise NotImplementedError
+    if file_format is FileFormat.WORKBOOK:
+        return _open_spools(path, read_workbook(path), file_maps, fingerprint, None)
+    text_encoding = find_page_encoding(path, file_maps[0].encoding)
+    return _open_spools(path, read_page(path, text_encoding.name), file_maps, fingerprint, text_encoding.note)
+
+
+def _open_spools(
+    path: Path,
+    spools: Iterable[RowSpool],
+    file_maps: Sequence[FileMap],
+    fingerprint: FileFingerprint,
+    note: FileNote | None,
+) -> Sources:
+    """Open the sheets or tables that have the required columns of a map, each by the first such map.
+
+    Raises ImportFileError if there is none.
+    """
+    files: list[SourceFile] = []
+    passed_over: list[PassedOver] = []
+    for spool in spools:
+        name = describe(path, spool.sheet)
+        errors: list[ImportFileError] = []
+        for file_map in file_maps:
+            if not file_map.matches_sheet(spool.title):
+                continue
+            try:
+                header, notes = find_header(name, spool, file_map, Message("as it is"))
+            except ImportFileError as error:
+                errors.append(error)
+                continue
+            notes = [note, *notes] if note and not files else notes
+            files.append(open_table(path, spool, file_map, header, notes, fingerprint, spool.line_count))
+            break
+        else:
+            reason = errors[0].message if errors else Message("no `sheet` of the map matches its name")
+            passed_over.append(PassedOver(name, reason))
+    fingerprint.check_with_head()
+    if files:
+        return Sources(files, passed_over)
+    if not passed_over:
+        raise ImportFileError("{file} is empty: its first line has to name the columns.", file=path.name)
+    raise ImportFileError(
+        "{file} has nothing that the map reads: {reasons}",
+        file=path.name,
+        reasons="\n".join(str(part.reason) for part in passed_over),
+    )
 
 
 def _list_folder(folder: Path, import_map: ImportMap) -> tuple[list[Path], list[PassedOver]]:

@@ -15,6 +15,7 @@ from domain.messages import Message
 from imports.files.cell_formats import NO_FORMATS, ColumnFormats
 from imports.files.column_check import check_columns, make_unique, match_columns
 from imports.files.column_evidence import find_formats
+from imports.files.delimited_text import DelimitedText
 from imports.files.fingerprint import FileFingerprint
 from imports.files.source_row import FileNote, ImportFileError, RawRow, SourceRow, clean_cell
 from imports.map_file import FileMap
@@ -78,6 +79,11 @@ class SourceFile:
     def name(self) -> str:
         """The name for messages and the file of rejected rows: that of the file, with the sheet."""
         return describe(self.path, self.sheet)
+
+    @property
+    def separator(self) -> str:
+        """The separator of a CSV file; a comma for other formats."""
+        return self.table.separator if isinstance(self.table, DelimitedText) else ","
 
     @property
     def columns(self) -> Sequence[str]:
@@ -167,7 +173,7 @@ def read_table_rows(table: Table, header: Header) -> Iterator[SourceRow]:
         error = row.error
         if missing and error is None:
             error = Message("The row has {cells} cells, the header {columns}.", {"cells": len(cells), "columns": count})
-        yield SourceRow(row.line, dict(zip(columns, cells, strict=False)), error)
+        yield SourceRow(row.line, dict(zip(columns, cells, strict=False)), error, cells)
 
 
 def _first_rows(table: Table) -> Iterator[RawRow]:

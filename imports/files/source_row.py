@@ -55,11 +55,13 @@ class SourceRow:
     """One row: the line it begins on, its cells by column, and the reason why it cannot be read (None: it can).
 
     Cells are texts, cleaned at their ends; those of a workbook may be `NumberCell` or `MomentCell`.
+    texts  all cells, in their order, also those beyond the columns
     """
 
     line: int
     cells: Mapping[str, str]
     error: Message | None = None
+    texts: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

@@ -61,16 +61,16 @@ class _TextScan:
 def find_encoding(path: Path, map_encoding: str) -> TextEncoding:
     """Return the encoding of a text file.
 
-    map_encoding  the one in the map, which holds; empty: none. It is a warning if the bytes clearly say another one.
+    map_encoding  the one in the map; empty: none. It holds unless the file begins with a byte order mark; it is a
+                  warning if the bytes clearly say another one.
     """
     with path.open("rb") as file:
         head = file.read(4096)
         marked = next((name for mark, name in _BYTE_ORDER_MARKS if head.startswith(mark)), None) or _find_utf_16(head)
-        if marked and not map_encoding:
+        if marked:
             return TextEncoding(marked)
         if map_encoding:
-            name = marked if marked and marked.startswith(map_encoding) else map_encoding
-            return TextEncoding(name, None if marked else _check_map_encoding(path, file, map_encoding))
+            return TextEncoding(map_encoding, _check_map_encoding(path, file, map_encoding))
         file.seek(0)
         return _find_by_content(path, _scan(file))
 
