@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 import orjson
 
@@ -28,7 +30,9 @@ class RowSpool:
 
     def __init__(self, title: str, sheet: str) -> None:
         self.title, self.sheet, self.line_count = title, sheet, 0
-        self._file = tempfile.NamedTemporaryFile(prefix="import-", suffix=".rows")  # noqa: SIM115 (open while it lives)
+        descriptor, name = tempfile.mkstemp(prefix="import-", suffix=".rows")
+        self._path, self._file = Path(name), os.fdopen(descriptor, "wb")
+        weakref.finalize(self, _discard, self._file, self._path)
 
     def add(self, line: int, cells: list[str], error: Message | None = None) -> None:
         """Write a row."""
@@ -39,11 +43,16 @@ class RowSpool:
 
     def finish(self) -> None:
         """End the writing."""
-        self._file.flush()
+        self._file.close()
 
     def read(self) -> Iterator[RawRow]:
-        with Path(self._file.name).open("rb") as file:
+        with self._path.open("rb") as file:
             for text in file:
                 line, encoded, reason = orjson.loads(text)
                 cells = [cell if isinstance(cell, str) else _CELL_TYPES[cell[0]](cell[1]) for cell in encoded]
                 yield RawRow(line, line, cells, None if reason is None else Message(reason[0], reason[1]))
+
+
+def _discard(file: BinaryIO, path: Path) -> None:
+    file.close()
+    path.unlink(missing_ok=True)

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any, Final
 from xml.etree.ElementTree import ParseError
 
-from openpyxl import load_workbook
 from openpyxl.styles.numbers import is_date_format
 from openpyxl.utils.exceptions import InvalidFileException
 
 from domain.messages import Message
 from imports.files.row_spool import RowSpool
+from imports.files.shared_strings import StreamingReader
 from imports.files.source_row import ImportFileError, MomentCell, NumberCell
 
 _MAX_UNPACKED_BYTES: Final = 4 << 30
@@ -58,13 +58,14 @@ def _check_size(path: Path) -> None:
 
 @contextmanager
 def _open(path: Path, *, data_only: bool) -> Iterator[Any]:
-    with warnings.catch_warnings():
+    with path.open("rb") as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of styles and extensions that the reader does not know
-        workbook = load_workbook(path, read_only=True, data_only=data_only, keep_links=False)
-    try:
-        yield workbook
-    finally:
-        workbook.close()
+        reader = StreamingReader(file, data_only=data_only)
+        try:
+            reader.read()
+            yield reader.wb
+        finally:
+            reader.close()
 
 
 def _has_formulas(path: Path, sheet: Any) -> bool:
