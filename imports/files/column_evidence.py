@@ -17,11 +17,15 @@ from imports.files.source_row import FileNote, ImportFileError, SourceRow
 from imports.map_file import FileMap
 
 _SPACE_PATTERN: Final = re.compile(r"\s")
-_NUMBER_PATTERN: Final = re.compile(r"[-+]?[0-9.,'’\s]*[0-9]")
+_NUMBER_PATTERN: Final = re.compile(r"[-+−]?[0-9.,'’\s]*[0-9]")
+_THOUSANDS_PATTERN: Final = re.compile(r"[0-9]{1,3}(?:\.[0-9]{3})+|[0-9]{1,3}(?:,[0-9]{3})+")
 _OTHER_SIGN: Final = {".": ",", ",": "."}
 _DAY_FIRST_PATTERN: Final = re.compile(r"%d(.)%m\1%[Yy]")
 _MONTH_FIRST_PATTERN: Final = re.compile(r"%m(.)%d\1%[Yy]")
 _MAX_SAMPLES: Final = 3
+_DAY_LENGTH: Final = len("31.12.2026")
+_MAX_DATE_LENGTH: Final = 40
+_MAX_DAYS: Final = 20_000
 
 
 def find_formats(name: str, rows: Iterable[SourceRow], file_map: FileMap) -> tuple[ColumnFormats, list[FileNote]]:
@@ -108,20 +112,21 @@ class NumberEvidence:
     def add(self, line: int, cell: str) -> None:
         if cell.isdecimal() or cell.__class__ is not str or not _NUMBER_PATTERN.fullmatch(cell):
             return
-        text = _SPACE_PATTERN.sub("", cell).lstrip("+-")
+        text = _SPACE_PATTERN.sub("", cell).lstrip("+-−")
         plain = text.replace("'", "").replace("’", "")
-        self.has_apostrophe |= plain != text
+        has_groups = len(plain) != len(cell.lstrip("+-−"))  # of thousands, between spaces or apostrophes
+        self.has_apostrophe = self.has_apostrophe or plain != text
         signs = [char for char in plain if char in ".,"]
-        if not signs:
+        if not signs or (len(signs) == 1 and signs[0] in self.proofs):
             return
-        whole, _, rest = plain.rpartition(signs[-1])
-        if len({*signs}) == 2:
-            if signs.count(signs[-1]) == 1:
-                self.proofs.setdefault(signs[-1], f"line {line}: {cell}")
-        elif len(signs) > 1:
-            self.proofs.setdefault(_OTHER_SIGN[signs[0]], f"line {line}: {cell}")
-        elif len(rest) != 3 or len(whole) > 3 or whole[:1] in ("", "0") or len(plain) != len(cell.lstrip("+-")):
-            self.proofs.setdefault(signs[0], f"line {line}: {cell}")
+        whole, last_sign, rest = plain.rpartition(signs[-1])
+        if len(signs) > 1:
+            if _THOUSANDS_PATTERN.fullmatch(plain):
+                self.proofs.setdefault(_OTHER_SIGN[last_sign], f"line {line}: {cell}")
+            elif last_sign not in whole and _THOUSANDS_PATTERN.fullmatch(whole):
+                self.proofs.setdefault(last_sign, f"line {line}: {cell}")
+        elif len(rest) != 3 or len(whole) > 3 or whole[:1] in ("", "0") or has_groups:
+            self.proofs.setdefault(last_sign, f"line {line}: {cell}")
         elif len(self.ambiguous) < _MAX_SAMPLES:
             self.ambiguous.append(f"line {line}: {cell}")
 
@@ -158,12 +163,17 @@ class DateEvidence:
     """What the cells of a column say about the order of day and month, for each separator of dates."""
 
     separators: dict[str, _OrderEvidence] = field(default_factory=dict)
+    _days: set[str] = field(default_factory=set)  # that have been read, by their first characters: most occur often
 
     def add(self, line: int, cell: str) -> None:
-        if len(cell) > 40 or cell.__class__ is not str:
+        if cell[:_DAY_LENGTH] in self._days or len(cell) > _MAX_DATE_LENGTH or cell.__class__ is not str:
             return
         numeric_date = parse_numeric_date(cell)
-        if numeric_date is not None and [*numeric_date.readings] != ["ymd"]:
+        if numeric_date is None:
+            return
+        if len(self._days) < _MAX_DAYS:
+            self._days.add(cell[:_DAY_LENGTH])
+        if [*numeric_date.readings] != ["ymd"]:
             evidence = self.separators.setdefault(numeric_date.separator, _OrderEvidence())
             evidence.add(line, cell, {*numeric_date.readings}, numeric_date.is_ambiguous)
 

@@ -50,7 +50,7 @@ class _TextScan:
 
     utf_8_characters  characters beyond ASCII in lines that are valid UTF-8
     invalid_lines     lines that are not UTF-8, as many as fit into the sample
-    high_bytes        all bytes beyond ASCII that occur in such lines
+    high_bytes        all bytes beyond ASCII that occur near such lines
     """
 
     utf_8_characters: int = 0
@@ -99,13 +99,13 @@ def _scan(file: BinaryIO) -> _TextScan:
 
 def _scan_lines(chunk: bytes, text_scan: _TextScan, sample_size: int) -> int:
     chunk_size = 0
+    text_scan.high_bytes.update(chunk.translate(None, _ASCII))
     for line in chunk.splitlines():
         if line.isascii():
             continue
         try:
             text_scan.utf_8_characters += sum(char > "\x7f" for char in line.decode())
         except UnicodeDecodeError:
-            text_scan.high_bytes.update(line.translate(None, _ASCII))
             if chunk_size < _SAMPLE_BYTES_PER_CHUNK and sample_size < _MAX_SAMPLE_BYTES:
                 text_scan.invalid_lines.append(line[:_SAMPLE_BYTES_PER_CHUNK])
                 chunk_size += len(line)

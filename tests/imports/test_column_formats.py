@@ -43,6 +43,7 @@ def read_column(directory: Path, field: str, cells: list[str], head: str = "") -
         (["1'234.50", "-7"], ["1234.50", "-7"]),
         (["0,125", "1,250"], ["0.125", "1.250"]),
         (["1234", "−17"], ["1234", "-17"]),
+        (["1.50", "31.12.2026"], ["1.50", "“31.12.2026” is not a number written with the decimal sign “.”."]),
     ],
 )
 def test_decimal_sign_is_the_one_that_the_column_proves(tmp_path: Path, cells: list[str], numbers: list[str]) -> None:
