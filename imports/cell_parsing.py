@@ -43,11 +43,11 @@ _BOOLEAN_WORDS: Final = {
 
 
 class CellError(MessageError):
-    """A row or cell that cannot be read: the reason, and the column if it is one cell."""
+    """A row or cell that cannot be read: the reason, with a value for each of its placeholders, and the column."""
 
-    def __init__(self, message: str | Message, column: str = "", **values: MessageValue) -> None:
-        super().__init__(message, values)
-        self.reason, self.column = str(self.message), column
+    def __init__(self, reason: str | Message, column: str = "", **values: MessageValue) -> None:
+        super().__init__(reason, values)
+        self.column = column
 
 
 @dataclass(frozen=True)
@@ -104,6 +104,11 @@ class RowReader:
                         raise CellError(error.message, column) from error
                     break
         return entered
+
+    def raw_stage_entries(self, cells: Cells) -> list[str]:
+        """Return the texts of the columns with the times of stage entries, as far as the file has them."""
+        columns = (column for columns in self.file_map.stage_entry_columns.values() for column in columns)
+        return [cells[column] for column in columns if column in cells]
 
     def raw_text(self, field: str, cells: Cells) -> str:
         """Return the text of a field before it is parsed; empty if there is none."""

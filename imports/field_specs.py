@@ -8,7 +8,9 @@ from typing import Final
 
 from domain.ledger.record_facts import CallDirection, CallOutcome, DealStatus, LeadStatus, SaleKind, TaskKind
 from domain.permissions import Role
+from domain.primitives.periods import PeriodKind
 from models.organization.absences import AbsenceKind
+from models.organization.scopes import OwnerKind
 
 
 class FieldType(Enum):
@@ -35,8 +37,9 @@ FIELDS_BY_KIND: Final[Mapping[str, Mapping[str, FieldSpec]]] = {
     "teams": {"id": _T, "name": _T, "parent": _T, "manager": _T},
     "people": {
         "id": _T, "name": _T, "email": _T, "role": _lowercase_values(Role), "active": _YES, "manager": _T,
-        "team": _T, "team_parent": _T, "team_manager": _T, "joined": _D,
+        "team": _T, "team_parent": _T, "team_manager": _T, "joined": _D, "left": _D,
     },
+    "transfers": {"owner": _T, "team": _T, "from": _D},
     "absences": {"id": _T, "owner": _T, "from": _D, "to": _D, "kind": _lowercase_values(AbsenceKind)},
     "products": {"name": _T, "price": _M, "currency": _T},
     "clients": {"id": _T, "name": _T, "owner": _T, "email": _T, "phone": _T, "created": _D},
@@ -47,7 +50,7 @@ FIELDS_BY_KIND: Final[Mapping[str, Mapping[str, FieldSpec]]] = {
     },
     "deals": {
         "id": _T, "title": _T, "owner": _T, "client": _T, "product": _T, "pipeline": _T, "stage": _T,
-        "status": _lowercase_values(DealStatus), "amount": _M, "cost": _M, "currency": _T, "created": _D, "closed": _D,
+        "status": _lowercase_values(DealStatus), "amount": _M, "amount_created": _M, "amount_closed": _M, "cost": _M, "currency": _T, "created": _D, "closed": _D,
         "won": _D, "lost": _D, "expected": _D, "reason": _T, "problem": _T, "sale": _lowercase_values(SaleKind),
     },
     "visits": {"deal": _T, "pipeline": _T, "stage": _T, "entered": _D},
@@ -59,10 +62,16 @@ FIELDS_BY_KIND: Final[Mapping[str, Mapping[str, FieldSpec]]] = {
         "id": _T, "title": _T, "owner": _T, "kind": _lowercase_values(TaskKind), "due": _D, "created": _D, "completed": _D,
         "client": _T, "deal": _T,
     },
+    "goals": {
+        "name": _T, "owner": _T, "owner_kind": _lowercase_values(OwnerKind), "metric": _T, "target": _M, "currency": _T,
+        "period": _T, "period_kind": _lowercase_values(PeriodKind), "from": _D, "to": _D, "recurring": _YES,
+        "pro_rated": _YES,
+    },
 }  # fmt: skip
 REQUIRED_FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     "teams": ("name",),
     "people": ("name",),
+    "transfers": ("owner", "team", "from"),
     "absences": ("owner", "from", "to", "kind"),
     "products": ("name", "price"),
     "clients": ("name",),
@@ -72,4 +81,5 @@ REQUIRED_FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     "visits": ("deal", "stage", "entered"),
     "calls": ("owner", "direction", "started"),
     "tasks": ("title", "owner"),
+    "goals": ("owner", "metric", "target"),
 }

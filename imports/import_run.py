@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+from domain.messages import Message
 from imports.cell_parsing import CellError
 from imports.map_file import ImportMap
 from imports.name_lookup import NameLookup
@@ -16,6 +17,18 @@ from resolvers.request.context import RequestContext
 _MAX_LISTED_NAMES: Final = 20  # names per kind in the summary
 
 
+@dataclass(frozen=True)
+class ImportNote:
+    """Something that stands out in a file of an import; a warning if data may be wrong or missing."""
+
+    file: str
+    message: Message
+    is_warning: bool
+
+    def __str__(self) -> str:
+        return f"{'Warning: ' if self.is_warning else ''}{f'{self.file}: ' if self.file else ''}{self.message}"
+
+
 @dataclass
 class ImportResult:
     """The result of an import.
@@ -23,10 +36,12 @@ class ImportResult:
     counts         number of rows by kind and outcome, including `read` and `rejected`
     created_names  by kind: names of rows created because another row referred to them
     ignored        what was passed over, each with the reason
+    notes          what stands out in the files, warnings first in each file
     """
 
     counts: dict[str, Counter[str]] = field(default_factory=dict)
     created_names: dict[str, list[str]] = field(default_factory=dict)
+    notes: list[ImportNote] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
 
     def count(self, kind: str, outcome: str) -> None:
@@ -35,6 +50,18 @@ class ImportResult:
     @property
     def rejected(self) -> int:
         return sum(counts["rejected"] for counts in self.counts.values())
+
+    @property
+    def accepted(self) -> int:
+        """The number of rows that are in the system after the import, unchanged ones included."""
+        return sum(counts["read"] for counts in self.counts.values()) - self.rejected
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of the command: 3 if nothing came in, 2 if a row was rejected, else 0."""
+        if not self.accepted:
+            return 3
+        return 2 if self.rejected else 0
 
     def __str__(self) -> str:
         outcomes = ("new", "changed", "unchanged", "rejected")
@@ -45,6 +72,7 @@ class ImportResult:
         for kind, names in self.created_names.items():
             more = ", …" if len(names) > _MAX_LISTED_NAMES else ""
             lines.append(f"{kind} created by reference, {len(names)}: {', '.join(names[:_MAX_LISTED_NAMES])}{more}")
+        lines.extend(map(str, self.notes))
         if self.ignored:
             lines.append(f"Passed over: {', '.join(self.ignored)}.")
         return "\n".join(lines)
@@ -68,10 +96,27 @@ class ImportRun:
         )
         self.result = ImportResult()
         self.lookup = NameLookup(context)
-        self._first_lines: dict[str, dict[str, tuple[str, int]]] = {}  # kind → external id → file and line
+        self.people_names: set[str] = set()  # of employees, as accepted rows name them
+        self._first_rows: dict[str, dict[str, tuple[str, int, int]]] = {}  # kind → external id → file, line, contents
 
-    def register_record(self, kind: str, external_id: str, file_name: str, line: int) -> None:
-        """Remember a record's external id. Raises CellError if another line of this run has the same one."""
-        first_line = self._first_lines.setdefault(kind, {}).setdefault(external_id, (file_name, line))
-        if first_line != (file_name, line):
-            raise CellError(f"Line {first_line[1]} of {first_line[0]} is the same record.", "id")
+    def register_record(self, kind: str, external_id: str, file_name: str, line: int, contents: int) -> bool:
+        """Remember a record's external id; return whether another row of this run has the same id and contents.
+
+        contents  a hash of what the row says
+        raises    CellError if another row has the same id and other contents
+        """
+        first_row = self._first_rows.setdefault(kind, {}).setdefault(external_id, (file_name, line, contents))
+        if first_row[:2] == (file_name, line):
+            return False
+        if first_row[2] != contents:
+            raise CellError(
+                "Line {line} of {file} has the same id and other contents: leave the one that is right.",
+                "id",
+                line=first_row[1],
+                file=first_row[0],
+            )
+        return True
+
+    def forget_record(self, kind: str, external_id: str) -> None:
+        """Forget the external id of a row that was rejected, so that another row may have it."""
+        self._first_rows[kind].pop(external_id, None)

@@ -15,8 +15,9 @@ from zoneinfo import ZoneInfo
 
 from imports.batch import Batch
 from imports.cell_parsing import RowReader
+from imports.file_checks import FileChecks, find_lookalikes
 from imports.files.source_file import SourceFile
-from imports.import_run import ImportResult, ImportRun
+from imports.import_run import ImportNote, ImportResult, ImportRun
 from imports.input_builder import InputBuilder
 from imports.stage_mapping import StageResolver
 from imports.toml_schema import MapError
@@ -42,6 +43,9 @@ class Importer(ImportRun):
         zone = ZoneInfo(self.import_map.zone or company.time_zone)
         for source_file in files:
             file_map = source_file.file_map
+            checks = FileChecks(self, source_file.name, file_map, source_file.header)
+            self.rejected_rows.start_file(source_file.name, source_file.header)
+            self.result.notes.extend(ImportNote("", note.message, note.is_warning) for note in source_file.notes)
             stage_resolver, reader, lines_done = (
                 StageResolver(self.import_map, file_map, self.lookup),
                 RowReader(file_map, zone, source_file.formats),
@@ -58,8 +62,16 @@ class Importer(ImportRun):
             occurrences: Counter[str] = Counter()
             row_iterator = source_file.read_rows()
             while batch := list(islice(row_iterator, BATCH_ROWS)):
-                await Batch(self, source_file.name, file_map, reader, input_builder, occurrences).import_rows(batch)
+                for row in batch:
+                    checks.sample_cells(row)
+                await Batch(self, source_file.name, file_map, reader, input_builder, occurrences, checks).import_rows(
+                    batch
+                )
                 self.on_progress(batch[-1].line - lines_done)
                 lines_done = batch[-1].line
+            checks.finish(company.currency)
+        async with self.context.unit_of_work(is_batch=True):
+            await self.lookup.discard_unused_stages()
+        self.result.notes.extend(find_lookalikes(self))
         self.result.created_names = self.lookup.created_names
         return self.result

@@ -40,7 +40,7 @@ MAP_FIELD_NAMES: Final[Mapping[str, str]] = {
     "createdAt": "created", "closedAt": "closed", "expectedCloseOn": "expected", "lostReason": "reason",
     "saleKind": "sale", "externalId": "id", "assignee": "owner", "employee": "owner", "startedAt": "started",
     "durationSeconds": "seconds", "dueAt": "due", "completedAt": "completed", "contactName": "contact",
-    "joinedOn": "joined",
+    "initialAmount": "amount_created", "proRated": "pro_rated", "joinedOn": "joined", "leftOn": "left",
 }  # fmt: skip
 
 
@@ -89,7 +89,7 @@ class InputBuilder:
         if global_id is not None:
             return global_id
         if unknown == "reject":
-            raise CellError(f"There is no employee “{text}”.", column)
+            raise CellError("There is no employee “{name}”.", column, name=text)
         return (
             importer_id
             if unknown == "importer"
@@ -108,9 +108,10 @@ class InputBuilder:
         if global_id is not None:
             return global_id
         if self.file_map.unknown.get("client", "create") == "reject":
-            raise CellError(f"There is no client “{text}”.", "client")
+            raise CellError("There is no client “{name}”.", "client", name=text)
         external_id = derive_external_id(f"{self.file_map.prefix}{text}")
         if external_id not in self.new_clients:
+            self.lookup.note_write()
             name = validation.clean_name(text, "input", "client")
             self.new_clients[external_id] = ClientInput(
                 name=name, owner=owner, external_id=external_id, created_at=created
@@ -121,7 +122,7 @@ class InputBuilder:
         text = _text(values, "product")
         is_strict = self.file_map.unknown.get("product") == "reject"
         if text and is_strict and self.lookup.products.find(text, "products") is None:
-            raise CellError(f"The price list has no product “{text}”.", "product")
+            raise CellError("The price list has no product “{name}”.", "product", name=text)
         return text
 
     def money(self, values: RowValues, name: str) -> Money | Unset:
@@ -150,7 +151,8 @@ class InputBuilder:
             title=_text(values, "title"),
             problem=_text(values, "problem"),
             lost_reason=_text(values, "reason"),
-            amount=self.money(values, "amount"),
+            amount=self._deal_amount(values, status),
+            initial_amount=self._initial_amount(values),
             cost=self.money(values, "cost"),
             product=product,
             created_at=created_at,
@@ -163,6 +165,25 @@ class InputBuilder:
             sale_kind=_choice(SaleKind, values, "sale") or UNSET,
             client=self.resolve_client(values, owner, created_at or closed_at) or UNSET,
         )
+
+    def _deal_amount(self, values: RowValues, status: DealStatus) -> Money | Unset:
+        """Return what a closed deal was closed with, else the present amount; of one not won, else that at creation.
+
+        Raises CellError for an open deal with an amount at closing, unless the map accepts that it has a closing date.
+        """
+        if status is not DealStatus.OPEN and "amount_closed" in values:
+            return self.money(values, "amount_closed")
+        if status is DealStatus.OPEN and "amount_closed" in values and self.file_map.open_closing == "reject":
+            raise CellError("An open deal has no amount at closing.", "amount_closed")
+        if "amount" not in values and status is not DealStatus.WON:
+            return self.money(values, "amount_created")
+        return self.money(values, "amount")
+
+    def _initial_amount(self, values: RowValues) -> Money | Unset:
+        """Return the amount at creation; 0, for none, if the file has that amount of deals but not of this one."""
+        if "amount_created" in self.file_map.columns and "amount_created" not in values:
+            return Money(Decimal(0), None)
+        return self.money(values, "amount_created")
 
     def _deal_times(
         self, values: RowValues, status: DealStatus
@@ -274,17 +295,19 @@ class InputBuilder:
     # people, teams, products
 
     async def employee_input(self, values: RowValues) -> EmployeeInput:
-        parent = await self._resolve_team(str(values["team_parent"])) if "team_parent" in values else None
+        parent = await self.resolve_team(str(values["team_parent"])) if "team_parent" in values else None
         team: str | Unset = parent or UNSET
         if "team" in values:
             team_manager: str | Unset = UNSET
             if "team_manager" in values:
                 manager_details = EmployeeInput(role=Role.MANAGER, team=parent)
                 team_manager = await self.resolve_employee(str(values["team_manager"]), "team_manager", manager_details)
-            team = await self._resolve_team(
-                str(values["team"]), TeamInput(parent=parent or UNSET, manager=team_manager)
-            )
+            team = await self.resolve_team(str(values["team"]), TeamInput(parent=parent or UNSET, manager=team_manager))
         active = values.get("active")
+        if active is True and "left" in values:
+            raise CellError(
+                "The row says that the employee is active, and when they left: it can say one only.", "left"
+            )
         return EmployeeInput(
             name=_text(values, "name") or None,
             email=_text(values, "email") or None,
@@ -299,7 +322,7 @@ class InputBuilder:
         """Return the input of an absence. Raises CellError for a missing field."""
         for name in REQUIRED_FIELDS["absences"]:
             if name not in values:
-                raise CellError(f"The row has no {name}.", name)
+                raise CellError("The row has no {field}.", name, field=name)
         return AbsenceInput(
             employee=await self.resolve_owner(values),
             first_day=_moment(values, "from").day,
@@ -311,7 +334,7 @@ class InputBuilder:
     async def team_input(self, values: RowValues) -> TeamInput:
         return TeamInput(
             name=_text(values, "name") or None,
-            parent=await self._resolve_team(str(values["parent"])) if "parent" in values else UNSET,
+            parent=await self.resolve_team(str(values["parent"])) if "parent" in values else UNSET,
             manager=await self._resolve_manager(values),
         )
 
@@ -320,7 +343,7 @@ class InputBuilder:
             return UNSET
         return await self.resolve_employee(str(values["manager"]), "manager", EmployeeInput(role=Role.MANAGER))
 
-    async def _resolve_team(self, text: str, details: TeamInput = _TEAM) -> str:
+    async def resolve_team(self, text: str, details: TeamInput = _TEAM) -> str:
         """Return the id of the team that the text names, created or updated with `details`."""
         global_id = self.lookup.teams.find(text, "teams", self.file_map.prefix)
         if global_id is None:

@@ -101,6 +101,7 @@ class FileMap(MapTable):
 
     columns              field → columns that may hold it; the first non-empty one counts
     sheet                pattern of the sheets of a workbook that are read; empty: those with the required columns
+    optional             fields that no column of a file need hold; `entered` for the columns of `stage_entry_columns`
     separators           candidates; the first with which the required columns are found is used
     encoding             empty: found from the file
     decimal              the decimal sign; with several (".,") a number may use either unless it is ambiguous; empty: found
@@ -117,6 +118,7 @@ class FileMap(MapTable):
     kind: Annotated[str, choice(FIELDS_BY_KIND)] = Field("", validate_default=True)
     pattern: Annotated[str, default("*.csv")] = "*.csv"
     columns: Mapping[str, Texts] = {}
+    optional: Texts = []
     sheet: str = ""
     separators: Annotated[Texts, AfterValidator(_check_separators)] = Field([], alias="separator")
     encoding: Annotated[str, rule(("", *ENCODINGS).__contains__, f"take one of {', '.join(ENCODINGS)}")] = ""
@@ -145,19 +147,6 @@ class FileMap(MapTable):
         """The fields that have a constant or template and so need no column."""
         return frozenset({*self.constants, *self.templates})
 
-    @property
-    def column_names(self) -> list[str]:
-        """The names of all columns that the map reads, without duplicates."""
-        in_templates = (
-            name
-            for texts in self.templates.values()
-            for text in texts
-            for _, name, _, _ in Formatter().parse(text)
-            if name
-        )
-        lists = (*self.columns.values(), *self.stage_entry_columns.values(), self.id_from, in_templates)
-        return list(dict.fromkeys(name for names in lists for name in names))
-
     def matches(self, name: str) -> bool:
         """Return whether the pattern matches the file name. A pattern for `.csv` also matches other kinds of tables."""
         name, pattern = name.casefold(), self.pattern.casefold()
@@ -175,6 +164,13 @@ class FileMap(MapTable):
         elif "kind" in info.data:
             check_keys(table, FIELDS_BY_KIND[info.data["kind"]])
         return table
+
+    @field_validator("optional")
+    @classmethod
+    def _check_optional(cls, fields: list[str], info: ValidationInfo) -> list[str]:
+        if "kind" in info.data:
+            check_keys(dict.fromkeys(fields), [*FIELDS_BY_KIND[info.data["kind"]], "entered"])
+        return fields
 
     @field_validator("templates")
     @classmethod

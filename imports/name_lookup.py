@@ -7,15 +7,16 @@ error, never a guess.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 from domain.primitives.global_ids import EXTERNAL_ID_PREFIX, encode_global_id
 from domain.primitives.text import search_key
 from domain.primitives.unset import UNSET
 from imports.cell_parsing import CellError
-from models.crm import clients, pipelines
+from models.crm import clients, deals, pipelines
 from models.crm.pipelines import Stage
 from models.db import row_store
 from models.organization import people as people_rows
@@ -35,19 +36,41 @@ def derive_external_id(text: str) -> str:
     return f"{text[:60]}#{hashlib.sha256(text.encode('utf-8', 'replace')).hexdigest()[:32]}"
 
 
+class UndoJournal:
+    """Undoes what was added to indexes since the last `clear`, when the rows they mirror are rolled back."""
+
+    def __init__(self) -> None:
+        self._steps: list[Callable[[], None]] = []
+
+    def add(self, step: Callable[[], None]) -> None:
+        self._steps.append(step)
+
+    def clear(self) -> None:
+        self._steps.clear()
+
+    def undo(self) -> None:
+        """Take the steps back, the latest first."""
+        while self._steps:
+            self._steps.pop()()
+
+
 class NameIndex:
     """An index of one kind of row: ids by external id and by name."""
 
-    def __init__(self, rows: Iterable[tuple[str, str | None, str]] = ()) -> None:
+    def __init__(self, journal: UndoJournal, rows: Iterable[tuple[str, str | None, str]] = ()) -> None:
+        self._journal = journal
         self._ids_by_external_id: dict[str, str] = {}
         self._ids_by_name: dict[str, set[str]] = {}
         for target_id, external_id, name in rows:
             self.add(target_id, external_id, name)
 
     def add(self, target_id: str, external_id: str | None, name: str) -> None:
-        if external_id:
-            self._ids_by_external_id[external_id] = target_id
-        self._ids_by_name.setdefault(search_key(name), set()).add(target_id)
+        if external_id and self._ids_by_external_id.get(external_id) != target_id:
+            _set_item(self._journal, self._ids_by_external_id, external_id, target_id)
+        same_name_ids = self._ids_by_name.setdefault(search_key(name), set())
+        if target_id not in same_name_ids:
+            same_name_ids.add(target_id)
+            self._journal.add(partial(same_name_ids.discard, target_id))
 
     def find(self, text: str, kind: str, prefix: str = "") -> str | None:
         """Return the id for an external id or name, or None. Raises CellError if several rows have the name.
@@ -60,21 +83,52 @@ class NameIndex:
             return target_id
         same_name_ids = self._ids_by_name.get(search_key(text), set())
         if len(same_name_ids) > 1:
-            raise CellError(f"{len(same_name_ids)} {kind} are called “{text}”: give an id instead.")
+            raise CellError(
+                "{count} {kind} are called “{text}”: give an id instead.",
+                count=len(same_name_ids),
+                kind=kind,
+                text=text,
+            )
         return next(iter(same_name_ids), None)
 
 
 class NameLookup:
-    """Existing people, teams, clients, products and stages: read once, then extended by what the files add."""
+    """Existing people, teams, clients, products and stages: read once, then extended by what the files add.
+
+    current_row    the row that is being processed, any value that identifies it
+    writing_rows   the rows of this batch that have created or changed something that they refer to
+    created_names  by kind: names created because a row referred to them
+    """
 
     def __init__(self, context: RequestContext) -> None:
-        self.context = context
-        self.people, self.teams, self.clients, self.products = NameIndex(), NameIndex(), NameIndex(), NameIndex()
+        self.context, self.journal = context, UndoJournal()
+        self.people, self.teams = NameIndex(self.journal), NameIndex(self.journal)
+        self.clients, self.products = NameIndex(self.journal), NameIndex(self.journal)
         self.stages_by_pipeline: dict[str, list[Stage]] = {}  # by the pipeline's name
         self._pipeline_ids: dict[str, int] = {}
         self._ids_by_email: dict[str, str] = {}
         self._rows: dict[str, Any] = {}  # employees and teams by id
-        self.created_names: dict[str, list[str]] = {}  # by kind: names created because a row referred to them
+        self.created_names: dict[str, list[str]] = {}
+        self.current_row: object = None
+        self.writing_rows: set[object] = set()
+        self._stages_of_rows: dict[str, set[str]] = {}  # by pipeline: search keys of the stages created for rows
+
+    def begin_batch(self) -> None:
+        """Begin a batch, which `undo_batch` takes back."""
+        self.journal.clear()
+        self.writing_rows.clear()
+        viewer = self.context.current_viewer
+        self.journal.add(partial(setattr, self.context, "current_viewer", viewer))
+
+    def undo_batch(self) -> None:
+        """Forget what the batch has added and read; its transaction was rolled back."""
+        self.journal.undo()
+        self.context.loaded_employees.clear()
+        self.context.goal_values.clear()
+
+    def note_write(self) -> None:
+        """Note that the current row has created or changed something that it refers to."""
+        self.writing_rows.add(self.current_row)
 
     async def load(self) -> None:
         """Read the existing rows."""
@@ -82,11 +136,11 @@ class NameLookup:
             self._add_employee(employee)
         for team in await people_rows.fetch_all_teams():
             self._add_team(team)
-        self.clients = NameIndex(
-            (encode_global_id("Client", client_id), external_id, name)
-            for client_id, external_id, name in await clients.fetch_names()
-        )
-        self.products = NameIndex((str(product.id), None, product.name) for product in await pipelines.fetch_products())
+        for client_id, external_id, name in await clients.fetch_names():
+            self.clients.add(encode_global_id("Client", client_id), external_id, name)
+        for product in await pipelines.fetch_products():
+            self.products.add(str(product.id), None, product.name)
+        self.journal.clear()
         await self._read_stages()
 
     async def _read_stages(self) -> None:
@@ -96,20 +150,22 @@ class NameLookup:
             self.stages_by_pipeline[pipeline.name] = [stage for stage in stages if stage.pipeline_id == pipeline_id]
 
     def note_created(self, kind: str, *names: str) -> None:
-        self.created_names.setdefault(kind, []).extend(names)
+        created_names = self.created_names.setdefault(kind, [])
+        self.journal.add(partial(_truncate, created_names, len(created_names)))
+        created_names.extend(names)
 
     def _add_employee(self, employee: Employee) -> str:
         global_id = encode_global_id("Employee", employee.id)
         self.people.add(global_id, employee.external_id, employee.name)
-        self._rows[global_id] = employee
+        _set_item(self.journal, self._rows, global_id, employee)
         if employee.email:
-            self._ids_by_email[employee.email] = global_id
+            _set_item(self.journal, self._ids_by_email, employee.email, global_id)
         return global_id
 
     def _add_team(self, team: Team) -> str:
         global_id = encode_global_id("Team", team.id)
         self.teams.add(global_id, team.external_id, team.name)
-        self._rows[global_id] = team
+        _set_item(self.journal, self._rows, global_id, team)
         return global_id
 
     def _add_moved_team(self, team: Team) -> str:
@@ -121,6 +177,13 @@ class NameLookup:
 
     # people
 
+    def employee_names(self) -> list[str]:
+        return [row.name for row in self._rows.values() if isinstance(row, Employee)]
+
+    def employee_keys(self) -> frozenset[str]:
+        """Return the names of all employees as search keys."""
+        return frozenset(search_key(name) for name in self.employee_names())
+
     def find_employee(self, text: str, prefix: str = "") -> str | None:
         """Return the employee's id for an e-mail address, external id or name, or None."""
         return self._ids_by_email.get(text.lower()) or self.people.find(text, "employees", prefix)
@@ -130,6 +193,7 @@ class NameLookup:
         external_id = derive_external_id(f"{prefix}{name}")
         joined_on = None  # the day of the import says nothing
         input = replace(details, name=name, external_id=external_id, joined_on=joined_on)
+        self.note_write()
         global_id = self._add_employee(await people.create_employee(self.context, input))
         self.note_created("employees", name)
         return global_id
@@ -142,9 +206,18 @@ class NameLookup:
             return ImportOutcome.NEW
         old_values = self._column_values(global_id)
         update = replace(input, id=global_id, external_id=None)
-        self._rows[global_id] = employee = await people.update_employee(self.context, update)
-        self._add_employee(employee)
+        self._add_employee(await people.update_employee(self.context, update))
         return ImportOutcome.UNCHANGED if self._column_values(global_id) == old_values else ImportOutcome.CHANGED
+
+    def employee(self, global_id: str) -> Employee:
+        """Return the employee that an id of this lookup stands for."""
+        row = self._rows[global_id]
+        assert isinstance(row, Employee)
+        return row
+
+    def replace_employee(self, employee: Employee) -> None:
+        """Take a row of an employee that has changed."""
+        self._add_employee(employee)
 
     def _column_values(self, global_id: str) -> dict[str, object]:
         return row_store.column_values(self._rows[global_id])
@@ -153,6 +226,7 @@ class NameLookup:
 
     async def upsert_team(self, global_id: str | None, input: TeamInput) -> tuple[str, ImportOutcome]:
         """Create a team, or update the one with that id; return its id and the outcome."""
+        self.note_write()
         if global_id is None:
             return self._add_moved_team(await teams.create_team(self.context, input)), ImportOutcome.NEW
         team: Team = self._rows[global_id]
@@ -165,8 +239,13 @@ class NameLookup:
 
     # stages
 
-    async def ensure_pipeline(self, name: str, stage_names: Iterable[str] = ()) -> list[Stage]:
-        """Return the stages of a pipeline, after creating it and any missing stages."""
+    async def ensure_pipeline(
+        self, name: str, stage_names: Iterable[str] = (), *, named_by_rows: Collection[str] = ()
+    ) -> list[Stage]:
+        """Return the stages of a pipeline, after creating it and any missing stages.
+
+        named_by_rows  those that only rows ask for: `discard_unused_stages` deletes them if the rows are rejected
+        """
         existing_stages = self.stages_by_pipeline.get(name, [])
         existing_keys = {search_key(stage.name) for stage in existing_stages}
         missing_names = [stage_name for stage_name in stage_names if search_key(stage_name) not in existing_keys]
@@ -176,13 +255,53 @@ class NameLookup:
             ]
             stages += [PipelineStageInput(name=stage_name) for stage_name in missing_names]
             pipeline_id = encode_global_id("Pipeline", self._pipeline_ids[name]) if name in self._pipeline_ids else None
+            created_for_rows = self._stages_of_rows.setdefault(name, set())
+            created_for_rows.update(
+                search_key(stage_name) for stage_name in missing_names if stage_name in named_by_rows
+            )
             await company.save_pipeline(self.context, PipelineInput(name=name, stages=stages, id=pipeline_id))
             self.note_created("stages", *(f"{stage_name} ({name})" for stage_name in missing_names))
             await self._read_stages()
         return self.stages_by_pipeline.get(name, [])
 
+    async def discard_unused_stages(self) -> None:
+        """Delete the stages that this run has created for rows that were all rejected, and pipelines left without any."""
+        for name, keys in self._stages_of_rows.items():
+            stages = self.stages_by_pipeline[name]
+            unused_stages = [
+                stage
+                for stage in stages
+                if search_key(stage.name) in keys and not await deals.has_been_in_stage(stage.id)
+            ]
+            remaining_stages = [
+                PipelineStageInput(id=encode_global_id("Stage", stage.id), name=stage.name)
+                for stage in stages
+                if stage not in unused_stages
+            ]
+            if unused_stages and remaining_stages:
+                pipeline_id = encode_global_id("Pipeline", self._pipeline_ids[name])
+                await company.save_pipeline(
+                    self.context, PipelineInput(name=name, stages=remaining_stages, id=pipeline_id)
+                )
+            elif unused_stages:
+                await company.delete_unused_pipeline(self.context, self._pipeline_ids.pop(name))
+            for stage in unused_stages:
+                self.created_names["stages"].remove(f"{stage.name} ({name})")
+        self._stages_of_rows.clear()
+        await self._read_stages()
+
     def first_pipeline_name(self) -> str | None:
         return next(iter(self._pipeline_ids), None)
+
+
+def _set_item(journal: UndoJournal, items: dict[str, Any], key: str, value: object) -> None:
+    """Set an item, to be restored by the journal."""
+    journal.add(partial(items.__setitem__, key, items[key]) if key in items else partial(items.pop, key, None))
+    items[key] = value
+
+
+def _truncate(names: list[str], length: int) -> None:
+    del names[length:]
 
 
 def external_reference(external_id: str) -> str:

@@ -19,15 +19,30 @@ class StageResolver:
         self._stage_order = [search_key(stage_map.stage or name) for name, stage_map in file_map.stages.items()]
 
     async def create_missing(self, reader: RowReader, rows: Iterable[Cells]) -> None:
-        """Create the pipelines and stages that the file names, in the order of the map, before any deal is recorded."""
+        """Create the pipelines and stages that readable rows name, in the order of the map, before any deal is recorded.
+
+        Those that no accepted row needs in the end are deleted by `NameLookup.discard_unused_stages`.
+        """
         names_by_pipeline: dict[str, dict[str, None]] = {}
         closed_names: dict[str, str] = {}
+        seen_texts: set[tuple[str, ...]] = set()
         for cells in rows:
-            text = reader.raw_text("stage", cells)
-            stage_map = self._find_stage_map(text)
+            texts = tuple(reader.raw_text(field, cells) for field in ("stage", "pipeline", "status"))
+            if texts in seen_texts:
+                continue
+            try:
+                values = reader.read_values(cells)
+            except CellError:
+                continue  # the row will be rejected
+            seen_texts.add(texts)
+            text = str(values.get("stage", ""))
+            stage_map = self._find_stage_map(text, values)
             if stage_map is None:
                 continue
-            pipeline = self._pipeline_name(stage_map, reader.raw_text("pipeline", cells))
+            pipeline_text = str(values.get("pipeline", ""))
+            if self._names_deal_pipeline_only(stage_map, pipeline_text):
+                continue
+            pipeline = self._pipeline_name(stage_map, pipeline_text)
             stage_names = names_by_pipeline.setdefault(pipeline, {})
             if name := _stage_name(stage_map, text):
                 stage_names[name] = None
@@ -39,7 +54,9 @@ class StageResolver:
             )
             if not ordered_names and not self.lookup.stages_by_pipeline.get(pipeline):
                 ordered_names = [closed_names[pipeline]]  # all deals are closed: no open stage is named
-            await self.lookup.ensure_pipeline(pipeline, ordered_names)
+            await self.lookup.ensure_pipeline(
+                pipeline, ordered_names, named_by_rows={*ordered_names} - {*self.file_map.stage_entry_columns}
+            )
 
     def resolve(self, values: RowValues, exists: bool) -> tuple[Stage | None, DealStatus]:
         """Return the stage (None: unchanged) and the status of a deal.
@@ -48,35 +65,67 @@ class StageResolver:
         Raises CellError for a stage that neither the map nor the pipeline has.
         """
         text = str(values.get("stage", ""))
-        stage_map = self._find_stage_map(text)
+        stage_map = self._find_stage_map(text, values)
         pipeline = self._pipeline_name(stage_map or StageMap(), str(values.get("pipeline", "")))
         stages = self.lookup.stages_by_pipeline.get(pipeline, [])
         stages_by_key = {search_key(stage.name): stage for stage in stages}
         if stage_map is None:
+            if not text:
+                raise CellError(
+                    'The row has no stage: `"" = "open"` under file.stages, in a copy of the map, says what that means.',
+                    "stage",
+                )
             if search_key(text) not in stages_by_key:
-                message = f"The stage “{text}” is not in the map: define under stages if it is open, won or lost."
-                raise CellError(message, "stage")
+                raise CellError(
+                    "The stage “{stage}” is not in the map: define under stages if it is open, won or lost.",
+                    "stage",
+                    stage=text,
+                )
             stage_map = StageMap()
         status = DealStatus(str(values.get("status", stage_map.status)))
         if name := _stage_name(stage_map, text):
-            return stages_by_key[search_key(name)], status
+            return self._find_in_pipeline(stages, name), status
         if exists:
             return None, status
+        if not stages:
+            raise CellError("The pipeline “{pipeline}” has no stages.", "pipeline", pipeline=pipeline)
         return stages[-1 if status is DealStatus.WON else 0], status
 
     def find_stage(self, values: RowValues, name: str) -> Stage:
         """Return the stage of that name in the row's pipeline. Raises CellError if there is none."""
-        stage_map = self._find_stage_map(str(values.get("stage", ""))) or StageMap()
+        stage_map = self._find_stage_map(str(values.get("stage", "")), values) or StageMap()
         stages = self.lookup.stages_by_pipeline.get(self._pipeline_name(stage_map, str(values.get("pipeline", ""))), [])
+        return self._find_in_pipeline(stages, name)
+
+    def _find_in_pipeline(self, stages: Iterable[Stage], name: str) -> Stage:
         matching_stage = next((stage for stage in stages if search_key(stage.name) == search_key(name)), None)
         if matching_stage is None:
-            raise CellError(f"The pipeline of this deal has no stage “{name}”.", "stage")
+            raise CellError("The pipeline of this deal has no stage “{stage}”.", "stage", stage=name)
         return matching_stage
 
-    def _find_stage_map(self, text: str) -> StageMap | None:
-        """Return the meaning of a stage name; None if the map neither has it nor allows creating it."""
-        accepts_unknown = not text or self.file_map.unknown.get("stage") == "create"
+    def _find_stage_map(self, text: str, values: RowValues) -> StageMap | None:
+        """Return the meaning of a stage name; None if the map neither has it nor allows creating it.
+
+        An empty name means the first stage only where the map reads no stages, or of a deal that its status closes.
+        """
+        if text:
+            accepts_unknown = self.file_map.unknown.get("stage") == "create"
+        else:
+            accepts_unknown = not self.reads_stages or values.get("status", DealStatus.OPEN) != DealStatus.OPEN
         return self._stage_maps.get(search_key(text), StageMap() if accepts_unknown else None)
+
+    def _names_deal_pipeline_only(self, stage_map: StageMap, pipeline_text: str) -> bool:
+        """Return whether a row of a stage history is about the pipeline that its deal is in, one of several."""
+        return (
+            self.file_map.kind == "visits"
+            and not (stage_map.pipeline or pipeline_text)
+            and len(self.lookup.stages_by_pipeline) > 1
+        )
+
+    @property
+    def reads_stages(self) -> bool:
+        """Whether the map says where the stage of a deal is found."""
+        return any("stage" in fields for fields in (self.file_map.columns, self.file_map.templates))
 
     def _pipeline_name(self, stage_map: StageMap, text: str) -> str:
         return (

@@ -26,16 +26,17 @@ class HistoryField(IntEnum):
     SELLER = 0
     STATED_WORTH = 1
     CLOSING = 2  # an earlier closing, undone by a reopening; `value`: its day, `worth`: NaN if it was a loss
+    GROSS = 3
 
 
 @dataclass(frozen=True)
 class UndoLog:
-    """Changes of deals with the values before them; shape (U,) each, in any order.
+    """Changes of deals with the values before them; shape (U,) each, those of one day in the order of the changes.
 
     row    row of the table
     day    day of the change
     field  the changed column, a HistoryField
-    value  value before the change: a seller's index, an amount or a closing day
+    value  value before the change: a seller's index, an amount (0 or NaN for none) or a closing day
     worth  for a CLOSING that was a win: what it was worth
     """
 
@@ -156,17 +157,23 @@ def known_at(table: DealTable, day: int) -> DealTable:
     """
     exists = (table.created <= day) & (table.deleted > day)
     seller, stated_worth, closed = table.seller.copy(), table.stated_worth.copy(), table.closed.copy()
-    won, worth = table.won.copy(), table.worth.copy()
+    won, worth, gross = table.won.copy(), table.worth.copy(), table.gross.copy()
     undo = table.undo
-    for entry in np.flatnonzero(undo.day > day)[np.argsort(-undo.day[undo.day > day], kind="stable")]:
-        row, value = undo.row[entry], undo.value[entry]
-        if undo.field[entry] == HistoryField.SELLER:
-            seller[row] = int(value)
-        elif undo.field[entry] == HistoryField.STATED_WORTH:
-            stated_worth[row] = value
-        else:
-            closed[row], worth[row] = int(value), undo.worth[entry]
-            won[row] = not np.isnan(worth[row])
+    for field in HistoryField:
+        # Latest first: of several changes of one deal, numpy assigns the earliest one last, and it stays.
+        entries = np.flatnonzero((undo.day > day) & (undo.field == field))[::-1]
+        entries = entries[np.argsort(-undo.day[entries], kind="stable")]
+        rows, values = undo.row[entries], undo.value[entries]
+        match field:
+            case HistoryField.SELLER:
+                seller[rows] = values.astype(np.int64)
+            case HistoryField.STATED_WORTH:
+                stated_worth[rows] = values
+            case HistoryField.GROSS:
+                gross[rows] = values
+            case HistoryField.CLOSING:
+                closed[rows], worth[rows] = values.astype(np.int64), undo.worth[entries]
+                won[rows] = ~np.isnan(worth[rows])
     later = closed > day
     lost = exists & ~later & ~won
     amounts_are_stated_while_open = bool(lost.any()) and float((stated_worth[lost] > 0).mean()) >= _MIN_LOST_WITH_AMOUNT
@@ -179,7 +186,7 @@ def known_at(table: DealTable, day: int) -> DealTable:
         table,
         seller=seller,
         stated_worth=stated_worth,
-        gross=np.where(hidden, np.nan, table.gross),
+        gross=np.where(hidden, np.nan, gross),
         closed=closed,
         deleted=np.full(table.size, NEVER),
         won=won,

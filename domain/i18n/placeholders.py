@@ -33,6 +33,7 @@ _COLUMNS: Final[Mapping[str, str]] = {  # that may have been changed
     "title": gettext_noop("title"),
     "amount": gettext_noop("amount"),
     "currency": gettext_noop("currency"),
+    "initial_amount": gettext_noop("amount at creation"),
     "cost": gettext_noop("cost"),
     "owner_id": gettext_noop("owner"),
     "client_id": gettext_noop("client"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from faults.journal import WriteKind, WriteRecord
@@ -70,8 +71,12 @@ async def kill_import(run: SceneRun) -> None:
     markers = [f"{run.workload.name}-row-{number}" for number in range(IMPORT_ROWS)]
     workspace = Workspace(run.rig.folder / f"import {run.rig.next_run_number()}", database_url=run.rig.url)
     file = workspace.folder / "deals.csv"
-    lines = [f"{marker},{marker},Seller {1 + number % 4},Open,Offer,100,EUR" for number, marker in enumerate(markers)]
-    file.write_text("\n".join(["ID,Title,Owner,Status,Stage,Value,Currency", *lines]) + "\n")
+    created = f"{datetime.now(UTC) - timedelta(days=1):%Y-%m-%d}"
+    lines = [
+        f"{marker},{marker},Seller {1 + number % 4},Open,Offer,100,EUR,{created}"
+        for number, marker in enumerate(markers)
+    ]
+    file.write_text("\n".join(["ID,Title,Owner,Status,Stage,Value,Currency,Deal created", *lines]) + "\n")
     arguments = ("import", str(file), "--map", "pipedrive")
 
     process = workspace.start(*arguments)

@@ -26,6 +26,7 @@ class RowSpool:
     line_count  the number of the last row
     """
 
+    separator = ","
     omits_empty_cells = True
 
     def __init__(self, title: str, sheet: str) -> None:

@@ -4,22 +4,33 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from domain.messages import Message
 from imports.field_specs import FIELDS_BY_KIND
+from imports.files.column_check import ColumnError
 from imports.files.delimited_text import SEPARATORS, DelimitedText
 from imports.files.file_format import FileFormat, find_format
 from imports.files.fingerprint import FileFingerprint
 from imports.files.html_page import find_page_encoding, read_page
 from imports.files.row_spool import RowSpool
-from imports.files.source_file import Header, SourceFile, describe, find_header, open_table
+from imports.files.source_file import (
+    Header,
+    SourceFile,
+    count_missing,
+    describe,
+    find_header,
+    get_file_name,
+    open_table,
+)
 from imports.files.source_row import FileNote, ImportFileError
 from imports.files.text_encoding import find_encoding
 from imports.files.workbook import read_workbook
 from imports.map_file import TABLE_SUFFIXES, FileMap, ImportMap
+from imports.rejects_format import read_source_name
 
 _CHUNK_BYTES: Final = 1 << 20
 _SEPARATOR_LINE_LENGTH: Final = 16
@@ -57,14 +68,14 @@ def find_sources(source: Path, import_map: ImportMap) -> Sources:
     """
     passed_over: list[PassedOver] = []
     if source.is_file():
-        paths = [source]
+        paths = {source: read_source_name(source)}
     elif source.is_dir():
         paths, passed_over = _list_folder(source, import_map)
     else:
         raise ImportFileError("{source} is neither a file nor a folder.", source=str(source))
     files: list[SourceFile] = []
-    for path in paths:
-        file_maps = import_map.find_file_maps(path.name)
+    for path, source_name in paths.items():
+        file_maps = import_map.find_file_maps(get_file_name(source_name or path.name))
         if not file_maps and source.is_file() and len(import_map.files) == 1:
             file_maps = import_map.files
         if file_maps:
@@ -86,11 +97,18 @@ def find_sources(source: Path, import_map: ImportMap) -> Sources:
 
 
 def open_file(path: Path, file_maps: Sequence[FileMap]) -> Sources:
-    """Open a file by the maps that match its name; the first of them reads a CSV file. Raises ImportFileError."""
+    """Open a file by the maps that match its name; the first of them reads a CSV file. Raises ImportFileError.
+
+    Rejected rows of a sheet are in a CSV file, but may be those of any of the maps.
+    """
     fingerprint = FileFingerprint.take(path)
     file_format = find_format(path)
     if file_format is FileFormat.TEXT:
-        return Sources([_open_text(path, file_maps[0], fingerprint)], [])
+        for file_map in file_maps[:-1] if read_source_name(path) is not None else ():
+            with suppress(ColumnError):
+                return Sources([_open_text(path, file_map, fingerprint)], [])
+        file_map = file_maps[-1 if read_source_name(path) is not None else 0]
+        return Sources([_open_text(path, file_map, fingerprint)], [])
     if file_format is FileFormat.WORKBOOK:
         return _open_spools(path, read_workbook(path), file_maps, fingerprint, None)
     text_encoding = find_page_encoding(path, file_maps[0].encoding)
@@ -139,27 +157,35 @@ def _open_spools(
     )
 
 
-def _list_folder(folder: Path, import_map: ImportMap) -> tuple[list[Path], list[PassedOver]]:
-    """Return the files of a folder that the map reads, and the rest with its reason."""
-    paths: list[Path] = []
+def _list_folder(folder: Path, import_map: ImportMap) -> tuple[dict[Path, str | None], list[PassedOver]]:
+    """Return the files of a folder that the map reads, and the rest with its reason.
+
+    Files of rejected rows, with the name of the export that they come from, are read where there are no exports.
+    """
+    paths: dict[Path, str | None] = {}
     passed_over: list[PassedOver] = []
     for path in sorted(folder.iterdir()):
-        reason = _find_reason_to_pass_over(path, import_map)
+        source_name = read_source_name(path) if path.is_file() else None
+        reason = _find_reason_to_pass_over(path, get_file_name(source_name or path.name), import_map)
         if reason is None:
-            paths.append(path)
+            paths[path] = source_name
         else:
             passed_over.append(PassedOver(path.name, reason))
+    if None in paths.values():
+        reason = Message("rejected rows of an earlier import; import them by their own path")
+        passed_over += [PassedOver(path.name, reason) for path, name in paths.items() if name is not None]
+        paths = {path: name for path, name in paths.items() if name is None}
     return paths, passed_over
 
 
-def _find_reason_to_pass_over(path: Path, import_map: ImportMap) -> Message | None:
+def _find_reason_to_pass_over(path: Path, export_name: str, import_map: ImportMap) -> Message | None:
     if path.is_dir():
         return Message("a folder; import it by its own path")
     if not path.is_file():
         return Message("no regular file")
     if path.name.startswith((".", "~$")):
         return Message("a hidden or temporary file")
-    if import_map.find_file_maps(path.name):
+    if import_map.find_file_maps(export_name):
         return None
     if path.suffix.lower() in TABLE_SUFFIXES:
         return Message("no pattern of the map matches its name")
@@ -181,7 +207,7 @@ def _open_text(path: Path, file_map: FileMap, fingerprint: FileFingerprint) -> S
     named_separator = read_separator_line(path, text_encoding.name)
     first_line = 2 if named_separator else 1
     candidates: list[tuple[DelimitedText, Header, list[FileNote]]] = []
-    first_error: ImportFileError | None = None
+    errors: list[ImportFileError] = []
     for separator in file_map.separators or ([named_separator] if named_separator else SEPARATORS):
         table = DelimitedText(path, text_encoding.name, separator, first_line)
         reading = Message(
@@ -191,9 +217,9 @@ def _open_text(path: Path, file_map: FileMap, fingerprint: FileFingerprint) -> S
         try:
             candidates.append((table, *find_header(path.name, table, file_map, reading)))
         except ImportFileError as error:
-            first_error = first_error or error
+            errors.append(error)
     if not candidates:
-        raise first_error or ImportFileError("{file} cannot be read.", file=path.name)
+        raise min(errors, key=count_missing)
     table, header, notes = max(candidates, key=lambda candidate: len(candidate[1].columns))  # the first of equals
     if text_encoding.note:
         notes = [text_encoding.note, *notes]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from domain.messages import Message, MessageError, MessageValue
+from imports.rejects_format import RowOrigin
 
 # Spaces, zero-width characters and direction marks: no part of a value at the ends of a cell, kept inside.
 EDGE_CHARACTERS: Final = (
@@ -55,13 +56,15 @@ class SourceRow:
     """One row: the line it begins on, its cells by column, and the reason why it cannot be read (None: it can).
 
     Cells are texts, cleaned at their ends; those of a workbook may be `NumberCell` or `MomentCell`.
-    texts  all cells, in their order, also those beyond the columns
+    texts   all cells, in their order, also those beyond the columns
+    origin  where the row came from, if its file is one of rejected rows
     """
 
     line: int
     cells: Mapping[str, str]
     error: Message | None = None
     texts: Sequence[str] = ()
+    origin: RowOrigin | None = None
 
 
 @dataclass(frozen=True)

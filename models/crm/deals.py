@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Final
 
 from tortoise import fields
 from tortoise.expressions import Q
@@ -36,6 +37,8 @@ class Deal(Model):
     Values that its scores need and the other fields do not determine are stored at the moment
     they are decided: the employee and team credited for creating and for winning or losing it,
     the days these count on, and the won value and profit in the company's currency at frozen rates.
+
+    initial_amount  the amount stated at creation, 0 for none, as far as an import knew it; None: what the activities say
     """
 
     id = fields.IntField(primary_key=True)
@@ -51,6 +54,8 @@ class Deal(Model):
     status: DealStatus = enum_column(DealStatus, default=DealStatus.OPEN)
     amount: int | None = minor_units_column(null=True)
     currency: str | None = currency_column(null=True)
+    initial_amount: int | None = minor_units_column(null=True)
+    initial_currency: str | None = currency_column(null=True)
     cost: int | None = minor_units_column(null=True)
     cost_currency: str | None = currency_column(null=True)
     product: str | None = short_text_column(null=True)
@@ -220,6 +225,18 @@ async def list_external_ids(external_ids: Collection[str]) -> set[str]:
     """Return those of the external ids that deals have, also deleted ones."""
     rows = await Deal.filter(external_id__in=list(external_ids)).values_list("external_id", flat=True)
     return {str(external_id) for external_id in rows}
+
+
+_PIPELINE_NAMES_SQL: Final = """
+SELECT deal.external_id, pipeline.name FROM deal JOIN stage ON stage.id = deal.stage_id
+JOIN pipeline ON pipeline.id = stage.pipeline_id WHERE deal.external_id IN ({ids})
+"""
+
+
+async def fetch_pipeline_names(external_ids: Collection[str]) -> dict[str, str]:
+    """Return the name of the pipeline of each deal with one of these external ids."""
+    sql = _PIPELINE_NAMES_SQL.format(ids=connection.placeholders([*external_ids]))
+    return {row["external_id"]: row["name"] for row in await connection.fetch_rows(sql, sorted(external_ids))}
 
 
 async def set_sale_kind(deal_ids: Collection[int], kind: SaleKind) -> None:

@@ -26,7 +26,7 @@ STATE_CODES: Final = {DealStatus.OPEN: 0, DealStatus.WON: 1, DealStatus.LOST: 2}
 _ParsedColumns = dict[str, Any]  # arrays by field of `DealColumns`
 _COLUMNS: Final = (
     "id", "external_id", "owner_id", "won_by", "status", "amount", "currency", "cost", "cost_currency", "product",
-    "value", "profit", "created_on", "closed_on", "deleted_at", "expected_close_on",
+    "value", "profit", "initial_amount", "initial_currency", "created_on", "closed_on", "deleted_at", "expected_close_on",
 )  # fmt: skip
 _EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
 
@@ -39,7 +39,8 @@ class DealColumns:
     owner, winner   employee ids; the winner is 0 unless the deal is won
     state           0 open, 1 won, 2 lost
     amount, cost    in the smallest unit of their currency, NaN if unknown
-    currency, cost_currency  indexes into `currencies`, -1 for none
+    initial_amount  the amount at creation, 0 for none, NaN if no import knew it
+    currency, cost_currency, initial_currency  indexes into `currencies`, -1 for none
     value, profit   of a won deal, in the company's currency; NaN if unknown
     product         index into `products`, -1 for none
     expected_close  the expected closing day
@@ -54,6 +55,8 @@ class DealColumns:
     currency: Ints
     cost: Floats
     cost_currency: Ints
+    initial_amount: Floats
+    initial_currency: Ints
     value: Floats
     profit: Floats
     product: Ints
@@ -152,6 +155,8 @@ def _parse_columns(lists: Sequence[Sequence[JsonValue]], currencies: list[str], 
         "currency": ints([currency_index[name] for name in values_by_column["currency"]]),
         "cost": floats("cost"),
         "cost_currency": ints([currency_index[name] for name in values_by_column["cost_currency"]]),
+        "initial_amount": floats("initial_amount"),
+        "initial_currency": ints([currency_index[name] for name in values_by_column["initial_currency"]]),
         "value": floats("value"),
         "profit": floats("profit"),
         "product": ints([product_index[name] for name in values_by_column["product"]]),

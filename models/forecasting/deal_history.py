@@ -2,7 +2,7 @@
 
 A deal's row has only the values it was closed with. Whether an amount was known while the deal was open, earlier
 amounts, earlier owners and closings undone by a reopening stand only in its activities. For a deal that was imported
-already closed there are none, and then nothing is claimed (`stated_before_close` is False).
+already closed there are none, and then nothing is claimed, unless the import knew the amount at creation.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Final
 
 import numpy as np
 
-from domain.forecasting.arrays import Bools, Floats
+from domain.forecasting.arrays import NEVER, Floats, Ints
 from domain.forecasting.deal_table import HistoryField, UndoLog
 from domain.primitives.calendar import Calendar
 from domain.primitives.money import to_minor
@@ -130,12 +130,15 @@ class DealHistoryReader:
         return np.nan if amount is None else amount[0] * self.pricing.conversion_factor(amount[1])
 
     @property
-    def stated_before_close(self) -> Bools:
-        """Whether each deal was recorded before the day it was closed, not imported closed; ordered as `deals`."""
-        recorded = np.full(self.deals.size, np.iinfo(np.int64).max)
+    def recorded(self) -> Ints:
+        """Day on which each deal was recorded, NEVER if no activity names it; in the order of `deals`.
+
+        What a deal that was recorded before the day it was closed, not imported closed, stated until then is known.
+        """
+        recorded = np.full(self.deals.size, NEVER)
         if self.states:
             recorded[self.deals.indexes_of(list(self.states))] = [state.recorded for state in self.states.values()]
-        return np.asarray(recorded < self.deals.closed)
+        return recorded
 
     @property
     def stated_worth(self) -> Floats:

@@ -261,14 +261,16 @@ def build_table(
     basis: Basis,
     *,
     stated_worth: Floats | None = None,
-    stated_before_close: Bools | None = None,
+    recorded: Ints | None = None,
     undo: UndoLog | None = None,
 ) -> DealTable:
     """Return the table of the deals, including deleted ones, in the order of `deals`; `sort_canonically` sorts it.
 
-    stated_worth, stated_before_close, undo
-        from the deals' history (see `deal_history`), in the order of `deals`; without it a closed deal states only the
-        amount it was closed with
+    stated_worth, recorded, undo
+        from the deals' history (see `deal_history`), in the order of `deals`: the latest stated amount, the day on
+        which the deal was recorded, and changes; without it a closed deal states only the amount it was closed with
+
+    A deal of which an import knew the amount at creation states that one until it was closed, or recorded here.
     """
     won = deals.state == STATE_CODES[DealStatus.WON]
     factors = np.array([pricing.conversion_factor(currency) for currency in deals.currencies] + [np.nan])
@@ -286,8 +288,12 @@ def build_table(
         case Basis.COUNT:
             worth = stated = np.ones(deals.size)
             gross = price = nan
+    stated_before_close = np.zeros(deals.size, np.bool_) if recorded is None else recorded < deals.closed
     if basis is not Basis.REVENUE:  # the history has amounts, not profits
-        stated_before_close, undo = None, _without_amounts(undo)
+        stated_before_close, undo = np.zeros(deals.size, np.bool_), _without_amounts(undo)
+    if basis is not Basis.COUNT:
+        stated_before_close = stated_before_close | ~np.isnan(deals.initial_amount)
+        undo = _add_initial_amounts(undo or empty_undo_log(), deals, factors, basis, recorded)
     visit_rows = {"row": np.searchsorted(deals.id, stage_entries.deal)} if len(stage_entries.deal) else {}
     return DealTable(
         key=deals.id,
@@ -302,15 +308,39 @@ def build_table(
         stated_worth=stated,
         gross=gross,
         price=price,
-        stated_before_close=np.zeros(deals.size, dtype=np.bool_)
-        if stated_before_close is None
-        else stated_before_close,
+        stated_before_close=stated_before_close,
         expected_close=deals.expected_close,
         visits=StageVisits(visit_rows["row"], _to_dense_indexes(stage_entries.stage), stage_entries.day)
         if visit_rows
         else empty_visits(),
         undo=undo or empty_undo_log(),
     )
+
+
+def _add_initial_amounts(
+    undo: UndoLog, deals: DealColumns, factors: Floats, basis: Basis, recorded: Ints | None
+) -> UndoLog:
+    """Return the log with the amounts that deals had from their creation until they were closed, or recorded here.
+
+    Of the profit, nothing but the amount it is a part of is known then.
+    """
+    changed_on = deals.closed if recorded is None else np.minimum(recorded, deals.closed)
+    rows = np.flatnonzero(~np.isnan(deals.initial_amount) & (changed_on != NEVER))
+    amounts = (deals.initial_amount * factors[deals.initial_currency])[rows]
+    nan = np.full(len(rows), np.nan)
+    for history_field, values in (
+        ((HistoryField.STATED_WORTH, amounts),)
+        if basis is Basis.REVENUE
+        else ((HistoryField.STATED_WORTH, nan), (HistoryField.GROSS, amounts))
+    ):
+        undo = UndoLog(
+            np.concatenate([rows, undo.row]),
+            np.concatenate([changed_on[rows], undo.day]),
+            np.concatenate([np.full(len(rows), history_field, dtype=np.int64), undo.field]),
+            np.concatenate([values, undo.value]),
+            np.concatenate([nan, undo.worth]),
+        )
+    return undo
 
 
 def _without_amounts(undo: UndoLog | None) -> UndoLog | None:

@@ -54,6 +54,11 @@ async def find_overlapping(absence: Absence) -> Absence | None:
     return await (others if absence.id is None else others.exclude(id=absence.id)).order_by("first_day").first()
 
 
+async def find_starting(employee_id: int, first_day: date) -> Absence | None:
+    """Return the absence of an employee that begins on the day, or None."""
+    return await Absence.filter(employee_id=employee_id, first_day=first_day).first()
+
+
 async def load_of_employees(employee_ids: Collection[int]) -> list[Absence]:
     """Return the absences of these employees, by first day."""
     return await Absence.filter(employee_id__in=sorted(employee_ids)).order_by("first_day", "id")

@@ -47,7 +47,7 @@ from resolvers.request.inputs import Money
 from resolvers.request.validation import clean_update
 
 _HISTORY_COLUMNS: Final = (
-    "title", "amount", "currency", "cost", "owner_id", "client_id", "product", "expected_close_on", "closed_at",
+    "title", "amount", "currency", "initial_amount", "cost", "owner_id", "client_id", "product", "expected_close_on", "closed_at",
 )  # fmt: skip
 _REPLAYED_COLUMNS: Final = ("amount", "currency", "owner_id")
 _STATUS_ACTIVITIES: Final = {
@@ -85,6 +85,9 @@ class DealType(RecordType[Deal, DealInput]):
         if input.title is not UNSET:
             deal.set_title(validation.clean_name(input.title, "input", "title"))
         deal.amount, deal.currency = _read_money(edit, input.amount, (deal.amount, deal.currency), "amount")
+        deal.initial_amount, deal.initial_currency = _read_money(
+            edit, input.initial_amount, (deal.initial_amount, deal.initial_currency), "initialAmount"
+        )
         deal.cost, deal.cost_currency = _read_money(edit, input.cost, (deal.cost, deal.cost_currency), "cost")
         if input.owner is not None and not change.is_new:
             _reassign_deal(edit, change, input.owner, move_credit=input.move_credit)

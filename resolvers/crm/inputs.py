@@ -39,10 +39,11 @@ class OwnedRecordInput(RecordInput):
 
 @dataclass(frozen=True, kw_only=True)
 class DealInput(OwnedRecordInput):
-    """Input of a deal; imports alone set `stage_entered_at`, to None if it is unknown."""
+    """Input of a deal; imports alone set `initial_amount`, and `stage_entered_at`, to None if it is unknown."""
 
     title: str | Unset | None = UNSET
     amount: Money | Unset | None = UNSET
+    initial_amount: Money | Unset | None = UNSET
     cost: Money | Unset | None = UNSET
     move_credit: bool = False
     client: str | Unset | None = UNSET

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from domain.errors.user_errors import UserError
+from domain.errors.user_errors import Invalid, UserError
 from domain.ledger.record_facts import DealStatus
 from models.crm import deals
 from models.crm.deals import Deal
@@ -66,6 +66,7 @@ async def import_stage_entries(
         try:
             deal = resolver.resolve_for_change(Deal, entry.deal_global_id, "input", "deal")
             entered_at = validation.clean_past_time(entry.entered_at, now, "input", "entered")
+            _check_within_life(deal, calendar.day_of(entered_at))
         except UserError as error:
             results.append(error)
             continue
@@ -76,3 +77,21 @@ async def import_stage_entries(
             new_entries.append((deal.id, entry.stage_id, entered_at, calendar.day_of(entered_at)))
     await deals.insert_stage_entries(new_entries)
     return results
+
+
+def _check_within_life(deal: Deal, entered_on: date) -> None:
+    """Raise Invalid for a stage entered before the day on which the deal was created, or after that of its closing."""
+    if entered_on < deal.created_on:
+        raise Invalid(
+            "The deal was created on {day}, after it entered this stage: check both.",
+            "input",
+            "entered",
+            day=deal.created_on,
+        )
+    if deal.closed_on is not None and entered_on > deal.closed_on:
+        raise Invalid(
+            "The deal was closed on {day}, before it entered this stage: check both.",
+            "input",
+            "entered",
+            day=deal.closed_on,
+        )

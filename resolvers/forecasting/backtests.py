@@ -82,7 +82,7 @@ def _build_table(snapshot: DealSnapshot, history: DealHistoryReader, basis: Basi
         snapshot.sellers,
         snapshot.pricing,
         basis,
-        stated_before_close=history.stated_before_close,
+        recorded=history.recorded,
         undo=history.undo_log,
     )
     yield

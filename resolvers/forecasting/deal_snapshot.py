@@ -114,6 +114,7 @@ def past_facts_of(
         np.where(is_closed, deals.winner[rows], 0),
         deals.owner[rows],
         deals.product[rows],
+        np.nan_to_num(deals.initial_amount[rows], nan=-1),
         np.where(is_closed, np.nan_to_num(deals.value[rows]), 0),
         np.where(is_closed, np.nan_to_num(deals.profit[rows]), 0),
     ]

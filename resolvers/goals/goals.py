@@ -39,17 +39,19 @@ from resolvers.request.scopes import Scope
 _MAX_GOALS: Final = 1000  # of a list
 
 
-async def set_goal(context: RequestContext, input: GoalInput) -> Goal:
+async def set_goal(context: RequestContext, input: GoalInput, *, allows_departed: bool = False) -> Goal:
     """Create a goal of an employee, a team or the company for a period; return an existing one that is equal.
 
     Raises Conflict for another goal of the same metric, owner and period.
+
+    allows_departed  the employee may have left: an import sets goals of the past
     """
     scope = await scopes.find_scope(context, input.owner)
     if scope is None or not scopes.can_see(context, scope):
         raise NotFound("There is no such employee, team or company.", "input", "owner")
     if not scopes.can_act_on(context, Action.SET_GOALS, scope):
         raise Forbidden("You can set goals only for those below you.", "input", "owner")
-    if scope.employee is not None and not scope.employee.active:
+    if scope.employee is not None and not scope.employee.active and not allows_departed:
         raise Conflict(
             "{name} has left the company: name someone who works there.", "input", "owner", name=scope.employee.name
         )

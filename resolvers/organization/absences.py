@@ -31,12 +31,19 @@ async def set_absence(context: RequestContext, input: AbsenceInput) -> Absence:
 
 
 async def save_absence(
-    context: RequestContext, input: AbsenceInput
+    context: RequestContext, input: AbsenceInput, *, matches_first_day: bool = False
 ) -> tuple[Absence, Literal["new", "changed", "unchanged"]]:
-    """Do the same, and return what has become of the absence, too."""
+    """Do the same, and return what has become of the absence, too.
+
+    matches_first_day  an absence of the employee that begins on the same day is the same one, and keeps its externalId:
+                       for an import without ids, in which the last day has changed
+    """
     external_id = validation.clean_external_id(input.external_id, "input", "externalId")
     existing = await _find_existing(context, input.id, external_id)
     employee = await _resolve_employee(context, input, existing)
+    if existing is None and matches_first_day:
+        existing = await absences.find_starting(employee.id, validation.clean_day(input.first_day, "input", "from"))
+        external_id = existing.external_id if existing else external_id
     absence = existing or Absence(employee_id=employee.id, created_by_id=context.viewer.id, created_at=context.now())
     before = _values_of(existing)
     absence.external_id = external_id or absence.external_id

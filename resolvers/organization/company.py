@@ -142,6 +142,18 @@ async def save_pipeline(context: RequestContext, input: PipelineInput) -> Pipeli
     return pipeline
 
 
+async def delete_unused_pipeline(context: RequestContext, pipeline_id: int) -> None:
+    """Delete a pipeline with its stages. Raises Conflict if deals are or have been in one of them."""
+    context.viewer.require_admin(_ADMIN_ONLY)
+    [stages] = await pipelines.fetch_stages([pipeline_id])
+    for stage in stages:
+        await _check_nothing_depends_on(stage)
+        await row_store.delete(stage)
+    if pipeline := await row_store.find(Pipeline, pipeline_id):
+        await row_store.delete(pipeline)
+    context.publish("pipelines")
+
+
 async def _check_nothing_depends_on(stage: Stage) -> None:
     """Raise Conflict if deals are or have been in the stage, or an alert rule is about it."""
     deal_count = await deals.count_in_stage(stage.id)

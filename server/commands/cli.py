@@ -143,14 +143,19 @@ def serve(host: str | None, port: int | None) -> None:
 @click.option("--rejects", type=click.Path(path_type=Path), default=Path("rejects.csv"), show_default=True,
               help="The CSV file to write rejected rows to.")  # fmt: skip
 def import_csv(source: Path, map_: str, dry_run: bool, rejects: Path) -> None:
-    """Import CSV exports of a CRM: a file or a directory. Running it again changes nothing."""
+    """Import CSV exports of a CRM: a file or a directory. Running it again changes nothing.
+
+    Exits with 2 if a row was rejected, with 3 if nothing came in; a dry run with the same code.
+    """
     from server.commands.import_csv import run_import
     from server.commands.runtime import load_settings, run_with_database
 
     settings = load_settings()
-    click.echo(
-        run_with_database(settings, lambda: run_import(settings, source, map_, dry_run=dry_run, rejects_path=rejects))
+    summary, exit_code = run_with_database(
+        settings, lambda: run_import(settings, source, map_, dry_run=dry_run, rejects_path=rejects)
     )
+    click.echo(summary)
+    sys.exit(exit_code)
 
 
 _DAY_TYPE = click.DateTime(formats=["%Y-%m-%d"])

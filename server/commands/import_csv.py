@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -30,8 +31,10 @@ class _DryRunRollback(Exception):
     """Rolls the transaction of a dry run back."""
 
 
-async def run_import(settings: Settings, source: Path, map_name: str, *, dry_run: bool, rejects_path: Path) -> str:
-    """Import the exports of a CRM as the first administrator, and return the summary.
+async def run_import(
+    settings: Settings, source: Path, map_name: str, *, dry_run: bool, rejects_path: Path
+) -> tuple[str, int]:
+    """Import the exports of a CRM as the first administrator; return the summary and the exit code of the command.
 
     A dry run does everything in one transaction and rolls it back; other writers wait until it is done.
     Raises click.ClickException if nothing can be imported at all.
@@ -44,7 +47,7 @@ async def run_import(settings: Settings, source: Path, map_name: str, *, dry_run
         context = await _create_context(settings)
         line_count = sum(file.line_count for file in sources.files)
         with (
-            RejectedRows(rejects_path) as rejected_rows,
+            RejectedRows(rejects_path, [file.path for file in sources.files]) as rejected_rows,
             click.progressbar(length=line_count, label="Importing", file=sys.stderr) as progress_bar,
         ):
             importer = Importer(context, import_map, rejected_rows, progress_bar.update)
@@ -60,13 +63,20 @@ async def run_import(settings: Settings, source: Path, map_name: str, *, dry_run
     except UserError as user_error:
         raise click.ClickException(str(user_error)) from user_error
     importer.result.ignored = [str(part) for part in sources.passed_over]
-    return _format_summary(importer.result, dry_run, rejects_path)
+    return _format_summary(importer.result, dry_run, rejected_rows, map_name), importer.result.exit_code
 
 
-def _format_summary(result: ImportResult, dry_run: bool, rejects_path: Path) -> str:
-    lines = [str(result)]
-    if result.rejected:
-        lines.append(f"Rejected rows are in {rejects_path}, each with its reason.")
+def _format_summary(result: ImportResult, dry_run: bool, rejected_rows: RejectedRows, map_name: str) -> str:
+    lines = [str(result)] if str(result) else []
+    if not result.accepted:
+        lines.append("Warning: nothing came in.")
+    if rejected_rows.paths:
+        paths = ", ".join(map(str, rejected_rows.paths))
+        source = rejected_rows.paths[0] if len(rejected_rows.paths) == 1 else rejected_rows.paths[0].parent
+        lines.append(
+            f"Rejected rows are in {paths}, each with its reason. "
+            f"Mend them there and run `./run import {shlex.quote(str(source))} --map {shlex.quote(map_name)}`."
+        )
     if dry_run:
         lines.append("This was a dry run: nothing has been changed.")
     return "\n".join(lines)

@@ -57,13 +57,20 @@ class ImportTestCompany:
         self, map_name: str, files: Mapping[str, str | bytes], progress: Callable[[int], None] = lambda _: None
     ) -> ImportResult:
         """Import the files by a built-in map's name or the text of a map; rejected rows are in `rejects`."""
+        return await self.import_source(map_name, self.write_files(files), progress)
+
+    async def import_source(
+        self, map_name: str, source: Path, progress: Callable[[int], None] = lambda _: None
+    ) -> ImportResult:
+        """Import a file or folder."""
         import_map = (
             map_file.load_map(map_name)
             if map_name in map_file.built_in_maps()
             else map_file.parse_map(map_name, "test")
         )
-        sources = find_sources(self.write_files(files), import_map)
-        with RejectedRows(self.directory / "rejects.csv") as rejects:
+        sources = find_sources(source, import_map)
+        rejects_path = self.directory / "rejects.csv"
+        with RejectedRows(rejects_path, [file.path for file in sources.files]) as rejects:
             result = await Importer(await self.create_context(), import_map, rejects, progress).run(sources.files)
         result.ignored = [str(part) for part in sources.passed_over]
         return result
@@ -71,17 +78,24 @@ class ImportTestCompany:
     @property
     def rejects(self) -> list[tuple[str, str, str]]:
         """The lines, columns and reasons of the rejected rows."""
-        path = self.directory / "rejects.csv"
+        return [(row["line"], row["column"], row["reason"]) for row in self.read_rejects()]
+
+    def read_rejects(self, name: str = "rejects.csv") -> list[dict[str, str]]:
+        """Return the rows of a file of rejected rows by column; of two columns of one name, the import's own."""
+        path = self.directory / name
         if not path.exists():
             return []
         with path.open(encoding="utf-8-sig", newline="") as file:
-            return [(row["line"], row["column"], row["reason"]) for row in csv.DictReader(file)]
+            separator = file.read(5)[4]  # behind “file”
+            file.seek(0)
+            header, *rows = csv.reader(file, delimiter=separator)
+        return [dict(reversed([*zip(header, row, strict=False)])) for row in rows]
 
-    async def read_deals(self) -> dict[str, dict[str, Any]]:
-        """Return the deals by external id."""
-        deals = await Deal.all().select_related("owner", "client", "stage").order_by("id")
+    async def read_deals(self, prefix: str = "") -> dict[str, dict[str, Any]]:
+        """Return the deals with this prefix of the external id, by the rest of it."""
+        deals = Deal.filter(external_id__startswith=prefix).select_related("owner", "client", "stage").order_by("id")
         return {
-            str(deal.external_id): {
+            str(deal.external_id).removeprefix(prefix): {
                 "title": deal.title,
                 "owner": deal.owner.name,
                 "client": deal.client and deal.client.name,
@@ -94,7 +108,7 @@ class ImportTestCompany:
                 "reason": deal.lost_reason,
                 "product": deal.product,
             }
-            for deal in deals
+            for deal in await deals
         }
 
     async def read_all_rows(self) -> dict[str, list[dict[str, Any]]]:

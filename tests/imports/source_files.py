@@ -24,6 +24,7 @@ def parse_deal_map(head: str = "", tail: str = "") -> ImportMap:
         f"""
         [[file]]
         kind = "deals"
+        optional = ["amount", "created", "entered"]
         {head}
         {COLUMNS}
         {tail}

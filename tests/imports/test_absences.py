@@ -98,3 +98,44 @@ async def test_day_of_joining_is_imported_and_otherwise_unknown(company: ImportT
 
     joined_on = {row.name: row.joined_on for row in await Employee.filter(name__in=["Ann", "Bob"])}
     assert joined_on == {"Ann": None, "Bob": date(2026, 3, 2)}
+
+
+async def test_changed_end_of_an_absence_without_an_id_changes_the_same_one(company: ImportTestCompany) -> None:
+    import_map = MAP.replace("{id}", "")
+    await company.import_files(import_map, {"people.csv": PEOPLE, "absences.csv": ABSENCES})
+
+    longer = "no,name,from,to,reason\n1,Ann,05.01.2026,08.01.2026,отпуск\n3,Ann,09.01.2026,12.01.2026,other\n"
+    results = [await company.import_files(import_map, {"absences.csv": longer}) for _ in range(2)]
+
+    assert [dict(result.counts["absences"]) for result in results] == [
+        {"read": 2, "changed": 1, "new": 1},
+        {"read": 2, "unchanged": 2},
+    ]
+    assert [row[:3] for row in await read_absences() if row[0] == "Ann"] == [
+        ("Ann", date(2026, 1, 5), date(2026, 1, 8)), ("Ann", date(2026, 1, 9), date(2026, 1, 12)),
+    ]  # fmt: skip
+
+
+async def test_second_absence_from_the_same_day_is_rejected(company: ImportTestCompany) -> None:
+    rows = "1,Ann,05.01.2026,08.01.2026,отпуск\n2,Ann,05.01.2026,06.01.2026,sick\n"
+
+    result = await company.import_files(
+        MAP.replace("{id}", ""), {"people.csv": PEOPLE, "absences.csv": f"no,name,from,to,reason\n{rows}"}
+    )
+
+    assert dict(result.counts["absences"]) == {"read": 2, "new": 1, "rejected": 1}
+    assert await read_absences() == [("Ann", date(2026, 1, 5), date(2026, 1, 8), "VACATION")]
+
+
+async def test_absences_that_move_into_each_others_days_are_changed_in_one_run(company: ImportTestCompany) -> None:
+    import_map = MAP.replace("{id}", 'id = "no"')
+    header = "no,name,from,to,reason\n"
+    weeks = ["05.01.2026,09.01.2026", "12.01.2026,16.01.2026", "19.01.2026,23.01.2026", "26.01.2026,30.01.2026"]
+    before = "".join(f"{number},Ann,{days},other\n" for number, days in enumerate(weeks[:3], 1))
+    after = "".join(f"{number},Ann,{days},other\n" for number, days in enumerate(weeks[1:], 1))
+    await company.import_files(import_map, {"people.csv": PEOPLE, "absences.csv": header + before})
+
+    result = await company.import_files(import_map, {"absences.csv": header + after})
+
+    assert dict(result.counts["absences"]) == {"read": 3, "changed": 3}
+    assert [row[1].day for row in await read_absences()] == [12, 19, 26]

@@ -25,7 +25,7 @@ def read_column(directory: Path, field: str, cells: list[str], head: str = "") -
         try:
             value = reader.read_values(row.cells)[field]
         except CellError as error:
-            values.append(error.reason)
+            values.append(str(error))
         else:
             values.append(str(value) if field == "amount" else value.at or value.day)
     return values

@@ -1,0 +1,75 @@
+"""Tells from its header and cells whether a column seems to hold money, days, people or currencies."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from domain.messages import Message
+from domain.primitives.money import is_known_currency
+
+_MONEY: Final = Message("money")
+_DAYS: Final = Message("days or times")
+_PEOPLE: Final = Message("people")
+_CURRENCIES: Final = Message("currencies")
+
+# Beginnings of words in headers, in English and Russian.
+_HEADER_WORDS: Final = (
+    (_CURRENCIES, ("currency", "валют")),
+    (
+        _MONEY,
+        (
+            "amount", "sum", "price", "cost", "revenue", "budget", "total", "value", "discount", "profit", "margin", "paid",
+            "payment", "сумм", "цен", "стоимост", "выручк", "бюджет", "итог", "скидк", "прибыл", "марж", "оплат", "оплач",
+            "аванс", "долг",
+        ),
+    ),
+    (
+        _DAYS,
+        (
+            "date", "time", "day", "created", "closed", "updated", "modified", "deadline", "due", "дат", "врем", "день",
+            "создан", "закрыт", "изменен", "срок",
+        ),
+    ),
+    (
+        _PEOPLE,
+        (
+            "owner", "responsible", "manager", "assignee", "seller", "salesperson", "agent", "rep", "user", "employee",
+            "владел", "ответствен", "менедж", "продав", "сотрудник", "исполнител", "руководител", "автор",
+        ),
+    ),
+)  # fmt: skip
+_WORD: Final = re.compile(r"[^\W\d_]+")
+_CURRENCY_SIGNS: Final = "$€£¥₽₸₴₹₺"
+_MONEY_CELL: Final = re.compile(
+    rf"[{_CURRENCY_SIGNS}]\s?[-+]?\d[\d\s.,']*|[-+]?\d[\d\s.,']*\s?(?:[{_CURRENCY_SIGNS}]|руб\.?|р\.|[A-Z]{{3}})"
+    r"|[-+]?\d{1,3}(?:[\s,.']\d{3})*[.,]\d{2}"
+)
+_DAY_CELL: Final = re.compile(r"(?:\d{4}[-./]\d{1,2}[-./]\d{1,2}|\d{1,2}[-./]\d{1,2}[-./]\d{2,4})(?:[ T,].*)?")
+
+
+def guess_subject(header: str, cells: Sequence[str], employee_keys: frozenset[str] = frozenset()) -> Message | None:
+    """Return what a column seems to hold that matters to every import: money, days, people or currencies.
+
+    employee_keys  the search keys of the employees' names
+    """
+    if not cells:
+        return None
+    if all(_MONEY_CELL.fullmatch(cell) for cell in cells):
+        return _MONEY
+    if all(_DAY_CELL.fullmatch(cell) for cell in cells):
+        return _DAYS
+    if all(is_known_currency(cell) or cell in _CURRENCY_SIGNS for cell in cells):
+        return _CURRENCIES
+    if all(" ".join(cell.casefold().split()) in employee_keys for cell in cells):
+        return _PEOPLE
+    words = _WORD.findall(header.casefold())
+    return next(
+        (
+            subject
+            for subject, beginnings in _HEADER_WORDS
+            if any(word.startswith(beginning) for word in words for beginning in beginnings)
+        ),
+        None,
+    )
