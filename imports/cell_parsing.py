@@ -32,6 +32,7 @@ SPACES: Final = " \t\u00a0\u202f\u2009"
 _SPACE_PATTERN: Final = re.compile(f"[{SPACES}]")
 _NUMBER_SIGNS: Final = str.maketrans("−’", "-'")
 _MAX_NUMBER_LENGTH: Final = 60
+_SHOWN_LENGTH: Final = 60  # of a cell, in a reason
 _DAY_LENGTH: Final = len("2026-01-31")
 _TIME_DIRECTIVES: Final = ("%H", "%I", "%X", "%c")
 _BOOLEAN_WORDS: Final = {
@@ -183,15 +184,15 @@ class RowReader:
         number_format = self._formats.numbers.get(column, self._map_number_format)
         pattern = _build_number_pattern(number_format)
         if len(text) > _MAX_NUMBER_LENGTH or not pattern.fullmatch(text.translate(_NUMBER_SIGNS)):
-            signs = "” or “".join(number_format.decimal)
             if len(number_format.decimal) > 1:
                 raise CellError(
-                    "“{text}” is not a number written with the decimal sign “{signs}”, or may be meant in thousands.",
-                    text=text[:60],
-                    signs=signs,
+                    "“{text}” is not a number written with the decimal sign “.” or “,”, or may be meant in thousands.",
+                    text=text[:_SHOWN_LENGTH],
                 )
             raise CellError(
-                "“{text}” is not a number written with the decimal sign “{signs}”.", text=text[:60], signs=signs
+                "“{text}” is not a number written with the decimal sign “{sign}”.",
+                text=text[:_SHOWN_LENGTH],
+                sign=number_format.decimal,
             )
         plain = _SPACE_PATTERN.sub("", text.translate(_NUMBER_SIGNS))
         plain = plain.replace(number_format.thousands, "") if number_format.thousands else plain
@@ -216,7 +217,9 @@ class RowReader:
                 return DateOrTime(parsed.date())
             return self._to_date_or_time(parsed, text)
         raise CellError(
-            "“{text}” is not a time written as {formats}.", text=text[:60], formats=" or ".join(self.file_map.dates)
+            "“{text}” is not a time written as {formats}.",
+            text=text[:_SHOWN_LENGTH],
+            formats=" / ".join(self.file_map.dates),
         )
 
     def _parse_time_by_order(self, text: str, orders: Mapping[str, DateOrder]) -> DateOrTime:
@@ -225,14 +228,16 @@ class RowReader:
         if numeric_date is None:
             named = parse_named_month(text)
             if named is None:
-                raise CellError("“{text}” is not a date.", text=text[:60])
+                raise CellError("“{text}” is not a date.", text=text[:_SHOWN_LENGTH])
             return self._to_date_or_time(combine(*named), text)
         readings = numeric_date.readings
         order = orders.get(numeric_date.separator)
         if order is not None and order in readings:
             return self._to_date_or_time(combine(readings[order], numeric_date.time_of_day), text)
         if numeric_date.is_ambiguous or order:
-            raise CellError("“{text}” is not a date as the others of this column are written.", text=text[:60])
+            raise CellError(
+                "“{text}” is not a date as the others of this column are written.", text=text[:_SHOWN_LENGTH]
+            )
         return self._to_date_or_time(combine(next(iter(readings.values())), numeric_date.time_of_day), text)
 
     def _to_date_or_time(self, parsed: date | datetime, text: str) -> DateOrTime:
@@ -242,7 +247,7 @@ class RowReader:
         try:
             return DateOrTime(parsed.date(), at.astimezone(UTC))
         except OverflowError as error:
-            raise CellError("“{text}” is too long ago.", text=text[:60]) from error
+            raise CellError("“{text}” is too long ago.", text=text[:_SHOWN_LENGTH]) from error
 
 
 def _find_map_number_format(file_map: FileMap) -> NumberFormat:

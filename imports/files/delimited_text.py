@@ -64,7 +64,7 @@ class DelimitedText:
     def _build_damaged_row(self, lines: _Lines, reason: str) -> RawRow:
         cells = [cell.strip('"') for cell in lines.record[0].rstrip("\r\n").split(self.separator)]
         if len(lines.record) == 1:
-            message = Message("This cannot be read as a row ({reason}).", {"reason": reason})
+            message = Message("This cannot be read as a row ({error}).", {"error": reason})
         else:
             message = Message(
                 "A quotation mark is left open: the row goes on to line {last} ({reason}).",

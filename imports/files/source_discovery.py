@@ -30,7 +30,7 @@ from imports.files.source_row import FileNote, ImportFileError
 from imports.files.text_encoding import find_encoding
 from imports.files.workbook import read_workbook
 from imports.map_file import TABLE_SUFFIXES, FileMap, ImportMap
-from imports.rejects_format import read_source_name
+from imports.rejects_format import ORIGIN_COLUMNS, read_source_name
 
 _CHUNK_BYTES: Final = 1 << 20
 _SEPARATOR_LINE_LENGTH: Final = 16
@@ -223,7 +223,8 @@ def _open_text(path: Path, file_map: FileMap, fingerprint: FileFingerprint) -> S
     table, header, notes = max(candidates, key=lambda candidate: len(candidate[1].columns))  # the first of equals
     if text_encoding.note:
         notes = [text_encoding.note, *notes]
-    table = replace(table, column_count=len(header.columns))
+    origin_width = 0 if header.origin_start is None else len(ORIGIN_COLUMNS)
+    table = replace(table, column_count=len(header.columns) + origin_width)
     return open_table(path, table, file_map, header, notes, fingerprint, _count_lines(path, text_encoding.name))
 
 
