@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from domain.errors.user_errors import Conflict, UserError
 from domain.primitives.unset import UNSET
-from imports import goal_rows, history_rows
-from imports.cell_parsing import CellError, DateOrTime, RowReader, RowValues
+from imports import goal_rows, history_rows, visit_rows
+from imports.cell_parsing import CellError, RowReader, RowValues
 from imports.field_specs import FIELDS_BY_KIND
 from imports.file_checks import FileChecks
 from imports.files.source_row import SourceRow
@@ -125,9 +125,9 @@ class Batch:
     async def _process_rows(self, rows: Sequence[SourceRow]) -> list[RowOutcome]:
         if self.file_map.kind in _ONE_BY_ONE_IMPORTERS:
             return await self._import_one_by_one(rows)
-        return await (
-            self._import_stage_history(rows) if self.file_map.kind == "visits" else self._import_records(rows)
-        )
+        if self.file_map.kind == "visits":
+            return await visit_rows.import_stage_history(self.run, self.input_builder, rows, self._read_values)
+        return await self._import_records(rows)
 
     def _reject(self, row: SourceRow, error: UserError | CellError) -> None:
         self.run.result.count(self.file_map.kind, "rejected")
@@ -300,45 +300,6 @@ class Batch:
         occurrence = self.occurrences[text]
         return text if occurrence == 1 else f"{text}#{occurrence}"
 
-    # the stage history of deals
-
-    async def _import_stage_history(self, rows: Sequence[SourceRow]) -> list[RowOutcome]:
-        """Add the rows' stage entries to deals. A closing stage changes nothing: the deal itself tells its end.
-
-        A row without a pipeline is about the one in which its deal is now.
-        """
-        deal_ids = {f"{self.file_map.prefix}{self.reader.raw_text('deal', row.cells)}" for row in rows}
-        pipelines = await deals.fetch_pipeline_names(deal_ids)
-        row_outcomes: dict[int, RowOutcome] = {}
-        stage_visits: dict[int, ImportedStageEntry] = {}
-        for index, row in enumerate(rows):
-            try:
-                values = self._read_values(row)
-                history_rows.require_fields("visits", values)
-                deal_pipeline = pipelines.get(f"{self.file_map.prefix}{values['deal']}")
-                if deal_pipeline is not None:
-                    values.setdefault("pipeline", deal_pipeline)
-                stage, _ = self.input_builder.stage_resolver.resolve(values, exists=True)
-                entered = values["entered"]
-                assert isinstance(entered, DateOrTime)
-                row_outcomes[index] = ImportOutcome.UNCHANGED
-                if stage is not None:
-                    stage_visits[index] = ImportedStageEntry(
-                        external_reference(f"{self.file_map.prefix}{values['deal']}"),
-                        stage.id,
-                        self.input_builder.to_instant(entered),
-                    )
-            except CellError as error:
-                row_outcomes[index] = error
-        row_outcomes.update(
-            zip(
-                stage_visits,
-                await stage_history.import_stage_entries(self.run.context, list(stage_visits.values())),
-                strict=True,
-            )
-        )
-        return [row_outcomes[index] for index in range(len(rows))]
-
     # people, teams and products: one by one, since they refer to each other
 
     async def _import_one_by_one(self, rows: Sequence[SourceRow]) -> list[RowOutcome]:
@@ -395,7 +356,7 @@ class Batch:
         goal = await goal_rows.read_goal(
             self.run, values, self.file_map.prefix, lambda text: self.reader.parse_time(text).day
         )
-        return ImportOutcome.UNCHANGED if self._is_copy(goal.key, row) else await goal.save(self.run.context)
+        return ImportOutcome.UNCHANGED if self._is_copy(goal.key, row) else await goal.record(self.run.context)
 
     async def _import_team(self, values: RowValues, row: SourceRow) -> ImportOutcome:
         lookup, name = self.run.lookup, str(values["name"])

@@ -42,7 +42,7 @@ class GoalRow:
     recurring: bool | None
     pro_rated: bool | None
 
-    async def save(self, context: RequestContext) -> ImportOutcome:
+    async def record(self, context: RequestContext) -> ImportOutcome:
         """Set the goal, or change the one for the same owner, metric and days."""
         _, outcome = await imported_goals.save_goal(
             context, self.input, recurring=self.recurring, pro_rated=self.pro_rated

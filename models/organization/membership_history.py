@@ -7,14 +7,14 @@ change that another system dates otherwise.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final
 
 from models.db import row_store
 from models.organization.memberships import Membership
 from models.organization.people import Employee
 
-_DAY: Final = timedelta(days=1)
+_BEFORE_EVERYTHING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 async def list_memberships(employee_id: int) -> list[Membership]:
@@ -38,7 +38,7 @@ async def set_departure(memberships: Sequence[Membership], departed_at: datetime
     earlier = [row for row in active_rows if row.since < departed_at]
     if active_rows and not earlier:  # the account is younger than the departure
         first = active_rows[0]
-        first.since = joined_at if joined_at is not None and joined_at < departed_at else departed_at - _DAY
+        first.since = joined_at if joined_at is not None and joined_at < departed_at else _BEFORE_EVERYTHING
         earlier = [first]
     for row in active_rows:
         if row not in earlier:
@@ -53,51 +53,43 @@ async def set_departure(memberships: Sequence[Membership], departed_at: datetime
 async def insert_transfer(employee: Employee, team_id: int, moment: datetime) -> bool:
     """Let an employee have come to a team at a moment, until the next change; return whether that is new.
 
-    A first membership without a team says nothing of the team: it becomes one of this team. If the next change is that
-    of the present, `employee.team_id` is set, but not saved.
+    A first membership without a team says nothing of the team: it becomes one of this team. If the team has not changed
+    since, or the employee has left from it, `employee.team_id` is set, but not saved.
     """
     memberships = await list_memberships(employee.id)
     first, current = memberships[0], memberships[-1]
     covering = next((row for row in reversed(memberships) if row.since <= moment), None)
-    if covering is not None and not (covering is first and covering.team_id == 0):
-        if covering.team_id == team_id:
-            return False
-        if covering.since == moment:
-            covering.team_id = team_id
-            await row_store.save(covering, "team_id")
-        else:
-            await _split(covering, team_id, moment)
-        is_current = covering is current
-    elif first.team_id in (team_id, 0) and first.active:
-        first.team_id, first.since = team_id, min(moment, first.since) if covering is None else first.since
-        await row_store.save(first, "team_id", "since")
-        is_current = first is current
+    if covering is None and first.team_id not in (team_id, 0):
+        await _insert_copy(first, team_id, moment, until=first.since)
+        return True
+    changed = covering or first
+    team_before = changed.team_id
+    if covering is not None and team_before == team_id:
+        return False
+    if covering is None or covering.since == moment or (covering is first and team_before == 0):
+        changed.team_id, changed.since = team_id, min(moment, changed.since)
+        await row_store.save(changed, "team_id", "since")
     else:
-        await Membership.create(
-            employee_id=employee.id,
-            team_id=team_id,
-            active=True,
-            since=moment,
-            until=first.since,
-            name=first.name,
-            role=first.role,
-        )
-        is_current = False
-    if is_current:
+        await _insert_copy(covering, team_id, moment, until=covering.until)
+        covering.until = moment
+        await row_store.save(covering, "until")
+    has_left_from_it = changed is not current and not current.active and memberships[-2] is changed
+    if has_left_from_it and current.team_id == team_before:
+        current.team_id = team_id
+        await row_store.save(current, "team_id")
+    if changed is current or has_left_from_it:
         employee.team_id = team_id or None
     return True
 
 
-async def _split(row: Membership, team_id: int, moment: datetime) -> None:
-    """Let a membership end at a moment, and another one of the team take its place from then on."""
+async def _insert_copy(row: Membership, team_id: int, since: datetime, until: datetime | None) -> None:
+    """Insert a membership like this one in another team."""
     await Membership.create(
         employee_id=row.employee_id,
         team_id=team_id,
         active=row.active,
-        since=moment,
-        until=row.until,
+        since=since,
+        until=until,
         name=row.name,
         role=row.role,
     )
-    row.until = moment
-    await row_store.save(row, "until")

@@ -161,11 +161,11 @@ def test_outliers_are_those_beyond_the_percentile_of_many_amounts() -> None:
 async def test_people_who_differ_in_lookalike_letters_are_a_warning(company: ImportTestCompany) -> None:
     rows = row("1", owner="Anna Lee") + row("2", owner="\N{CYRILLIC CAPITAL LETTER A}nna Lee") + row("3", owner="Bob")
     result = await company.import_files(MAP, {"deals.csv": HEADER + rows})
-    again = await company.import_files(MAP, {"deals.csv": HEADER + row("3", owner="Bob")})
+    second = await company.import_files(MAP, {"deals.csv": HEADER + row("3", owner="Bob")})
 
     warning = "Warning: Employees who differ only in letters that look alike: “Anna Lee”, “\u0410nna Lee”."
     assert warning in notes(result)
-    assert warning not in notes(again)
+    assert warning not in notes(second)
 
 
 def test_lookalikes_are_found_across_scripts() -> None:

@@ -185,10 +185,13 @@ async def test_transfer_of_an_employee_without_a_team_sets_it_and_wrong_ones_are
     people = f"{HEADER}1,Ann,,,,\n2,Bob,North,,,2025-06-30\n"
     transfers = (
         "name,team,from\nAnn,North,2025-01-01\nAnn,South,2025-06-01\nBob,South,2025-07-01\nAnn,North,2027-01-01\n"
+        "Bob,West,2025-06-01\n"
     )
 
     result = await company.import_files(MAP, {"people.csv": people, "transfers.csv": transfers})
 
-    assert result.counts["transfers"] == {"read": 4, "new": 2, "rejected": 2}
+    assert result.counts["transfers"] == {"read": 5, "new": 3, "rejected": 2}
     assert [(line, column) for line, column, _ in company.rejects] == [("4", "from"), ("5", "from")]
     assert (await Employee.get(name="Ann")).team_id == (await Team.get(name="South")).id
+    assert (await Employee.get(name="Bob")).team_id == (await Team.get(name="West")).id
+    assert [stint[:2] for stint in await list_stints("Bob")] == [("North", True), ("West", True), ("West", False)]

@@ -224,11 +224,11 @@ async def test_row_with_unreadable_characters_is_rejected_until_they_are_written
     row = "1;Кран;Ann;Globex;New;5;2026-01-05;;\n"
     await company.import_files(utf8_map, {"deals.csv": HEADER.encode() + row.encode("cp1251")})
     rejects = company.directory / "rejects.csv"
-    again = await company.import_source(utf8_map, rejects)
+    second = await company.import_source(utf8_map, rejects)
     rejects.write_text(rejects.read_text("utf-8-sig").replace("\ufffd" * 4, "Кран"), encoding="utf-8-sig")
     mended = await company.import_source(utf8_map, rejects)
 
-    assert again.counts["deals"] == Counter(read=1, rejected=1)
+    assert second.counts["deals"] == Counter(read=1, rejected=1)
     assert mended.counts["deals"] == Counter(read=1, new=1)
     assert (await company.read_deals())["1"]["title"] == "Кран"
 
