@@ -54,7 +54,8 @@ class DelimitedText:
                     yield self._build_damaged_row(lines, str(error))
                     continue
                 if len(lines.record) > 1 and self.column_count and not self._fits(cells):
-                    yield self._build_damaged_row(lines, f"{len(cells)} cells, the header has {self.column_count}")
+                    reason = f"{len(cells)} cells, the header has {self.column_count}"
+                    yield RawRow(lines.first, lines.last, cells, self._describe_open_quote(lines, reason))
                 elif any(cells):
                     yield RawRow(lines.first, lines.last, cells, self._describe_characters(lines))
 
@@ -66,12 +67,15 @@ class DelimitedText:
         if len(lines.record) == 1:
             message = Message("This cannot be read as a row ({error}).", {"error": reason})
         else:
-            message = Message(
-                "A quotation mark is left open: the row goes on to line {last} ({reason}).",
-                {"last": lines.last, "reason": reason},
-            )
+            message = self._describe_open_quote(lines, reason)
         lines.push_back_all_but_first()
         return RawRow(lines.first, lines.last, cells, message)
+
+    def _describe_open_quote(self, lines: _Lines, reason: str) -> Message:
+        return Message(
+            "A quotation mark is left open: the row goes on to line {last} ({reason}).",
+            {"last": lines.last, "reason": reason},
+        )
 
     def _describe_characters(self, lines: _Lines) -> Message | None:
         if not lines.is_damaged:
