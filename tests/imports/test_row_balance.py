@@ -126,7 +126,7 @@ async def test_rows_in_are_rows_taken_and_rejected_and_unchanged(company: Import
             continue
         counts = result.counts.get("deals", {})
         assert mutation not in REFUSED, (number, mutation)
-        if mutation in (break_quotes, cut_rows):  # the lines that a broken quotation mark swallows are read as rows of their own
+        if mutation in (break_quotes, cut_rows):  # lines behind a broken quotation mark are read as rows of their own
             assert counts.get("read", 0) >= count_rows(content), number
         else:
             assert counts.get("read", 0) == count_rows(content), (number, mutation)
