@@ -13,9 +13,9 @@ from domain.errors.user_errors import Conflict, UserError
 from domain.primitives.unset import UNSET
 from imports import goal_rows, history_rows, visit_rows
 from imports.cell_parsing import CellError, RowReader, RowValues
-from imports.csv_reader import CsvRow
 from imports.field_specs import FIELDS_BY_KIND
 from imports.file_checks import FileChecks
+from imports.files.source_row import SourceRow
 from imports.import_run import ImportRun
 from imports.input_builder import MAP_FIELD_NAMES, InputBuilder
 from imports.map_file import FileMap
@@ -74,7 +74,7 @@ class Batch:
         has_ids = "id" in self.file_map.columns or "id" in self.file_map.fields_without_column
         return not has_ids and (self.file_map.kind in _RECORD_TYPES or self.file_map.kind == "absences")
 
-    async def import_rows(self, rows: Sequence[CsvRow]) -> None:
+    async def import_rows(self, rows: Sequence[SourceRow]) -> None:
         """Import the rows, count their outcomes, note what stands out in them and report the rejected ones."""
         row_outcomes = await self._import_all_or_nothing(rows)
         for row, row_outcome in zip(rows, row_outcomes, strict=True):
@@ -85,7 +85,7 @@ class Batch:
             else:
                 self._reject(row, row_outcome)
 
-    async def _import_all_or_nothing(self, rows: Sequence[CsvRow]) -> list[RowOutcome]:
+    async def _import_all_or_nothing(self, rows: Sequence[SourceRow]) -> list[RowOutcome]:
         """Import the rows in one unit of work.
 
         If a rejected row has created or changed something that it refers to, such as an employee or a client, the
@@ -113,7 +113,7 @@ class Batch:
             for row_key in written:
                 self._forget(row_key)
 
-    def _may_have_written(self, row: CsvRow, outcome: RowOutcome) -> bool:
+    def _may_have_written(self, row: SourceRow, outcome: RowOutcome) -> bool:
         """Return whether a row is rejected after something was written for it.
 
         Records one by one may have been written in part before they were found to be invalid.
@@ -122,14 +122,14 @@ class Batch:
             return True
         return isinstance(outcome, (UserError, CellError)) and id(row) in self.run.lookup.writing_rows
 
-    async def _process_rows(self, rows: Sequence[CsvRow]) -> list[RowOutcome]:
+    async def _process_rows(self, rows: Sequence[SourceRow]) -> list[RowOutcome]:
         if self.file_map.kind in _ONE_BY_ONE_IMPORTERS:
             return await self._import_one_by_one(rows)
         if self.file_map.kind == "visits":
             return await visit_rows.import_stage_history(self.run, self.input_builder, rows, self._read_values)
         return await self._import_records(rows)
 
-    def _reject(self, row: CsvRow, error: UserError | CellError) -> None:
+    def _reject(self, row: SourceRow, error: UserError | CellError) -> None:
         self.run.result.count(self.file_map.kind, "rejected")
         self._forget(id(row))
         if isinstance(error, CellError):
@@ -149,7 +149,7 @@ class Batch:
         if external_id := self._registered_ids.pop(row_key, None):
             self.run.forget_record(self.file_map.kind, external_id)
 
-    def _read_values(self, row: CsvRow) -> RowValues:
+    def _read_values(self, row: SourceRow) -> RowValues:
         self.run.lookup.current_row = id(row)
         if self._derives_ids:
             self._derive_id(row)  # of rejected rows, too: their place among equal rows stays when they are mended
@@ -158,7 +158,7 @@ class Batch:
         self._values[id(row)] = values = self.reader.read_values(row.cells)
         return values
 
-    def _is_copy(self, external_id: str, row: CsvRow) -> bool:
+    def _is_copy(self, external_id: str, row: SourceRow) -> bool:
         """Remember a record's external id, and return whether an earlier row has the same id and contents.
 
         Raises CellError if an earlier row has the same id and other contents.
@@ -173,7 +173,7 @@ class Batch:
 
     # records: the whole batch at once
 
-    async def _import_records(self, rows: Sequence[CsvRow]) -> list[RowOutcome]:
+    async def _import_records(self, rows: Sequence[SourceRow]) -> list[RowOutcome]:
         """Record the batch: first new clients, which the records refer to, and last stage entries of the deals."""
         row_outcomes: dict[int, RowOutcome] = {}
         parsed_rows: dict[int, tuple[RowValues, str]] = {}
@@ -219,7 +219,7 @@ class Batch:
             return set()
         return await deals.list_external_ids(external_ids)
 
-    def _stage_entries(self, values: RowValues, external_id: str, row: CsvRow) -> list[ImportedStageEntry]:
+    def _stage_entries(self, values: RowValues, external_id: str, row: SourceRow) -> list[ImportedStageEntry]:
         """Return the stage entries of the row's deal, as far as the row has them."""
         if self.file_map.kind != "deals":
             return []
@@ -236,7 +236,7 @@ class Batch:
             for stage_name, moment in entries.items()
         ]
 
-    async def _build_input(self, values: RowValues, exists: bool, row: CsvRow) -> RecordInput:
+    async def _build_input(self, values: RowValues, exists: bool, row: SourceRow) -> RecordInput:
         match self.file_map.kind:
             case "deals":
                 has_stage_history = (
@@ -271,7 +271,7 @@ class Batch:
                 external_id = input.external_id or ""
                 self.run.lookup.clients.add(external_reference(external_id), external_id, str(input.name))
 
-    def _external_id(self, values: RowValues, row: CsvRow) -> str:
+    def _external_id(self, values: RowValues, row: SourceRow) -> str:
         """Return the external id of a row's record: from its id column, else derived from its cells.
 
         Derived ids are equal in every run, so importing a file again finds the same records. Rows with equal cells
@@ -283,7 +283,7 @@ class Batch:
             raise CellError("The row has no id.", "id")
         return self._derive_id(row)
 
-    def _derive_id(self, row: CsvRow) -> str:
+    def _derive_id(self, row: SourceRow) -> str:
         """Return the id derived from a row's cells; counted only once, as the batch may begin again."""
         if id(row) not in self._derived_ids:
             self._derived_ids[id(row)] = (row.origin and row.origin.import_id) or derive_external_id(
@@ -291,7 +291,7 @@ class Batch:
             )
         return self._derived_ids[id(row)]
 
-    def _identify(self, row: CsvRow) -> str:
+    def _identify(self, row: SourceRow) -> str:
         if row.error:
             return _hash_cells([*row.texts, str(row.line)])
         identifying_cells = [row.cells[name].strip() for name in self.file_map.id_from or row.cells]
@@ -302,7 +302,7 @@ class Batch:
 
     # people, teams and products: one by one, since they refer to each other
 
-    async def _import_one_by_one(self, rows: Sequence[CsvRow]) -> list[RowOutcome]:
+    async def _import_one_by_one(self, rows: Sequence[SourceRow]) -> list[RowOutcome]:
         row_outcomes: list[RowOutcome] = []
         for row in rows:
             try:
@@ -314,7 +314,7 @@ class Batch:
             await self._retry_conflicts(rows, row_outcomes)
         return row_outcomes
 
-    async def _retry_conflicts(self, rows: Sequence[CsvRow], row_outcomes: list[RowOutcome]) -> None:
+    async def _retry_conflicts(self, rows: Sequence[SourceRow], row_outcomes: list[RowOutcome]) -> None:
         """Import rows again that overlapped an absence which a later row has moved meanwhile."""
         conflicts = [index for index, outcome in enumerate(row_outcomes) if isinstance(outcome, Conflict)]
         for index in reversed(conflicts):
@@ -324,7 +324,7 @@ class Batch:
         if any(not isinstance(row_outcomes[index], Conflict) for index in conflicts):
             await self._retry_conflicts(rows, row_outcomes)
 
-    async def _import_person(self, values: RowValues, row: CsvRow) -> ImportOutcome:
+    async def _import_person(self, values: RowValues, row: SourceRow) -> ImportOutcome:
         lookup, name = self.run.lookup, str(values["name"])
         external_id = f"{self.file_map.prefix}{values.get('id', name)}"
         if self._is_copy(external_id, row):
@@ -338,13 +338,13 @@ class Batch:
             self.run, values, existing_id or lookup.find_employee(external_id) or "", outcome
         )
 
-    async def _import_transfer(self, values: RowValues, row: CsvRow) -> ImportOutcome:
+    async def _import_transfer(self, values: RowValues, row: SourceRow) -> ImportOutcome:
         employee_id, team_id, day = await history_rows.read_transfer(self.input_builder, values)
         if self._is_copy(f"{employee_id} {day}", row):
             return ImportOutcome.UNCHANGED
         return await history_rows.import_transfer(self.run, employee_id, team_id, day)
 
-    async def _import_absence(self, values: RowValues, row: CsvRow) -> ImportOutcome:
+    async def _import_absence(self, values: RowValues, row: SourceRow) -> ImportOutcome:
         external_id, has_ids = self._external_id(values, row), "id" in self.file_map.columns
         input = await self.input_builder.absence_input(values, external_id)
         if self._is_copy(external_id if has_ids else f"{input.employee} {input.first_day}", row):
@@ -352,13 +352,13 @@ class Batch:
         _, outcome = await absences.save_absence(self.run.context, input, matches_first_day=not has_ids)
         return ImportOutcome(outcome)
 
-    async def _import_goal(self, values: RowValues, row: CsvRow) -> ImportOutcome:
+    async def _import_goal(self, values: RowValues, row: SourceRow) -> ImportOutcome:
         goal = await goal_rows.read_goal(
             self.run, values, self.file_map.prefix, lambda text: self.reader.parse_time(text).day
         )
         return ImportOutcome.UNCHANGED if self._is_copy(goal.key, row) else await goal.record(self.run.context)
 
-    async def _import_team(self, values: RowValues, row: CsvRow) -> ImportOutcome:
+    async def _import_team(self, values: RowValues, row: SourceRow) -> ImportOutcome:
         lookup, name = self.run.lookup, str(values["name"])
         external_id = f"{self.file_map.prefix}{values.get('id', name)}"
         if self._is_copy(external_id, row):
@@ -368,7 +368,7 @@ class Batch:
         input = await self.input_builder.team_input(values)
         return (await lookup.upsert_team(existing_id, replace(input, external_id=derive_external_id(external_id))))[1]
 
-    async def _import_product(self, values: RowValues, row: CsvRow) -> ImportOutcome:
+    async def _import_product(self, values: RowValues, row: SourceRow) -> ImportOutcome:
         if self._is_copy(str(values["name"]), row):
             return ImportOutcome.UNCHANGED
         price = self.input_builder.money(values, "price")

@@ -1,4 +1,4 @@
-"""Parses the cells of a row into values, by the formats of the map; nothing is guessed."""
+"""Parses the cells of a row into values, by the formats of the map or those that the columns prove."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from functools import lru_cache
+from functools import cache, lru_cache
 from string import Formatter
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -15,10 +15,25 @@ from zoneinfo import ZoneInfo
 from domain.i18n.languages import LANGUAGES
 from domain.messages import Message, MessageError, MessageValue
 from imports.field_specs import FIELDS_BY_KIND, FieldSpec, FieldType
+from imports.files.cell_formats import (
+    NO_FORMATS,
+    ColumnFormats,
+    DateOrder,
+    NumberFormat,
+    combine,
+    parse_named_month,
+    parse_numeric_date,
+)
+from imports.files.column_evidence import contradicts
+from imports.files.source_row import MomentCell, NumberCell, clean_cell
 from imports.map_file import FileMap
 
 SPACES: Final = " \t\u00a0\u202f\u2009"
 _SPACE_PATTERN: Final = re.compile(f"[{SPACES}]")
+_NUMBER_SIGNS: Final = str.maketrans("−’", "-'")
+_MAX_NUMBER_LENGTH: Final = 60
+_SHOWN_LENGTH: Final = 60  # of a cell, in a reason
+_DAY_LENGTH: Final = len("2026-01-31")
 _TIME_DIRECTIVES: Final = ("%H", "%I", "%X", "%c")
 _BOOLEAN_WORDS: Final = {
     **dict.fromkeys(("true", "1", "y"), True),
@@ -50,15 +65,18 @@ Cells = Mapping[str, str]
 
 
 class RowReader:
-    """Reads the cells of one file's rows by its map."""
+    """Reads the cells of one file's rows by its map.
 
-    def __init__(self, file_map: FileMap, zone: ZoneInfo) -> None:
-        self.file_map, self.zone = file_map, zone
-        self._number_pattern = _build_number_pattern(file_map.decimal, file_map.thousands)
+    formats  of the columns whose format the map leaves open, as the file proves them
+    """
+
+    def __init__(self, file_map: FileMap, zone: ZoneInfo, formats: ColumnFormats = NO_FORMATS) -> None:
+        self.file_map, self.zone, self._formats = file_map, zone, formats
+        self._map_number_format = _find_map_number_format(file_map)
         self._translations = {
             field: {word.casefold(): ours for word, ours in words.items()} for field, words in file_map.values.items()
         }
-        self.parse_time = lru_cache(maxsize=4096)(self._parse_time_uncached)
+        self._parse_time_text = lru_cache(maxsize=4096)(self._parse_time_uncached)
 
     def read_values(self, cells: Cells) -> RowValues:
         """Return the values of a row by field, without empty ones. Raises CellError."""
@@ -67,7 +85,7 @@ class RowReader:
             column, text = self._find_text(field, cells)
             if text:
                 try:
-                    row_values[field] = self._parse_value(field, field_type, text)
+                    row_values[field] = self._parse_value(field, field_type, text, column)
                 except CellError as error:
                     raise CellError(error.message, column) from error
         return row_values
@@ -79,10 +97,10 @@ class RowReader:
         entered: dict[str, DateOrTime] = {}
         for stage, columns in self.file_map.stage_entry_columns.items():
             for column in columns:
-                text = cells.get(column, "").strip(SPACES)
+                text = clean_cell(cells.get(column, ""))
                 if text and text.casefold() not in self.file_map.empty:
                     try:
-                        entered[stage] = self.parse_time(text)
+                        entered[stage] = self.parse_time(text, column)
                     except CellError as error:
                         raise CellError(error.message, column) from error
                     break
@@ -101,20 +119,30 @@ class RowReader:
         """Return the column that a field is read from, or the field's name if it is read from none."""
         return self._find_text(field, cells)[0] or field
 
+    def parse_time(self, text: str, column: str = "") -> DateOrTime:
+        """Return the day or moment that a cell of the column holds. Raises CellError."""
+        if isinstance(text, NumberCell):
+            raise CellError("“{text}” is a number, not a date: give the cell the format of a date.", text=text)
+        if isinstance(text, MomentCell):
+            return self._to_date_or_time(
+                date.fromisoformat(text) if len(text) == _DAY_LENGTH else datetime.fromisoformat(text), text
+            )
+        return self._parse_time_text(text, column)
+
     def _find_text(self, field: str, cells: Cells) -> tuple[str, str]:
         for column in self.file_map.columns.get(field, ()):
-            text = cells.get(column, "").strip(SPACES)
+            text = clean_cell(cells.get(column, ""))
             if text and text.casefold() not in self.file_map.empty:
                 return column, text
         if field in self.file_map.constants:
             return "", self.file_map.constants[field]
         for template in self.file_map.templates.get(field, ()):
             names = [name for _, name, _, _ in Formatter().parse(template) if name is not None]
-            if all(cells.get(name, "").strip(SPACES) for name in names):
+            if all(clean_cell(cells.get(name, "")) for name in names):
                 return names[0] if names else "", template.format_map(cells)
         return "", ""
 
-    def _parse_value(self, field: str, field_type: FieldSpec, text: str) -> CellValue:
+    def _parse_value(self, field: str, field_type: FieldSpec, text: str, column: str) -> CellValue:
         translations = self._translations.get(field, {})
         text = translations.get(text.casefold(), text)
         if isinstance(field_type, tuple):
@@ -129,14 +157,14 @@ class RowReader:
             return word.upper()
         match field_type:
             case FieldType.MONEY:
-                return self._parse_decimal(text)
+                return self._parse_decimal(text, column)
             case FieldType.INTEGER:
-                number = self._parse_decimal(text)
+                number = self._parse_decimal(text, column)
                 if number != int(number):
                     raise CellError("“{text}” is not a whole number.", text=text)
                 return int(number)
             case FieldType.DATE_OR_TIME:
-                return self.parse_time(text)
+                return self.parse_time(text, column)
             case FieldType.BOOLEAN:
                 if text.casefold() not in _BOOLEAN_WORDS:
                     raise CellError(
@@ -146,45 +174,91 @@ class RowReader:
                     )
                 return _BOOLEAN_WORDS[text.casefold()]
             case FieldType.TEXT:
-                return text
+                return str(text)
 
-    def _parse_decimal(self, text: str) -> Decimal:
-        if len(text) > 60 or not self._number_pattern.fullmatch(text):
-            if len(self.file_map.decimal) > 1:
+    def _parse_decimal(self, text: str, column: str) -> Decimal:
+        if isinstance(text, NumberCell):
+            return Decimal(text)
+        if isinstance(text, MomentCell):
+            raise CellError("“{text}” is a date, not a number: give the cell the format of a number.", text=text)
+        number_format = self._formats.numbers.get(column, self._map_number_format)
+        pattern = _build_number_pattern(number_format)
+        if len(text) > _MAX_NUMBER_LENGTH or not pattern.fullmatch(text.translate(_NUMBER_SIGNS)):
+            if len(number_format.decimal) > 1:
                 raise CellError(
                     "“{text}” is not a number written with the decimal sign “.” or “,”, or may be meant in thousands.",
-                    text=text[:60],
+                    text=text[:_SHOWN_LENGTH],
                 )
             raise CellError(
                 "“{text}” is not a number written with the decimal sign “{sign}”.",
-                text=text[:60],
-                sign=self.file_map.decimal,
+                text=text[:_SHOWN_LENGTH],
+                sign=number_format.decimal,
             )
-        plain = _SPACE_PATTERN.sub("", text)
-        plain = plain.replace(self.file_map.thousands, "") if self.file_map.thousands else plain
-        return Decimal(plain.replace(",", ".") if "," in self.file_map.decimal else plain)
+        plain = _SPACE_PATTERN.sub("", text.translate(_NUMBER_SIGNS))
+        plain = plain.replace(number_format.thousands, "") if number_format.thousands else plain
+        return Decimal(plain.replace(",", ".") if "," in number_format.decimal else plain)
 
-    def _parse_time_uncached(self, text: str) -> DateOrTime:
+    def _parse_time_uncached(self, text: str, column: str) -> DateOrTime:
+        orders = self._formats.dates.get(column, {})
+        if not self.file_map.dates:
+            return self._parse_time_by_order(text, orders)
         for date_format in self.file_map.dates:
+            if orders and contradicts(date_format, orders):
+                continue
             try:
                 parsed = datetime.fromisoformat(text) if date_format == "iso" else datetime.strptime(text, date_format)  # noqa: DTZ007
             except ValueError:
                 continue
-            if len(text) <= 10 if date_format == "iso" else not any(part in date_format for part in _TIME_DIRECTIVES):
+            if (
+                len(text) <= _DAY_LENGTH
+                if date_format == "iso"
+                else not any(part in date_format for part in _TIME_DIRECTIVES)
+            ):
                 return DateOrTime(parsed.date())
-            at = parsed if parsed.tzinfo else parsed.replace(tzinfo=self.zone)
-            try:
-                return DateOrTime(parsed.date(), at.astimezone(UTC))
-            except OverflowError:
-                break
+            return self._to_date_or_time(parsed, text)
         raise CellError(
-            "“{text}” is not a time written as {formats}.", text=text[:60], formats=" / ".join(self.file_map.dates)
+            "“{text}” is not a time written as {formats}.",
+            text=text[:_SHOWN_LENGTH],
+            formats=" / ".join(self.file_map.dates),
         )
 
+    def _parse_time_by_order(self, text: str, orders: Mapping[str, DateOrder]) -> DateOrTime:
+        """Return the day or moment of a text in any usual format, with the order that its column proves."""
+        numeric_date = parse_numeric_date(text)
+        if numeric_date is None:
+            named = parse_named_month(text)
+            if named is None:
+                raise CellError("“{text}” is not a date.", text=text[:_SHOWN_LENGTH])
+            return self._to_date_or_time(combine(*named), text)
+        readings = numeric_date.readings
+        order = orders.get(numeric_date.separator)
+        if order is not None and order in readings:
+            return self._to_date_or_time(combine(readings[order], numeric_date.time_of_day), text)
+        if numeric_date.is_ambiguous or order:
+            raise CellError(
+                "“{text}” is not a date as the others of this column are written.", text=text[:_SHOWN_LENGTH]
+            )
+        return self._to_date_or_time(combine(next(iter(readings.values())), numeric_date.time_of_day), text)
 
-def _build_number_pattern(decimal: str, thousands: str) -> re.Pattern[str]:
-    groups = f"[{SPACES}{re.escape(thousands)}]"
-    point = f"[{re.escape(decimal)}]"
-    if len(decimal) > 1:
+    def _to_date_or_time(self, parsed: date | datetime, text: str) -> DateOrTime:
+        if not isinstance(parsed, datetime):
+            return DateOrTime(parsed)
+        at = parsed if parsed.tzinfo else parsed.replace(tzinfo=self.zone)
+        try:
+            return DateOrTime(parsed.date(), at.astimezone(UTC))
+        except OverflowError as error:
+            raise CellError("“{text}” is too long ago.", text=text[:_SHOWN_LENGTH]) from error
+
+
+def _find_map_number_format(file_map: FileMap) -> NumberFormat:
+    decimal = file_map.decimal or ("," if file_map.thousands == "." else ".")
+    return NumberFormat(decimal, file_map.thousands)
+
+
+@cache
+def _build_number_pattern(number_format: NumberFormat) -> re.Pattern[str]:
+    groups = f"[{SPACES}{re.escape(number_format.thousands)}]"
+    point = f"[{re.escape(number_format.decimal)}]"
+    if len(number_format.decimal) > 1:
         point += "(?![0-9]{3}$)"  # "1,234" may be either
     return re.compile(rf"[-+]?(?:[0-9]+|[0-9]{{1,3}}(?:{groups}[0-9]{{3}})+)(?:{point}[0-9]+)?")

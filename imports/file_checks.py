@@ -17,8 +17,9 @@ from imports.amount_outliers import AmountDistribution
 from imports.cell_parsing import CellError, RowValues
 from imports.column_checks import mapped_columns, missing_fields
 from imports.column_guesses import guess_subject
-from imports.csv_reader import CsvHeader, CsvRow
 from imports.field_specs import FIELDS_BY_KIND, FieldType
+from imports.files.source_file import Header
+from imports.files.source_row import SourceRow
 from imports.import_run import ImportNote, ImportRun
 from imports.lookalikes import group_lookalikes
 from imports.map_file import FileMap
@@ -52,7 +53,7 @@ class Sightings:
 class FileChecks:
     """The checks of one file of an import."""
 
-    def __init__(self, run: ImportRun, file_name: str, file_map: FileMap, csv_header: CsvHeader) -> None:
+    def __init__(self, run: ImportRun, file_name: str, file_map: FileMap, csv_header: Header) -> None:
         self.run, self.file_name, self.file_map, self.csv_header = run, file_name, file_map, csv_header
         fields = FIELDS_BY_KIND[file_map.kind]
         self._has_creation, self._has_currency = "created" in fields, "currency" in fields
@@ -70,7 +71,7 @@ class FileChecks:
         self._copies, self._undated, self._without_currency, self._products = (Sightings() for _ in range(4))
         self._amounts: dict[tuple[str, str], AmountDistribution] = {}  # by field and currency
 
-    def sample_cells(self, row: CsvRow) -> None:
+    def sample_cells(self, row: SourceRow) -> None:
         """Remember cells of the columns that nobody reads; of rejected rows, too."""
         self._row_count += 1
         for name in self._columns_to_sample:
@@ -80,7 +81,7 @@ class FileChecks:
                 if len(self._unread_cells[name]) == _MAX_CELLS:
                     self._columns_to_sample = [column for column in self._columns_to_sample if column != name]
 
-    def add_row(self, row: CsvRow, values: RowValues, outcome: ImportOutcome, *, is_copy: bool) -> None:
+    def add_row(self, row: SourceRow, values: RowValues, outcome: ImportOutcome, *, is_copy: bool) -> None:
         """Note what stands out in an accepted row."""
         line = str(row.line)
         if is_copy:

@@ -35,8 +35,8 @@ class ImportResult:
 
     counts         number of rows by kind and outcome, including `read` and `rejected`
     created_names  by kind: names of rows created because another row referred to them
+    ignored        what was passed over, each with the reason
     notes          what stands out in the files, warnings first in each file
-    ignored        names of the files that the map does not cover
     """
 
     counts: dict[str, Counter[str]] = field(default_factory=dict)
@@ -74,7 +74,7 @@ class ImportResult:
             lines.append(f"{kind} created by reference, {len(names)}: {', '.join(names[:_MAX_LISTED_NAMES])}{more}")
         lines.extend(map(str, self.notes))
         if self.ignored:
-            lines.append(f"Ignored, as the map does not cover them: {', '.join(self.ignored)}.")
+            lines.append(f"Passed over: {', '.join(self.ignored)}.")
         return "\n".join(lines)
 
 

@@ -1,7 +1,8 @@
 """Import maps: TOML files that say which columns of which files hold what.
 
 A map is validated completely before any row is read; an error names the location in the map and what is allowed
-there. Nothing about a file is guessed: date formats, decimal signs, stages and currencies are those of the map.
+there. What it says about encoding, separator, decimal sign and dates holds; what it leaves out is found by reading the
+file (imports/files), and refused where the file does not prove it. Stages and currencies are those of the map.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from fnmatch import fnmatch
-from pathlib import Path
+from pathlib import Path, PurePath
 from string import Formatter
 from typing import Annotated, Final
 
@@ -43,7 +44,10 @@ from imports.toml_schema import (
 )
 
 BUILT_IN_MAPS_DIR: Final = Path(__file__).parent / "maps"
-ENCODINGS: Final = ("utf-8", "cp1251")
+ENCODINGS: Final = (
+    "utf-8", "utf-16", "cp1251", "cp1252", "latin-1", "koi8-r", "cp866", "cp1250", "cp1254", "cp1257",
+)  # fmt: skip
+TABLE_SUFFIXES: Final = (".csv", ".tsv", ".tab", ".xlsx", ".xlsm", ".xls", ".html", ".htm")
 _STATUS_BY_WORD: Final = {status.lower(): status for status in DealStatus}
 _UNKNOWN_POLICIES: Final = {
     "owner": ("create", "reject", "importer"),
@@ -96,9 +100,13 @@ class FileMap(MapTable):
     """How files that match `pattern` are read.
 
     columns              field → columns that may hold it; the first non-empty one counts
+    sheet                pattern of the sheets of a workbook that are read; empty: those with the required columns
     optional             fields that no column of a file need hold; `entered` for the columns of `stage_entry_columns`
     separators           candidates; the first with which the required columns are found is used
-    decimal              the decimal sign; with several (".,") a number may use either unless it is ambiguous
+    encoding             empty: found from the file
+    decimal              the decimal sign; with several (".,") a number may use either unless it is ambiguous; empty: found
+                         column by column
+    dates                formats; empty: found column by column
     constants            field → value for every row
     templates            field → texts with {columns}; used where `columns` give nothing: the first template whose
                          columns are all filled
@@ -111,11 +119,12 @@ class FileMap(MapTable):
     pattern: Annotated[str, default("*.csv")] = "*.csv"
     columns: Mapping[str, Texts] = {}
     optional: Texts = []
-    separators: Annotated[Texts, AfterValidator(_check_separators), default([","])] = Field([","], alias="separator")
-    encoding: Annotated[str, default("utf-8"), choice(ENCODINGS)] = "utf-8"
-    decimal: Annotated[str, BeforeValidator(lambda signs: "".join(as_texts(signs))), _DECIMAL, default(".")] = "."
+    sheet: str = ""
+    separators: Annotated[Texts, AfterValidator(_check_separators)] = Field([], alias="separator")
+    encoding: Annotated[str, rule(("", *ENCODINGS).__contains__, f"take one of {', '.join(ENCODINGS)}")] = ""
+    decimal: Annotated[str, BeforeValidator(lambda signs: "".join(as_texts(signs))), _DECIMAL] = ""
     thousands: str = ""
-    dates: Annotated[Texts, AfterValidator(_check_dates), default(["%Y-%m-%d"])] = ["%Y-%m-%d"]
+    dates: Annotated[Texts, AfterValidator(_check_dates)] = []
     empty: Annotated[Texts, AfterValidator(lambda words: [word.casefold() for word in words])] = []
     id_from: Texts = []
     prefix: str = ""
@@ -139,7 +148,13 @@ class FileMap(MapTable):
         return frozenset({*self.constants, *self.templates})
 
     def matches(self, name: str) -> bool:
-        return fnmatch(name.casefold(), self.pattern.casefold())
+        """Return whether the pattern matches the file name. A pattern for `.csv` also matches other kinds of tables."""
+        name, pattern = name.casefold(), self.pattern.casefold()
+        path = PurePath(name)
+        return fnmatch(name, pattern) or (path.suffix in TABLE_SUFFIXES and fnmatch(f"{path.stem}.csv", pattern))
+
+    def matches_sheet(self, sheet: str) -> bool:
+        return not self.sheet or fnmatch(sheet.casefold(), self.sheet.casefold())
 
     @field_validator("columns", "constants", "templates", "values", "unknown", mode="before")
     @classmethod
@@ -241,9 +256,9 @@ class ImportMap(MapTable):
         """Whether a separate file holds the stage entries of deals."""
         return any(file.kind == "visits" for file in self.files)
 
-    def find_file_map(self, name: str) -> FileMap | None:
-        """Return the first file map with a pattern that matches the file name, or None."""
-        return next((file for file in self.files if file.matches(name)), None)
+    def find_file_maps(self, name: str) -> list[FileMap]:
+        """Return the file maps with a pattern that matches the file name; of a CSV file the first counts."""
+        return [file for file in self.files if file.matches(name)]
 
     @model_validator(mode="after")
     def _check_whole_map(self) -> ImportMap:

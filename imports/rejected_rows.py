@@ -12,7 +12,8 @@ from typing import Any, Final, Self, TextIO
 
 from domain.i18n.languages import TRANSLATIONS, translate
 from domain.messages import Message
-from imports.csv_reader import CsvHeader, CsvRow, ImportFileError
+from imports.files.source_file import Header
+from imports.files.source_row import ImportFileError, SourceRow
 from imports.rejects_format import ORIGIN_COLUMNS, escape_formula, read_source_name
 
 _LANGUAGES: Final = ("en", *TRANSLATIONS)  # in the order of REASON_COLUMNS
@@ -69,7 +70,7 @@ class RejectedRows:
     def _temporary_path(self, number: int) -> Path:
         return self.path.with_name(f".{self.path.name}{f'.{number}' if number else ''}.part")
 
-    def start_file(self, name: str, csv_header: CsvHeader) -> None:
+    def start_file(self, name: str, csv_header: Header) -> None:
         """Begin the rejected rows of another file, with its header."""
         if self._parts:
             self._parts[-1].file.close()
@@ -79,7 +80,7 @@ class RejectedRows:
         self._parts.append(part)
         part.writer.writerow([*ORIGIN_COLUMNS, *map(escape_formula, csv_header.names)])
 
-    def add_row(self, row: CsvRow, column: str, reason: Message | str, import_id: str = "") -> None:
+    def add_row(self, row: SourceRow, column: str, reason: Message | str, import_id: str = "") -> None:
         """Write one row of the current file.
 
         column     the column that the reason is about; empty: the whole row

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from domain.errors.user_errors import UserError
 from imports.cell_parsing import CellError, DateOrTime, RowValues
-from imports.csv_reader import CsvRow
+from imports.files.source_row import SourceRow
 from imports.history_rows import require_fields
 from imports.import_run import ImportRun
 from imports.input_builder import InputBuilder
@@ -18,7 +18,10 @@ from resolvers.crm.stage_history import ImportedStageEntry
 
 
 async def import_stage_history(
-    run: ImportRun, input_builder: InputBuilder, rows: Sequence[CsvRow], read_values: Callable[[CsvRow], RowValues]
+    run: ImportRun,
+    input_builder: InputBuilder,
+    rows: Sequence[SourceRow],
+    read_values: Callable[[SourceRow], RowValues],
 ) -> list[ImportOutcome | UserError | CellError]:
     """Add the rows' stage entries to deals. A closing stage changes nothing: the deal itself tells its end.
 

@@ -11,9 +11,10 @@ import click
 
 from domain.errors.user_errors import UserError
 from imports import map_file
-from imports.csv_reader import ImportFileError
+from imports.files.source_discovery import find_sources
+from imports.files.source_row import ImportFileError
 from imports.import_run import ImportResult
-from imports.importer import Importer, find_sources
+from imports.importer import Importer
 from imports.rejected_rows import RejectedRows
 from imports.toml_schema import MapError
 from models.db import connection
@@ -40,26 +41,28 @@ async def run_import(
     """
     try:
         import_map = map_file.load_map(map_name)
-        files, ignored = find_sources(source, import_map)
+        sources = find_sources(source, import_map)
+        for note in sources.notes:
+            click.echo(f"{note}\n", err=True)
         context = await _create_context(settings)
-        line_count = sum(_count_lines(path) for path, _ in files)
+        line_count = sum(file.line_count for file in sources.files)
         with (
-            RejectedRows(rejects_path, [path for path, _ in files]) as rejected_rows,
+            RejectedRows(rejects_path, [file.path for file in sources.files]) as rejected_rows,
             click.progressbar(length=line_count, label="Importing", file=sys.stderr) as progress_bar,
         ):
             importer = Importer(context, import_map, rejected_rows, progress_bar.update)
             if dry_run:
                 with suppress(_DryRunRollback):
                     async with connection.write_transaction():
-                        await importer.run(files)
+                        await importer.run(sources.files)
                         raise _DryRunRollback
             else:
-                await importer.run(files)
+                await importer.run(sources.files)
     except (MapError, ImportFileError) as error:
         raise click.ClickException(str(error)) from error
     except UserError as user_error:
         raise click.ClickException(str(user_error)) from user_error
-    importer.result.ignored = ignored
+    importer.result.ignored = [str(part) for part in sources.passed_over]
     return _format_summary(importer.result, dry_run, rejected_rows, map_name), importer.result.exit_code
 
 
@@ -77,11 +80,6 @@ def _format_summary(result: ImportResult, dry_run: bool, rejected_rows: Rejected
     if dry_run:
         lines.append("This was a dry run: nothing has been changed.")
     return "\n".join(lines)
-
-
-def _count_lines(path: Path) -> int:
-    with path.open("rb") as file:
-        return sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(1 << 20), b""))
 
 
 async def _create_context(settings: Settings) -> RequestContext:

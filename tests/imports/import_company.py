@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from imports import map_file
-from imports.importer import Importer, ImportResult, find_sources
+from imports.files.source_discovery import find_sources
+from imports.importer import Importer, ImportResult
 from imports.rejected_rows import RejectedRows
 from models.crm.deals import Deal
 from models.db import connection
@@ -67,11 +68,11 @@ class ImportTestCompany:
             if map_name in map_file.built_in_maps()
             else map_file.parse_map(map_name, "test")
         )
-        sources_found, ignored = find_sources(source, import_map)
+        sources = find_sources(source, import_map)
         rejects_path = self.directory / "rejects.csv"
-        with RejectedRows(rejects_path, [path for path, _ in sources_found]) as rejects:
-            result = await Importer(await self.create_context(), import_map, rejects, progress).run(sources_found)
-        result.ignored = ignored
+        with RejectedRows(rejects_path, [file.path for file in sources.files]) as rejects:
+            result = await Importer(await self.create_context(), import_map, rejects, progress).run(sources.files)
+        result.ignored = [str(part) for part in sources.passed_over]
         return result
 
     @property

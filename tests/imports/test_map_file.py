@@ -33,7 +33,10 @@ DEALS = f'[[file]]\nkind = "deals"\n{COLUMNS}'
         (DEALS + "amount = 3\n", r"file 1\.columns\.amount: this has to be a text or a list of texts"),
         (DEALS + "amount = 2026-01-01T10:00:00\n", r"file 1\.columns\.amount: this has to be a text or a list"),
         ('[[file]]\nkind = "deals"\nseparator = ";;"\n' + COLUMNS, r"file 1\.separator: give one character"),
-        ('[[file]]\nkind = "deals"\nencoding = "latin-1"\n' + COLUMNS, r"file 1\.encoding: take one of utf-8, cp1251"),
+        (
+            '[[file]]\nkind = "deals"\nencoding = "ascii"\n' + COLUMNS,
+            r"file 1\.encoding: take one of utf-8, utf-16, cp1251",
+        ),
         ('[[file]]\nkind = "deals"\ndecimal = ","\nthousands = ","\n' + COLUMNS, r"file 1\.thousands"),
         ('[[file]]\nkind = "deals"\ndecimal = ";"\n' + COLUMNS, r"file 1\.decimal: give"),
         ('[[file]]\nkind = "deals"\ndates = ["%H:%M"]\n' + COLUMNS, r"file 1\.dates: “%H:%M” is not a day"),
@@ -75,5 +78,7 @@ def test_map_file_may_start_with_byte_order_mark(tmp_path: Path) -> None:
 def test_first_matching_pattern_is_used_ignoring_case() -> None:
     text = DEALS.replace('kind = "deals"', 'kind = "deals"\npattern = "deal*.csv"') + DEALS
     import_map = map_file.parse_map(text, "test")
-    assert import_map.find_file_map("DEALS.CSV") is import_map.files[0]
-    assert import_map.find_file_map("other.csv") is import_map.files[1]
+    assert import_map.find_file_maps("DEALS.CSV")[0] is import_map.files[0]
+    assert import_map.find_file_maps("deals.xlsx")[0] is import_map.files[0]
+    assert import_map.find_file_maps("other.csv") == [import_map.files[1]]
+    assert import_map.find_file_maps("notes.txt") == []

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from imports import column_checks, map_file
-from imports.csv_reader import ImportFileError, read_header
-from imports.importer import find_sources
+from imports.files.source_discovery import find_sources, open_file
+from imports.files.source_row import ImportFileError
 from imports.map_file import FileMap
 from tests.imports.import_company import ImportTestCompany
 
@@ -23,7 +23,7 @@ DEALS = 'title = "Title"\nowner = "Owner"\namount = ["Amount", "Сумма"]\nre
 def read_columns(folder: Path, header: str, file_map: FileMap) -> list[str]:
     path = folder / "deals.csv"
     path.write_text(f"{header}\n")
-    return [*read_header(path, file_map).columns]
+    return [*open_file(path, [file_map]).files[0].columns]
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,9 @@ import pytest
 
 from domain.primitives.money import from_minor
 from imports import map_file
-from imports.csv_reader import ImportFileError
-from imports.importer import Importer, ImportResult, find_sources
+from imports.files.source_discovery import find_sources
+from imports.files.source_row import ImportFileError
+from imports.importer import Importer, ImportResult
 from imports.rejected_rows import RejectedRows
 from tests.imports import test_builtin_maps
 from tests.imports.import_company import ImportTestCompany, open_company
@@ -91,8 +92,8 @@ async def import_export(
     rejects_path = company.directory / "rejects.csv"
     rejects_path.unlink(missing_ok=True)
     try:
-        sources, _ = find_sources(source, import_map)
-        with RejectedRows(rejects_path, [path for path, _ in sources]) as rejects:
+        sources = find_sources(source, import_map).files
+        with RejectedRows(rejects_path, [file.path for file in sources]) as rejects:
             result = await Importer(await company.create_context(), import_map, rejects, lambda _: None).run(sources)
     except ImportFileError as error:
         return None, {}, str(error)

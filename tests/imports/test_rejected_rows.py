@@ -22,6 +22,7 @@ pattern = "deals*.csv"
 kind = "deals"
 separator = ";"
 encoding = "cp1251"
+decimal = "."
 [file.columns]
 id = "id"
 title = "title"
@@ -192,7 +193,7 @@ async def test_rejects_in_a_folder_of_exports_are_passed_over(company: ImportTes
     result = await company.import_source(MAP, company.directory / "export")
 
     assert result.counts["deals"]["read"] == 7
-    assert result.ignored == ["deals-rejects.csv"]
+    assert [part.partition(" ")[0] for part in result.ignored] == ["deals-rejects.csv"]
 
 
 async def test_earlier_rejects_are_removed_when_there_are_none_left(company: ImportTestCompany) -> None:
@@ -219,7 +220,7 @@ async def test_partly_written_employee_of_a_rejected_row_is_not_left(company: Im
 async def test_row_with_unreadable_characters_is_rejected_until_they_are_written_anew(
     company: ImportTestCompany,
 ) -> None:
-    utf8_map = MAP.replace('encoding = "cp1251"\n', "")
+    utf8_map = MAP.replace('encoding = "cp1251"', 'encoding = "utf-8"')
     row = "1;Кран;Ann;Globex;New;5;2026-01-05;;\n"
     await company.import_files(utf8_map, {"deals.csv": HEADER.encode() + row.encode("cp1251")})
     rejects = company.directory / "rejects.csv"

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from imports import map_file
-from imports.importer import Importer, ImportResult, find_sources
+from imports.files.source_discovery import find_sources
+from imports.importer import Importer, ImportResult
 from imports.rejected_rows import RejectedRows
 from tests.practice_set.expected_numbers import compute_expected_numbers
 from tests.practice_set.generator import write_practice_set
@@ -56,7 +57,7 @@ def describe_practice_sets() -> str:
 async def import_practice_set(world: World, folder: Path, rejects: Path) -> ImportResult:
     """Import the CSV files of a folder with the map `maven`; rejected rows go into the file `rejects`."""
     import_map = map_file.load_map("maven")
-    files, _ = find_sources(folder, import_map)
+    files = find_sources(folder, import_map).files
     with RejectedRows(rejects) as rejected:
         context = await world.authenticated_context("admin")
         return await Importer(context, import_map, rejected, lambda _: None).run(files)

@@ -1,103 +1,21 @@
-"""Reading rows and parsing cells in the formats of other systems."""
+"""Parsing cells in the formats of other systems."""
 
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from imports import csv_reader
 from imports.cell_parsing import CellError, DateOrTime, RowReader
-from imports.csv_reader import CsvRow, ImportFileError
-from imports.map_file import FileMap, parse_map
-
-
-def file_map(head: str = "", tail: str = "") -> FileMap:
-    return parse_map(
-        f"""
-        [[file]]
-        kind = "deals"
-        optional = ["amount", "created"]
-        {head}
-        [file.columns]
-        title = "Title"
-        owner = ["Owner", "Seller"]
-        amount = "Amount"
-        created = "Created"
-        {tail}
-        """,
-        "test",
-    ).files[0]
-
-
-def read_rows(tmp_path: Path, content: str | bytes, file: FileMap | None = None) -> list[CsvRow]:
-    path = tmp_path / "deals.csv"
-    path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return list(csv_reader.read_rows(path, file or file_map()))
+from tests.imports.source_files import parse_file_map as file_map
 
 
 def read_value(field: str, text: str, **options: str) -> Any:
     file = file_map("\n".join(f"{key} = {word}" for key, word in options.items()))
     return RowReader(file, ZoneInfo("Europe/Moscow")).read_values({file.columns[field][0]: text}).get(field)
-
-
-@pytest.mark.parametrize(
-    ("encoding", "name"),
-    [("utf-8", "utf-8"), ("utf-8-sig", "utf-8"), ("cp1251", "cp1251")],
-    ids=["plain", "BOM", "cp1251"],
-)
-def test_file_is_read_in_its_encoding(tmp_path: Path, encoding: str, name: str) -> None:
-    content = "Title,Owner,Amount,Created\nСтулья,Анна,1,\n".encode(encoding)
-    assert read_rows(tmp_path, content, file_map(f'encoding = "{name}"'))[0].cells["Title"] == "Стулья"
-
-
-def test_row_in_another_encoding_is_rejected_alone(tmp_path: Path) -> None:
-    content = b"Title,Owner\n" + "Стол,Анна\n".encode("cp1251") + "Стул,Анна\n".encode()
-    csv_rows = read_rows(tmp_path, content)
-    assert "encoding" in str(csv_rows[0].error)
-    assert (csv_rows[1].error, csv_rows[1].cells["Title"]) == ("", "Стул")
-
-
-def test_line_numbers_count_multiline_cells_and_empty_lines(tmp_path: Path) -> None:
-    csv_rows = read_rows(tmp_path, 'Title,Owner\r\n"Chairs\r\nand desks",Ann\r\n\r\n,\r\nLamps,Bob\r\n')
-    assert [(row.line, row.cells["Owner"]) for row in csv_rows] == [(2, "Ann"), (6, "Bob")]
-
-
-def test_row_with_wrong_number_of_cells_is_rejected(tmp_path: Path) -> None:
-    csv_rows = read_rows(tmp_path, "Title,Owner\nChairs,Ann,3\nConfidential\nLamps,Bob\n")
-    assert [bool(row.error) for row in csv_rows] == [True, True, False]
-
-
-def test_unclosed_quote_error_names_the_last_line(tmp_path: Path) -> None:
-    csv_rows = read_rows(tmp_path, 'Title,Owner\n"Chairs,Ann\nLamps,Bob\n')
-    assert [row.line for row in csv_rows] == [2]
-    assert "to line 3" in str(csv_rows[0].error)
-
-
-def test_separator_is_chosen_by_the_columns_it_finds(tmp_path: Path) -> None:
-    file = file_map('separator = [",", ";"]')
-    assert read_rows(tmp_path, "Title;Owner\nChairs;Ann\n", file)[0].cells == {"Title": "Chairs", "Owner": "Ann"}
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"", "empty"),
-        (b"Name,Owner\nChairs,Ann\n", "“Title”"),
-        (b"Title,Owner,Owner\n", "twice"),
-        ("Title,Owner\n".encode("utf-16"), "is not a text"),
-        (b"PK\x03\x04\x00\x00Title,Owner\n", "is not a text"),
-        (b"Title," + b"x" * 1_100_000, "characters"),
-    ],
-    ids=["empty", "missing column", "double column", "UTF-16", "spreadsheet", "endless line"],
-)
-def test_file_without_required_columns_is_rejected(tmp_path: Path, content: bytes, message: str) -> None:
-    with pytest.raises(ImportFileError, match=message):
-        read_rows(tmp_path, content)
 
 
 EITHER_DECIMAL_SIGN = {"decimal": '[".", ","]'}
