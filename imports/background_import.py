@@ -1,4 +1,4 @@
-"""Runs one import with its row in the database as its report: progress, cancellation, rejected rows, and the end.
+"""Runs one import and reports its progress, its rejected rows and its end.
 
 All that the servers need of the importer is here and in `imports.import_preview`.
 """
@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final
 
 from domain.errors.user_errors import UserError
 from domain.i18n.languages import translate
@@ -20,16 +20,16 @@ from imports.importer import Importer, find_sources
 from imports.rejected_rows import RejectedRows
 from imports.toml_schema import MapError
 from models.db import connection
-from models.db.errors import DatabaseUnavailable
 from models.imports.import_jobs import MAX_STORED_REJECTIONS, ImportJob, ImportState
-from resolvers import import_jobs
-from resolvers.import_jobs import RejectedRow
+from resolvers.import_jobs import ImportReport, RejectedRow
 from resolvers.request.context import RequestContext
 from resolvers.request.import_files import ImportSource
 
-_REPORT_SECONDS: Final = 0.5  # between two reports of progress
-_ALIVE_SECONDS: Final = 10.0  # between two signs of life while nothing changes
+REPORT_SECONDS: Final = 0.5  # between two reports of progress
+_REJECTIONS_PER_REPORT: Final = 50
+_MAX_CELL_LENGTH: Final = 1_000
 _UNEXPECTED_ERROR: Final = "Something failed on our side. It is in the log of the server."
+SendReport = Callable[[ImportReport], Awaitable[None]]
 
 log = logging.getLogger(__name__)
 
@@ -43,75 +43,78 @@ class _RollBack(Exception):
 
 
 class RejectionBuffer(RejectedRows):
-    """Collects rejected rows for the database instead of a file; those beyond `MAX_STORED_REJECTIONS` are only counted."""
+    """Collects rejected rows for reports instead of a file; those beyond `MAX_STORED_REJECTIONS` are only counted."""
 
     def __init__(self) -> None:
-        super().__init__(Path())
+        super().__init__(Path("rejects.csv"))  # which is never opened
         self.rows: list[RejectedRow] = []
 
     def add_row(self, file: str, line: int, column: str, reason: str, cells: Mapping[str, str]) -> None:
         self.count += 1
         if self.count <= MAX_STORED_REJECTIONS:
-            self.rows.append((_storable(file), line, _storable(column), _storable(reason), _storable_cells(cells)))
+            clean_cells = {_clean(name): _clean(cell) for name, cell in cells.items()}
+            self.rows.append((_clean(file), line, _clean(column), _clean(reason), clean_cells))
 
     def take_rows(self) -> list[RejectedRow]:
-        rows, self.rows = self.rows, []
+        """Return and forget the next rows for a report."""
+        rows, self.rows = self.rows[:_REJECTIONS_PER_REPORT], self.rows[_REJECTIONS_PER_REPORT:]
         return rows
 
 
-def _storable(text: str) -> str:
+def _clean(text: str) -> str:
     """Return the text without what a database cannot store: bytes that were not decoded, and null characters."""
-    return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
-
-
-def _storable_cells(cells: Mapping[str, str]) -> dict[str, str]:
-    return {_storable(name): _storable(cell) for name, cell in cells.items()}
+    return text[:_MAX_CELL_LENGTH].encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
 
 
 class BackgroundImport:
     """One import of a file or folder.
 
-    create_context  returns a context with the permissions of the administrator who has started it
+    job          the row of the import, which is only read
+    send_report  called with each report, one after the other
     """
 
-    def __init__(self, create_context: Callable[[], RequestContext], job: ImportJob, path: Path) -> None:
-        self._create_context, self._job, self._path = create_context, job, path
+    def __init__(self, context: RequestContext, job: ImportJob, path: Path, send_report: SendReport) -> None:
+        self._context, self._job, self._path, self._send_report = context, job, path, send_report
         self._rejections = RejectionBuffer()
         self._importer: Importer | None = None
+        self._lines_done = self._lines_total = 0
         self._is_stopped = False
+        self._last_report = ImportReport()
 
-    async def run(self) -> ImportState:
-        """Run the import to its end and return how it has ended. A cancelled task leaves it as interrupted."""
-        state = ImportState.FAILED
-        reporter = asyncio.create_task(self._report_all())
+    def stop(self) -> None:
+        """Stop the import after its current batch."""
+        self._is_stopped = True
+
+    async def run(self) -> None:
+        """Run the import and report its end, unless the task is cancelled."""
+        is_over = asyncio.Event()
+        reporter = asyncio.create_task(self._report_progress(is_over))
+        error: str | None = None
         try:
             await self._import()
             state = ImportState.FINISHED
         except _ImportStopped:
             state = ImportState.CANCELLED
-        except asyncio.CancelledError:
-            state = ImportState.INTERRUPTED
-            raise
-        except (MapError, ImportFileError) as error:
-            self._job.error = str(error)
-        except UserError as error:
-            self._job.error = translate(error.message, self._create_context().language)
+        except (MapError, ImportFileError) as file_error:
+            state, error = ImportState.FAILED, str(file_error)
+        except UserError as user_error:
+            state, error = ImportState.FAILED, translate(user_error.message, self._context.language)
         except Exception:
             log.exception("The import %d failed.", self._job.id)
-            self._job.error = _UNEXPECTED_ERROR
+            state, error = ImportState.FAILED, _UNEXPECTED_ERROR
         finally:
-            reporter.cancel()
-            with suppress(asyncio.CancelledError):
-                await reporter
-            await self._report_end(state)
-        return state
+            is_over.set()
+            await reporter
+        while len(self._rejections.rows) > _REJECTIONS_PER_REPORT:
+            await self._send_report(self._make_report())
+        await self._send_report(self._make_report(state, error))
 
     async def _import(self) -> None:
         job, import_map = self._job, open_map(self._job.map_name, self._job.map_text)
         with report_file_errors(self._path, ImportSource(inbox_path=job.inbox_path)):
             files, ignored = await asyncio.to_thread(find_sources, self._path, import_map)
-            job.lines_total = sum([await asyncio.to_thread(count_lines, path) for path, _ in files])
-        self._importer = Importer(self._create_context(), import_map, self._rejections, self._on_progress)
+            self._lines_total = sum([await asyncio.to_thread(count_lines, path) for path, _ in files])
+        self._importer = Importer(self._context, import_map, self._rejections, self._on_progress)
         self._importer.result.ignored = ignored
         if not job.dry_run:
             await self._importer.run(files)
@@ -122,50 +125,39 @@ class BackgroundImport:
                 raise _RollBack
 
     def _on_progress(self, lines: int) -> None:
-        """Count lines after each batch, outside of its transaction; stop the import there if it was cancelled."""
-        self._job.lines_done += lines
+        """Count lines after each batch, outside of its transaction; end the import there if it was stopped."""
+        self._lines_done += lines
         if self._is_stopped:
             raise _ImportStopped
 
-    async def _report_all(self) -> NoReturn:
-        """Report progress and signs of life until the task is cancelled."""
-        context, loop = self._create_context(), asyncio.get_running_loop()
-        reported: object = None
-        alive_until = 0.0
-        while True:
-            await asyncio.sleep(_REPORT_SECONDS)
-            self._update_counts()
-            progress = self._job.lines_done, self._job.lines_total, self._job.counts
-            try:
-                await self._store_rejections()
-                if progress != reported:
-                    self._is_stopped |= await import_jobs.report_progress(context, self._job)
-                elif loop.time() > alive_until:
-                    self._is_stopped |= await import_jobs.report_alive(context, self._job)
-                else:
-                    self._is_stopped |= await import_jobs.has_to_stop(self._job)
-                    continue
-            except DatabaseUnavailable as error:
-                log.warning("The progress of the import could not be stored (%r).", error)
-                continue
-            reported, alive_until = progress, loop.time() + _ALIVE_SECONDS
+    async def _report_progress(self, is_over: asyncio.Event) -> None:
+        """Report news of the import until it is over."""
+        while not is_over.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(REPORT_SECONDS):
+                    await is_over.wait()
+                    return
+            report = self._make_report()
+            if report != self._last_report:
+                await self._send_report(report)
+                self._last_report = report
 
-    def _update_counts(self) -> None:
-        if self._importer is not None:
-            self._job.counts = {kind: dict(counts) for kind, counts in self._importer.result.counts.items()}
-
-    async def _store_rejections(self) -> None:
-        rows = self._rejections.take_rows()
-        if rows:
-            await import_jobs.report_rejections(self._job, rows)
-
-    async def _report_end(self, state: ImportState) -> None:
-        self._update_counts()
-        if self._importer is not None:
-            result = self._importer.result
-            self._job.summary = str(result)
-            self._job.warnings = [f"The map does not cover the file {name}." for name in result.ignored]
-            if state is ImportState.FINISHED and not self._job.count("read"):
-                self._job.warnings.append("The files have no rows.")
-        await self._store_rejections()
-        await import_jobs.report_end(self._create_context(), self._job, state)
+    def _make_report(self, state: ImportState | None = None, error: str | None = None) -> ImportReport:
+        """Return a report; one with a state is the last."""
+        result = self._importer.result if self._importer else None
+        counts = {kind: dict(outcomes) for kind, outcomes in result.counts.items()} if result else {}
+        warnings: list[str] = []
+        if result and state is not None:
+            warnings += [f"The map does not cover the file {name}." for name in result.ignored]
+            if state is ImportState.FINISHED and not any(outcomes.get("read") for outcomes in counts.values()):
+                warnings.append("The files have no rows.")
+        return ImportReport(
+            self._lines_done,
+            self._lines_total,
+            counts,
+            self._rejections.take_rows(),
+            state,
+            str(result) if result and state is not None else "",
+            warnings,
+            error,
+        )

@@ -8,6 +8,7 @@ completes what is missing, since it finds what has been imported by external ids
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
@@ -141,34 +142,47 @@ def require_permission(context: RequestContext) -> None:
 # reports of the process that runs an import
 
 
-async def report_progress(context: RequestContext, job: ImportJob) -> bool:
-    """Store and announce how far an import has come; return whether it has to stop."""
+@dataclass(frozen=True)
+class ImportReport:
+    """What the process of an import tells: how far it has come, and at the end how it has ended.
+
+    rejections  rows that were rejected since the last report
+    state       None while it runs
+    """
+
+    lines_done: int = 0
+    lines_total: int = 0
+    counts: dict[str, dict[str, int]] = field(default_factory=dict)
+    rejections: Sequence[RejectedRow] = ()
+    state: ImportState | None = None
+    summary: str = ""
+    warnings: list[str] = field(default_factory=list)
+    error: str | None = None
+
+
+async def store_report(context: RequestContext, job: ImportJob, report: ImportReport) -> None:
+    """Store and announce a report; without effect on an import that counts as over."""
+    job.lines_done, job.lines_total, job.counts = report.lines_done, report.lines_total, report.counts
+    job.summary, job.warnings, job.error = report.summary, report.warnings, report.error
     async with context.unit_of_work():
-        is_cancelled = await import_jobs.save_progress(job, context.now())
-        context.publish(topic_of(job.id))
-    return is_cancelled is not False
-
-
-async def report_alive(context: RequestContext, job: ImportJob) -> bool:
-    """Store that the process of an import still runs, without news of it; return whether it has to stop."""
-    return await import_jobs.save_progress(job, context.now()) is not False
-
-
-async def has_to_stop(job: ImportJob) -> bool:
-    """Return whether an import was cancelled, or counts as over."""
-    return not await import_jobs.is_running_uncancelled(job.id)
-
-
-async def report_rejections(job: ImportJob, rows: Sequence[RejectedRow]) -> None:
-    """Store rejected rows of an import, for its report."""
-    await import_jobs.insert_rejections(job.id, rows)
-
-
-async def report_end(context: RequestContext, job: ImportJob, state: ImportState) -> None:
-    """Store and announce the end of an import, with its report."""
-    async with context.unit_of_work():
-        if await import_jobs.finish(job, state, context.now()):
+        await import_jobs.insert_rejections(job.id, report.rejections)
+        if report.state is None:
+            await import_jobs.save_progress(job, context.now())
+            context.publish(topic_of(job.id))
+        elif await import_jobs.finish(job, report.state, context.now()):
             context.publish(topic_of(job.id), "imports")
+
+
+async def interrupt(context: RequestContext, job_id: int) -> None:
+    """Mark an import as interrupted, unless it is over: its process has ended without a report of its end."""
+    async with context.unit_of_work():
+        if await import_jobs.interrupt(context.now(), job_id=job_id):
+            context.publish(topic_of(job_id), "imports")
+
+
+async def report_alive(context: RequestContext, job_id: int) -> bool:
+    """Store that the process of an import runs; return whether it has to stop: cancelled, or counted as over."""
+    return not await import_jobs.save_sign_of_life(job_id, context.now())
 
 
 async def interrupt_unseen(context: RequestContext) -> None:

@@ -113,21 +113,19 @@ async def request_cancel(job_id: int) -> bool:
     return bool(await ImportJob.filter(id=job_id, state=ImportState.RUNNING).update(cancel_requested=True))
 
 
-async def is_running_uncancelled(job_id: int) -> bool:
-    return await ImportJob.filter(id=job_id, state=ImportState.RUNNING, cancel_requested=False).exists()
-
-
-async def save_progress(job: ImportJob, now: datetime) -> bool | None:
-    """Store how far a running import has come.
-
-    returns  whether it is to be cancelled; None if it counts as over, so that its process has to stop
-    """
-    rows = await connection.fetch_rows(
-        "UPDATE import_job SET seen_at = ?, lines_done = ?, lines_total = ?, counts = ?"
-        " WHERE id = ? AND state = 'RUNNING' RETURNING cancel_requested",
-        [now, job.lines_done, job.lines_total, _to_json(job.counts), job.id],
+async def save_progress(job: ImportJob, now: datetime) -> None:
+    """Store how far a running import has come."""
+    await ImportJob.filter(id=job.id, state=ImportState.RUNNING).update(
+        seen_at=now, lines_done=job.lines_done, lines_total=job.lines_total, counts=job.counts
     )
-    return bool(rows[0]["cancel_requested"]) if rows else None
+
+
+async def save_sign_of_life(job_id: int, now: datetime) -> bool:
+    """Store that the process of an import runs; return False if it is to be cancelled or counts as over."""
+    rows = await connection.fetch_rows(
+        "UPDATE import_job SET seen_at = ? WHERE id = ? AND state = 'RUNNING' RETURNING cancel_requested", [now, job_id]
+    )
+    return bool(rows) and not rows[0]["cancel_requested"]
 
 
 async def finish(job: ImportJob, state: ImportState, now: datetime) -> bool:
@@ -147,13 +145,13 @@ async def finish(job: ImportJob, state: ImportState, now: datetime) -> bool:
     return bool(updated)
 
 
-async def interrupt(now: datetime, *, unseen_since: datetime) -> list[int]:
-    """Mark running imports as interrupted whose process has not reported since then; return their ids."""
-    rows = await connection.fetch_rows(
-        "UPDATE import_job SET state = 'INTERRUPTED', finished_at = ? WHERE state = 'RUNNING' AND seen_at < ?"
-        " RETURNING id",
-        [now, unseen_since],
-    )
+async def interrupt(now: datetime, *, job_id: int | None = None, unseen_since: datetime | None = None) -> list[int]:
+    """Mark this running import as interrupted, or all whose process has not been seen since then; return their ids."""
+    update = "UPDATE import_job SET state = 'INTERRUPTED', finished_at = ? WHERE state = 'RUNNING'"
+    if job_id is not None:
+        rows = await connection.fetch_rows(f"{update} AND id = ? RETURNING id", [now, job_id])
+    else:
+        rows = await connection.fetch_rows(f"{update} AND seen_at < ? RETURNING id", [now, unseen_since])
     return [row["id"] for row in rows]
 
 

@@ -1,7 +1,7 @@
 """Runs imports in processes of their own, so that a large file slows down no request of the server.
 
-A process reads its import from the database and reports to it (`server.commands.import_job`). It ends when its standard
-input does, thus with this server, however that ends.
+A process reads its import from the database and writes reports to its standard output, which the server stores
+(`server.commands.import_job`). It ends when its standard input does, thus with the server, however that ends.
 """
 
 from __future__ import annotations
@@ -16,16 +16,23 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+import orjson
+
 from imports import inbox
 from imports.import_preview import check_files, preview_files
 from models.db import row_store
 from models.db.errors import DatabaseUnavailable
 from models.imports.import_jobs import ImportJob, ImportState
 from resolvers import import_jobs
+from resolvers.import_jobs import ImportReport
 from resolvers.request.context import RequestContext
 from resolvers.request.import_files import ImportableFiles, ImportPreview, ImportSource
+from server.commands.import_job import STOP
 
-_STOP_SECONDS: Final = 5.0  # within which a process stores that it was interrupted
+_WATCH_SECONDS: Final = 1.0  # between two looks whether an import was cancelled
+_RETRY_SECONDS: Final = 1.0
+_STOP_SECONDS: Final = 5.0  # within which a process ends after its input
+_MAX_REPORT_BYTES: Final = 64_000_000
 _ROOT: Final = Path(__file__).parents[2]
 
 log = logging.getLogger(__name__)
@@ -74,29 +81,36 @@ class ImportProcesses:
         return inbox.locate(self._inbox_folder, source.inbox_path or "")
 
     async def _run(self, job_id: int, source: ImportSource) -> None:
+        """Run the process of an import to its end, which it reports; else the import counts as interrupted."""
         try:
             await self._run_process(job_id, self._locate(source))
         except Exception:
             log.exception("The process of the import %d failed.", job_id)
         finally:
-            for file in source.files or ():
-                await asyncio.to_thread(shutil.rmtree, file.path.parent, ignore_errors=True)
-        with suppress(DatabaseUnavailable):
-            job = await row_store.get(ImportJob, job_id)
-            if job.state is ImportState.RUNNING:
-                await import_jobs.report_end(await self._create_context(), job, ImportState.INTERRUPTED)
+            if source.files:
+                await asyncio.to_thread(shutil.rmtree, source.files[0].path.parent, ignore_errors=True)
+            with suppress(DatabaseUnavailable):  # else a scheduled job does it
+                await import_jobs.interrupt(await self._create_context(), job_id)
 
     async def _run_process(self, job_id: int, path: Path) -> None:
+        job = await row_store.get(ImportJob, job_id)
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             *("-m", "server", "import-job", str(job_id), str(path)),
             stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
             env={**os.environ, **self._environment, "PYTHONPATH": str(_ROOT)},
+            limit=_MAX_REPORT_BYTES,
         )
+        assert process.stdin is not None
+        assert process.stdout is not None
+        watcher = asyncio.create_task(self._watch(job_id, process.stdin))
         try:
+            async for line in process.stdout:
+                await self._store_report(job, line)
             await process.wait()
-        except asyncio.CancelledError:
-            assert process.stdin is not None
+        finally:
+            watcher.cancel()
             process.stdin.close()
             try:
                 async with asyncio.timeout(_STOP_SECONDS):
@@ -104,4 +118,28 @@ class ImportProcesses:
             except TimeoutError:
                 process.kill()
                 await process.wait()
-            raise
+
+    async def _store_report(self, job: ImportJob, line: bytes) -> None:
+        """Store a report, as soon as the database can be written."""
+        values = orjson.loads(line)
+        report = ImportReport(**values | {"state": values["state"] and ImportState(values["state"])})
+        while True:
+            try:
+                await import_jobs.store_report(await self._create_context(), job, report)
+                return
+            except DatabaseUnavailable as error:
+                log.warning("A report of the import %d could not be stored yet (%r).", job.id, error)
+                await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _watch(self, job_id: int, process_input: asyncio.StreamWriter) -> None:
+        """Store signs of life, and stop the process when the import was cancelled."""
+        while True:
+            await asyncio.sleep(_WATCH_SECONDS)
+            try:
+                has_to_stop = await import_jobs.report_alive(await self._create_context(), job_id)
+            except DatabaseUnavailable:
+                continue
+            if has_to_stop:
+                process_input.write(STOP)
+                with suppress(ConnectionError):  # it has just ended
+                    await process_input.drain()
