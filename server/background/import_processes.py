@@ -27,8 +27,8 @@ from resolvers import import_jobs
 from resolvers.import_jobs import ImportReport
 from resolvers.request.context import RequestContext
 from resolvers.request.import_files import ImportableFiles, ImportPreview, ImportSource
-from server.commands.import_job import STOP
 
+STOP: Final = b"stop\n"  # to the process of an import that was cancelled
 _WATCH_SECONDS: Final = 1.0  # between two looks whether an import was cancelled
 _RETRY_SECONDS: Final = 1.0
 _STOP_SECONDS: Final = 5.0  # within which a process ends after its input

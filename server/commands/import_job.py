@@ -27,11 +27,11 @@ from resolvers import import_jobs
 from resolvers.import_jobs import ImportReport
 from resolvers.request.client_info import ClientInfo
 from resolvers.request.viewer import Viewer
+from server.background.import_processes import STOP
 from server.clock import utc_now
 from server.commands.contexts import create_context_factory
 from server.settings import Settings
 
-STOP: Final = b"stop\n"
 _NO_ADMIN: Final = "The import was started by an employee who is no administrator any more."
 
 log = logging.getLogger(__name__)

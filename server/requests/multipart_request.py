@@ -21,6 +21,7 @@ from typing import IO, Any, Final, TypeGuard
 from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
+from domain.messages import Message
 from models.db.errors import StorageFull
 from resolvers.request.import_files import UploadedFile
 from server.requests.request_parsing import BadRequest, GraphQLRequest, parse_json, parse_request
@@ -30,7 +31,6 @@ _MAX_NAME_LENGTH: Final = 150
 _MAX_PATHS: Final = 100
 _UNSAFE_CHARACTERS: Final = re.compile(r"[^\w .,()+@=\[\]-]")
 _DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
-_NOT_MULTIPART: Final = "This is not a multipart request by the GraphQL multipart request specification: {reason}"
 
 
 @dataclass
@@ -107,7 +107,7 @@ class MultipartReader:
                 if self._file_actions:
                     await asyncio.to_thread(self._run_file_actions)
         except MultipartParseError as error:
-            raise _bad_request("its parts cannot be told apart.") from error
+            raise _bad_request(Message("its parts cannot be told apart.")) from error
         except OSError as error:
             if error.errno in _DISK_FULL:
                 raise StorageFull("There is no room for an uploaded file.") from error
@@ -116,11 +116,13 @@ class MultipartReader:
             if self._part.file is not None:
                 self._part.file.close()
         if not self._is_complete:
-            raise _bad_request("its end is missing.")
+            raise _bad_request(Message("its end is missing."))
         if self._request is None:
-            raise _bad_request("it needs the parts `operations` and `map`, and at least one file.")
+            raise _bad_request(Message("it needs the parts `operations` and `map`, and at least one file."))
         if missing := self._paths.keys() - self._files.keys():
-            raise _bad_request(f"there is no part `{_printable(min(missing))}`, which `map` names.")
+            raise _bad_request(
+                Message("there is no part `{name}`, which `map` names.", {"name": _printable(min(missing))})
+            )
         return replace(self._request, variables=_fill_in(self._request.variables or {}, self._paths, self._files))
 
     # callbacks of the parser
@@ -143,20 +145,20 @@ class MultipartReader:
     def _on_headers_finished(self) -> None:
         kind, options = parse_options_header(self._part.headers.get("content-disposition"))
         if kind != b"form-data" or b"name" not in options:
-            raise _bad_request("each part has a `Content-Disposition: form-data` with a name.")
+            raise _bad_request(Message("each part has a `Content-Disposition: form-data` with a name."))
         self._part.name = options[b"name"].decode("utf-8", "replace")
         if self._part.name in ("operations", "map"):
             if self._part.name in self._texts or self._request is not None:
-                raise _bad_request(f"`{self._part.name}` is there twice.")
+                raise _bad_request(Message("`{name}` is there twice.", {"name": self._part.name}))
             return
         if self._request is None:
             self._begin_files()
         if self._part.name not in self._paths:
-            raise _bad_request(f"the part `{_printable(self._part.name)}` is not in `map`.")
+            raise _bad_request(Message("the part `{name}` is not in `map`.", {"name": _printable(self._part.name)}))
         name = clean_file_name(options.get(b"filename", b"").decode("utf-8", "replace"))
         path = self._folder.path / name
         if path.exists():
-            raise _bad_request("two files have the same name, or one is there twice.")
+            raise _bad_request(Message("two files have the same name, or one is there twice."))
         self._part.file, self._part.digest = path.open("xb"), hashlib.sha256()
 
     def _on_part_data(self, data: bytes, start: int, end: int) -> None:
@@ -196,15 +198,15 @@ class MultipartReader:
     def _begin_files(self) -> None:
         """Check operation and map, before the first file."""
         if self._texts.keys() != {"operations", "map"}:
-            raise _bad_request("`operations` and `map` come before the files.")
+            raise _bad_request(Message("`operations` and `map` come before the files."))
         try:
             operations, paths = parse_json(self._texts["operations"]), parse_json(self._texts["map"])
         except ValueError:
-            raise _bad_request("`operations` and `map` are JSON.") from None
+            raise _bad_request(Message("`operations` and `map` are JSON.")) from None
         if isinstance(operations, list):
-            raise _bad_request("send one operation, not a list.")
+            raise _bad_request(Message("send one operation, not a list."))
         if not _is_file_map(paths):
-            raise _bad_request("`map` is an object with a list of paths for each file.")
+            raise _bad_request(Message("`map` is an object with a list of paths for each file."))
         if len(paths) > MAX_FILES or sum(map(len, paths.values())) > _MAX_PATHS:
             raise BadRequest("A request has at most {most} files.", 413, most=MAX_FILES)
         request = parse_request(operations)
@@ -220,8 +222,10 @@ def clean_file_name(name: str) -> str:
     return f"{stem[:_MAX_NAME_LENGTH]}{suffix[:20]}" or "file"
 
 
-def _bad_request(reason: str) -> BadRequest:
-    return BadRequest(_NOT_MULTIPART, reason=reason)
+def _bad_request(reason: Message) -> BadRequest:
+    return BadRequest(
+        "This is not a multipart request by the GraphQL multipart request specification: {reason}", reason=reason
+    )
 
 
 def _printable(name: str) -> str:
@@ -247,7 +251,7 @@ def _fill_in(
             for step in steps:
                 container = _child(container, step)
             if not steps or _child(container, last, default=0) is not None:
-                raise _bad_request("each path of `map` leads to a null in the variables.")
+                raise _bad_request(Message("each path of `map` leads to a null in the variables."))
             container[int(last) if isinstance(container, list) else last] = files[name]
     filled: dict[str, object] = root["variables"]
     return filled
