@@ -71,9 +71,13 @@ async def start(context: RequestContext, source: ImportSource, files: Importable
     )
     context.publish(topic_of(job.id), "imports")
     audit.record(context, "import started", job=job.id, dry_run=source.dry_run)
-    for file in source.files or ():
-        file.is_in_use = True
-    context.open_unit_of_work.on_commit.append(lambda: runner.start(job.id, source))
+
+    def start_process() -> None:
+        for file in source.files or ():
+            file.is_in_use = True
+        runner.start(job.id, source)
+
+    context.open_unit_of_work.on_commit.append(start_process)
     return job
 
 

@@ -18,6 +18,7 @@ from typing import Final
 
 import orjson
 
+from domain.errors.user_errors import UserError
 from imports import inbox
 from imports.import_preview import check_files, preview_files
 from models.db import row_store
@@ -84,6 +85,8 @@ class ImportProcesses:
         """Run the process of an import to its end, which it reports; else the import counts as interrupted."""
         try:
             await self._run_process(job_id, self._locate(source))
+        except UserError as error:  # the file in the inbox has just been removed
+            log.warning("The import %d could not be started: %s", job_id, error)
         except Exception:
             log.exception("The process of the import %d failed.", job_id)
         finally:
@@ -132,7 +135,7 @@ class ImportProcesses:
                 await asyncio.sleep(_RETRY_SECONDS)
 
     async def _watch(self, job_id: int, process_input: asyncio.StreamWriter) -> None:
-        """Store signs of life, and stop the process when the import was cancelled."""
+        """Store signs of life until the import is cancelled, then tell its process to stop."""
         while True:
             await asyncio.sleep(_WATCH_SECONDS)
             try:
@@ -143,3 +146,4 @@ class ImportProcesses:
                 process_input.write(STOP)
                 with suppress(ConnectionError):  # it has just ended
                     await process_input.drain()
+                return

@@ -25,7 +25,7 @@ class InProcessRunner:
     def __init__(self, world: World, folder: Path) -> None:
         self.world, self.folder, self.is_waiting = world, folder, False
         self.background_import: BackgroundImport | None = None
-        self.task: asyncio.Task[None] | None = None
+        self.task: asyncio.Task[None]
         self.waiting: list[tuple[int, ImportSource]] = []
 
     async def check(self, source: ImportSource) -> ImportableFiles:

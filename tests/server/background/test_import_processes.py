@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from domain.primitives.global_ids import encode_global_id
 from models.imports.import_jobs import ImportJob, ImportState
 from resolvers.request.import_files import ImportSource
 from server.background.import_processes import ImportProcesses
@@ -91,6 +92,18 @@ async def test_import_is_interrupted_when_its_process_is_killed(company: ImportC
     os.kill(process_id, signal.SIGKILL)
 
     await company.wait_until(job, lambda job: job.state is ImportState.INTERRUPTED)
+
+
+async def test_import_is_cancelled_by_a_request_to_another_server(company: ImportCompany) -> None:
+    job = await company.start()
+    await company.wait_until(job, lambda job: job.lines_done > 0)
+    document = "mutation($id: ID!) { cancelImport(id: $id) { userErrors { code } } }"
+
+    await company.world.query(document, id=encode_global_id("ImportJob", job.id))  # whose services run no imports
+
+    await company.wait_until(job, lambda job: job.state is not ImportState.RUNNING)
+    assert job.state is ImportState.CANCELLED
+    assert 0 < job.count("new") < ROWS
 
 
 async def test_process_ends_and_reports_itself_when_its_server_was_killed(company: ImportCompany) -> None:
