@@ -99,7 +99,7 @@ class ImportProcesses:
         job = await row_store.get(ImportJob, job_id)
         process = await asyncio.create_subprocess_exec(
             sys.executable,
-            *("-m", "server", "import-job", str(job_id), str(path)),
+            *("-m", "server", "import-job", str(job_id), str(path), *(["--dry-run"] if job.dry_run else [])),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             env={**os.environ, **self._environment, "PYTHONPATH": str(_ROOT)},

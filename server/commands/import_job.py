@@ -37,7 +37,7 @@ _NO_ADMIN: Final = "The import was started by an employee who is no administrato
 log = logging.getLogger(__name__)
 
 
-async def run_import_job(settings: Settings, job_id: int, path: Path) -> None:
+async def run_import_job(settings: Settings, job_id: int, path: Path, *, dry_run: bool) -> None:
     """Run an import with the permissions of the administrator who has started it."""
     job = await row_store.get(ImportJob, job_id)
     employee = await row_store.get(Employee, job.started_by_id)
@@ -56,7 +56,7 @@ async def run_import_job(settings: Settings, job_id: int, path: Path) -> None:
         await import_task
     except (asyncio.CancelledError, BrokenPipeError):
         log.warning("The server is gone: the import %d is interrupted.", job_id)
-        if not job.dry_run:  # the process of a dry run cannot write; a server will notice that it is gone
+        if not dry_run:  # the process of a dry run cannot write; a server will notice that it is gone
             await import_jobs.interrupt(context, job_id)
 
 
