@@ -91,7 +91,7 @@ ACTION_DESCRIPTIONS: Final[Mapping[Action, str]] = {
     Action.SET_ABSENCES: "set absences; one's own as far as the company allows it",
     Action.VIEW_ALERTS: "see the alerts of one's own inbox and mark them as read",
     Action.MANAGE_ALERT_RULES: "see, test and change alert rules",
-    Action.ADMINISTER: "manage people, teams, pipelines, devices, rates and the company",
+    Action.ADMINISTER: "manage people, teams, pipelines, devices, imports, rates and the company",
 }
 
 Actor = Role | DeviceKind

@@ -19,6 +19,7 @@ from graph.mutations.company import CompanyMutation
 from graph.mutations.deals import DealMutation
 from graph.mutations.devices import DeviceMutation
 from graph.mutations.goals import GoalMutation
+from graph.mutations.imports import ImportMutation
 from graph.mutations.leads import LeadMutation
 from graph.mutations.metrics import MetricMutation
 from graph.mutations.passwords import PasswordMutation
@@ -56,6 +57,7 @@ Mutation = merge_types(
         TaskMutation,
         WorkMutation,
         AlertMutation,
+        ImportMutation,
     ),
 )
 

@@ -7,14 +7,23 @@ from collections.abc import AsyncGenerator
 import strawberry
 
 from graph.base.enums import ActivityKind, MoneyBasis, RankBy
-from graph.base.field_declarations import CARD, GOALS, LEADERBOARD, WHOLE_VIEWER, WINS, Sends, declare
+from graph.base.field_declarations import CARD, GOALS, IMPORTS, LEADERBOARD, WHOLE_VIEWER, WINS, Sends, declare
 from graph.base.input_mapping import PeriodInput, forecast_query, period_key
-from graph.base.lazy_types import ActivityRef, AlertRef, DealWonRef, EmployeeRef, ForecastRef, GoalRef, LeaderboardRef
+from graph.base.lazy_types import (
+    ActivityRef,
+    AlertRef,
+    DealWonRef,
+    EmployeeRef,
+    ForecastRef,
+    GoalRef,
+    ImportJobRef,
+    LeaderboardRef,
+)
 from graph.base.row_types import selects_any
 from graph.types.goals import EXPECTATION_FIELDS, PROJECTION_FIELDS
 from models.db.keyset_pagination import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 from resolvers.leaderboards.leaderboards import LeaderboardQuery
-from subscriptions import activities, alerts, forecasts, goals, leaderboards, presence
+from subscriptions import activities, alerts, forecasts, goals, imports, leaderboards, presence
 from subscriptions.core.stream_context import StreamContext
 
 Info = strawberry.Info[StreamContext, None]
@@ -104,6 +113,13 @@ see), then each employee who went online or offline, is new, has left the scope 
     )
     def presence(self, info: Info, scope: strawberry.ID | None = None) -> AsyncGenerator[EmployeeRef, None]:
         return presence.presence(info.context, scope)
+
+    @strawberry.subscription(
+        description="How far an import is, while it runs and after its end; for administrators.",
+        metadata=declare(IMPORTS, sends=Sends.STATES),
+    )
+    def import_progress(self, info: Info, id: strawberry.ID) -> AsyncGenerator[ImportJobRef, None]:
+        return imports.import_progress(info.context, id)
 
 
 def _stream_goal_progress(

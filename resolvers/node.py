@@ -16,6 +16,7 @@ from models.db.query_batch import fetch_all_batched
 from models.db.row_query import RowQuery
 from models.goals.goals import Goal
 from models.organization.people import Employee
+from resolvers import import_jobs
 from resolvers.activities.queries import select_activities
 from resolvers.alerts import inbox, rules
 from resolvers.goals import goals as goal_actions
@@ -51,6 +52,8 @@ async def find_node(context: RequestContext, global_id: str) -> Any | None:
         case "Device":
             can_see_devices = context.viewer.can_company_wide(Action.ADMINISTER)
             return await row_store.find(Device, row_id) if can_see_devices else None
+        case "ImportJob" if context.viewer.can_company_wide(Action.ADMINISTER):
+            return await import_jobs.find(context, global_id)
     scope = await scopes.find_scope(context, global_id)
     return scope.row if scope is not None and scopes.can_see(context, scope) else None
 

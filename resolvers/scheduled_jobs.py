@@ -19,6 +19,7 @@ from domain.primitives.periods import Period, PeriodKind
 from models.alerts import inactivity
 from models.crm import tasks
 from models.db import retention
+from resolvers import import_jobs
 from resolvers.activities.entries import RecordChange
 from resolvers.alerts import inactivity as inactivity_alerts
 from resolvers.alerts import rules as alert_rules
@@ -211,6 +212,7 @@ SCHEDULED_JOBS: Final[tuple[ScheduledJob, ...]] = (
     ScheduledJob("untouched leads", timedelta(seconds=30), check_untouched_leads),
     ScheduledJob("inactive employees", timedelta(minutes=1), check_inactive_employees),
     ScheduledJob("work time", timedelta(seconds=30), worktime.post_remaining),
+    ScheduledJob("interrupted imports", timedelta(seconds=10), import_jobs.interrupt_abandoned),
     ScheduledJob("clean-up", timedelta(hours=1), purge_expired),
     ScheduledJob("goals behind", timedelta(minutes=1), check_goal_pace, daily=True),
     ScheduledJob("day goals behind", timedelta(seconds=30), check_day_goal_pace),

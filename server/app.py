@@ -28,12 +28,13 @@ from models.live import change_log, epoch
 from resolvers.request.client_info import ClientInfo
 from resolvers.request.services import Services
 from server.background import notification_channels
+from server.background.import_processes import ImportProcesses
 from server.background.notification_worker import NotificationWorker
 from server.background.password_mail_worker import PasswordMailWorker
 from server.background.scheduler import Scheduler
 from server.clock import utc_now
 from server.context_factory import ContextFactory, StreamContextFactory, build_state
-from server.http import static_pages
+from server.http import static_pages, uploads
 from server.http.graphql_endpoint import ALLOWED_METHODS, GraphQLEndpoint
 from server.http.metrics_endpoint import answer_metrics
 from server.http.rate_limit import RateLimiter, create_rate_limiter
@@ -63,6 +64,7 @@ class Server:
     settings: Settings
     hub: Hub
     services: Services
+    import_processes: ImportProcesses | None
     rate_limiter: RateLimiter
     presence_reporter: PresenceReporter
     scheduler: Scheduler
@@ -109,6 +111,12 @@ def build_server(settings: Settings) -> Server:
     presence_reporter = PresenceReporter(utc_now, hub.notify)
     session_permissions = SessionPermissions(hub, utc_now, presence_reporter, settings.sockets_per_viewer)
     context_factory = ContextFactory(services, utc_now)
+    import_processes = None
+    if settings.import_environment is not None:
+        import_processes = ImportProcesses(
+            context_factory.create_for_scheduler, settings.import_environment, settings.import_inbox
+        )
+    services.import_runner = import_processes
     stream_context_factory = StreamContextFactory(services, utc_now, hub, ReferenceCache(hub))
     scheduler = Scheduler(
         context_factory.create_for_scheduler,
@@ -124,6 +132,7 @@ def build_server(settings: Settings) -> Server:
     endpoint = GraphQLEndpoint(
         operation_runner,
         max_body_bytes=limits.body_bytes,
+        max_upload_bytes=settings.upload_limit,
         query_page=static_pages.read_query_page() if settings.demo else None,
     )
     socket_endpoint = SocketEndpoint(
@@ -143,6 +152,7 @@ def build_server(settings: Settings) -> Server:
         settings,
         hub,
         services,
+        import_processes,
         rate_limiter,
         presence_reporter,
         scheduler,
@@ -161,6 +171,7 @@ async def run_server(server: Server) -> AsyncIterator[None]:
     On exit: readiness turns to `draining`, WebSockets are closed, then the tasks, the scheduler and the hub stop.
     """
     async with connection.connect(server.settings.database_url, pool_size=server.settings.pool_size):
+        uploads.delete_abandoned_folders()
         await server.hub.start()
         await server.scheduler.start()
         server.background_tasks.start(
@@ -180,6 +191,8 @@ async def run_server(server: Server) -> AsyncIterator[None]:
         finally:
             server.draining = True
             await server.socket_endpoint.close_all()
+            if server.import_processes is not None:
+                await server.import_processes.stop()
             await server.background_tasks.stop()
             await server.scheduler.stop()
             await server.hub.stop()
@@ -248,7 +261,7 @@ def create_app(settings: Settings) -> ASGIApp:
             server.endpoint,
             allow_origins=settings.origins,
             allow_methods=ALLOWED_METHODS,
-            allow_headers=("Authorization",),
+            allow_headers=("Authorization", *uploads.PREFLIGHT_HEADERS),
             expose_headers=("X-Request-Id", "Retry-After"),
         )
     )

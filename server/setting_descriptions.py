@@ -80,6 +80,17 @@ DESCRIPTIONS: Final = {
     "body_limit": SettingDescription(
         1_000_000, "The largest accepted request body.", "a number of bytes from 10000 to 20000000"
     ),
+    "upload_limit": SettingDescription(
+        200_000_000,
+        "How much an administrator may upload at once to be imported.",
+        "a number of bytes from 1000000 to 10000000000",
+    ),
+    "import_inbox": SettingDescription(
+        None,
+        "The inbox directory: administrators may import the files in it by name through the API. It must be the same "
+        "for all servers.",
+        "the path of a directory that exists",
+    ),
     "pool_size": SettingDescription(
         20, "The maximum number of PostgreSQL connections per process.", "a number from 2 to 200"
     ),

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import DirectoryPath, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from models.db.connection import is_sqlite
@@ -62,6 +62,8 @@ class Settings(BaseSettings):
     deadline_seconds: int = _setting("deadline_seconds", ge=1, le=120)
     idle_minutes: int = _setting("idle_minutes", ge=2, le=60)
     body_limit: int = _setting("body_limit", ge=10_000, le=20_000_000)
+    upload_limit: int = _setting("upload_limit", ge=1_000_000, le=10_000_000_000)
+    import_inbox: DirectoryPath | None = _setting("import_inbox")
     pool_size: int = _setting("pool_size", ge=2, le=200)
     push_window_ms: int = _setting("push_window_ms", ge=25, le=100)
     ping_seconds: int = _setting("ping_seconds", ge=1, le=120)
@@ -159,6 +161,19 @@ class Settings(BaseSettings):
                 f"Write {DESCRIPTIONS['secret'].accepted}."
             )
         return (secrets.token_hex(32),) if self.database_file is None else _load_or_create_secrets(self.database_file)
+
+    @property
+    def import_environment(self) -> dict[str, str] | None:
+        """The variables for the process of an import; None if another process cannot reach the database."""
+        if is_sqlite(self.database_url) and self.database_file is None:
+            return None
+        values = {
+            "database_url": self.database_url,
+            "secret": self.signing_secrets[0],
+            "log_format": self.log_format,
+            "log_level": self.log_level,
+        }
+        return {variable_name(name): value for name, value in values.items()}
 
     def check_fit_to_serve(self) -> None:
         """Raise SettingsError if a server with these settings would not work correctly; create the SQLite secret."""

@@ -17,6 +17,7 @@ from domain.primitives.calendar import Weekday
 from domain.primitives.periods import PeriodKind
 from domain.primitives.units import Unit
 from models.crm.activities import ActivityKind
+from models.imports.import_jobs import ImportState
 from models.organization.absences import AbsenceKind
 from models.organization.company import CompanyDayKind
 from resolvers.forecasting.forecasts import MoneyBasis
@@ -130,6 +131,14 @@ _register_enum(
     EMPLOYEE="The employee; for a team's goal, its manager.",
     ASSIGNER="The employee who gave the task; the manager if they may not see it any more. For kinds about tasks.",
 )
+_register_enum(
+    ImportState,
+    "State of an import.",
+    FINISHED="It has read all rows; some may have been rejected.",
+    FAILED="The files or the map could not be used; `error` says why.",
+    CANCELLED="By `cancelImport`. What was imported before stays.",
+    INTERRUPTED="Its server has stopped. Start it again: what was imported is found again and not imported twice.",
+)
 _register_enum(UserErrorCode, "Reason why an input was refused.", "UserErrorCode")
 _register_enum(RecordKind, "Types of records that have an `externalId`.", "RecordType")
 
@@ -143,6 +152,7 @@ __all__ = [
     "Confidence",
     "DealStatus",
     "DeviceKind",
+    "ImportState",
     "Interval",
     "LeadStatus",
     "MoneyBasis",

@@ -42,6 +42,8 @@ PROJECTIONS: Final[PermissionSet] = frozenset(
     {Action.VIEW_FORECAST, Action.VIEW_FORECAST_TOTALS, *PRIVATE_METRICS.values()}
 )
 
+IMPORTS: Final[PermissionSet] = frozenset({Action.ADMINISTER})
+
 _METADATA_KEY: Final = "scoreline-declaration"
 STRAWBERRY_DEFINITION_KEY: Final = "strawberry-definition"
 

@@ -15,11 +15,12 @@ if TYPE_CHECKING:
     from models.auth import sessions
     from models.crm import activities, calls, clients, custom_metrics, deals, leads, pipelines, tasks
     from models.goals import goals
+    from models.imports import import_jobs
     from models.organization import absences, company, people
     from resolvers.analytics import funnels, statistics, worktime
     from resolvers.forecasting import forecasts
     from resolvers.leaderboards import leaderboards
-    from resolvers.request import viewer
+    from resolvers.request import import_files, viewer
 
     AbsenceRef: TypeAlias = absences.Absence
     ActivityRef: TypeAlias = activities.Activity
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     ForecastRef: TypeAlias = forecasts.Forecast
     FunnelRef: TypeAlias = funnels.Funnel
     GoalRef: TypeAlias = goals.Goal
+    ImportJobRef: TypeAlias = import_jobs.ImportJob
+    ImportPreviewRef: TypeAlias = import_files.ImportPreview
     LeaderboardRef: TypeAlias = leaderboards.Leaderboard
     LeadRef: TypeAlias = leads.Lead
     MetricRef: TypeAlias = metrics.Metric
@@ -70,6 +73,8 @@ else:
     ForecastRef = _refer_to("Forecast", "forecasts")
     FunnelRef = _refer_to("Funnel", "funnels")
     GoalRef = _refer_to("Goal", "goals")
+    ImportJobRef = _refer_to("ImportJob", "imports")
+    ImportPreviewRef = _refer_to("ImportPreview", "imports")
     LeaderboardRef = _refer_to("Leaderboard", "leaderboards")
     LeadRef = _refer_to("Lead", "leads")
     MetricRef = _refer_to("Metric", "metrics")

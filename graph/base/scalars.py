@@ -1,4 +1,4 @@
-"""Custom scalars `Decimal`, `DateTime`, `Date` and `LocalTime`: ambiguous input is refused, output has one canonical form."""
+"""Custom scalars `Decimal`, `DateTime`, `Date`, `LocalTime` and `Upload`: ambiguous input is refused, output has one canonical form."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from strawberry.types.scalar import ScalarDefinition
 
 from domain.messages import Message
 from domain.primitives.units import format_decimal
+from resolvers.request.import_files import UploadedFile
 
 _DECIMAL_PATTERN: Final = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d{1,3})?")
 _DATETIME_PATTERN: Final = re.compile(
@@ -85,6 +86,12 @@ def _parse_local_time(value: object) -> LocalTime:
     return LocalTime(int(parts[1]) * 60 + int(parts[2]))
 
 
+def _parse_upload(value: object) -> UploadedFile:
+    if not isinstance(value, UploadedFile):
+        raise InvalidScalar("An Upload is a file of a multipart request: null in `operations`, and named in `map`.")
+    return value
+
+
 def _format_local_time(minutes: int) -> str:
     return f"{minutes // 60:02}:{minutes % 60:02}"
 
@@ -127,5 +134,11 @@ SCALARS: Final[dict[object, ScalarDefinition]] = {
         _parse_local_time,
         _format_local_time,
         'Time of day in the company\'s time zone: "09:30"; the end of the day is "24:00".',
+    ),
+    UploadedFile: _define_scalar(
+        "Upload",
+        _parse_upload,
+        str,
+        "A file, sent by the GraphQL multipart request specification; input only.",
     ),
 }

@@ -57,6 +57,7 @@ MODEL_MODULES: Final = (
     "models.alerts.outbox",
     "models.live.leases",
     "models.forecasting.snapshots",
+    "models.imports.import_jobs",
 )
 
 

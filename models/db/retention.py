@@ -16,6 +16,7 @@ _OUTBOX_TTL: Final = timedelta(days=30)
 _KNOWN_NETWORK_TTL: Final = timedelta(days=90)
 _PASSWORD_LINK_TTL: Final = timedelta(days=7)  # after its end
 _PASSWORD_MAIL_TTL: Final = timedelta(days=7)  # of a mail that no server sends
+REJECTION_TTL: Final = timedelta(days=90)  # after the end of the import; its report stays
 _BATCH_SIZE: Final = 500
 
 _SESSION_ENDED: Final = "session.expires_at < ? OR session.revoked_at < ?"
@@ -37,6 +38,7 @@ _RETENTION_RULES: Final[tuple[tuple[str, str, tuple[timedelta, ...]], ...]] = (
     ("known_network", "seen_at < ?", (_KNOWN_NETWORK_TTL,)),
     ("password_link", "expires_at < ?", (_PASSWORD_LINK_TTL,)),
     ("password_mail", "requested_at < ?", (_PASSWORD_MAIL_TTL,)),
+    ("import_rejection", "job_id IN (SELECT id FROM import_job WHERE finished_at < ?)", (REJECTION_TTL,)),
     ("delivery", "due_at IS NULL AND (sent_at < ? OR dead_at < ?)", (_OUTBOX_TTL, _OUTBOX_TTL)),
 )
 

@@ -5,7 +5,7 @@ from tortoise.migrations import operations as ops
 
 
 class Migration(migrations.Migration):
-    dependencies = [("models", "0023_outbound_calls")]
+    dependencies = [("models", "0024_import_jobs")]
 
     operations = [
         ops.AddField(model_name="Deal", name="initial_amount", field=fields.BigIntField(null=True)),

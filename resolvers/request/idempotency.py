@@ -22,6 +22,7 @@ from models.crm.records import CrmRecord
 from models.db import row_store
 from models.db.row_store import TableRow
 from models.goals.goals import Goal
+from models.imports.import_jobs import ImportJob
 from models.organization.absences import Absence
 from models.organization.people import Employee, Team
 from resolvers.request.context import RequestContext
@@ -43,6 +44,7 @@ _MODELS: Final[dict[str, type[TableRow]]] = {
     "Device": Device,
     "AlertRule": AlertRule,
     "Pipeline": Pipeline,
+    "ImportJob": ImportJob,
 }
 
 
@@ -245,7 +247,7 @@ async def _load_visible_rows(context: RequestContext, references: Sequence[tuple
                 return viewer.can(Action.VIEW_WORK_TIME, resolver.get_row(Employee, row.employee_id))
             case Team():
                 return row.id in viewer.visible_team_ids
-            case Device():
+            case Device() | ImportJob():
                 return viewer.can_company_wide(Action.ADMINISTER)
             case AlertRule():
                 return viewer.can_company_wide(Action.MANAGE_ALERT_RULES)

@@ -20,6 +20,7 @@ from models.organization import reference_data as reference_models
 from models.organization.company import Company
 from models.organization.people import Employee
 from models.organization.reference_data import ChangeLogPosition, ReferenceData
+from resolvers.request.import_files import ImportableFiles, ImportPreview, ImportSource
 from resolvers.request.rate_limits import RateLimiterProtocol
 
 Result = TypeVar("Result")
@@ -89,6 +90,22 @@ class ReferenceCacheProtocol(Protocol):
     async def goals(self, goal_ids: Sequence[int]) -> dict[int, tuple[Goal, int]]: ...
 
 
+class ImportRunnerProtocol(Protocol):
+    """Reads files and runs imports outside of requests: `server.background.import_processes.ImportProcesses`.
+
+    Its methods raise user errors with paths in the input for files and maps that cannot be used.
+    """
+
+    async def check(self, source: ImportSource) -> ImportableFiles:
+        """Return what an import would read; nothing is stored."""
+
+    async def preview(self, source: ImportSource, zone: str) -> ImportPreview:
+        """Return the heads of the files as the map reads them, with times in the company's zone."""
+
+    def start(self, job_id: int, source: ImportSource) -> None:
+        """Run the import in the background; its row is committed."""
+
+
 class ReferenceDataCache:
     """The reference data and the work schedule as last read; current exactly at the position they were read at."""
 
@@ -150,6 +167,7 @@ class Services:
     shared_channels        those of them that reach one place for all recipients, such as a chat
     public_url             the address at which people reach the server, for links; None if it is not configured
     mails_links            whether password links can be sent by mail
+    import_runner          runs imports in the background; None in a process that cannot
     state                  the state of the present epoch
     epoch                  epoch of the database's history, a part of cursors; empty until it has been read
     rewind_count           how often the epoch has changed: how often the database has gone back in time
@@ -168,6 +186,7 @@ class Services:
     old_secrets: tuple[str, ...] = ()
     public_url: str | None = None
     mails_links: bool = False
+    import_runner: ImportRunnerProtocol | None = None
     state: ProcessState = field(init=False)
     epoch: str = field(default="", init=False)
     rewind_count: int = field(default=0, init=False)

@@ -14,7 +14,8 @@ from starlette.types import Receive, Scope, Send
 from graph.execution import error_formatting
 from graph.execution.operations import Operation
 from resolvers.request.client_info import ClientInfo
-from server.http import static_pages
+from server.http import static_pages, uploads
+from server.http.uploads import ClientGone, UploadReader
 from server.operation_runner import OperationResult, OperationRunner, count_unparsed_operation
 from server.requests.client_info import anonymous_client, joined_header, with_token
 from server.requests.content_negotiation import (
@@ -25,6 +26,7 @@ from server.requests.content_negotiation import (
     media_type_weight,
     negotiate_response_format,
 )
+from server.requests.multipart_request import UploadFolder
 from server.requests.request_parsing import BadRequest, GraphQLRequest, parse_json, parse_request
 from server.websocket.graphql_transport_ws import SUBPROTOCOL
 
@@ -81,9 +83,11 @@ class GraphQLEndpoint:
         operation_runner: OperationRunner,
         *,
         max_body_bytes: int,
+        max_upload_bytes: int,
         query_page: bytes | None = None,
     ) -> None:
         self._operation_runner, self._max_body_bytes, self._query_page = operation_runner, max_body_bytes, query_page
+        self._upload_reader = UploadReader(operation_runner, max_text_bytes=max_body_bytes, max_bytes=max_upload_bytes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -98,11 +102,21 @@ class GraphQLEndpoint:
             return Response(status_code=204, headers={"allow": ", ".join(ALLOWED_METHODS)})
         if method == "GET" and self._query_page is not None and _prefers_page(joined_header(headers, "accept")):
             return static_pages.make_page_response(self._query_page)
-        response = await self._handle_graphql(scope, headers, receive)
+        if _is_multipart(scope, headers):
+            folder = await asyncio.to_thread(uploads.create_upload_folder)
+            try:
+                response = await self._handle_graphql(scope, headers, receive, folder)
+            finally:
+                await folder.clean_up()
+        else:
+            response = await self._handle_graphql(scope, headers, receive)
         response.headers["vary"] = "Accept"
         return response
 
-    async def _handle_graphql(self, scope: Scope, headers: Headers, receive: Receive) -> Response:
+    async def _handle_graphql(
+        self, scope: Scope, headers: Headers, receive: Receive, folder: UploadFolder | None = None
+    ) -> Response:
+        """Return the response to a GraphQL request; `folder` is for the files of a multipart request."""
         client = anonymous_client(scope, headers)
         response_format = negotiate_response_format(joined_header(headers, "accept"))
         try:
@@ -111,7 +125,10 @@ class GraphQLEndpoint:
                     "Accept one of {one} and {other}.", 406, one=GRAPHQL_RESPONSE_MEDIA_TYPE, other=JSON_MEDIA_TYPE
                 )
             authenticated_client = with_token(client, headers.get("authorization"))
-            request = await self._read_request(scope, headers, receive)
+            if folder is None:
+                request = await self._read_request(scope, headers, receive)
+            else:
+                request = await self._upload_reader.read_request(headers, authenticated_client, receive, folder)
             operation = self._operation_runner.parse_operation(request)
             if operation.kind == "subscription":
                 raise BadRequest(
@@ -120,14 +137,15 @@ class GraphQLEndpoint:
                 )
             if operation.kind == "mutation" and scope["method"] == "GET":
                 raise BadRequest("Mutations are sent by POST.", 405)
-        except ClientDisconnected:
-            raise
+        except (ClientDisconnected, ClientGone):
+            raise ClientDisconnected from None
         except Exception as error:  # noqa: BLE001 - it becomes the response
             count_unparsed_operation()
             return _make_response(
                 self._operation_runner.make_error_result(error, client),
                 response_format or JSON_FORMAT,
                 getattr(error, "status", None),
+                is_body_unread=folder is not None,
             )
         return _make_response(await self._execute(operation, authenticated_client, receive), response_format)
 
@@ -189,6 +207,11 @@ class GraphQLEndpoint:
             raise BadRequest("The body took too long to arrive.", 408) from None
 
 
+def _is_multipart(scope: Scope, headers: Headers) -> bool:
+    media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+    return bool(scope["method"] == "POST" and media_type == uploads.MULTIPART_MEDIA_TYPE)
+
+
 async def _wait_for_disconnect(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         continue
@@ -213,16 +236,19 @@ def _parse_query_string(params: QueryParams) -> GraphQLRequest:
     return parse_request(body)
 
 
-def _make_response(result: OperationResult, response_format: ResponseFormat, status: int | None = None) -> Response:
+def _make_response(
+    result: OperationResult, response_format: ResponseFormat, status: int | None = None, *, is_body_unread: bool = False
+) -> Response:
     status = status or _http_status(result, strict=response_format.is_strict)
-    response_class = DrainingResponse if status == 413 else Response
+    is_body_unread = is_body_unread or status == 413
+    response_class = DrainingResponse if is_body_unread else Response
     media_type = response_format.media_type_of(status)
     response = response_class(orjson.dumps(result.payload), status, media_type=f"{media_type}; charset=utf-8")
     if status == 401:
         response.headers["www-authenticate"] = "Bearer"
     if status == 405:
         response.headers["allow"] = ", ".join(ALLOWED_METHODS)
-    if status == 413:
+    if is_body_unread:
         response.headers["connection"] = "close"
     if status in (429, 503):
         retry_delays_ms = [error["extensions"].get("retryAfterMs", 1000) for error in result.payload["errors"]]

@@ -12,9 +12,13 @@ STARTERS = {"create_task", "ensure_future", "start_soon", "run_coroutine_threads
 # Where a task is created, and why it ends: (file, function) and the number of tasks it creates there.
 SHORT_LIVED = {
     ("graph/execution/fast_executor.py", "await_all"): 1,  # awaited or cancelled by the function itself
+    ("imports/background_import.py", "run"): 1,  # the reports of one import
     ("models/db/connection.py", "with_deadline"): 1,  # one operation
     ("models/db/sqlite_backend.py", "_begin"): 1,  # one BEGIN
     ("resolvers/forecasting/forecast_engine.py", "memoize"): 1,  # one computation
+    ("server/background/import_processes.py", "_run_process"): 1,  # the watch over one import
+    ("server/background/import_processes.py", "start"): 1,  # one import
+    ("server/commands/import_job.py", "run_import_job"): 1,  # one import
     ("server/http/graphql_endpoint.py", "_execute"): 2,  # one request, and the wait for its client to disconnect
     ("server/websocket/graphql_transport_ws.py", "_start_handling"): 1,  # one message
     ("server/websocket/graphql_transport_ws.py", "_subscribe"): 1,  # one query or mutation

@@ -123,6 +123,13 @@ INVALID_BY_KIND: Final[dict[str, list[InvalidValue]]] = {
         *(InvalidValue([channel], NOT_FOUND, ("0",)) for channel in ("", "nonsense", "a\u202eb", BIG_TEXT)),
     ],
     "weekdays": [*_with_code(BAD_INPUT, ["NONSENSE"], [None], [5], {}, "NONSENSE"), *_with_code(REQUIRED, [])],
+    "uploads": _with_code(BAD_INPUT, "deals.csv", ["deals.csv"], [None], [5], {}, [{}], True),
+    "path in the inbox": [
+        *_NOT_TEXT,
+        *_with_code(NOT_FOUND, "", ".", "..", "../deals.csv", "/etc/passwd", "nonsense", "a\u202eb", "a\nb", BIG_TEXT),
+    ],
+    "map": [*_NOT_TEXT, *_with_code(NOT_FOUND, "", "nonsense", "../maps/bitrix24", "/etc/passwd", "a\u202eb", BIG_TEXT)],
+    "second map": [*_NOT_TEXT, *_with_code(INVALID, "", "nonsense", BIG_TEXT)],
     "boolean": _with_code(BAD_INPUT, "true", "", 1, 0, [], {}),
     "enum": _with_code(BAD_INPUT, "NONSENSE", "", 5, True, [], {}, "\ud800", BIG_TEXT),
     "period": [
@@ -154,6 +161,7 @@ KIND_BY_NAME: Final = {
     "durationSeconds": "seconds", "ifVersion": "version", "workingDays": "weekdays",
     "minAmount": "money", "days": "days of silence", "coolDownHours": "hours", "hours": "hours of another kind", "percent": "percent",
     "recipients": "recipients", "channels": "channels",
+    "files": "uploads", "inboxPath": "path in the inbox", "map": "map", "mapText": "second map",
     # ids, by type
     "owner": "Employee", "employee": "Employee", "assignee": "Employee", "manager": "Employee", "team": "Team",
     "parent": "Team", "scope": "Team", "client": "Client", "session": "Session", "deal": "Deal", "stage": "Stage",
@@ -166,7 +174,7 @@ KIND_BY_PATH: Final = {  # for names that have several kinds
     "savePipeline id": "Pipeline", "savePipeline stages 0 id": "Stage", "setGoal owner": "Scope",
     "updateAlertRule id": "AlertRule", "deleteAlertRule id": "AlertRule", "createAlertRule scope": "Scope",
     "updateAlertRule scope": "Scope",
-    "setGoal name": "line",
+    "setGoal name": "line", "cancelImport id": "ImportJob",
     **{f"{name} id": "Deal" for name in (
         "updateDeal", "moveDeal", "winDeal", "loseDeal", "reopenDeal", "flagDeal", "deleteDeal")},
 }  # fmt: skip
@@ -205,7 +213,7 @@ INVALID_BY_PATH: Final = {  # for fields with rules of their own
     "updateCompany currency": [*INVALID_BY_KIND["currency"], *_with_code(CONFLICT, "USD")],
 }  # fmt: skip
 _ID_KINDS: Final = ("Employee", "Team", "Client", "Deal", "Stage", "Lead", "Contact", "Call", "Result", "Task", "Goal",
-               "Device", "Pipeline", "Scope", "AlertRule", "Absence", "Session")  # fmt: skip
+               "Device", "Pipeline", "Scope", "AlertRule", "Absence", "Session", "ImportJob")  # fmt: skip
 
 
 def _invalid_ids(kind: str) -> list[InvalidValue]:

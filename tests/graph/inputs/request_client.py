@@ -25,6 +25,7 @@ from server.operation_runner import OperationRunner
 from server.requests.request_parsing import parse_json, parse_request
 from subscriptions.core.hub import Hub
 from tests.graph.inputs import valid_inputs
+from tests.graph.inputs.import_runner_stub import StubImportRunner
 from tests.graph.inputs.invalid_values import RAW_PREFIX
 from tests.world import START, UnlimitedRateLimiter, open_world
 
@@ -106,6 +107,7 @@ async def open_copy(template: CompanyTemplate, url: str) -> AsyncIterator[Reques
             refresh_token_days=400,
             session_idle_days=400,
             mails_links=True,
+            import_runner=StubImportRunner(),
         )
         context_factory = ContextFactory(services, lambda: START)
         await hub.start()

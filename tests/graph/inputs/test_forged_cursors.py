@@ -12,7 +12,13 @@ from graphql import GraphQLObjectType
 
 from tests.graph.inputs.request_client import SCHEMA, RequestClient
 
-ID_BY_TYPE = {"Employee": "Ann", "Client": "client", "Deal": "deal", "Goal": "goal"}  # an object with the field
+ID_BY_TYPE = {
+    "Employee": "Ann",
+    "Client": "client",
+    "Deal": "deal",
+    "Goal": "goal",
+    "ImportJob": "import",
+}  # an object with the field
 
 
 def encode(key: Any) -> str:

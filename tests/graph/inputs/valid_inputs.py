@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 from typing import Any, Final
 
+from domain.primitives.global_ids import decode_global_id, encode_global_id
+from models.imports.import_jobs import ImportJob, ImportState
 from tests.world import PASSWORD, World
 
 Arguments = dict[str, Any]
@@ -55,6 +57,18 @@ async def create_company_records(world: World) -> None:
     ids["session"] = next(session["id"] for session in sessions if not session["current"])
     link = (await world.mutate("inviteEmployee", employee=world.global_ids["Bob"]))["link"]
     ids["link"] = link.partition("#token=")[2]
+    ids["import"] = await create_import_job(world)
+
+
+async def create_import_job(world: World) -> str:
+    """Create an import that is over, and return its id."""
+    admin = decode_global_id(world.global_ids["admin"])
+    assert admin is not None
+    job = await ImportJob.create(
+        started_by_id=admin[1], state=ImportState.FINISHED, map_name="ours", started_at=world.now, seen_at=world.now,
+        finished_at=world.now,
+    )  # fmt: skip
+    return encode_global_id("ImportJob", job.id)
 
 
 async def create_alert(world: World) -> None:
@@ -88,7 +102,10 @@ def build_valid_arguments(ids: dict[str, str]) -> dict[str, Arguments]:
         "hours": None, "stage": None,  # fields that the kind does not use are null
         "recipients": ["MANAGER"], "channels": [], "coolDownHours": 24, **key,
     }  # fmt: skip
+    source = {"files": None, "inboxPath": "deals.csv", "map": "bitrix24", "mapText": None}
     inputs: dict[str, Arguments] = {
+        "previewImport": source,
+        "runImport": {**source, "dryRun": True, **key},
         "createAlertRule": rule,
         "signIn": {"email": "ann@example.com", "password": PASSWORD, "trustToken": ids["trust"]},
         "inviteEmployee": {"employee": ids["Ann"], "send": False, **key},
@@ -185,6 +202,7 @@ def build_valid_arguments(ids: dict[str, str]) -> dict[str, Arguments]:
         "unlockSignIn": {"employee": ids["Ann"], **key},
         "revokeDevice": {"id": ids["device"], **key},
         "archiveGoal": {"id": ids["goal"], **key},
+        "cancelImport": {"id": ids["import"], **key},
         "deleteDeal": {"id": ids["deal"], **key},
         "deleteRecord": {"id": ids["call"], **key},
         "rejectLead": {"id": ids["lead"], "reason": "Spam", **key},

@@ -112,6 +112,15 @@ ATTRIBUTES: Final = frozenset(  # of rows, of settings, or of the clock: visible
         "Goal": "recurring proRated createdAt archivedAt",
         "GoalChange": "at",
         "GoalProgress": "asOf",
+        # imports, for administrators, who see everything
+        "ImportCounts": "read new changed unchanged rejected",
+        "ImportJob": """state dryRun startedAt finishedAt cancelRequested rowsRead rowsTaken rowsUnchanged rowsRejected
+            shareDone""",
+        "ImportJobConnection": "totalCount",
+        "ImportPreviewFile": "lines",
+        "ImportProblem": "line",
+        "ImportRejection": "line",
+        "ImportRejectionConnection": "totalCount",
         "Lead": "status createdAt",
         "Leaderboard": "rankBy asOf",
         "Metric": "unit builtIn",

@@ -1,0 +1,136 @@
+"""What an import would read: the map, the files that fit it, and their heads. Nothing here touches the database.
+
+These functions read files without pause, so a server calls them in a thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from string import Formatter
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from domain.errors.user_errors import Invalid, NotFound
+from imports import map_file
+from imports.cell_parsing import CellError, RowReader
+from imports.files.source_discovery import find_sources
+from imports.files.source_file import SourceFile
+from imports.files.source_row import ImportFileError, SourceRow
+from imports.field_specs import REQUIRED_FIELDS
+from imports.map_file import FileMap, ImportMap
+from imports.toml_schema import MapError
+from resolvers.request.import_files import (
+    ImportableFiles,
+    ImportPreview,
+    ImportPreviewColumn,
+    ImportPreviewFile,
+    ImportProblem,
+    ImportSource,
+)
+
+_PREVIEW_ROWS: Final = 100
+_MAX_SAMPLES: Final = 3
+_MAX_SAMPLE_LENGTH: Final = 200
+
+
+def open_map(name: str | None, text: str | None) -> ImportMap:
+    """Return a built-in map by its name, or the map in a text. Raises NotFound and Invalid."""
+    try:
+        if text is not None:
+            return map_file.parse_map(text, "map")
+        if name not in map_file.built_in_maps():  # else it would be a path on the server
+            names = ", ".join(map_file.built_in_maps())
+            raise NotFound("There is no such map: take one of {names}.", "input", "map", names=names)
+        return map_file.load_map(name)
+    except MapError as error:
+        raise Invalid("This map cannot be used. {reason}", "input", "mapText", reason=str(error)) from error
+
+
+@contextmanager
+def report_file_errors(path: Path, source: ImportSource) -> Iterator[None]:
+    """Raise errors about the files as Invalid, without the folder on the server in which they stand."""
+    try:
+        yield
+    except (ImportFileError, OSError) as error:
+        reason = (error.strerror or "") if isinstance(error, OSError) else str(error)
+        argument = "files" if source.files else "inboxPath"
+        raise Invalid(
+            "This cannot be imported. {reason}", "input", argument, reason=reason.replace(f"{path.parent}/", "")
+        ) from error
+
+
+def check_files(path: Path, source: ImportSource) -> ImportableFiles:
+    """Return what an import of a file or folder would read. Raises UserError if the files or the map cannot be used."""
+    import_map = open_map(source.map, source.map_text)
+    with report_file_errors(path, source):
+        files = find_sources(path, import_map).files
+    return ImportableFiles([file.name for file in files], (source.map or import_map.name)[:200])
+
+
+def preview_files(path: Path, source: ImportSource, zone: str) -> ImportPreview:
+    """Return the heads of the files that an import of a file or folder would read. Raises UserError, as `check_files`.
+
+    zone  of times in the files, unless the map has its own
+    """
+    import_map = open_map(source.map, source.map_text)
+    with report_file_errors(path, source):
+        sources = find_sources(path, import_map)
+        file_previews = [_preview_file(file, ZoneInfo(import_map.zone or zone)) for file in sources.files]
+        ignored_files = [str(part) for part in sources.passed_over]
+    return ImportPreview(source.map or import_map.name, file_previews, ignored_files)
+
+
+def _preview_file(file: SourceFile, zone: ZoneInfo) -> ImportPreviewFile:
+    file_map, column_names = file.file_map, [*file.columns]
+    rows = list(islice(file.read_rows(), _PREVIEW_ROWS))
+    fields_by_column = _fields_by_column(file_map)
+    columns = [
+        ImportPreviewColumn(name, fields_by_column.get(name), _sample_cells(rows, name)) for name in column_names
+    ]
+    missing_fields = [
+        name
+        for name, names in file_map.columns.items()
+        if names and not {*names} & {*column_names} and name not in file_map.fields_without_column
+    ]
+    reader = RowReader(file_map, zone, file.formats)
+    problems = [problem for row in rows if (problem := _find_problem(reader, row)) is not None]
+    return ImportPreviewFile(file.name, file_map.kind, file.line_count, columns, missing_fields, problems)
+
+
+def _fields_by_column(file_map: FileMap) -> dict[str, str]:
+    """Return the field that each column of the map is read for, the first one of several."""
+    pairs = [
+        *((name, field) for field, names in file_map.columns.items() for name in names),
+        *((name, "id") for name in file_map.id_from),
+        *((name, f"entered {stage}") for stage, names in file_map.stage_entry_columns.items() for name in names),
+        *(
+            (name, field)
+            for field, templates in file_map.templates.items()
+            for template in templates
+            for _, name, _, _ in Formatter().parse(template)
+            if name is not None
+        ),
+    ]
+    return dict(reversed(pairs))
+
+
+def _sample_cells(rows: list[SourceRow], name: str) -> list[str]:
+    cells = (row.cells.get(name, "").strip() for row in rows)
+    return [cell[:_MAX_SAMPLE_LENGTH] for cell in islice(filter(None, cells), _MAX_SAMPLES)]
+
+
+def _find_problem(reader: RowReader, row: SourceRow) -> ImportProblem | None:
+    """Return why a row cannot be imported, as far as the row alone tells."""
+    if row.error:
+        return ImportProblem(row.line, "", str(row.error))
+    try:
+        values = reader.read_values(row.cells)
+    except CellError as error:
+        return ImportProblem(row.line, error.column, str(error))
+    missing_field = next((name for name in REQUIRED_FIELDS[reader.file_map.kind] if name not in values), None)
+    if missing_field is None:
+        return None
+    return ImportProblem(row.line, reader.column_of(missing_field, row.cells), f"The row has no {missing_field}.")
