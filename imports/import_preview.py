@@ -16,10 +16,10 @@ from zoneinfo import ZoneInfo
 from domain.errors.user_errors import Invalid, NotFound
 from imports import map_file
 from imports.cell_parsing import CellError, RowReader
+from imports.field_specs import REQUIRED_FIELDS
 from imports.files.source_discovery import find_sources
 from imports.files.source_file import SourceFile
 from imports.files.source_row import ImportFileError, SourceRow
-from imports.field_specs import REQUIRED_FIELDS
 from imports.map_file import FileMap, ImportMap
 from imports.toml_schema import MapError
 from resolvers.request.import_files import (
