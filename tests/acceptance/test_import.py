@@ -31,7 +31,7 @@ from tests.sample_exports import COLUMNS, DAY, MAP, SEPARATOR
 
 ROW_COUNT = 2_500
 WRONG_CELLS = {  # line of the file → cells to replace, and the column that must be reported
-    7: ({"amount": "12,50"}, "amount"),
+    7: ({"amount": "twelve"}, "amount"),
     1_234: ({"closed": "31.02.2026"}, "closed"),
     2_000: ({"closed": ""}, "closed"),
     2_345: ({"stage": "Nobody knows"}, "stage"),
