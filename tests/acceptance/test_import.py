@@ -175,7 +175,7 @@ def test_rejected_rows_are_reported_with_line_column_and_reason(import_runs: Imp
     }
     assert {row["file"] for row in rejected_rows.values()} == {"deals.csv"}
     assert all(row["reason"].endswith(".") for row in rejected_rows.values())
-    assert "“12,50” is not a number" in rejected_rows[7]["reason"]
+    assert "“twelve” is not a number" in rejected_rows[7]["reason"]
     assert "The row has 9 cells, the header 8" in rejected_rows[BROKEN_LINE]["reason"]
     assert all(row["reason_ru"] != row["reason"] for row in rejected_rows.values())
     assert {name: rejected_rows[7][name] for name in COLUMNS} == make_row(7) | WRONG_CELLS[7][0]
