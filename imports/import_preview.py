@@ -9,18 +9,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from string import Formatter
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from domain.errors.user_errors import Invalid, NotFound
 from imports import map_file
 from imports.cell_parsing import CellError, RowReader
+from imports.column_checks import fields_by_column
 from imports.field_specs import REQUIRED_FIELDS
 from imports.files.source_discovery import find_sources
 from imports.files.source_file import SourceFile
 from imports.files.source_row import ImportFileError, SourceRow
-from imports.map_file import FileMap, ImportMap
+from imports.map_file import ImportMap
 from imports.toml_schema import MapError
 from resolvers.request.import_files import (
     ImportableFiles,
@@ -86,10 +86,8 @@ def preview_files(path: Path, source: ImportSource, zone: str) -> ImportPreview:
 def _preview_file(file: SourceFile, zone: ZoneInfo) -> ImportPreviewFile:
     file_map, column_names = file.file_map, [*file.columns]
     rows = list(islice(file.read_rows(), _PREVIEW_ROWS))
-    fields_by_column = _fields_by_column(file_map)
-    columns = [
-        ImportPreviewColumn(name, fields_by_column.get(name), _sample_cells(rows, name)) for name in column_names
-    ]
+    fields = fields_by_column(file_map)
+    columns = [ImportPreviewColumn(name, fields.get(name), _sample_cells(rows, name)) for name in column_names]
     missing_fields = [
         name
         for name, names in file_map.columns.items()
@@ -98,23 +96,6 @@ def _preview_file(file: SourceFile, zone: ZoneInfo) -> ImportPreviewFile:
     reader = RowReader(file_map, zone, file.formats)
     problems = [problem for row in rows if (problem := _find_problem(reader, row)) is not None]
     return ImportPreviewFile(file.name, file_map.kind, file.line_count, columns, missing_fields, problems)
-
-
-def _fields_by_column(file_map: FileMap) -> dict[str, str]:
-    """Return the field that each column of the map is read for, the first one of several."""
-    pairs = [
-        *((name, field) for field, names in file_map.columns.items() for name in names),
-        *((name, "id") for name in file_map.id_from),
-        *((name, f"entered {stage}") for stage, names in file_map.stage_entry_columns.items() for name in names),
-        *(
-            (name, field)
-            for field, templates in file_map.templates.items()
-            for template in templates
-            for _, name, _, _ in Formatter().parse(template)
-            if name is not None
-        ),
-    ]
-    return dict(reversed(pairs))
 
 
 def _sample_cells(rows: list[SourceRow], name: str) -> list[str]:
