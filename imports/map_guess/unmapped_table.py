@@ -14,7 +14,7 @@ from imports.files.delimited_text import SEPARATORS, DelimitedText
 from imports.files.file_format import FileFormat, find_format
 from imports.files.html_page import find_page_encoding, read_page
 from imports.files.source_discovery import read_separator_line
-from imports.files.source_file import Header, Table, get_file_name, read_table_rows
+from imports.files.source_file import Header, Table, describe, get_file_name, read_table_rows
 from imports.files.source_row import NumberCell, SourceRow, clean_cell, has_undecodable_bytes
 from imports.files.text_encoding import find_encoding
 from imports.files.workbook import read_workbook
@@ -42,7 +42,7 @@ class UnmappedTable:
 
     @property
     def name(self) -> str:
-        return f"{self.path.name}, “{self.sheet}”" if self.sheet else self.path.name
+        return describe(self.path, self.table.sheet)
 
     @property
     def columns(self) -> Sequence[str]:
