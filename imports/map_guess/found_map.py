@@ -29,13 +29,8 @@ _DECIDED_BY_READY_MAP: Final = 1.0
 class AmbiguousKindError(ImportFileError):
     """A table that may hold several kinds of records."""
 
-    def __init__(self, table: str, kinds: Sequence[str]) -> None:
-        super().__init__(
-            "{table} may hold {kinds}: name the file after what it holds, such as {example}, or write a map.",
-            table=table,
-            kinds=" or ".join(kinds),
-            example=f"{kinds[0]}.csv",
-        )
+    def __init__(self, message: str, table: str, kinds: Sequence[str]) -> None:
+        super().__init__(message, table=table, kinds=" or ".join(kinds), example=f"{kinds[0]}.csv")
         self.table, self.kinds = table, kinds
 
 
@@ -176,7 +171,11 @@ def _guess_kind(table: UnmappedTable, cells: Mapping[str, ColumnCells], kinds: M
     if table.name in kinds:
         guesses = [guess for guess in guesses if guess.kind == kinds[table.name]]
     if len(guesses) > 1:
-        raise AmbiguousKindError(table.name, [guess.kind for guess in guesses])
+        raise AmbiguousKindError(
+            "{table} may hold {kinds}: name the file after what it holds, such as {example}, or write a map.",
+            table.name,
+            [guess.kind for guess in guesses],
+        )
     return guesses[0] if guesses else None
 
 
