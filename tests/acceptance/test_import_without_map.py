@@ -39,7 +39,7 @@ def run_on_terminal(home: Workspace, *arguments: str, answers: str) -> tuple[int
         cwd=home.folder, env=home.environment(), stdin=end, stderr=end, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     os.close(end)
-    watchdog = threading.Timer(20, process.kill)  # a question that was not expected
+    watchdog = threading.Timer(TIMEOUT_SECONDS, process.kill)  # a question that was not expected
     watchdog.start()
     os.write(terminal, answers.encode())
     shown = b""

@@ -16,7 +16,7 @@ from tests.imports.test_builtin_maps import BITRIX
 CURRENCIES = {"bitrix24": "RUB", "amocrm": "RUB"}
 
 
-@pytest.fixture(params=EXPORTS.values(), ids=EXPORTS.keys())
+@pytest.fixture(params=list(EXPORTS.values()), ids=list(EXPORTS))
 def export(request: pytest.FixtureRequest) -> ReadyExport:
     return request.param
 

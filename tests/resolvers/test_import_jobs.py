@@ -315,7 +315,7 @@ async def test_preview_shows_a_found_map_that_lacks_a_column_or_cannot_read_the_
         previews[name] = payload["preview"]
 
     assert previews["lacks.csv"]["questions"] == ["lacks.csv: no column was found for owner."]
-    assert [column["field"] for column in previews["lacks.csv"]["files"][0]["columns"]] == ["title", None, "stage"]
+    assert [column["field"] for column in previews["lacks.csv"]["files"][0]["columns"]] == ["title", None, "status"]
     assert "is the day or the month first?" in previews["days.csv"]["questions"][0]
     assert [column["field"] for column in previews["days.csv"]["files"][0]["columns"]] == ["title", "owner", "created"]
 
