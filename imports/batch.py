@@ -1,9 +1,8 @@
-"""Imports one batch of rows in one unit of work and reports the outcome of each row."""
+"""Imports the rows of a file piece by piece, each in one unit of work, and reports the outcome of each row."""
 
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -17,7 +16,9 @@ from imports.import_run import ImportRun
 from imports.input_builder import MAP_FIELD_NAMES, InputBuilder
 from imports.map_file import FileMap
 from imports.name_lookup import derive_external_id, external_reference
+from imports.piece_limit import PieceLimit
 from models.crm import deals
+from models.db.spill_index import SpillCounter
 from resolvers.crm import products, stage_history
 from resolvers.crm.calls import CallType
 from resolvers.crm.clients import ClientType, ContactType
@@ -41,32 +42,65 @@ _RECORD_TYPES: Final[dict[str, Callable[[], RecordType[Any, Any]]]] = {
 }
 
 
-@dataclass
-class Batch:
-    """Imports one batch of rows of a file.
+@dataclass(slots=True)
+class ParsedRow:
+    """A row, its values and the external id of its record, or the reason why it cannot be read."""
 
-    occurrences  how often equal rows without an id have occurred in the file, to give each its own external id
+    row: CsvRow
+    values: RowValues
+    external_id: str = ""  # of a record with effects only
+    error: CellError | None = None
+
+
+class Batch:
+    """Imports the rows of one file.
+
+    limit  the size of a piece
     """
 
-    run: ImportRun
-    file_name: str
-    file_map: FileMap
-    reader: RowReader
-    input_builder: InputBuilder
-    occurrences: Counter[str]
+    def __init__(
+        self,
+        run: ImportRun,
+        file_name: str,
+        file_map: FileMap,
+        reader: RowReader,
+        input_builder: InputBuilder,
+        limit: PieceLimit,
+    ) -> None:
+        self.run, self.file_name, self.file_map, self.reader = run, file_name, file_map, reader
+        self.input_builder, self.limit = input_builder, limit
+        self._occurrences = SpillCounter()  # of rows without an id, to give each its own external id
 
-    async def import_rows(self, rows: Sequence[CsvRow]) -> None:
-        """Import the rows in one unit of work, count their outcomes and report the rejected ones."""
+    def parse(self, row: CsvRow) -> ParsedRow:
+        """Read the cells of a row, without the database. Each row once, since equal rows are counted."""
+        try:
+            if row.error:
+                raise CellError(row.error)
+            values = self.reader.read_values(row.cells)
+            external_id = self._external_id(values, row) if self.file_map.kind in _RECORD_TYPES else ""
+            return ParsedRow(row, values, external_id)
+        except CellError as error:
+            return ParsedRow(row, {}, error=error)
+
+    async def import_rows(self, rows: Sequence[ParsedRow]) -> int:
+        """Import rows in one unit of work, count their outcomes and report the rejected ones.
+
+        returns  how many of the rows were imported or rejected: the first ones, at least one, fewer than all if the
+                 time of the piece was over
+        """
         async with self.run.context.unit_of_work(is_batch=True):
+            self.limit.begin()
             row_outcomes = await self._process_rows(rows)
-        for row, row_outcome in zip(rows, row_outcomes, strict=True):
+        self.limit.end(len(row_outcomes))
+        for parsed, row_outcome in zip(rows, row_outcomes, strict=False):
             self.run.result.count(self.file_map.kind, "read")
             if isinstance(row_outcome, ImportOutcome):
                 self.run.result.count(self.file_map.kind, row_outcome.value)
             else:
-                self._reject(row, row_outcome)
+                self._reject(parsed.row, row_outcome)
+        return len(row_outcomes)
 
-    async def _process_rows(self, rows: Sequence[CsvRow]) -> list[RowOutcome]:
+    async def _process_rows(self, rows: Sequence[ParsedRow]) -> list[RowOutcome]:
         if self.file_map.kind in _ONE_BY_ONE_IMPORTERS:
             return await self._import_one_by_one(rows)
         return await (
@@ -87,31 +121,26 @@ class Batch:
         )
         self.run.rejected_rows.add_row(self.file_name, row.line, column, reason, row.cells)
 
-    def _read_values(self, row: CsvRow) -> RowValues:
-        if row.error:
-            raise CellError(row.error)
-        return self.reader.read_values(row.cells)
+    # records: the whole piece at once
 
-    # records: the whole batch at once
-
-    async def _import_records(self, rows: Sequence[CsvRow]) -> list[RowOutcome]:
-        """Record the batch: first new clients, which the records refer to, and last stage entries of the deals."""
+    async def _import_records(self, rows: Sequence[ParsedRow]) -> list[RowOutcome]:
+        """Record the piece: first new clients, which the records refer to, and last stage entries of the deals."""
         row_outcomes: dict[int, RowOutcome] = {}
-        parsed_rows: dict[int, tuple[RowValues, str]] = {}
-        for index, row in enumerate(rows):
-            try:
-                values = self._read_values(row)
-                parsed_rows[index] = values, self._external_id(values, row)
-            except CellError as error:
-                row_outcomes[index] = error
-        existing_ids = await self._find_existing_deals([external_id for _, external_id in parsed_rows.values()])
+        existing_ids = await self._find_existing_deals([parsed.external_id for parsed in rows if not parsed.error])
         inputs: dict[int, RecordInput] = {}
         stage_entries: dict[int, list[ImportedStageEntry]] = {}
-        for index, (values, external_id) in parsed_rows.items():
+        for index, parsed in enumerate(rows):
+            if index and self.limit.is_half_over:  # saving takes as long as what has been done
+                rows = rows[:index]
+                break
+            if parsed.error:
+                row_outcomes[index] = parsed.error
+                continue
+            row, values, external_id = parsed.row, parsed.values, parsed.external_id
             try:
-                stage_entries[index] = self._stage_entries(values, external_id, rows[index])
-                input = await self._build_input(values, external_id in existing_ids, rows[index])
-                self.run.register_record(self.file_map.kind, external_id, self.file_name, rows[index].line)
+                stage_entries[index] = self._stage_entries(values, external_id, row)
+                input = await self._build_input(values, external_id in existing_ids, row)
+                self.run.register_record(self.file_map.kind, external_id, self.file_name, row.line)
                 inputs[index] = replace(input, external_id=external_id)
             except (CellError, UserError) as error:
                 row_outcomes[index] = error
@@ -176,10 +205,13 @@ class Batch:
             self.run.lookup.note_created("clients", *new_names)
 
     def _add_to_lookup(self, inputs: Sequence[ClientInput], outcomes: Sequence[ImportOutcome | UserError]) -> None:
-        for input, outcome in zip(inputs, outcomes, strict=True):
-            if outcome is ImportOutcome.NEW:
-                external_id = input.external_id or ""
-                self.run.lookup.clients.add(external_reference(external_id), external_id, str(input.name))
+        self.run.lookup.clients.add_all(
+            [
+                (external_reference(input.external_id or ""), input.external_id, str(input.name))
+                for input, outcome in zip(inputs, outcomes, strict=True)
+                if outcome is ImportOutcome.NEW
+            ]
+        )
 
     def _external_id(self, values: RowValues, row: CsvRow) -> str:
         """Return the external id of a row's record: from its id column, else derived from its cells.
@@ -196,21 +228,22 @@ class Batch:
             text = identifying_cells[0]
         else:
             text = hashlib.sha256("\0".join(identifying_cells).encode("utf-8", "replace")).hexdigest()[:32]
-        self.occurrences[text] += 1
-        occurrence = self.occurrences[text]
+        *_, occurrence = self._occurrences.add(text)
         return derive_external_id(
             f"{self.file_map.prefix}{text}" if occurrence == 1 else f"{self.file_map.prefix}{text}#{occurrence}"
         )
 
     # the stage history of deals
 
-    async def _import_stage_history(self, rows: Sequence[CsvRow]) -> list[RowOutcome]:
+    async def _import_stage_history(self, rows: Sequence[ParsedRow]) -> list[RowOutcome]:
         """Add the rows' stage entries to deals. A closing stage changes nothing: the deal itself tells its end."""
         row_outcomes: dict[int, RowOutcome] = {}
         stage_visits: dict[int, ImportedStageEntry] = {}
-        for index, row in enumerate(rows):
+        for index, parsed in enumerate(rows):
+            values = parsed.values
             try:
-                values = self._read_values(row)
+                if parsed.error:
+                    raise parsed.error
                 for name in REQUIRED_FIELDS["visits"]:
                     if name not in values:
                         raise CellError(f"The row has no {name}.", name)
@@ -237,12 +270,16 @@ class Batch:
 
     # people, teams and products: one by one, since they refer to each other
 
-    async def _import_one_by_one(self, rows: Sequence[CsvRow]) -> list[RowOutcome]:
+    async def _import_one_by_one(self, rows: Sequence[ParsedRow]) -> list[RowOutcome]:
         row_outcomes: list[RowOutcome] = []
-        for row in rows:
+        for parsed in rows:
+            if row_outcomes and self.limit.is_over:
+                break
             try:
-                values = self._read_values(row)
-                row_outcomes.append(await _ONE_BY_ONE_IMPORTERS[self.file_map.kind](self, values, row))
+                if parsed.error:
+                    raise parsed.error
+                importer = _ONE_BY_ONE_IMPORTERS[self.file_map.kind]
+                row_outcomes.append(await importer(self, parsed.values, parsed.row))
             except (CellError, UserError) as error:
                 row_outcomes.append(error)
         return row_outcomes

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
 
 from imports.cell_parsing import CellError
 from imports.map_file import ImportMap
-from imports.name_lookup import NameLookup
+from imports.name_lookup import MAX_LISTED_NAMES, NameLookup
 from imports.rejected_rows import RejectedRows
+from models.db.spill_index import SpillCounter
 from resolvers.request.context import RequestContext
-
-_MAX_LISTED_NAMES: Final = 20  # names per kind in the summary
 
 
 @dataclass
@@ -21,12 +19,14 @@ class ImportResult:
     """The result of an import.
 
     counts         number of rows by kind and outcome, including `read` and `rejected`
-    created_names  by kind: names of rows created because another row referred to them
-    ignored        names of the files that the map does not cover
+    created_names   by kind: the first names of rows created because another row referred to them
+    created_counts  by kind: how many such rows there are
+    ignored         names of the files that the map does not cover
     """
 
     counts: dict[str, Counter[str]] = field(default_factory=dict)
     created_names: dict[str, list[str]] = field(default_factory=dict)
+    created_counts: Counter[str] = field(default_factory=Counter)
     ignored: list[str] = field(default_factory=list)
 
     def count(self, kind: str, outcome: str) -> None:
@@ -43,8 +43,8 @@ class ImportResult:
             for kind, counts in self.counts.items()
         ]
         for kind, names in self.created_names.items():
-            more = ", …" if len(names) > _MAX_LISTED_NAMES else ""
-            lines.append(f"{kind} created by reference, {len(names)}: {', '.join(names[:_MAX_LISTED_NAMES])}{more}")
+            more = ", …" if self.created_counts[kind] > MAX_LISTED_NAMES else ""
+            lines.append(f"{kind} created by reference, {self.created_counts[kind]}: {', '.join(names)}{more}")
         if self.ignored:
             lines.append(f"Ignored, as the map does not cover them: {', '.join(self.ignored)}.")
         return "\n".join(lines)
@@ -68,10 +68,12 @@ class ImportRun:
         )
         self.result = ImportResult()
         self.lookup = NameLookup(context)
-        self._first_lines: dict[str, dict[str, tuple[str, int]]] = {}  # kind → external id → file and line
+        self._records, self._file_names = SpillCounter(), dict[str, int]()
 
     def register_record(self, kind: str, external_id: str, file_name: str, line: int) -> None:
         """Remember a record's external id. Raises CellError if another line of this run has the same one."""
-        first_line = self._first_lines.setdefault(kind, {}).setdefault(external_id, (file_name, line))
-        if first_line != (file_name, line):
-            raise CellError(f"Line {first_line[1]} of {first_line[0]} is the same record.", "id")
+        place = (self._file_names.setdefault(file_name, len(self._file_names)), line)
+        *first_place, _ = self._records.add(f"{kind}\0{external_id}", *place)
+        if (*first_place,) != place:
+            first_file = list(self._file_names)[first_place[0]]
+            raise CellError(f"Line {first_place[1]} of {first_file} is the same record.", "id")

@@ -1,30 +1,32 @@
-"""The importer: records files batch by batch through the resolvers, without alerts and notifications.
+"""The importer: records files piece by piece through the resolvers, without alerts and notifications.
 
-Each batch is one unit of work, so an interrupted run has imported whole batches. Running it again completes it: every
+Each piece is one unit of work, so an interrupted run has imported whole pieces. Running it again completes it: every
 record has an external id, the CRM's or one derived from its row, by which it is found again. A row that cannot be
-imported is reported and does not stop the others.
+imported is reported and does not stop the others. Files are read between the pieces, so that other writers wait for
+one piece at most, and no more rows are in memory than one piece has.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from imports.batch import Batch
+from imports.batch import Batch, ParsedRow
 from imports.cell_parsing import RowReader
 from imports.csv_reader import ImportFileError, read_header, read_rows
 from imports.field_specs import FIELDS_BY_KIND
 from imports.import_run import ImportResult, ImportRun
 from imports.input_builder import InputBuilder
 from imports.map_file import FileMap, ImportMap
+from imports.piece_limit import PieceLimit
 from imports.stage_mapping import StageResolver
 from imports.toml_schema import MapError
 
-BATCH_ROWS: Final = 500
+_ROWS_PER_TURN: Final = 1_000  # read before other tasks of the process have their turn
 
 
 def find_sources(source: Path, import_map: ImportMap) -> tuple[list[tuple[Path, FileMap]], list[str]]:
@@ -52,8 +54,11 @@ def find_sources(source: Path, import_map: ImportMap) -> tuple[list[tuple[Path, 
 class Importer(ImportRun):
     """Runs one import.
 
-    on_progress  called after each batch with the number of lines processed since the last call
+    on_progress   called after each piece with the number of lines processed since the last call
+    create_limit  returns the limit of the pieces of a file
     """
+
+    create_limit: Callable[[], PieceLimit] = PieceLimit
 
     async def run(self, files: Sequence[tuple[Path, FileMap]]) -> ImportResult:
         """Import the files. Raises MapError if the map does not fit the company."""
@@ -66,24 +71,40 @@ class Importer(ImportRun):
                 await self.lookup.ensure_pipeline(self.import_map.pipeline, self.import_map.stages)
         zone = ZoneInfo(self.import_map.zone or company.time_zone)
         for path, file_map in files:
-            stage_resolver, reader, lines_done = (
-                StageResolver(self.import_map, file_map, self.lookup),
-                RowReader(file_map, zone),
-                0,
-            )
+            stage_resolver = StageResolver(self.import_map, file_map, self.lookup)
+            reader = RowReader(file_map, zone)
             if file_map.kind in ("deals", "visits"):
-                async with self.context.unit_of_work(is_batch=True):
-                    await stage_resolver.create_missing(
-                        reader, (row.cells for row in read_rows(path, file_map) if not row.error)
-                    )
+                await self._create_stages(path, file_map, reader, stage_resolver)
             input_builder = InputBuilder(
                 self.context, self.import_map, file_map, self.lookup, stage_resolver, company.calendar
             )
-            occurrences: Counter[str] = Counter()
-            row_iterator = read_rows(path, file_map)
-            while batch := list(islice(row_iterator, BATCH_ROWS)):
-                await Batch(self, path.name, file_map, reader, input_builder, occurrences).import_rows(batch)
-                self.on_progress(batch[-1].line - lines_done)
-                lines_done = batch[-1].line
+            batch = Batch(self, path.name, file_map, reader, input_builder, self.create_limit())
+            await self._import_file(path, file_map, batch)
         self.result.created_names = self.lookup.created_names
+        self.result.created_counts = self.lookup.created_counts
         return self.result
+
+    async def _create_stages(
+        self, path: Path, file_map: FileMap, reader: RowReader, stage_resolver: StageResolver
+    ) -> None:
+        """Read the whole file for the stages that it names, then create those that are missing."""
+        for index, row in enumerate(read_rows(path, file_map)):
+            if not row.error:
+                stage_resolver.note_names(reader, row.cells)
+            if index % _ROWS_PER_TURN == 0:
+                await asyncio.sleep(0)
+        async with self.context.unit_of_work(is_batch=True):
+            await stage_resolver.create_missing()
+
+    async def _import_file(self, path: Path, file_map: FileMap, batch: Batch) -> None:
+        row_iterator, lines_done = read_rows(path, file_map), 0
+        rows: list[ParsedRow] = []
+        while True:
+            rows += [batch.parse(row) for row in islice(row_iterator, max(0, batch.limit.rows - len(rows)))]
+            if not rows:
+                return
+            row_count = await batch.import_rows(rows[: batch.limit.rows])
+            last_line = rows[row_count - 1].row.line
+            del rows[:row_count]
+            self.on_progress(last_line - lines_done)
+            lines_done = last_line

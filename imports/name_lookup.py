@@ -7,7 +7,8 @@ error, never a guess.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from imports.cell_parsing import CellError
 from models.crm import clients, pipelines
 from models.crm.pipelines import Stage
 from models.db import row_store
+from models.db.spill_index import SpillMultiMap
 from models.organization import people as people_rows
 from models.organization.people import Employee, Team
 from resolvers.crm.record_type import ImportOutcome
@@ -25,7 +27,9 @@ from resolvers.organization import company, people, teams
 from resolvers.organization.inputs import EmployeeInput, PipelineInput, PipelineStageInput, TeamInput
 from resolvers.request.context import RequestContext
 
+MAX_LISTED_NAMES: Final = 20  # names per kind in the summary
 _MAX_EXTERNAL_ID_LENGTH: Final = 100  # characters of an externalId
+_CLIENTS_PER_STATEMENT: Final = 5_000
 
 
 def derive_external_id(text: str) -> str:
@@ -64,17 +68,41 @@ class NameIndex:
         return next(iter(same_name_ids), None)
 
 
+class SpillNameIndex:
+    """A name index of any number of rows, whose memory does not grow with them."""
+
+    def __init__(self) -> None:
+        self._ids_by_external_id, self._ids_by_name = SpillMultiMap(), SpillMultiMap()
+
+    def add_all(self, rows: Collection[tuple[str, str | None, str]]) -> None:
+        """Add rows: id, external id and name."""
+        self._ids_by_external_id.add((external_id, target_id) for target_id, external_id, _ in rows if external_id)
+        self._ids_by_name.add((search_key(name), target_id) for target_id, _, name in rows)
+
+    def find(self, text: str, kind: str, prefix: str = "") -> str | None:
+        """Return the id for an external id or name, or None. Raises CellError if several rows have the name."""
+        _, target_id = self._ids_by_external_id.find(f"{prefix}{text}")
+        if target_id is not None:
+            return target_id
+        count, target_id = self._ids_by_name.find(search_key(text))
+        if count > 1:
+            raise CellError(f"{count} {kind} are called “{text}”: give an id instead.")
+        return target_id
+
+
 class NameLookup:
     """Existing people, teams, clients, products and stages: read once, then extended by what the files add."""
 
     def __init__(self, context: RequestContext) -> None:
         self.context = context
-        self.people, self.teams, self.clients, self.products = NameIndex(), NameIndex(), NameIndex(), NameIndex()
+        self.people, self.teams, self.products = NameIndex(), NameIndex(), NameIndex()
+        self.clients = SpillNameIndex()
         self.stages_by_pipeline: dict[str, list[Stage]] = {}  # by the pipeline's name
         self._pipeline_ids: dict[str, int] = {}
         self._ids_by_email: dict[str, str] = {}
         self._rows: dict[str, Any] = {}  # employees and teams by id
-        self.created_names: dict[str, list[str]] = {}  # by kind: names created because a row referred to them
+        self.created_names: dict[str, list[str]] = {}  # by kind: the first names created because a row named them
+        self.created_counts = Counter[str]()  # by kind
 
     async def load(self) -> None:
         """Read the existing rows."""
@@ -82,10 +110,12 @@ class NameLookup:
             self._add_employee(employee)
         for team in await people_rows.fetch_all_teams():
             self._add_team(team)
-        self.clients = NameIndex(
-            (encode_global_id("Client", client_id), external_id, name)
-            for client_id, external_id, name in await clients.fetch_names()
-        )
+        last_id = 0
+        while rows := await clients.fetch_names(after_id=last_id, limit=_CLIENTS_PER_STATEMENT):
+            self.clients.add_all(
+                [(encode_global_id("Client", client_id), external_id, name) for client_id, external_id, name in rows]
+            )
+            last_id = rows[-1][0]
         self.products = NameIndex((str(product.id), None, product.name) for product in await pipelines.fetch_products())
         await self._read_stages()
 
@@ -96,7 +126,9 @@ class NameLookup:
             self.stages_by_pipeline[pipeline.name] = [stage for stage in stages if stage.pipeline_id == pipeline_id]
 
     def note_created(self, kind: str, *names: str) -> None:
-        self.created_names.setdefault(kind, []).extend(names)
+        self.created_counts[kind] += len(names)
+        listed_names = self.created_names.setdefault(kind, [])
+        listed_names.extend(names[: MAX_LISTED_NAMES - len(listed_names)])
 
     def _add_employee(self, employee: Employee) -> str:
         global_id = encode_global_id("Employee", employee.id)

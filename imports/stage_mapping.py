@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from domain.ledger.record_facts import DealStatus
 from domain.primitives.text import search_key
 from imports.cell_parsing import CellError, Cells, RowReader, RowValues
@@ -17,28 +15,34 @@ class StageResolver:
         self.import_map, self.file_map, self.lookup = import_map, file_map, lookup
         self._stage_maps = {search_key(name): stage_map for name, stage_map in file_map.stages.items()}
         self._stage_order = [search_key(stage_map.stage or name) for name, stage_map in file_map.stages.items()]
+        self._noted_texts = set[tuple[str, str]]()  # stage and pipeline, as they stand in the file
+        self._names_by_pipeline: dict[str, dict[str, None]] = {}
+        self._closed_names: dict[str, str] = {}  # by pipeline: a name to create where no open stage is named
 
-    async def create_missing(self, reader: RowReader, rows: Iterable[Cells]) -> None:
-        """Create the pipelines and stages that the file names, in the order of the map, before any deal is recorded."""
-        names_by_pipeline: dict[str, dict[str, None]] = {}
-        closed_names: dict[str, str] = {}
-        for cells in rows:
-            text = reader.raw_text("stage", cells)
-            stage_map = self._find_stage_map(text)
-            if stage_map is None:
-                continue
-            pipeline = self._pipeline_name(stage_map, reader.raw_text("pipeline", cells))
-            stage_names = names_by_pipeline.setdefault(pipeline, {})
-            if name := _stage_name(stage_map, text):
-                stage_names[name] = None
-            else:
-                closed_names.setdefault(pipeline, text or stage_map.status.capitalize())
-        for pipeline, stage_names in names_by_pipeline.items():
+    def note_names(self, reader: RowReader, cells: Cells) -> None:
+        """Note the stage and pipeline that a row names."""
+        text, pipeline_text = reader.raw_text("stage", cells), reader.raw_text("pipeline", cells)
+        if (text, pipeline_text) in self._noted_texts:
+            return
+        self._noted_texts.add((text, pipeline_text))
+        stage_map = self._find_stage_map(text)
+        if stage_map is None:
+            return
+        pipeline = self._pipeline_name(stage_map, pipeline_text)
+        stage_names = self._names_by_pipeline.setdefault(pipeline, {})
+        if name := _stage_name(stage_map, text):
+            stage_names[name] = None
+        else:
+            self._closed_names.setdefault(pipeline, text or stage_map.status.capitalize())
+
+    async def create_missing(self) -> None:
+        """Create the noted pipelines and stages, in the order of the map, before any deal is recorded."""
+        for pipeline, stage_names in self._names_by_pipeline.items():
             ordered_names = sorted(
                 dict.fromkeys([*stage_names, *self.file_map.stage_entry_columns]), key=self._position_of
             )
             if not ordered_names and not self.lookup.stages_by_pipeline.get(pipeline):
-                ordered_names = [closed_names[pipeline]]  # all deals are closed: no open stage is named
+                ordered_names = [self._closed_names[pipeline]]  # all deals are closed: no open stage is named
             await self.lookup.ensure_pipeline(pipeline, ordered_names)
 
     def resolve(self, values: RowValues, exists: bool) -> tuple[Stage | None, DealStatus]:

@@ -94,10 +94,14 @@ class DeadlineExceeded(TimeoutError):
     """Raised when awaiting something with `with_deadline` took too long."""
 
 
-def tortoise_config(url: str, *, pool_size: int = 20, limits: TimeLimits = SERVER_LIMITS) -> JsonObject:
+def tortoise_config(
+    url: str, *, pool_size: int = 20, limits: TimeLimits = SERVER_LIMITS, read_only: bool = False
+) -> JsonObject:
     """Return Tortoise's configuration for a `sqlite://PATH` or `postgres://…` URL.
 
     The connection is named after its dialect, because Tortoise caches statements by the connection's name.
+
+    read_only  whether sessions on PostgreSQL may write to temporary tables only
     """
     connection_name = "sqlite" if is_sqlite(url) else "postgres"
     connection = expand_db_url(url)
@@ -119,6 +123,9 @@ def tortoise_config(url: str, *, pool_size: int = 20, limits: TimeLimits = SERVE
             "lock_timeout": _to_milliseconds(limits.lock),
             "idle_in_transaction_session_timeout": _to_milliseconds(limits.idle_in_transaction),
         }
+        if read_only:
+            credentials["server_settings"]["default_transaction_read_only"] = "on"
+            credentials["max_inactive_connection_lifetime"] = 0  # its temporary tables end with the session
     return {
         "connections": {connection_name: connection},
         "apps": {
@@ -150,9 +157,15 @@ def create_parent_directory(url: str) -> None:
 
 
 @asynccontextmanager
-async def connect(url: str, *, pool_size: int = 20, limits: TimeLimits = SERVER_LIMITS) -> AsyncIterator[None]:
-    """Connect all tasks of the process to the database, until the end of the block."""
-    await Tortoise.init(tortoise_config(url, pool_size=pool_size, limits=limits), _enable_global_fallback=True)
+async def connect(
+    url: str, *, pool_size: int = 20, limits: TimeLimits = SERVER_LIMITS, read_only: bool = False
+) -> AsyncIterator[None]:
+    """Connect all tasks of the process to the database, until the end of the block.
+
+    read_only  whether sessions on PostgreSQL may write to temporary tables only
+    """
+    config = tortoise_config(url, pool_size=pool_size, limits=limits, read_only=read_only)
+    await Tortoise.init(config, _enable_global_fallback=True)
     try:
         current_client().write_queue.limits = limits
         if is_sqlite(url):
@@ -169,6 +182,9 @@ async def write_transaction(*, is_batch: bool = False) -> AsyncIterator[None]:
 
     is_batch  whether it may hold the lock for long: then it gives way to the other writers
     raises    LockTimeout, BatchQueueFull
+
+    On PostgreSQL the lock is given in the order in which it was requested. On SQLite the writers of other processes
+    only try for it from time to time, so a batch begins no sooner after another than each of them could try.
     """
     if not is_outside_transaction():
         async with in_transaction():
@@ -176,7 +192,8 @@ async def write_transaction(*, is_batch: bool = False) -> AsyncIterator[None]:
         return
     client = current_client()
     queue = client.write_queue
-    on_postgres = client.capabilities.dialect == "postgres"  # on SQLite a transaction takes the lock at its beginning
+    # On SQLite a transaction takes the lock at its beginning.
+    on_postgres = client.capabilities.dialect == "postgres" and not queue.is_private
     async with AsyncExitStack() as stack:
         wait_seconds = await stack.enter_async_context(queue.batch_turn()) if is_batch else None
         if on_postgres and not is_batch:
@@ -212,6 +229,11 @@ async def transaction() -> AsyncIterator[None]:
 def is_outside_transaction() -> bool:
     """Return whether no transaction is open, so that all writes are committed and visible to other connections."""
     return not isinstance(current_connection(), TransactionalDBClient)
+
+
+def is_private_copy() -> bool:
+    """Return whether the connected database is a private copy, of which nothing stays."""
+    return current_client().write_queue.is_private
 
 
 async def with_deadline(seconds: float, awaitable: Awaitable[Result], *, while_available: bool = False) -> Result:

@@ -149,7 +149,11 @@ def import_csv(source: Path, map_: str, dry_run: bool, rejects: Path) -> None:
 
     settings = load_settings()
     click.echo(
-        run_with_database(settings, lambda: run_import(settings, source, map_, dry_run=dry_run, rejects_path=rejects))
+        run_with_database(
+            settings,
+            lambda: run_import(settings, source, map_, dry_run=dry_run, rejects_path=rejects),
+            on_copy=dry_run,
+        )
     )
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from contextlib import suppress
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -15,7 +16,6 @@ from imports.import_run import ImportResult
 from imports.importer import Importer, find_sources
 from imports.rejected_rows import RejectedRows
 from imports.toml_schema import MapError
-from models.db import connection
 from models.organization import company, people
 from resolvers.request.client_info import ClientInfo
 from resolvers.request.context import RequestContext
@@ -25,14 +25,11 @@ from server.commands.contexts import create_context_factory
 from server.settings import Settings
 
 
-class _DryRunRollback(Exception):
-    """Rolls the transaction of a dry run back."""
-
-
 async def run_import(settings: Settings, source: Path, map_name: str, *, dry_run: bool, rejects_path: Path) -> str:
     """Import the exports of a CRM as the first administrator, and return the summary.
 
-    A dry run does everything in one transaction and rolls it back; other writers wait until it is done.
+    A dry run does the same, connected to a private copy of the database.
+
     Raises click.ClickException if nothing can be imported at all.
     """
     try:
@@ -42,16 +39,16 @@ async def run_import(settings: Settings, source: Path, map_name: str, *, dry_run
         line_count = sum(_count_lines(path) for path, _ in files)
         with (
             RejectedRows(rejects_path) as rejected_rows,
-            click.progressbar(length=line_count, label="Importing", file=sys.stderr) as progress_bar,
+            click.progressbar(
+                length=line_count,
+                label="Checking" if dry_run else "Importing",
+                show_pos=True,
+                item_show_func=lambda rate: rate,
+                file=sys.stderr,
+            ) as progress_bar,
         ):
-            importer = Importer(context, import_map, rejected_rows, progress_bar.update)
-            if dry_run:
-                with suppress(_DryRunRollback):
-                    async with connection.write_transaction():
-                        await importer.run(files)
-                        raise _DryRunRollback
-            else:
-                await importer.run(files)
+            importer = Importer(context, import_map, rejected_rows, _rate_reporter(progress_bar.update))
+            await importer.run(files)
     except (MapError, ImportFileError) as error:
         raise click.ClickException(str(error)) from error
     except UserError as user_error:
@@ -67,6 +64,20 @@ def _format_summary(result: ImportResult, dry_run: bool, rejects_path: Path) -> 
     if dry_run:
         lines.append("This was a dry run: nothing has been changed.")
     return "\n".join(lines)
+
+
+def _rate_reporter(
+    update: Callable[[int, str], None], clock: Callable[[], float] = time.monotonic
+) -> Callable[[int], None]:
+    """Return a function that adds lines to a progress bar, with the number of lines a second since the beginning."""
+    began, lines_done = clock(), 0
+
+    def report(lines: int) -> None:
+        nonlocal lines_done
+        lines_done += lines
+        update(lines, f"{lines_done / max(clock() - began, 1e-3):,.0f} lines a second")
+
+    return report
 
 
 def _count_lines(path: Path) -> int:
