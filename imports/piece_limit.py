@@ -8,7 +8,7 @@ from typing import Final
 
 TARGET_SECONDS: Final = 0.1  # that a piece holds the lock; well below the limit of 0.25, for rows that cost more
 FIRST_ROWS: Final = 20
-MAX_ROWS: Final = 1_000
+MAX_ROWS: Final = 500  # with fewer, one statement can find all of them on old builds of SQLite
 _MAX_GROWTH: Final = 2
 
 
@@ -17,7 +17,7 @@ class PieceLimit:
 
     rows  how many rows the next piece may have
 
-    A piece can cost more than the ones before: its rows may name new employees. So it also ends early, with fewer
+    With fewer than `FIRST_ROWS` a piece would take hardly less time. A piece can cost more than the ones before: its rows may name new employees. So it also ends early, with fewer
     rows, when reading them against the database has taken up half of its time.
     """
 
@@ -43,4 +43,4 @@ class PieceLimit:
         """Note that the lock has been released after a piece of so many rows, and size the next one."""
         seconds = max(self._clock() - self._began, 1e-6)
         fitting_rows = int(rows * TARGET_SECONDS / seconds)
-        self.rows = max(1, min(fitting_rows, self.rows * _MAX_GROWTH, MAX_ROWS))
+        self.rows = max(FIRST_ROWS, min(fitting_rows, self.rows * _MAX_GROWTH, MAX_ROWS))

@@ -25,7 +25,7 @@ from tortoise.models import Model
 from tortoise.transactions import in_transaction
 
 from models.db.availability import MonitoredClient
-from models.db.errors import LockTimeout
+from models.db.errors import LockTimeout, translated_errors
 from models.db.values import JsonObject, SqlRow, SqlValue
 from models.db.write_queue import SERVER_LIMITS, BatchQueueFull, TimeLimits
 
@@ -61,6 +61,8 @@ MODEL_MODULES: Final = (
 
 
 _MAX_VALUES_PER_STATEMENT: Final = 900  # old builds of SQLite accept at most 999
+
+_FEW_ROWS: Final = 20  # up to here one statement with all rows is faster than a bulk load
 
 Row = TypeVar("Row", bound=Model)
 
@@ -333,11 +335,24 @@ async def fetch_by_ids(model: type[Row], ids: Iterable[int]) -> dict[int, Row]:
 
 
 async def insert_rows(table: str, columns: Sequence[str], rows: Sequence[Sequence[SqlValue]]) -> None:
-    """Insert rows, with values in the order of the columns, in as few statements as old builds of SQLite allow."""
-    rows_per_statement = _MAX_VALUES_PER_STATEMENT // len(columns)
-    for start in range(0, len(rows), rows_per_statement):
-        chunk = rows[start : start + rows_per_statement]
-        await execute(_insert_sql(table, tuple(columns), len(chunk)), [value for row in chunk for value in row])
+    """Insert rows, with values in the order of the columns: few in one statement, many by the fastest way there is."""
+    if len(rows) <= _FEW_ROWS:
+        rows_per_statement = _MAX_VALUES_PER_STATEMENT // len(columns)
+        for start in range(0, len(rows), rows_per_statement):
+            chunk = rows[start : start + rows_per_statement]
+            await execute(_insert_sql(table, tuple(columns), len(chunk)), [value for row in chunk for value in row])
+    elif _dialect() == "sqlite":
+        await _execute_for_each(_insert_sql(table, tuple(columns), 1), rows)
+    else:
+        with translated_errors():
+            async with current_connection().acquire_connection() as session:
+                await session.copy_records_to_table(table, columns=list(columns), records=rows)
+
+
+async def _execute_for_each(sql: str, rows: Sequence[Sequence[SqlValue]]) -> None:
+    """Run a statement once for each row of values, on SQLite: in one call, and prepared once."""
+    converted_rows = [[_to_sqlite_text(value) if isinstance(value, date) else value for value in row] for row in rows]
+    await current_connection().execute_many(sql, converted_rows)
 
 
 async def execute_with_rows(
@@ -351,6 +366,9 @@ async def execute_with_rows(
     if not rows:
         return
     row_sql, rows_per_statement = f"({placeholders(rows[0])})", _MAX_VALUES_PER_STATEMENT // len(rows[0])
+    if column_types is None and len(rows) > _FEW_ROWS and _dialect() == "sqlite":
+        await _execute_for_each(sql.format(rows=row_sql), rows)
+        return
     first_row_sql = (
         f"({', '.join(f'CAST(? AS {column_type})' for column_type in column_types)})"
         if column_types and _dialect() != "sqlite"

@@ -13,7 +13,7 @@ import pytest
 from models.db import connection
 from models.db.connection import LEDGER_LOCK_ID
 from models.db.private_copy import connect_to_copy
-from tests.imports.import_company import ImportTestCompany, open_company
+from tests.imports.import_company import open_company
 from tests.sample_exports import MAP
 
 FILES = {
