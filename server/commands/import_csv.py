@@ -47,7 +47,7 @@ async def run_import(settings: Settings, source: Path, map_name: str, *, dry_run
                 file=sys.stderr,
             ) as progress_bar,
         ):
-            importer = Importer(context, import_map, rejected_rows, _rate_reporter(progress_bar.update))
+            importer = Importer(context, import_map, rejected_rows, create_rate_reporter(progress_bar.update))
             await importer.run(files)
     except (MapError, ImportFileError) as error:
         raise click.ClickException(str(error)) from error
@@ -66,7 +66,7 @@ def _format_summary(result: ImportResult, dry_run: bool, rejects_path: Path) -> 
     return "\n".join(lines)
 
 
-def _rate_reporter(
+def create_rate_reporter(
     update: Callable[[int, str], None], clock: Callable[[], float] = time.monotonic
 ) -> Callable[[int], None]:
     """Return a function that adds lines to a progress bar, with the number of lines a second since the beginning."""
