@@ -76,3 +76,16 @@ async def test_copy_on_postgresql_refuses_to_write_to_a_table_that_is_not_its_ow
     async with connect_to_copy(postgres_tables_url):
         with pytest.raises(Exception, match="read-only"):
             await connection.execute("DELETE FROM public.deal")
+
+
+async def test_many_deals_of_one_piece_are_loaded_with_their_postings(database_url: str, tmp_path: Path) -> None:
+    rows = [f"N-{n};Chairs {n};Ann;Client {n};Won;01.10.2026;05.10.2026;{n}" for n in range(1, 101)]
+    async with open_company(database_url, tmp_path) as company:
+        result = await company.import_files(MAP, {"deals.csv": "\n".join([FILES["deals.csv"].splitlines()[0], *rows])})
+        state, deals = await company.read_all_rows(), await company.read_deals()
+
+    assert result.counts["deals"]["new"] == len(deals) == 100
+    assert deals["N-7"]["money"] == (700, "EUR")
+    amounts = [row["amount"] for row in state["score_entry"] if row["metric"] == "deals_won_amount"]
+    assert sum(amounts) == sum(range(1, 101)) * 100
+    assert sum(row["amount"] for row in state["daily_total"] if row["metric"] == "deals_won_amount") == sum(amounts)
