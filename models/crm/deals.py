@@ -223,8 +223,9 @@ async def has_been_in_stage(stage_id: int) -> bool:
 
 async def list_external_ids(external_ids: Collection[str]) -> set[str]:
     """Return those of the external ids that deals have, also deleted ones."""
-    rows = await Deal.filter(external_id__in=list(external_ids)).values_list("external_id", flat=True)
-    return {str(external_id) for external_id in rows}
+    ids = sorted(external_ids)
+    sql = f"SELECT external_id FROM deal WHERE external_id IN ({connection.placeholders(ids)})"  # noqa: S608
+    return {row["external_id"] for row in await connection.fetch_rows(sql, ids)}
 
 
 _PIPELINE_NAMES_SQL: Final = """

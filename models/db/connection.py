@@ -25,7 +25,7 @@ from tortoise.models import Model
 from tortoise.transactions import in_transaction
 
 from models.db.availability import MonitoredClient
-from models.db.errors import LockTimeout
+from models.db.errors import LockTimeout, translated_errors
 from models.db.values import JsonObject, SqlRow, SqlValue
 from models.db.write_queue import SERVER_LIMITS, BatchQueueFull, TimeLimits
 
@@ -63,6 +63,8 @@ MODEL_MODULES: Final = (
 
 _MAX_VALUES_PER_STATEMENT: Final = 900  # old builds of SQLite accept at most 999
 
+_FEW_ROWS: Final = 20  # up to here one statement with all rows is faster than a bulk load
+
 Row = TypeVar("Row", bound=Model)
 
 # Times that arrive as text (from SQLite, and in JSON) are in the format that Python writes, so Python's parser reads
@@ -95,10 +97,14 @@ class DeadlineExceeded(TimeoutError):
     """Raised when awaiting something with `with_deadline` took too long."""
 
 
-def tortoise_config(url: str, *, pool_size: int = 20, limits: TimeLimits = SERVER_LIMITS) -> JsonObject:
+def tortoise_config(
+    url: str, *, pool_size: int = 20, limits: TimeLimits = SERVER_LIMITS, read_only: bool = False
+) -> JsonObject:
     """Return Tortoise's configuration for a `sqlite://PATH` or `postgres://…` URL.
 
     The connection is named after its dialect, because Tortoise caches statements by the connection's name.
+
+    read_only  whether sessions on PostgreSQL may write to temporary tables only
     """
     connection_name = "sqlite" if is_sqlite(url) else "postgres"
     connection = expand_db_url(url)
@@ -120,6 +126,9 @@ def tortoise_config(url: str, *, pool_size: int = 20, limits: TimeLimits = SERVE
             "lock_timeout": _to_milliseconds(limits.lock),
             "idle_in_transaction_session_timeout": _to_milliseconds(limits.idle_in_transaction),
         }
+        if read_only:
+            credentials["server_settings"]["default_transaction_read_only"] = "on"
+            credentials["max_inactive_connection_lifetime"] = 0  # its temporary tables end with the session
     return {
         "connections": {connection_name: connection},
         "apps": {
@@ -151,9 +160,15 @@ def create_parent_directory(url: str) -> None:
 
 
 @asynccontextmanager
-async def connect(url: str, *, pool_size: int = 20, limits: TimeLimits = SERVER_LIMITS) -> AsyncIterator[None]:
-    """Connect all tasks of the process to the database, until the end of the block."""
-    await Tortoise.init(tortoise_config(url, pool_size=pool_size, limits=limits), _enable_global_fallback=True)
+async def connect(
+    url: str, *, pool_size: int = 20, limits: TimeLimits = SERVER_LIMITS, read_only: bool = False
+) -> AsyncIterator[None]:
+    """Connect all tasks of the process to the database, until the end of the block.
+
+    read_only  whether sessions on PostgreSQL may write to temporary tables only
+    """
+    config = tortoise_config(url, pool_size=pool_size, limits=limits, read_only=read_only)
+    await Tortoise.init(config, _enable_global_fallback=True)
     try:
         current_client().write_queue.limits = limits
         if is_sqlite(url):
@@ -170,6 +185,9 @@ async def write_transaction(*, is_batch: bool = False) -> AsyncIterator[None]:
 
     is_batch  whether it may hold the lock for long: then it gives way to the other writers
     raises    LockTimeout, BatchQueueFull
+
+    On PostgreSQL the lock is given in the order in which it was requested. On SQLite the writers of other processes
+    only try for it from time to time, so a batch begins no sooner after another than each of them could try.
     """
     if not is_outside_transaction():
         async with in_transaction():
@@ -177,7 +195,8 @@ async def write_transaction(*, is_batch: bool = False) -> AsyncIterator[None]:
         return
     client = current_client()
     queue = client.write_queue
-    on_postgres = client.capabilities.dialect == "postgres"  # on SQLite a transaction takes the lock at its beginning
+    # On SQLite a transaction takes the lock at its beginning.
+    on_postgres = client.capabilities.dialect == "postgres" and not queue.is_private
     async with AsyncExitStack() as stack:
         wait_seconds = await stack.enter_async_context(queue.batch_turn()) if is_batch else None
         if on_postgres and not is_batch:
@@ -213,6 +232,11 @@ async def transaction() -> AsyncIterator[None]:
 def is_outside_transaction() -> bool:
     """Return whether no transaction is open, so that all writes are committed and visible to other connections."""
     return not isinstance(current_connection(), TransactionalDBClient)
+
+
+def is_private_copy() -> bool:
+    """Return whether the connected database is a private copy, of which nothing stays."""
+    return current_client().write_queue.is_private
 
 
 async def with_deadline(seconds: float, awaitable: Awaitable[Result], *, while_available: bool = False) -> Result:
@@ -312,11 +336,24 @@ async def fetch_by_ids(model: type[Row], ids: Iterable[int]) -> dict[int, Row]:
 
 
 async def insert_rows(table: str, columns: Sequence[str], rows: Sequence[Sequence[SqlValue]]) -> None:
-    """Insert rows, with values in the order of the columns, in as few statements as old builds of SQLite allow."""
-    rows_per_statement = _MAX_VALUES_PER_STATEMENT // len(columns)
-    for start in range(0, len(rows), rows_per_statement):
-        chunk = rows[start : start + rows_per_statement]
-        await execute(_insert_sql(table, tuple(columns), len(chunk)), [value for row in chunk for value in row])
+    """Insert rows, with values in the order of the columns: few in one statement, many by the fastest way there is."""
+    if len(rows) <= _FEW_ROWS:
+        rows_per_statement = _MAX_VALUES_PER_STATEMENT // len(columns)
+        for start in range(0, len(rows), rows_per_statement):
+            chunk = rows[start : start + rows_per_statement]
+            await execute(_insert_sql(table, tuple(columns), len(chunk)), [value for row in chunk for value in row])
+    elif _dialect() == "sqlite":
+        await _execute_for_each(_insert_sql(table, tuple(columns), 1), rows)
+    else:
+        with translated_errors():
+            async with current_connection().acquire_connection() as session:
+                await session.copy_records_to_table(table, columns=list(columns), records=rows)
+
+
+async def _execute_for_each(sql: str, rows: Sequence[Sequence[SqlValue]]) -> None:
+    """Run a statement once for each row of values, on SQLite: in one call, and prepared once."""
+    converted_rows = [[_to_sqlite_text(value) if isinstance(value, date) else value for value in row] for row in rows]
+    await current_connection().execute_many(sql, converted_rows)
 
 
 async def execute_with_rows(
@@ -330,6 +367,9 @@ async def execute_with_rows(
     if not rows:
         return
     row_sql, rows_per_statement = f"({placeholders(rows[0])})", _MAX_VALUES_PER_STATEMENT // len(rows[0])
+    if column_types is None and len(rows) > _FEW_ROWS and _dialect() == "sqlite":
+        await _execute_for_each(sql.format(rows=row_sql), rows)
+        return
     first_row_sql = (
         f"({', '.join(f'CAST(? AS {column_type})' for column_type in column_types)})"
         if column_types and _dialect() != "sqlite"

@@ -93,11 +93,10 @@ class TeamTotal(Model):
         unique_together = (("metric", "team_id", "day"),)
 
 
-_INSERT_ENTRIES_SQL = """
-INSERT INTO score_entry
-    (metric, employee_id, team_id, amount, effective_on, effective_at, late, recorded_at, source_kind, source_id)
-VALUES {rows}
-"""
+_ENTRY_COLUMNS: Final = (
+    "metric", "employee_id", "team_id", "amount", "effective_on", "effective_at", "late", "recorded_at", "source_kind",
+    "source_id",
+)  # fmt: skip
 _ADD_TO_DAILY_TOTALS_SQL = """
 INSERT INTO daily_total (metric, employee_id, team_id, day, amount) VALUES {rows}
 ON CONFLICT (metric, employee_id, day, team_id) DO UPDATE SET amount = daily_total.amount + excluded.amount
@@ -147,7 +146,7 @@ class Posting(NamedTuple):
 async def post(postings: Sequence[Posting], recorded_at: datetime) -> None:
     """Write postings to the ledger and add them to the totals."""
     rows = [(*_score_columns(score), late, recorded_at, kind, source) for score, late, kind, source in postings]
-    await connection.execute_with_rows(_INSERT_ENTRIES_SQL, rows)
+    await connection.insert_rows("score_entry", _ENTRY_COLUMNS, rows)
     await add_to_totals(posting.score for posting in postings)
 
 

@@ -152,7 +152,9 @@ def import_csv(source: Path, map_: str, dry_run: bool, rejects: Path) -> None:
 
     settings = load_settings()
     summary, exit_code = run_with_database(
-        settings, lambda: run_import(settings, source, map_, dry_run=dry_run, rejects_path=rejects)
+        settings,
+        lambda: run_import(settings, source, map_, dry_run=dry_run, rejects_path=rejects),
+        on_copy=dry_run,
     )
     click.echo(summary)
     sys.exit(exit_code)
@@ -168,7 +170,7 @@ def import_job(job_id: int, path: Path, dry_run: bool) -> None:
     from server.commands.runtime import load_settings, run_with_database
 
     settings = load_settings()
-    run_with_database(settings, lambda: run_import_job(settings, job_id, path, dry_run=dry_run))
+    run_with_database(settings, lambda: run_import_job(settings, job_id, path, dry_run=dry_run), on_copy=dry_run)
 
 
 _DAY_TYPE = click.DateTime(formats=["%Y-%m-%d"])
