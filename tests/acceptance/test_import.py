@@ -31,7 +31,7 @@ from tests.sample_exports import COLUMNS, DAY, MAP, SEPARATOR
 
 ROW_COUNT = 2_500
 WRONG_CELLS = {  # line of the file → cells to replace, and the column that must be reported
-    7: ({"amount": "12,50"}, "amount"),
+    7: ({"amount": "twelve"}, "amount"),
     1_234: ({"closed": "31.02.2026"}, "closed"),
     2_000: ({"closed": ""}, "closed"),
     2_345: ({"stage": "Nobody knows"}, "stage"),
@@ -175,7 +175,7 @@ def test_rejected_rows_are_reported_with_line_column_and_reason(import_runs: Imp
     }
     assert {row["file"] for row in rejected_rows.values()} == {"deals.csv"}
     assert all(row["reason"].endswith(".") for row in rejected_rows.values())
-    assert "“12,50” is not a number" in rejected_rows[7]["reason"]
+    assert "“twelve” is not a number" in rejected_rows[7]["reason"]
     assert "The row has 9 cells, the header 8" in rejected_rows[BROKEN_LINE]["reason"]
     assert all(row["reason_ru"] != row["reason"] for row in rejected_rows.values())
     assert {name: rejected_rows[7][name] for name in COLUMNS} == make_row(7) | WRONG_CELLS[7][0]
