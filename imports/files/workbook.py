@@ -12,7 +12,6 @@ from decimal import Decimal
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Final
-from xml.etree.ElementTree import ParseError
 
 from openpyxl.styles.numbers import is_date_format
 from openpyxl.utils.exceptions import InvalidFileException
@@ -25,7 +24,8 @@ from imports.files.source_row import ImportFileError, MomentCell, NumberCell
 _MAX_UNPACKED_BYTES: Final = 4 << 30
 _SPREADSHEET_DIGITS: Final = 15  # of a number, as spreadsheet programs show and keep them
 _TIME_LETTERS: Final = frozenset("hs")
-_UNREADABLE: Final = (zipfile.BadZipFile, InvalidFileException, ParseError, KeyError, ValueError, OSError, EOFError)
+# The parser of XML raises a SyntaxError.
+_UNREADABLE: Final = (zipfile.BadZipFile, InvalidFileException, SyntaxError, KeyError, ValueError, OSError, EOFError)
 
 
 def read_workbook(path: Path) -> Iterator[RowSpool]:
