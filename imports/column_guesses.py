@@ -8,42 +8,21 @@ from typing import Final
 
 from domain.messages import Message
 from domain.primitives.money import is_known_currency
+from imports.vocabulary import HEADER_WORDS, PATTERNS
 
 _MONEY: Final = Message("money")
 _DAYS: Final = Message("days or times")
 _PEOPLE: Final = Message("people")
 _CURRENCIES: Final = Message("currencies")
 
-# Beginnings of words in headers, in English and Russian.
-_HEADER_WORDS: Final = (
-    (_CURRENCIES, ("currency", "валют")),
-    (
-        _MONEY,
-        (
-            "amount", "sum", "price", "cost", "revenue", "budget", "total", "value", "discount", "profit", "margin", "paid",
-            "payment", "сумм", "цен", "стоимост", "выручк", "бюджет", "итог", "скидк", "прибыл", "марж", "оплат", "оплач",
-            "аванс", "долг",
-        ),
-    ),
-    (
-        _DAYS,
-        (
-            "date", "time", "day", "created", "closed", "updated", "modified", "deadline", "due", "дат", "врем", "день",
-            "создан", "закрыт", "изменен", "срок",
-        ),
-    ),
-    (
-        _PEOPLE,
-        (
-            "owner", "responsible", "manager", "assignee", "seller", "salesperson", "agent", "rep", "user", "employee",
-            "владел", "ответствен", "менедж", "продав", "сотрудник", "исполнител", "руководител", "автор",
-        ),
-    ),
-)  # fmt: skip
+_HEADER_WORDS: Final = tuple(
+    (subject, tuple(HEADER_WORDS[name]))
+    for subject, name in ((_CURRENCIES, "currencies"), (_MONEY, "money"), (_DAYS, "days"), (_PEOPLE, "people"))
+)
 _WORD: Final = re.compile(r"[^\W\d_]+")
 _CURRENCY_SIGNS: Final = "$€£¥₽₸₴₹₺"
 _MONEY_CELL: Final = re.compile(
-    rf"[{_CURRENCY_SIGNS}]\s?[-+]?\d[\d\s.,']*|[-+]?\d[\d\s.,']*\s?(?:[{_CURRENCY_SIGNS}]|руб\.?|р\.|[A-Z]{{3}})"
+    rf"[{_CURRENCY_SIGNS}]\s?[-+]?\d[\d\s.,']*|[-+]?\d[\d\s.,']*\s?(?:[{_CURRENCY_SIGNS}]|{PATTERNS['money_suffix']}|[A-Z]{{3}})"
     r"|[-+]?\d{1,3}(?:[\s,.']\d{3})*[.,]\d{2}"
 )
 _DAY_CELL: Final = re.compile(r"(?:\d{4}[-./]\d{1,2}[-./]\d{1,2}|\d{1,2}[-./]\d{1,2}[-./]\d{2,4})(?:[ T,].*)?")

@@ -43,11 +43,9 @@ class Sightings:
         if len(self.samples) < _MAX_SAMPLES:
             self.samples[sample] = None
 
-    @property
-    def values(self) -> dict[str, MessageValue]:
-        """What the placeholders of a message stand for: the count and the samples."""
+    def __str__(self) -> str:
         more = ", …" if self.count > len(self.samples) else ""
-        return {"count": self.count, "samples": f"{', '.join(self.samples)}{more}"}
+        return f"{', '.join(self.samples)}{more}"
 
 
 class FileChecks:
@@ -120,10 +118,15 @@ class FileChecks:
             yield Message("The file has no rows.")
         for name, cells in self._unread_cells.items():
             if subject := self._subjects[name]:
-                values: dict[str, MessageValue] = {"column": _describe_column(name, cells), "subject": subject}
-                yield Message("Nothing reads the column {column}, which seems to hold {subject}.", values)
+                yield Message(
+                    "Nothing reads the column {column}, which seems to hold {subject}.",
+                    {"column": _describe_column(name, cells), "subject": subject},
+                )
         if self._products.count:
-            yield Message("Rows with a product that the price list lacks: {count} ({samples}).", self._products.values)
+            yield Message(
+                "Rows with a product that the price list lacks: {count} ({samples}).",
+                {"count": self._products.count, "samples": str(self._products)},
+            )
         for (name, currency), distribution in self._amounts.items():
             sightings = Sightings()
             for amount, line in distribution.outliers():
@@ -131,23 +134,30 @@ class FileChecks:
             if sightings.count:
                 yield Message(
                     "Rows with an {field} beyond 100 times the 99th percentile: {count} (line {samples}).",
-                    {"field": name, **sightings.values},
+                    {"field": name, "count": sightings.count, "samples": str(sightings)},
                 )
 
     def _remarks(self, company_currency: str) -> Iterator[Message]:
         if self._copies.count:
-            yield Message("Rows that are exact copies of others: {count} (line {samples}).", self._copies.values)
+            yield Message(
+                "Rows that are exact copies of others: {count} (line {samples}).",
+                {"count": self._copies.count, "samples": str(self._copies)},
+            )
         if self._undated.count:
             default_day = self.run.import_map.as_of
             day: MessageValue = default_day if default_day else Message("the moment of the import")
             yield Message(
                 "Rows without a creation day, which came in with {day}: {count} (line {samples}).",
-                {"day": day, **self._undated.values},
+                {"day": day, "count": self._undated.count, "samples": str(self._undated)},
             )
         if self._without_currency.count:
             yield Message(
                 "Rows without a currency, which came in with {currency}: {count} (line {samples}).",
-                {"currency": self.run.import_map.currency or company_currency, **self._without_currency.values},
+                {
+                    "currency": self.run.import_map.currency or company_currency,
+                    "count": self._without_currency.count,
+                    "samples": str(self._without_currency),
+                },
             )
         if missing := missing_fields(self.file_map, self.csv_header.columns, optional=True):
             yield Message("Optional fields without a column in the file: {fields}.", {"fields": ", ".join(missing)})

@@ -1,8 +1,8 @@
 """Parses the periods of goals as exports write them, in the languages of the product.
 
-Months (2026-03, 03.2026, March 2026, Март 2026 г.), quarters (2026-Q1, Q1 2026, 1 кв. 2026, III квартал 2026), halves
-(H1 2026, 1 полугодие 2026), years (2026, 2026 год), ISO weeks (2026-W12), days, and ranges of two days. A text that
-may mean several periods is an error: “03.26” and “Mar-26” are a month or a day.
+Months (2026-03, 03.2026, March 2026), quarters (2026-Q1, Q1 2026, III quarter 2026), halves (H1 2026), years (2026), ISO
+weeks (2026-W12), days, and ranges of two days. A text that may mean several periods is an error: “03.26” and “Mar-26” are
+a month or a day.
 """
 
 from __future__ import annotations
@@ -19,17 +19,19 @@ from domain.i18n.languages import LANGUAGES
 from domain.primitives.calendar import Calendar
 from domain.primitives.periods import Period, PeriodKind, period_containing
 from imports.cell_parsing import CellError
+from imports.vocabulary import FOLDED_LETTERS, PATTERNS
 
 _DAY: Final = timedelta(days=1)
 _YEAR: Final = r"(?P<year>(?:19|2[01])[0-9]{2})"
-_YEAR_WORD: Final = r"(?:\s*(?:г\.?|год|года|year))?"
+_YEAR_WORD: Final = rf"(?:\s*(?:{PATTERNS['year']}))?"
 _NUMBER: Final = r"(?P<number>[1-4]|iv|i{1,3})"
-_QUARTER_WORD: Final = r"(?:-?(?:й|ый|st|nd|rd|th))?\s*(?:q|кв\.?|квартал|к|quarter)"
-_HALF_WORD: Final = r"(?:-?(?:е|ое|st|nd))?\s*(?:h|п/?г|полугодие|half)"
+_QUARTER_WORD: Final = PATTERNS["quarter"]
+_HALF_WORD: Final = PATTERNS["half"]
 _MONTH_NUMBER: Final = r"(?P<month>0?[1-9]|1[0-2])"
 _MONTH_NAME: Final = r"(?P<name>[^\W\d_]{3,})\.?"
 _ROMAN_NUMBERS: Final = {"i": 1, "ii": 2, "iii": 3, "iv": 4}
-_RANGE: Final = re.compile(r"\s+(?:-|–|—|to|по)\s+|\s*(?:–|—|\.\.)\s*|\s*/\s*(?=[0-9]{4}-)")
+_RANGE: Final = re.compile(PATTERNS["range"])
+_RANGE_START: Final = re.compile(PATTERNS["range_start"])
 _MIN_PREFIX_LETTERS: Final = 3
 
 
@@ -42,7 +44,7 @@ _MONTHS: Final = _compile(
     rf"{_MONTH_NAME}[\s,.-]*{_YEAR}{_YEAR_WORD}", rf"{_YEAR}[\s,.-]*{_MONTH_NAME}",
 )  # fmt: skip
 _QUARTERS: Final = _compile(
-    rf"{_YEAR}{_YEAR_WORD}[\s,-]*(?:q|к){_NUMBER}", rf"(?:q|к){_NUMBER}[\s,/-]*{_YEAR}{_YEAR_WORD}",
+    rf"{_YEAR}{_YEAR_WORD}[\s,-]*(?:{PATTERNS['quarter_sign']}){_NUMBER}", rf"(?:{PATTERNS['quarter_sign']}){_NUMBER}[\s,/-]*{_YEAR}{_YEAR_WORD}",
     rf"{_NUMBER}{_QUARTER_WORD}[\s,/-]*{_YEAR}{_YEAR_WORD}", rf"{_YEAR}{_YEAR_WORD}[\s,/-]*{_NUMBER}{_QUARTER_WORD}",
 )  # fmt: skip
 _HALVES: Final = _compile(
@@ -62,9 +64,9 @@ def parse_period(
     parse_day  parses a day in the formats of the map; raises CellError
     kind       what a day stands for: the period of this kind that begins on it; None for nothing else than itself
     """
-    plain = " ".join(text.casefold().replace("\N{CYRILLIC SMALL LETTER IO}", "е").split())
+    plain = " ".join(text.casefold().translate(FOLDED_LETTERS).split())
     period = _parse_named(plain, calendar)
-    if period is None and len(days := [part.removeprefix("с ") for part in _RANGE.split(plain)]) == 2:
+    if period is None and len(days := _RANGE.split(_RANGE_START.sub("", plain, count=1))) == 2:
         period = period_of_days(parse_day(days[0]), parse_day(days[1]), calendar)
     if period is not None:
         if kind not in (None, period.kind):

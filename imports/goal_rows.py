@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Final
 
 from domain.i18n.languages import LANGUAGES
 from domain.i18n.metric_names import metric_name
@@ -19,14 +18,13 @@ from imports.cell_parsing import CellError, RowValues
 from imports.goal_periods import parse_period, period_of_days, period_starting
 from imports.history_rows import find_day, require_fields
 from imports.import_run import ImportRun
+from imports.vocabulary import COMPANY_NAMES
 from models.organization import membership_history
 from resolvers.crm.record_type import ImportOutcome
 from resolvers.goals import imported_goals
 from resolvers.goals.inputs import GoalInput
 from resolvers.request.context import RequestContext
 from resolvers.request.periods import PeriodKey
-
-_COMPANY_WORDS: Final = frozenset({"company", "компания", "вся компания", "whole company"})
 
 
 @dataclass(frozen=True)
@@ -163,7 +161,7 @@ async def _find_owner(run: ImportRun, values: RowValues, prefix: str) -> str:
         "TEAM": run.lookup.teams.find(text, "teams", prefix) if kind in (None, "TEAM") else None,
     }
     company = await run.context.company()
-    if kind in (None, "COMPANY") and search_key(text) in {search_key(company.name), *_COMPANY_WORDS}:
+    if kind in (None, "COMPANY") and search_key(text) in {search_key(company.name), *COMPANY_NAMES}:
         owners["COMPANY"] = encode_global_id("Company", 1)
     matching = {name: owner for name, owner in owners.items() if owner is not None}
     if len(matching) > 1:

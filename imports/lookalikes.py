@@ -1,4 +1,4 @@
-"""Names that look alike and differ in letters of other scripts, such as a Cyrillic А in a Latin name.
+"""Names that look alike and differ in letters of other scripts, such as a Cyrillic letter in a Latin name.
 
 The pairs are those of Unicode Technical Standard 39 (confusables) for letters that people type by mistake.
 """
@@ -10,17 +10,8 @@ from collections.abc import Iterable
 from typing import Final
 
 from domain.primitives.text import search_key
+from imports.vocabulary import LATIN_LOOKALIKES
 
-_CYRILLIC: Final = (
-    "АВЕЅІЈКМНОРСТУХҮԚԜӀаеѕіјкорсухһԁԛԝӏү",
-    "ABESIJKMHOPCTYXYQWIaesijkopcyxhdqwly",
-)  # the small form of В looks like no Latin letter
-_GREEK: Final = ("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧϹαικνορυχγϲϳ", "ABEZHIKMNOPTYXCaikvopuxycj")
-_LATIN_LETTERS: Final = {
-    ord(lookalike): latin
-    for lookalikes, latin_letters in (_CYRILLIC, _GREEK)
-    for lookalike, latin in zip(lookalikes, latin_letters, strict=True)
-}
 _INVISIBLE_CATEGORY: Final = "Cf"  # zero-width characters, soft hyphens and direction marks
 
 
@@ -28,7 +19,7 @@ def skeleton(text: str) -> str:
     """Return a text that is the same for all texts that look alike; only for comparison."""
     decomposed = unicodedata.normalize("NFKD", text[:1000])
     visible = "".join(letter for letter in decomposed if unicodedata.category(letter) != _INVISIBLE_CATEGORY)
-    return search_key(visible.translate(_LATIN_LETTERS))
+    return search_key(visible.translate(LATIN_LOOKALIKES))
 
 
 def group_lookalikes(names: Iterable[str]) -> list[list[str]]:

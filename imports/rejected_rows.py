@@ -51,14 +51,16 @@ class RejectedRows:
 
     def __enter__(self) -> Self:
         if self.path.is_dir():
-            raise ImportFileError(f"{self.path} is a folder: name a file for rejected rows.")
+            raise ImportFileError("{path} is a folder: name a file for rejected rows.", path=str(self.path))
         if self._folder.exists() and not self._folder.is_dir():
-            raise ImportFileError(f"{self._folder} is a file: name another file for rejected rows.")
+            raise ImportFileError("{path} is a file: name another file for rejected rows.", path=str(self._folder))
         try:
             self._temporary_path(0).touch()
         except OSError as error:
             raise ImportFileError(
-                f"{self.path} cannot be written ({error.strerror}): name another file for rejected rows."
+                "{path} cannot be written ({reason}): name another file for rejected rows.",
+                path=str(self.path),
+                reason=error.strerror or "",
             ) from error
         return self
 

@@ -12,17 +12,19 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta, timezone
 from typing import Final, Literal
 
+from imports.vocabulary import MONTH_NAMES, PATTERNS
+
 DateOrder = Literal["dmy", "mdy", "ymd"]
 
 _DATE_PATTERN: Final = re.compile(
-    r"""(?P<first>[0-9]{1,4}) (?P<sign>[./\-]|\ ) (?P<second>[0-9]{1,2}) (?P=sign) (?P<third>[0-9]{1,4})
-    (?:\ ?г\.?)? (?P<time>[T,\ ].*)?""",
+    rf"""(?P<first>[0-9]{{1,4}}) (?P<sign>[./\-]|\ ) (?P<second>[0-9]{{1,2}}) (?P=sign) (?P<third>[0-9]{{1,4}})
+    (?:\ ?(?:{PATTERNS["year_suffix"]}))? (?P<time>[T,\ ].*)?""",
     re.VERBOSE,
 )
 _NAMED_MONTH_PATTERN: Final = re.compile(
-    r"""(?: (?P<day>[0-9]{1,2})(?:st|nd|rd|th|\.)? [\s\-]+ (?P<month>[^\W\d_]{3,})\.?
-      | (?P<month_first>[^\W\d_]{3,})\.? \s+ (?P<second_day>[0-9]{1,2})(?:st|nd|rd|th)? ) [,\s\-]+
-    (?P<year>[0-9]{4}) (?:\ ?г\.?)? (?P<time>[T,\s].*)?""",
+    rf"""(?: (?P<day>[0-9]{{1,2}})(?:st|nd|rd|th|\.)? [\s\-]+ (?P<month>[^\W\d_]{{3,}})\.?
+      | (?P<month_first>[^\W\d_]{{3,}})\.? \s+ (?P<second_day>[0-9]{{1,2}})(?:st|nd|rd|th)? ) [,\s\-]+
+    (?P<year>[0-9]{{4}}) (?:\ ?(?:{PATTERNS["year_suffix"]}))? (?P<time>[T,\s].*)?""",
     re.VERBOSE | re.IGNORECASE,
 )
 _TIME_PATTERN: Final = re.compile(
@@ -30,20 +32,6 @@ _TIME_PATTERN: Final = re.compile(
     \s*(?P<half>[AP]\.?M\.?)?\s*(?P<zone>Z|UTC|GMT|[+-][0-9]{2}:?[0-9]{2})?)?\s*""",
     re.VERBOSE | re.IGNORECASE,
 )
-_MONTHS: Final = {
-    name: number
-    for number, names in enumerate(
-        (
-            "jan january янв январь января", "feb february фев февр февраль февраля", "mar march мар март марта",
-            "apr april апр апрель апреля", "may май мая", "jun june июн июнь июня", "jul july июл июль июля",
-            "aug august авг август августа", "sep sept september сен сент сентябрь сентября",
-            "oct october окт октябрь октября", "nov november ноя нояб ноябрь ноября",
-            "dec december дек декабрь декабря",
-        ),
-        1,
-    )
-    for name in names.split()
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -103,9 +91,9 @@ def parse_numeric_date(text: str) -> NumericDate | None:
 
 
 def parse_named_month(text: str) -> tuple[date, time | None] | None:
-    """Return the day and time of a date like `3 Apr 2026`, `April 3, 2026 14:05` or `3 апреля 2026 г.`, or None."""
+    """Return the day and time of a date like `3 Apr 2026`, `April 3, 2026 14:05` or its Russian form, or None."""
     match = _NAMED_MONTH_PATTERN.fullmatch(text)
-    month = _MONTHS.get((match["month"] or match["month_first"]).casefold()) if match else None
+    month = MONTH_NAMES.get((match["month"] or match["month_first"]).casefold()) if match else None
     if match is None or month is None:
         return None
     day = _build_day(match["year"], str(month), match["day"] or match["second_day"])

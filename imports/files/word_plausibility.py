@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from imports.vocabulary import CYRILLIC_LETTERS, LETTER_FREQUENCIES
+
 # In this order where they read the same. DOS (cp866) and Central European files occur as well.
 WORD_ENCODINGS: Final = ("cp1251", "cp1252", "latin-1", "koi8-r", "cp866", "cp1250", "cp1254", "cp1257")
 _CYRILLIC_ENCODINGS: Final = frozenset({"cp1251", "koi8-r", "cp866"})
@@ -15,11 +17,7 @@ _MAX_WORDS: Final = 20_000
 _TOKEN_PATTERN: Final = re.compile(rb"[^\x00-\x20,;|\"]*[\x80-\xff][^\x00-\x20,;|\"]*")
 _RUN_PATTERN: Final = re.compile(r"[^\W\d_]+")
 
-_CYRILLIC: Final = frozenset("абвгдеёжзийклмнопрстуфхцчшщъыьэюяіїєґў")
-_LETTER_FREQUENCIES: Final = dict(  # per mille of Russian text
-    zip("оеаинтсрвлкмдпуяыьгзбчйхжшюцщэфъё", (110, 85, 80, 74, 67, 63, 55, 47, 45, 44, 35, 32, 30, 28, 26, 20, 19, 17, 17, 16, 16, 14, 12, 10, 9, 7, 6, 5, 4, 3, 3, 1, 1), strict=True)
-)  # fmt: skip
-_LETTER_LIKELIHOODS: Final = {letter: math.log(weight / 1000) for letter, weight in _LETTER_FREQUENCIES.items()}
+_LETTER_LIKELIHOODS: Final = {letter: math.log(weight / 1000) for letter, weight in LETTER_FREQUENCIES.items()}
 _RARE: Final = math.log(0.0005)
 _SYMBOLS: Final = frozenset("«»„“”‘’–—…№€£§©®™°·•±½¼²³\u00a0\u00ad´")
 _WITHIN_WORDS: Final = frozenset("’‘´·–—\u00ad")  # apostrophes and dashes
@@ -77,7 +75,7 @@ def rate_words(words: list[bytes], encoding: str) -> Plausibility:
 
 def _is_cyrillic_word(text: str) -> bool:
     return _has_usual_symbols(text) and all(
-        _has_usual_capitals(run) and _CYRILLIC.issuperset(run.casefold())
+        _has_usual_capitals(run) and CYRILLIC_LETTERS.issuperset(run.casefold())
         for run in _RUN_PATTERN.findall(text)
         if not run.isascii()
     )

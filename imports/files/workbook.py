@@ -24,7 +24,7 @@ from imports.files.source_row import ImportFileError, MomentCell, NumberCell
 _MAX_UNPACKED_BYTES: Final = 4 << 30
 _SPREADSHEET_DIGITS: Final = 15  # of a number, as spreadsheet programs show and keep them
 _TIME_LETTERS: Final = frozenset("hs")
-# The parser of XML raises a SyntaxError.
+# openpyxl lets the errors of its XML parser through, which are syntax errors
 _UNREADABLE: Final = (zipfile.BadZipFile, InvalidFileException, SyntaxError, KeyError, ValueError, OSError, EOFError)
 
 

@@ -208,7 +208,7 @@ def test_every_built_in_map_is_documented() -> None:
 
 
 def test_documented_map_is_valid() -> None:
-    [map_text] = [code for language, code in CODE_BLOCK.findall(read_page("docs/import.md")) if language == "toml"]
+    map_text, *_ = [code for language, code in CODE_BLOCK.findall(read_page("docs/import.md")) if language == "toml"]
 
     assert map_file.parse_map(map_text, "ours").files[0].stages
 

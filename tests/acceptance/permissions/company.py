@@ -15,13 +15,15 @@ import itertools
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from string import Template
 from typing import Any, Final
 
 from websockets.asyncio.client import ClientConnection
 
+from domain.primitives.global_ids import encode_global_id
+from models.imports.import_jobs import ImportJob, ImportState
 from tests.http_server import ADMIN, RunningServer, receive_message, run_test_server, send_message
 
 PASSWORD: Final = ADMIN["password"]
@@ -113,10 +115,21 @@ class RightsCompany:
         if "$absence" in template:
             data = await self.execute_as_admin(f"mutation {{ {_CREATE_ABSENCE} }}", subject)
             extra_facts |= {"absence": data["setAbsence"]["absence"]["id"]}
+        if "$import" in template:
+            extra_facts |= {"import": await self._find_or_create_import()}
         if "$n" in template or "$day" in template:
             number = next(self.counter)
             extra_facts |= {"n": str(number), "day": (date(2030, 1, 1) + timedelta(days=number)).isoformat()}
         return Template(template).substitute(self.facts[subject], **extra_facts)
+
+    async def _find_or_create_import(self) -> str:
+        """Return the id of an import that is over."""
+        job = await ImportJob.get_or_none(map_name="another")
+        if job is None:
+            now = datetime.now(UTC)
+            state = ImportState.FINISHED
+            job = await ImportJob.create(started_by_id=1, map_name="another", state=state, started_at=now, seen_at=now)
+        return encode_global_id("ImportJob", job.id)
 
     async def execute_as_admin(self, template: str, subject: str = "Acme") -> dict[str, Any]:
         """Execute a mutation template as the administrator and return its data; user errors fail the test."""
@@ -191,7 +204,10 @@ async def run_rights_company(folder: Path) -> AsyncIterator[RightsCompany]:
         "channels": "mail=mailto://127.0.0.1:9?from=robot@example.com",
         "public_url": "https://example.com",
     }
-    async with run_test_server(folder, **mail_settings) as server:
+    inbox = folder / "inbox"
+    inbox.mkdir()
+    (inbox / "clients.csv").write_text("Name\nInitech\n")
+    async with run_test_server(folder, import_inbox=inbox, **mail_settings) as server:
         company = RightsCompany(server)
         await _create_people(company)
         await _create_records(company)

@@ -54,6 +54,9 @@ def _define_company_action(
     return MatrixOperation(field, _write_mutation(field, input_fields), action, SubjectKind.COMPANY, grid)
 
 
+_IMPORT: Final = (
+    r'inboxPath: "clients.csv", mapText: "name = \"ours\"\n[[file]]\nkind = \"clients\"\ncolumns.name = \"Name\""'
+)
 _RULE: Final = "kind: DEAL_STALLED, recipients: [MANAGER]"
 _RECREATE: Final = {  # mutations that record a deleted record again
     "deal": _write_mutation("recordDeal", 'title: "Chairs", externalId: "deal-$name"'),
@@ -169,6 +172,23 @@ MUTATIONS: Final = [
     ),
     _define_company_action("setExchangeRate", 'currency: "USD", rate: "0.9"'),
     _define_company_action("savePipeline", 'name: "New", stages: [{name: "First"}]'),
+    *(
+        MatrixOperation(
+            field,
+            f"{field}(input: {{{_IMPORT}{more_fields}}}) {{ userErrors {{ code }} }}",
+            Action.ADMINISTER,
+            SubjectKind.COMPANY,
+            expected_permissions.COMPANY_SETTINGS,
+        )
+        for field, more_fields in (("previewImport", ""), ("runImport", ', dryRun: true, idempotencyKey: "once"'))
+    ),
+    MatrixOperation(
+        "cancelImport",
+        _write_mutation_by_id("cancelImport", "import"),
+        Action.ADMINISTER,
+        SubjectKind.COMPANY,
+        expected_permissions.COMPANY_SETTINGS,
+    ),
     _define_company_action("createDevice", 'name: "New", kind: WALLBOARD'),
     MatrixOperation(
         "revokeDevice",

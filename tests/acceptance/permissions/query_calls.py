@@ -239,6 +239,15 @@ QUERIES: Final = [
         expected_permissions.DEVICES,
         listed_id="$who",
     ),
+    *(
+        MatrixOperation(
+            field, text, Action.ADMINISTER, SubjectKind.COMPANY, expected_permissions.COMPANY_SETTINGS, is_action=True
+        )
+        for field, text in (
+            ("importRun", 'importRun(id: "$import") { id }'),
+            ("importRuns", "importRuns { edges { node { id } } }"),
+        )
+    ),
 ]
 
 SUBSCRIPTIONS: Final = [
@@ -276,6 +285,14 @@ SUBSCRIPTIONS: Final = [
         Action.VIEW_PEOPLE,
         SubjectKind.SCOPE,
         expected_permissions.PRESENCE,
+    ),
+    MatrixOperation(
+        "importProgress",
+        'importProgress(id: "$import") { id }',
+        Action.ADMINISTER,
+        SubjectKind.COMPANY,
+        expected_permissions.COMPANY_SETTINGS,
+        is_action=True,
     ),
     MatrixOperation(
         "alerts", 'alerts(after: "$alert") { id }', Action.VIEW_ALERTS, SubjectKind.INBOX, expected_permissions.INBOXES

@@ -67,7 +67,8 @@ def calls_with_values() -> Iterator[tuple[str, str, set[str]]]:
         for call, argument in iterate_templates(tree, functions):
             template = constants.get(ast.unparse(argument), argument)
             if isinstance(template, ast.Constant) and isinstance(template.value, str):
-                keywords = {keyword.arg or "" for keyword in call.keywords} - OWN_KEYWORDS
+                own_keywords = OWN_KEYWORDS - placeholders(template.value)
+                keywords = {keyword.arg or "" for keyword in call.keywords} - own_keywords
                 keys = {
                     ast.literal_eval(key)
                     for node in call.args[1:]

@@ -1,0 +1,25 @@
+"""Words and letters of other languages that an import recognizes in files, read from `vocabulary.toml`."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+_VOCABULARY: Final[Mapping[str, Any]] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+
+HEADER_WORDS: Final[Mapping[str, Sequence[str]]] = _VOCABULARY["headers"]
+PATTERNS: Final[Mapping[str, str]] = _VOCABULARY["patterns"]
+COMPANY_NAMES: Final[frozenset[str]] = frozenset(_VOCABULARY["names"]["company"])
+MONTH_NAMES: Final[Mapping[str, int]] = {
+    name: number for number, names in enumerate(_VOCABULARY["names"]["months"], 1) for name in names
+}
+FOLDED_LETTERS: Final = str.maketrans(_VOCABULARY["letters"]["folded"])
+CYRILLIC_LETTERS: Final[frozenset[str]] = frozenset(_VOCABULARY["letters"]["cyrillic"])
+LETTER_FREQUENCIES: Final[Mapping[str, int]] = _VOCABULARY["letters"]["frequencies"]
+LATIN_LOOKALIKES: Final[Mapping[int, str]] = {
+    ord(letter): latin
+    for table in _VOCABULARY["lookalikes"]
+    for letter, latin in zip(table["letters"], table["latin"], strict=True)
+}
