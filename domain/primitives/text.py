@@ -28,7 +28,9 @@ _EMAIL_PATTERN: Final = re.compile(rf"[^\s@<>()\[\],;:\\\"]{{1,64}}@(?:{_DOMAIN_
 
 # Visible characters and spaces of which normalization changes none, each of them one character as people count them.
 # Most texts have no others, and are checked and folded many times faster.
-_PLAIN_TEXT: Final = re.compile(f"[ -~А-Яа-я{_IO.upper()}{_IO}]*")
+_PLAIN_TEXT: Final = re.compile(
+    f"[ -~\N{CYRILLIC CAPITAL LETTER A}-\N{CYRILLIC SMALL LETTER YA}{_IO.upper()}{_IO}]*"
+)  # from the first capital letter of the alphabet to the last small one
 
 _IMAGE_ADDRESS: Final = re.compile(
     r"(?:https?://(?:[\w.-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?(?=[/?#]|$)|/(?!/))[^\s\\]*"

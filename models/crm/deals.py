@@ -16,7 +16,7 @@ from tortoise.queryset import QuerySet
 
 from domain.ledger.record_facts import Credit, DealFacts, DealStatus, Moment, SaleKind
 from domain.primitives.text import search_key
-from models.db import connection
+from models.db import bulk_statements, connection
 from models.db.columns import (
     MAX_TEXT_LENGTH,
     bool_column,
@@ -136,7 +136,7 @@ class StageEntry(Model):
 
 async def insert_stage_entries(entries: Iterable[tuple[int, int, datetime, date]]) -> None:
     """Insert stage entries: tuples of deal id, stage id, time of entry and its day."""
-    await connection.insert_rows("stage_visit", ("deal_id", "stage_id", "entered_at", "entered_on"), list(entries))
+    await bulk_statements.insert_rows("stage_visit", ("deal_id", "stage_id", "entered_at", "entered_on"), list(entries))
 
 
 async def has_entered_stage(deal: Deal, at: datetime) -> bool:

@@ -25,7 +25,7 @@ from tortoise.models import Model
 from tortoise.transactions import in_transaction
 
 from models.db.availability import MonitoredClient
-from models.db.errors import LockTimeout, translated_errors
+from models.db.errors import LockTimeout
 from models.db.values import JsonObject, SqlRow, SqlValue
 from models.db.write_queue import SERVER_LIMITS, BatchQueueFull, TimeLimits
 
@@ -60,10 +60,6 @@ MODEL_MODULES: Final = (
     "models.imports.import_jobs",
 )
 
-
-_MAX_VALUES_PER_STATEMENT: Final = 900  # old builds of SQLite accept at most 999
-
-_FEW_ROWS: Final = 20  # up to here one statement with all rows is faster than a bulk load
 
 Row = TypeVar("Row", bound=Model)
 
@@ -291,11 +287,11 @@ def _any_model() -> type[Model]:
 def _to_dialect(client: BaseDBAsyncClient, sql: str, values: Sequence[SqlValue]) -> tuple[str, list[SqlValue]]:
     """Translate `?` placeholders and values to the dialect of the connected database."""
     if client.capabilities.dialect == "sqlite":
-        return sql, [_to_sqlite_text(value) if isinstance(value, date) else value for value in values]
+        return sql, [to_sqlite_text(value) if isinstance(value, date) else value for value in values]
     return _number_placeholders(sql), list(values)
 
 
-def _to_sqlite_text(value: date) -> str:
+def to_sqlite_text(value: date) -> str:
     """Return a date or time as SQLite stores it: ISO 8601 text, times in UTC."""
     return value.astimezone(UTC).isoformat(" ") if isinstance(value, datetime) else value.isoformat()
 
@@ -335,61 +331,16 @@ async def fetch_by_ids(model: type[Row], ids: Iterable[int]) -> dict[int, Row]:
     return {row["id"]: model._init_from_db(**row) for row in await fetch_rows(sql, unique_ids)}
 
 
-async def insert_rows(table: str, columns: Sequence[str], rows: Sequence[Sequence[SqlValue]]) -> None:
-    """Insert rows, with values in the order of the columns: few in one statement, many by the fastest way there is."""
-    if len(rows) <= _FEW_ROWS:
-        rows_per_statement = _MAX_VALUES_PER_STATEMENT // len(columns)
-        for start in range(0, len(rows), rows_per_statement):
-            chunk = rows[start : start + rows_per_statement]
-            await execute(_insert_sql(table, tuple(columns), len(chunk)), [value for row in chunk for value in row])
-    elif _dialect() == "sqlite":
-        await _execute_for_each(_insert_sql(table, tuple(columns), 1), rows)
-    else:
-        with translated_errors():
-            async with current_connection().acquire_connection() as session:
-                await session.copy_records_to_table(table, columns=list(columns), records=rows)
-
-
-async def _execute_for_each(sql: str, rows: Sequence[Sequence[SqlValue]]) -> None:
-    """Run a statement once for each row of values, on SQLite: in one call, and prepared once."""
-    converted_rows = [[_to_sqlite_text(value) if isinstance(value, date) else value for value in row] for row in rows]
-    await current_connection().execute_many(sql, converted_rows)
-
-
-async def execute_with_rows(
-    sql: str, rows: Sequence[Sequence[SqlValue]], column_types: Sequence[str] | None = None
-) -> None:
-    """Run a statement with many rows of values, in as few statements as old builds of SQLite allow.
-
-    sql           contains `{rows}`, which is replaced by the rows of placeholders
-    column_types  SQL types of the columns; PostgreSQL needs them when the rows are not inserted directly into a table
-    """
-    if not rows:
-        return
-    row_sql, rows_per_statement = f"({placeholders(rows[0])})", _MAX_VALUES_PER_STATEMENT // len(rows[0])
-    if column_types is None and len(rows) > _FEW_ROWS and _dialect() == "sqlite":
-        await _execute_for_each(sql.format(rows=row_sql), rows)
-        return
-    first_row_sql = (
-        f"({', '.join(f'CAST(? AS {column_type})' for column_type in column_types)})"
-        if column_types and _dialect() != "sqlite"
-        else row_sql
-    )
-    for start in range(0, len(rows), rows_per_statement):
-        chunk = rows[start : start + rows_per_statement]
-        values_sql = ", ".join([first_row_sql] + [row_sql] * (len(chunk) - 1))
-        await execute(sql.format(rows=values_sql), [value for row in chunk for value in row])
-
-
 @lru_cache(maxsize=512)
-def _insert_sql(table: str, columns: Sequence[str], row_count: int) -> str:
+def insert_sql(table: str, columns: Sequence[str], row_count: int) -> str:
+    """Return the statement that inserts so many rows, with placeholders for their values."""
     row_sql = f"({', '.join('?' * len(columns))})"
     return f"INSERT INTO {table} ({', '.join(columns)}) VALUES {', '.join([row_sql] * row_count)}"  # noqa: S608
 
 
 async def insert_row(table: str, values: Mapping[str, SqlValue]) -> int:
     """Insert one row and return its id."""
-    result = await fetch_rows(f"{_insert_sql(table, tuple(values), 1)} RETURNING id", list(values.values()))
+    result = await fetch_rows(f"{insert_sql(table, tuple(values), 1)} RETURNING id", list(values.values()))
     return int(result[0]["id"])
 
 

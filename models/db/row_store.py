@@ -12,7 +12,7 @@ from tortoise import fields
 from tortoise.fields.base import Field
 from tortoise.models import Model
 
-from models.db import connection
+from models.db import bulk_statements, connection
 from models.db.row_query import RowQuery
 from models.db.values import SqlRow
 
@@ -108,7 +108,9 @@ async def insert_all(rows: Sequence[Model], *, batch_size: int | None = None) ->
     if plan is None or len({row._custom_generated_pk for row in rows}) > 1:
         await type(rows[0]).bulk_create(rows, batch_size=batch_size)
     else:
-        await connection.insert_rows(table_name(type(rows[0])), plan.columns, [plan.values_of(row) for row in rows])
+        await bulk_statements.insert_rows(
+            table_name(type(rows[0])), plan.columns, [plan.values_of(row) for row in rows]
+        )
     for row in rows:
         row._saved_in_db = row._custom_generated_pk
 

@@ -14,7 +14,7 @@ from imports.files.source_file import SourceFile
 from imports.files.source_row import SourceRow
 from imports.name_lookup import SpillNameIndex, UndoJournal
 from imports.piece_limit import FIRST_ROWS, MAX_ROWS, TARGET_SECONDS, PieceLimit
-from models.db import connection
+from models.db import bulk_statements, connection
 from models.db.spill_index import SpillRegistry
 from server.commands.import_csv import create_rate_reporter
 from tests.imports.import_company import ImportTestCompany
@@ -147,8 +147,12 @@ async def count_statements(company: ImportTestCompany, monkeypatch: pytest.Monke
     with monkeypatch.context() as patch:
         patch.setattr(piece_limit, "FIRST_ROWS", MAX_ROWS)
         patch.setattr(importer.Importer, "create_limit", lambda _: PieceLimit(FakeClock()))
-        for name in ("execute", "fetch_rows", "_execute_for_each"):
-            patch.setattr(connection, name, counted(getattr(connection, name)))
+        for module, name in (
+            (connection, "execute"),
+            (connection, "fetch_rows"),
+            (bulk_statements, "_execute_for_each"),
+        ):
+            patch.setattr(module, name, counted(getattr(module, name)))
         result = await company.import_files(MAP, {"deals.csv": text})
     assert result.counts["deals"]["new"] == count
     return statements
