@@ -57,7 +57,12 @@ class DelimitedText:
                     reason = f"{len(cells)} cells, the header has {self.column_count}"
                     yield RawRow(lines.first, lines.last, cells, self._describe_open_quote(lines, reason))
                 elif any(cells):
-                    yield RawRow(lines.first, lines.last, cells, self._describe_characters(lines))
+                    yield RawRow(
+                        lines.first,
+                        lines.last,
+                        cells,
+                        self._describe_characters(lines) or self._describe_odd_quote(lines),
+                    )
 
     def _fits(self, cells: list[str]) -> bool:
         return len(cells) >= self.column_count and not any(cells[self.column_count :])
@@ -76,6 +81,15 @@ class DelimitedText:
             "A quotation mark is left open: the row goes on to line {last} ({reason}).",
             {"last": lines.last, "reason": reason},
         )
+
+    def _describe_odd_quote(self, lines: _Lines) -> Message | None:
+        """Return what is wrong with a row that could be read only because a quotation mark within a cell is ignored.
+
+        In a file with tabs such a mark is usual, as in `24"`: few programs quote cells there.
+        """
+        if self.separator == "\t" or sum(line.count('"') for line in lines.record) % 2 == 0:
+            return None
+        return Message("A quotation mark is missing, or one within a cell is not doubled.")
 
     def _describe_characters(self, lines: _Lines) -> Message | None:
         if not lines.is_damaged:

@@ -16,6 +16,7 @@ from resolvers.ledger.reconciliation import reconcile
 from tests.world import open_world
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_growth_benchmark_measures_each_operation_in_each_company(postgres_url: str, redis_url: str) -> None:
     del postgres_url, redis_url  # skips the test where there is no server; the benchmark starts its own

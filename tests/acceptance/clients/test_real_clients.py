@@ -124,7 +124,13 @@ async def sleep_and_wake(server: SpawnedServer, clients: Sequence[ClientProcess]
     await wait_for_total(clients, server)
 
 
-@pytest.mark.parametrize("uses_defaults", [False, True], ids=["as documented", "with the library's options"])
+@pytest.mark.parametrize(
+    "uses_defaults",
+    [
+        pytest.param(False, id="as documented"),
+        pytest.param(True, id="with the library's options", marks=pytest.mark.long),
+    ],
+)
 async def test_dashboard_comes_back_after_sleep(
     pair: ServerPair, libraries: Sequence[str], uses_defaults: bool
 ) -> None:

@@ -63,6 +63,7 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return str(request.getfixturevalue("postgres_url"))
 
 
+@pytest.mark.long
 async def test_migration_fills_days_of_stage_visits_and_owners_of_losses(empty_url: str) -> None:
     await create_database_at(empty_url, "0001_first")
     applied = await migrator.migrate(empty_url)
@@ -85,6 +86,7 @@ async def read_team_totals(url: str) -> list[tuple[str, str, int, int]]:
     return [(row["metric"], str(row["day"]), row["team_id"], row["amount"]) for row in total_rows]
 
 
+@pytest.mark.long
 async def test_migration_fills_totals_of_teams_and_company(empty_url: str) -> None:
     await create_database_at(empty_url, "0005_office")
     await migrator.migrate(empty_url)
@@ -100,6 +102,7 @@ async def test_migration_fills_totals_of_teams_and_company(empty_url: str) -> No
     ]
 
 
+@pytest.mark.long
 async def test_migration_adds_totals_of_subteams_to_their_parents(empty_url: str) -> None:
     nested_teams = (
         "UPDATE team SET parent_id = 2 WHERE id = 1",
@@ -125,6 +128,7 @@ async def test_migration_adds_totals_of_subteams_to_their_parents(empty_url: str
     ]
 
 
+@pytest.mark.long
 async def test_migration_counts_postings_from_time_of_their_record(empty_url: str) -> None:
     entries = {
         1: ("deals_created", "2026-01-01", "Deal", 3, "2026-02-11 08:00", False),
@@ -170,6 +174,7 @@ async def test_migration_counts_postings_from_time_of_their_record(empty_url: st
     assert [f"{db_connection.to_datetime(row['converted_at']):%H:%M}" for row in conversions] == ["06:00", "02:00"]
 
 
+@pytest.mark.long
 async def test_migration_fills_names_and_roles_of_memberships(empty_url: str) -> None:
     await create_database_at(empty_url, "0018_posting_moments")
     await migrator.migrate(empty_url)
