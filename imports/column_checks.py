@@ -34,9 +34,25 @@ def mapped_columns(file_map: FileMap) -> list[str]:
     return list(dict.fromkeys(names))
 
 
+def fields_by_column(file_map: FileMap) -> dict[str, str]:
+    """Return the field that each column of the map is read for, the first one of several."""
+    pairs = [
+        *((name, field) for field, names in file_map.columns.items() for name in names),
+        *((name, "id") for name in file_map.id_from),
+        *((name, f"entered {stage}") for stage, names in file_map.stage_entry_columns.items() for name in names),
+        *(
+            (name, field)
+            for field, templates in file_map.templates.items()
+            for template in templates
+            for name in template_columns(template)
+        ),
+    ]
+    return dict(reversed(pairs))
+
+
 def rename_as_mapped(names: Sequence[str], file_map: FileMap) -> list[str]:
     """Return the headers of a file, those that the map names in other case or spacing as the map writes them."""
-    mapped = mapped_columns(file_map)
+    mapped = [*mapped_columns(file_map), *file_map.ignored]
     mapped_by_key = {search_key(name): name for name in reversed(mapped)}
     exact = {*mapped} & {*names}
     renamed = []

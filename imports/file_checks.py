@@ -59,7 +59,7 @@ class FileChecks:
         self._people_fields = [name for name in _PEOPLE_FIELDS if name in fields]
         if file_map.kind == "people":
             self._people_fields.append("name")
-        read_columns = {*mapped_columns(file_map)}
+        read_columns = {*mapped_columns(file_map), *file_map.ignored}
         self._unread_cells: dict[str, list[str]] = {
             name: [] for name in csv_header.columns if name and name not in read_columns
         }

@@ -101,6 +101,8 @@ class FileMap(MapTable):
 
     columns              field → columns that may hold it; the first non-empty one counts
     sheet                pattern of the sheets of a workbook that are read; empty: those with the required columns
+    ignored              columns that an export may have and that are not read on purpose; they are no remark
+    footer               patterns of the first cell of rows that are none, such as totals below a report
     optional             fields that no column of a file need hold; `entered` for the columns of `stage_entry_columns`
     separators           candidates; the first with which the required columns are found is used
     encoding             empty: found from the file
@@ -119,6 +121,8 @@ class FileMap(MapTable):
     pattern: Annotated[str, default("*.csv")] = "*.csv"
     columns: Mapping[str, Texts] = {}
     optional: Texts = []
+    ignored: Texts = []
+    footer: Texts = []
     sheet: str = ""
     separators: Annotated[Texts, AfterValidator(_check_separators)] = Field([], alias="separator")
     encoding: Annotated[str, rule(("", *ENCODINGS).__contains__, f"take one of {', '.join(ENCODINGS)}")] = ""

@@ -88,8 +88,6 @@ def _require_runner(context: RequestContext, source: ImportSource) -> ImportRunn
         raise Required("Name a file in the inbox directory, or upload one.", "input", "files")
     if source.files and source.inbox_path is not None:
         raise Invalid("Either upload files, or name a path in the inbox directory.", "input", "inboxPath")
-    if source.map is None and source.map_text is None:
-        raise Required("Name a map, or send one as TOML.", "input", "map")
     if source.map is not None and source.map_text is not None:
         raise Invalid("Either name a map, or send one as TOML.", "input", "mapText")
     if source.map_text is not None and len(source.map_text) > MAX_MAP_CHARACTERS:

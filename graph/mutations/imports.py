@@ -13,7 +13,8 @@ from resolvers import import_jobs
 from resolvers.request.import_files import ImportSource, UploadedFile
 
 _SOURCE = """Either `files`, uploaded in a multipart request, or `inboxPath`, a file or folder in the server's inbox
-directory (`SCORELINE_IMPORT_INBOX`); and either `map`, the name of a built-in map, or `mapText`, a map as TOML."""
+directory (`SCORELINE_IMPORT_INBOX`); and `map`, the name of a built-in map, or `mapText`, a map as TOML, or neither: then
+a map is found from the columns."""
 
 
 @strawberry.input(description=_SOURCE)
@@ -24,7 +25,9 @@ class PreviewImportInput:
     map_text: str | None = UNSET
 
 
-@strawberry.input(description=f"{_SOURCE} With `dryRun`, everything is read and checked, and nothing stored.")
+@strawberry.input(
+    description=f"{_SOURCE} Without a map, only a built-in one that fits is used. With `dryRun`, everything is read and checked, and nothing stored."
+)
 class RunImportInput:
     files: list[UploadedFile] | None = UNSET
     inbox_path: str | None = UNSET

@@ -7,6 +7,7 @@ from datetime import datetime
 import strawberry
 from strawberry import ID
 
+from domain.i18n.languages import translate
 from graph.base.connections import paged_field
 from graph.base.enums import ImportState
 from graph.base.field_declarations import declare
@@ -23,6 +24,9 @@ class ImportPreviewColumn:
     name: str
     field: str | None = strawberry.field(description="The field that the map reads from it; null if nothing does.")
     samples: list[str] = strawberry.field(description="Its first cells, at most three that are not empty.")
+    confidence: float | None = strawberry.field(
+        description="How sure the field is, from 0 to 1, if the map was found for the files; null if it was given."
+    )
 
 
 @strawberry.type(description="A row that cannot be imported as it stands.")
@@ -52,10 +56,19 @@ class ImportPreview:
     files: list[ImportPreviewFile] = strawberry.field(metadata=declare(length=3))
     ignored_files: list[str] = strawberry.field(description="Files that the map does not cover.")
 
+    found_map: str | None = strawberry.field(
+        description="The map as TOML, to be completed and sent as `mapText`, if it was found for the files."
+    )
+
     @strawberry.field(description="The name of the map.")
     @staticmethod
     def map(root: strawberry.Parent[import_files.ImportPreview]) -> str:
         return root.map_name
+
+    @strawberry.field(description="What the found map leaves open, with the line that has to be filled in.")
+    @staticmethod
+    def questions(root: strawberry.Parent[import_files.ImportPreview], info: Info) -> list[str]:
+        return [translate(question, info.context.language) for question in root.questions]
 
 
 @strawberry.type(description="How many rows of a kind an import has read, and what has become of them.")

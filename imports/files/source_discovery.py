@@ -157,8 +157,21 @@ def _open_spools(
     )
 
 
-def _list_folder(folder: Path, import_map: ImportMap) -> tuple[dict[Path, str | None], list[PassedOver]]:
-    """Return the files of a folder that the map reads, and the rest with its reason.
+def list_tables(source: Path) -> tuple[list[Path], list[PassedOver]]:
+    """Return the files to look for a map in: the file itself, or those of a folder that may be tables, and the rest.
+
+    Raises ImportFileError if there is no such file or folder.
+    """
+    if source.is_file():
+        return [source], []
+    if not source.is_dir():
+        raise ImportFileError("{source} is neither a file nor a folder.", source=str(source))
+    paths, passed_over = _list_folder(source, None)
+    return [*paths], passed_over
+
+
+def _list_folder(folder: Path, import_map: ImportMap | None) -> tuple[dict[Path, str | None], list[PassedOver]]:
+    """Return the files of a folder that the map reads, and the rest with its reason. Without a map, all tables are read.
 
     Files of rejected rows, with the name of the export that they come from, are read where there are no exports.
     """
@@ -178,16 +191,17 @@ def _list_folder(folder: Path, import_map: ImportMap) -> tuple[dict[Path, str | 
     return paths, passed_over
 
 
-def _find_reason_to_pass_over(path: Path, export_name: str, import_map: ImportMap) -> Message | None:
+def _find_reason_to_pass_over(path: Path, export_name: str, import_map: ImportMap | None) -> Message | None:
     if path.is_dir():
         return Message("a folder; import it by its own path")
     if not path.is_file():
         return Message("no regular file")
     if path.name.startswith((".", "~$")):
         return Message("a hidden or temporary file")
-    if import_map.find_file_maps(export_name):
+    is_table = path.suffix.lower() in TABLE_SUFFIXES
+    if import_map.find_file_maps(export_name) if import_map else is_table:
         return None
-    if path.suffix.lower() in TABLE_SUFFIXES:
+    if is_table:
         return Message("no pattern of the map matches its name")
     return Message("neither CSV, XLSX nor HTML by its name")
 

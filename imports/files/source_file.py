@@ -18,6 +18,7 @@ from imports.files.cell_formats import NO_FORMATS, ColumnFormats
 from imports.files.column_check import ColumnError, check_columns, make_unique
 from imports.files.column_evidence import find_formats
 from imports.files.fingerprint import FileFingerprint
+from imports.files.footer import note_footer, skip_footer
 from imports.files.source_row import FileNote, ImportFileError, RawRow, SourceRow, clean_cell
 from imports.map_file import FileMap
 from imports.rejects_format import UNREADABLE, find_origin_columns, split_origin
@@ -99,7 +100,8 @@ class SourceFile:
     def read_rows(self) -> Iterator[SourceRow]:
         """Yield the rows after the header, without empty ones. Raises ImportFileError if the file changes meanwhile."""
         self.fingerprint.check_with_head()
-        for number, row in enumerate(read_table_rows(self.table, self.header), 1):
+        rows = skip_footer(read_table_rows(self.table, self.header), self.file_map)
+        for number, row in enumerate(rows, 1):
             if number % _CHECK_ROWS == 0:
                 self.fingerprint.check()
             yield row
@@ -132,9 +134,12 @@ def open_table(
 
     Raises ImportFileError if its cells can be read in two ways.
     """
-    rows = read_table_rows(table, header)
-    formats, format_notes = find_formats(describe(path, table.sheet), rows, file_map)
-    return SourceFile(path, file_map, table, header, fingerprint, line_count, formats, [*notes, *format_notes])
+    name = describe(path, table.sheet)
+    rows = skip_footer(read_table_rows(table, header), file_map)
+    formats, format_notes = find_formats(name, rows, file_map)
+    footer_notes = note_footer(name, read_table_rows(table, header), file_map)
+    notes = [*notes, *footer_notes, *format_notes]
+    return SourceFile(path, file_map, table, header, fingerprint, line_count, formats, notes)
 
 
 def find_header(name: str, table: Table, file_map: FileMap, reading: Message) -> tuple[Header, list[FileNote]]:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from domain.messages import Message
+
 
 class UploadedFile:
     """A file of a multipart request, in a temporary file that is deleted after the request.
@@ -30,7 +32,7 @@ class ImportSource:
     files       uploaded files; none if they stand in the inbox
     inbox_path  of a file or folder in the server's inbox directory
     map         name of a built-in map
-    map_text    a map as TOML
+    map_text    a map as TOML; without either, a map is found for the files
     dry_run     whether everything is read and checked, and nothing stored
     """
 
@@ -51,11 +53,15 @@ class ImportableFiles:
 
 @dataclass(frozen=True)
 class ImportPreviewColumn:
-    """A column of a file: the field of the map that reads it (None: nothing does) and its first cells."""
+    """A column of a file: the field of the map that reads it (None: nothing does) and its first cells.
+
+    confidence  how sure the field is, from 0 to 1, if the map was found; None: the map was given
+    """
 
     name: str
     field: str | None
     samples: list[str]
+    confidence: float | None = None
 
 
 @dataclass(frozen=True)
@@ -90,8 +96,12 @@ class ImportPreview:
     """What an import would read.
 
     ignored_files  names of files that the map does not cover
+    found_map      the map as TOML, if it was found for the files; None: it was given
+    questions      what this map leaves open, and what has to be filled in
     """
 
     map_name: str
     files: list[ImportPreviewFile]
     ignored_files: list[str] = field(default_factory=list)
+    found_map: str | None = None
+    questions: list[Message] = field(default_factory=list)

@@ -138,22 +138,41 @@ def serve(host: str | None, port: int | None) -> None:
 
 @main.command("import")
 @click.argument("source", type=click.Path(exists=True, path_type=Path))
-@click.option("--map", "map_", required=True, help=f"A built-in map ({', '.join(_BUILT_IN_MAPS)}) or a TOML file.")
+@click.option(
+    "--map",
+    "map_",
+    default=None,
+    help=f"A built-in map ({', '.join(_BUILT_IN_MAPS)}) or a TOML file; found from the columns by default.",
+)
+@click.option(
+    "--save-map",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=None,
+    help="The TOML file to write a map that was found to.",
+)
+@click.option("--yes", is_flag=True, help="Import without asking.")
 @click.option("--dry-run", is_flag=True, help="Read and check everything, change nothing.")
 @click.option("--rejects", type=click.Path(path_type=Path), default=Path("rejects.csv"), show_default=True,
               help="The CSV file to write rejected rows to.")  # fmt: skip
-def import_csv(source: Path, map_: str, dry_run: bool, rejects: Path) -> None:
-    """Import CSV exports of a CRM: a file or a directory. Running it again changes nothing.
+def import_csv(source: Path, map_: str | None, save_map: Path | None, yes: bool, dry_run: bool, rejects: Path) -> None:
+    """Import exports of a CRM: a file or a directory. Running it again changes nothing.
 
-    Exits with 2 if a row was rejected, with 3 if nothing came in; a dry run with the same code.
+    Without --map, a map is found from the columns, shown, and confirmed on the terminal or by --yes.
+
+    Exits with 2 if a row was rejected, with 3 if nothing came in (a dry run with the same code), and with 4 if the import
+    was not confirmed.
     """
+    if map_ is not None and save_map is not None:
+        raise click.UsageError("--save-map writes a map that was found: it goes without --map.")
     from server.commands.import_csv import run_import
+    from server.commands.map_confirmation import Confirmation, is_terminal
     from server.commands.runtime import load_settings, run_with_database
 
     settings = load_settings()
+    confirmation = Confirmation(yes, is_terminal(), dry_run, save_map)
     summary, exit_code = run_with_database(
         settings,
-        lambda: run_import(settings, source, map_, dry_run=dry_run, rejects_path=rejects),
+        lambda: run_import(settings, source, map_, rejects_path=rejects, confirmation=confirmation),
         on_copy=dry_run,
     )
     click.echo(summary)

@@ -24,23 +24,29 @@ from resolvers.request.context import RequestContext
 from resolvers.request.viewer import Viewer
 from server.clock import utc_now
 from server.commands.contexts import create_context_factory
+from server.commands.map_confirmation import Confirmation, confirm_map, confirm_notes
 from server.settings import Settings
 
 
 async def run_import(
-    settings: Settings, source: Path, map_name: str, *, dry_run: bool, rejects_path: Path
+    settings: Settings, source: Path, map_name: str | None, *, rejects_path: Path, confirmation: Confirmation
 ) -> tuple[str, int]:
     """Import the exports of a CRM as the first administrator; return the summary and the exit code of the command.
 
     A dry run does the same, connected to a private copy of the database.
-
-    Raises click.ClickException if nothing can be imported at all.
+    map_name  a built-in map or a file; None to find a map for the files
+    Raises click.ClickException if nothing can be imported at all, and NotConfirmed.
     """
+    dry_run = confirmation.is_dry_run
     try:
-        import_map = map_file.load_map(map_name)
+        if map_name is None:
+            found_map = confirm_map(source, confirmation)
+            import_map = found_map.parse()
+            map_name = found_map.ready_map or (str(confirmation.save_path) if confirmation.save_path else None)
+        else:
+            import_map = map_file.load_map(map_name)
         sources = find_sources(source, import_map)
-        for note in sources.notes:
-            click.echo(f"{note}\n", err=True)
+        confirm_notes(sources.notes, confirmation)
         context = await _create_context(settings)
         line_count = sum(file.line_count for file in sources.files)
         with (
@@ -63,16 +69,17 @@ async def run_import(
     return _format_summary(importer.result, dry_run, rejected_rows, map_name), importer.result.exit_code
 
 
-def _format_summary(result: ImportResult, dry_run: bool, rejected_rows: RejectedRows, map_name: str) -> str:
+def _format_summary(result: ImportResult, dry_run: bool, rejected_rows: RejectedRows, map_name: str | None) -> str:
     lines = [str(result)] if str(result) else []
     if not result.accepted:
         lines.append("Warning: nothing came in.")
     if rejected_rows.paths:
+        map_option = f" --map {shlex.quote(map_name)}" if map_name else ""
         paths = ", ".join(map(str, rejected_rows.paths))
         source = rejected_rows.paths[0] if len(rejected_rows.paths) == 1 else rejected_rows.paths[0].parent
         lines.append(
             f"Rejected rows are in {paths}, each with its reason. "
-            f"Mend them there and run `./run import {shlex.quote(str(source))} --map {shlex.quote(map_name)}`."
+            f"Mend them there and run `./run import {shlex.quote(str(source))}{map_option}`."
         )
     if dry_run:
         lines.append("This was a dry run: nothing has been changed.")

@@ -12,6 +12,7 @@ import pytest
 from imports import background_import
 from models.db import retention
 from models.imports.import_jobs import ImportJob, ImportRejection
+from tests.imports.test_builtin_maps import PIPEDRIVE
 from tests.resolvers.import_runner import InProcessRunner
 from tests.sample_exports import MAP
 from tests.subscription_recorder import subscribe
@@ -255,3 +256,70 @@ async def test_cancelling_an_import_that_is_over_changes_nothing(world: World, r
 
     assert payload["importRun"] == {"state": "FINISHED", "cancelRequested": False}
     assert [(error["code"], error["path"]) for error in unknown["userErrors"]] == [("NOT_FOUND", ["id"])]
+
+
+FIND = """mutation($input: PreviewImportInput!) { previewImport(input: $input) {
+  preview { map foundMap questions files { name kind columns { name field confidence samples } } }
+  userErrors { code path message } } }"""
+
+
+async def test_preview_without_a_map_finds_one_that_imports_when_it_is_sent_back(
+    world: World, runner: InProcessRunner
+) -> None:
+    (runner.folder / "deals.csv").write_text("Deal,Sales rep,Step,Amount (EUR)\nChairs,Ann,Offer,100\n")
+
+    payload = (await world.query(FIND, "admin", input={"inboxPath": "deals.csv"}))["previewImport"]
+
+    assert payload["userErrors"] == []
+    preview = payload["preview"]
+    assert preview["map"] == "deals"
+    [file] = preview["files"]
+    assert [(column["field"], column["confidence"] > 0.9, column["samples"]) for column in file["columns"]] == [
+        ("title", True, ["Chairs"]),
+        ("owner", True, ["Ann"]),
+        ("stage", True, ["Offer"]),
+        ("amount", True, ["100"]),
+    ]
+    [question] = preview["questions"]
+    assert question == (
+        'What does the stage “Offer” mean? Fill in under file 1.stages: "Offer" = "open"  # or "won", "lost"?'
+    )
+    completed_map = preview["foundMap"].replace('# "Offer"', '"Offer"')
+    import_id = await start(world, "deals.csv", mapText=completed_map)
+    await runner.task
+    assert (await read_report(world, import_id))["rowsTaken"] == 1
+
+
+async def test_preview_shows_a_found_map_that_lacks_a_column_or_cannot_read_the_file_yet(
+    world: World, runner: InProcessRunner
+) -> None:
+    contents = {"lacks.csv": "Deal,Wer,Status\nBoats,Ann,open\n", "days.csv": "Deal,Owner,Created\nA,Ann,03/04/2026\n"}
+    previews = {}
+    for name, content in contents.items():
+        (runner.folder / name).write_text(content)
+        payload = (await world.query(FIND, "admin", input={"inboxPath": name}))["previewImport"]
+        previews[name] = payload["preview"]
+
+    assert previews["lacks.csv"]["questions"] == ["lacks.csv: no column was found for owner."]
+    assert [column["field"] for column in previews["lacks.csv"]["files"][0]["columns"]] == ["title", None, "stage"]
+    assert "is the day or the month first?" in previews["days.csv"]["questions"][0]
+    assert [column["field"] for column in previews["days.csv"]["files"][0]["columns"]] == ["title", "owner", "created"]
+
+
+async def test_import_without_a_map_uses_a_built_in_one_that_fits_or_is_refused(
+    world: World, runner: InProcessRunner
+) -> None:
+    (runner.folder / "deals.csv").write_text(PIPEDRIVE)
+    (runner.folder / "other.csv").write_text(HEADER + deal_row(1))
+
+    import_id = await start(world, "deals.csv", mapText=None)
+    await runner.task
+    refused = await run_import(world, "other.csv", mapText=None)
+    unknown = (await world.query(FIND, "admin", input={"inboxPath": "other.csv"}))["previewImport"]
+
+    assert (await ImportJob.get(id=1)).map_name == "pipedrive"
+    assert (await read_report(world, import_id))["rowsRead"] == 3
+    [error] = refused["userErrors"]
+    assert (error["code"], error["path"]) == ("REQUIRED", ["input", "map"])
+    assert "call previewImport first" in error["message"]
+    assert unknown["userErrors"] == []
