@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +13,7 @@ import click
 from benchmarks import scaling, scenarios
 from benchmarks.company import BenchmarkCompany, set_up_company
 from benchmarks.harness import start_harness
+from benchmarks.import_cost import measure_import_cost
 from benchmarks.import_latency import measure_import_latency
 from benchmarks.scenarios import BenchmarkResult
 
@@ -21,7 +23,10 @@ SCENARIOS: dict[str, Callable[[BenchmarkCompany, bool], Iterator[BenchmarkResult
     ),
     "goals": lambda company, quick: scenarios.measure_goal_pushes(company, 50 if quick else 200, 100 if quick else 400),
     "requests": lambda company, quick: scenarios.measure_requests(company, 50 if quick else 300),
-    "import": lambda company, quick: measure_import_latency(company, 1_000 if quick else 10_000, 3 if quick else 10),
+    "import": lambda company, quick: chain(
+        measure_import_cost(2_000 if quick else 100_000),
+        measure_import_latency(company, 1_000 if quick else 10_000, 3 if quick else 10),
+    ),
     "idle": lambda company, quick: scenarios.measure_idle_sockets(company, 500 if quick else 3_000, 5 if quick else 30),
 }
 

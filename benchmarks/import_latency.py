@@ -31,7 +31,7 @@ def measure_import_latency(company: BenchmarkCompany, rows: int, seconds: float)
     server = company.harness.serve()
     with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(1) as executor:
         folder = Path(name)
-        _write_export(folder, rows)
+        write_export(folder, rows)
         wait_until_idle(server)
         deadline = time.perf_counter() + seconds
         baseline_waits = _measure_waits(company, server, lambda: time.perf_counter() < deadline)
@@ -68,7 +68,7 @@ def _measure_waits(company: BenchmarkCompany, server: BenchmarkProcess, keep_goi
     return waits
 
 
-def _write_export(folder: Path, rows: int) -> None:
+def write_export(folder: Path, rows: int) -> None:
     """Write a CSV export with a year of deals of existing sellers and new clients, and the map file for it."""
     (folder / "map.toml").write_text(MAP)
     with (folder / "deals.csv").open("w", newline="", encoding="utf-8") as file:

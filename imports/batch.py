@@ -1,12 +1,11 @@
-"""Imports one batch of rows in one unit of work and reports the outcome of each row."""
+"""Imports the rows of a file piece by piece, each in one unit of work, and reports the outcome of each row."""
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from itertools import takewhile
 from typing import Any, Final
 
 from domain.errors.user_errors import Conflict, UserError
@@ -20,6 +19,8 @@ from imports.import_run import ImportRun
 from imports.input_builder import MAP_FIELD_NAMES, InputBuilder
 from imports.map_file import FileMap
 from imports.name_lookup import derive_external_id, external_reference
+from imports.parsed_row import ParsedRow
+from imports.piece_limit import PieceLimit
 from models.crm import deals
 from resolvers.crm import products, stage_history
 from resolvers.crm.calls import CallType
@@ -34,9 +35,11 @@ from resolvers.organization import absences
 
 RowOutcome = ImportOutcome | UserError | CellError
 
+_MAX_POSTPONED_ROWS: Final = 10_000
+
 
 class _RejectedRowsHaveWritten(Exception):
-    """Rolls a batch back that is begun again without some of its rows."""
+    """Rolls a piece back that is begun again without some of its rows."""
 
 
 _RECORD_TYPES: Final[dict[str, Callable[[], RecordType[Any, Any]]]] = {
@@ -49,150 +52,163 @@ _RECORD_TYPES: Final[dict[str, Callable[[], RecordType[Any, Any]]]] = {
 }
 
 
-@dataclass
 class Batch:
-    """Imports one batch of rows of a file.
+    """Imports the rows of one file.
 
-    occurrences  how often equal rows without an id have occurred in the file, to give each its own external id
+    limit  the size of a piece
     """
 
-    run: ImportRun
-    file_name: str
-    file_map: FileMap
-    reader: RowReader
-    input_builder: InputBuilder
-    occurrences: Counter[str]
-    checks: FileChecks
-    _values: dict[int, RowValues] = field(default_factory=dict)  # by id(row)
-    _derived_ids: dict[int, str] = field(default_factory=dict)  # by id(row)
-    _registered_ids: dict[int, str] = field(default_factory=dict)  # by id(row): external ids
-    _copies: set[int] = field(default_factory=set)  # id(row) of rows that are exact copies of earlier ones
+    def __init__(
+        self,
+        run: ImportRun,
+        file_name: str,
+        file_map: FileMap,
+        reader: RowReader,
+        input_builder: InputBuilder,
+        checks: FileChecks,
+        limit: PieceLimit,
+    ) -> None:
+        self.run, self.file_name, self.file_map, self.reader = run, file_name, file_map, reader
+        self.input_builder, self.checks, self.limit = input_builder, checks, limit
+        self._postpones_conflicts = file_map.kind == "absences" and "id" in file_map.columns
+        self._postponed_rows: list[ParsedRow] = []
 
-    @property
-    def _derives_ids(self) -> bool:
-        """Whether the ids of the records are derived from the cells of their rows."""
-        has_ids = "id" in self.file_map.columns or "id" in self.file_map.fields_without_column
-        return not has_ids and (self.file_map.kind in _RECORD_TYPES or self.file_map.kind == "absences")
+    async def import_rows(self, rows: Sequence[ParsedRow]) -> int:
+        """Import rows in one unit of work, count their outcomes and report the rejected ones.
 
-    async def import_rows(self, rows: Sequence[SourceRow]) -> None:
-        """Import the rows, count their outcomes, note what stands out in them and report the rejected ones."""
+        returns  how many of the rows were processed: the first ones, at least one, fewer than all if the time of the
+                 piece was over
+        """
         row_outcomes = await self._import_all_or_nothing(rows)
-        for row, row_outcome in zip(rows, row_outcomes, strict=True):
+        for parsed, row_outcome in zip(rows, row_outcomes, strict=False):
+            if self._is_postponed(row_outcome):
+                self._postponed_rows.append(parsed)
+                continue
             self.run.result.count(self.file_map.kind, "read")
             if isinstance(row_outcome, ImportOutcome):
                 self.run.result.count(self.file_map.kind, row_outcome.value)
-                self.checks.add_row(row, self._values[id(row)], row_outcome, is_copy=id(row) in self._copies)
+                self.checks.add_row(parsed.row, parsed.values, row_outcome, is_copy=parsed.is_copy)
             else:
-                self._reject(row, row_outcome)
+                self._reject(parsed, row_outcome)
+        return len(row_outcomes)
 
-    async def _import_all_or_nothing(self, rows: Sequence[SourceRow]) -> list[RowOutcome]:
-        """Import the rows in one unit of work.
+    async def import_postponed_rows(self) -> None:
+        """Import the rows that overlapped an absence which a later row has moved meanwhile; reject the others."""
+        while rows := sorted(
+            self._postponed_rows, key=lambda parsed: parsed.row.line, reverse=self._postpones_conflicts
+        ):
+            row_count, self._postponed_rows = len(rows), []
+            while rows:
+                del rows[: await self.import_rows(rows[: self.limit.rows])]
+            if len(self._postponed_rows) == row_count:
+                self._postpones_conflicts = False
+
+    async def _import_all_or_nothing(self, rows: Sequence[ParsedRow]) -> list[RowOutcome]:
+        """Import the first rows, as many as the time of a piece allows, in one unit of work; return their outcomes.
 
         If a rejected row has created or changed something that it refers to, such as an employee or a client, the
         unit of work is rolled back and begun again without the row, so that nothing of it stays.
         """
-        lookup, row_outcomes = self.run.lookup, dict[int, RowOutcome]()
+        lookup, rejected_rows = self.run.lookup, dict[ParsedRow, RowOutcome]()
         while True:
-            remaining_rows = [row for row in rows if id(row) not in row_outcomes]
-            lookup.begin_batch()
+            remaining_rows = [row for row in rows if row not in rejected_rows]
+            lookup.begin_piece()
             self.input_builder.new_clients.clear()
             with suppress(_RejectedRowsHaveWritten):
                 async with self.run.context.unit_of_work(is_batch=True):
-                    outcomes = await self._process_rows(remaining_rows)
+                    self.limit.begin()
+                    row_outcomes = dict(zip(remaining_rows, await self._process_rows(remaining_rows), strict=False))
                     written = {
-                        id(row): outcome
-                        for row, outcome in zip(remaining_rows, outcomes, strict=True)
-                        if self._may_have_written(row, outcome)
+                        row: outcome for row, outcome in row_outcomes.items() if self._may_have_written(row, outcome)
                     }
                     if written:
                         raise _RejectedRowsHaveWritten
-                row_outcomes |= {id(row): outcome for row, outcome in zip(remaining_rows, outcomes, strict=True)}
-                return [row_outcomes[id(row)] for row in rows]
-            lookup.undo_batch()
-            row_outcomes |= written
-            for row_key in written:
-                self._forget(row_key)
+                self.limit.end(len(row_outcomes))
+                row_outcomes |= rejected_rows
+                return [row_outcomes[row] for row in takewhile(row_outcomes.__contains__, rows)]
+            lookup.undo_piece()
+            rejected_rows |= written
+            for row in written:
+                self._forget(row)
 
-    def _may_have_written(self, row: SourceRow, outcome: RowOutcome) -> bool:
+    def _may_have_written(self, parsed: ParsedRow, outcome: RowOutcome) -> bool:
         """Return whether a row is rejected after something was written for it.
 
         Records one by one may have been written in part before they were found to be invalid.
         """
         if isinstance(outcome, UserError) and self.file_map.kind in _ONE_BY_ONE_IMPORTERS:
             return True
-        return isinstance(outcome, (UserError, CellError)) and id(row) in self.run.lookup.writing_rows
+        return isinstance(outcome, (UserError, CellError)) and parsed in self.run.lookup.writing_rows
 
-    async def _process_rows(self, rows: Sequence[SourceRow]) -> list[RowOutcome]:
+    def _is_postponed(self, outcome: RowOutcome) -> bool:
+        return (
+            self._postpones_conflicts
+            and isinstance(outcome, Conflict)
+            and len(self._postponed_rows) < _MAX_POSTPONED_ROWS
+        )
+
+    async def _process_rows(self, rows: Sequence[ParsedRow]) -> Sequence[RowOutcome]:
+        """Import the first rows, as many as the time allows, and return their outcomes."""
         if self.file_map.kind in _ONE_BY_ONE_IMPORTERS:
             return await self._import_one_by_one(rows)
         if self.file_map.kind == "visits":
-            return await visit_rows.import_stage_history(self.run, self.input_builder, rows, self._read_values)
+            return await visit_rows.import_stage_history(self.run, self.input_builder, rows)
         return await self._import_records(rows)
 
-    def _reject(self, row: SourceRow, error: UserError | CellError) -> None:
+    def _reject(self, parsed: ParsedRow, error: UserError | CellError) -> None:
         self.run.result.count(self.file_map.kind, "rejected")
-        self._forget(id(row))
+        self._forget(parsed)
         if isinstance(error, CellError):
             field_name = error.column
         else:
             input_field = next((part for part in error.path if part != "input"), "")
             field_name = MAP_FIELD_NAMES.get(input_field, input_field)
         column = (
-            self.reader.column_of(field_name, row.cells)
+            self.reader.column_of(field_name, parsed.row.cells)
             if field_name in FIELDS_BY_KIND[self.file_map.kind]
             else field_name
         )
-        self.run.rejected_rows.add_row(row, column, error.message, self._derived_ids.get(id(row), ""))
+        self.run.rejected_rows.add_row(parsed.row, column, error.message, parsed.derived_id)
 
-    def _forget(self, row_key: int) -> None:
+    def _forget(self, parsed: ParsedRow) -> None:
         """Forget the external id of a rejected row, so that another row may have it."""
-        if external_id := self._registered_ids.pop(row_key, None):
-            self.run.forget_record(self.file_map.kind, external_id)
+        if parsed.registered_id is not None:
+            self.run.forget_record(self.file_map.kind, parsed.registered_id)
+            parsed.registered_id = None
 
-    def _read_values(self, row: SourceRow) -> RowValues:
-        self.run.lookup.current_row = id(row)
-        if self._derives_ids:
-            self._derive_id(row)  # of rejected rows, too: their place among equal rows stays when they are mended
-        if row.error:
-            raise CellError(row.error)
-        self._values[id(row)] = values = self.reader.read_values(row.cells)
-        return values
-
-    def _is_copy(self, external_id: str, row: SourceRow) -> bool:
+    def _is_copy(self, external_id: str, parsed: ParsedRow) -> bool:
         """Remember a record's external id, and return whether an earlier row has the same id and contents.
 
         Raises CellError if an earlier row has the same id and other contents.
         """
-        contents = hash((*self._values[id(row)].items(), *self.reader.raw_stage_entries(row.cells)))
-        is_copy = self.run.register_record(self.file_map.kind, external_id, self.file_name, row.line, contents)
-        if is_copy:
-            self._copies.add(id(row))
-        else:
-            self._registered_ids[id(row)] = external_id
-        return is_copy
+        contents = hash((*parsed.values.items(), *self.reader.raw_stage_entries(parsed.row.cells)))
+        place = self.file_name, parsed.row.line
+        parsed.is_copy = self.run.register_record(self.file_map.kind, external_id, place, contents)
+        parsed.registered_id = None if parsed.is_copy else external_id
+        return parsed.is_copy
 
-    # records: the whole batch at once
+    # records: the whole piece at once
 
-    async def _import_records(self, rows: Sequence[SourceRow]) -> list[RowOutcome]:
-        """Record the batch: first new clients, which the records refer to, and last stage entries of the deals."""
+    async def _import_records(self, rows: Sequence[ParsedRow]) -> list[RowOutcome]:
+        """Record the piece: first new clients, which the records refer to, and last stage entries of the deals."""
         row_outcomes: dict[int, RowOutcome] = {}
-        parsed_rows: dict[int, tuple[RowValues, str]] = {}
-        for index, row in enumerate(rows):
-            try:
-                values = self._read_values(row)
-                parsed_rows[index] = values, self._external_id(values, row)
-            except CellError as error:
-                row_outcomes[index] = error
-        existing_ids = await self._find_existing_deals([external_id for _, external_id in parsed_rows.values()])
+        existing_ids = await self._find_existing_deals([parsed.external_id for parsed in rows if not parsed.error])
         inputs: dict[int, RecordInput] = {}
         copies: dict[int, str] = {}  # external ids of rows that are exact copies of earlier ones
         stage_entries: dict[int, list[ImportedStageEntry]] = {}
-        for index, (values, external_id) in parsed_rows.items():
-            self.run.lookup.current_row = id(rows[index])
+        for index, parsed in enumerate(rows):
+            if index and self.limit.is_half_over:  # saving takes as long as what has been done
+                rows = rows[:index]
+                break
+            if parsed.error:
+                row_outcomes[index] = parsed.error
+                continue
+            self.run.lookup.current_row = parsed
+            values, external_id = parsed.values, parsed.external_id
             try:
-                stage_entries[index] = self._stage_entries(values, external_id, rows[index])
-                input = await self._build_input(values, external_id in existing_ids, rows[index])
-                if self._is_copy(external_id, rows[index]):
+                stage_entries[index] = self._stage_entries(values, external_id, parsed.row)
+                input = await self._build_input(values, external_id in existing_ids, parsed.row)
+                if self._is_copy(external_id, parsed):
                     copies[index] = external_id
                     continue
                 inputs[index] = replace(input, external_id=external_id)
@@ -254,7 +270,7 @@ class Batch:
         return await self.input_builder.task_input(values)
 
     async def _import_new_clients(self) -> None:
-        """Record the clients that rows of this batch name and that do not exist yet."""
+        """Record the clients that rows of this piece name and that do not exist yet."""
         inputs = list(self.input_builder.new_clients.values())
         self.input_builder.new_clients.clear()
         outcomes = await import_records(self.run.context, ClientType(), inputs)
@@ -266,68 +282,34 @@ class Batch:
             self.run.lookup.note_created("clients", *new_names)
 
     def _add_to_lookup(self, inputs: Sequence[ClientInput], outcomes: Sequence[ImportOutcome | UserError]) -> None:
-        for input, outcome in zip(inputs, outcomes, strict=True):
-            if outcome is ImportOutcome.NEW:
-                external_id = input.external_id or ""
-                self.run.lookup.clients.add(external_reference(external_id), external_id, str(input.name))
-
-    def _external_id(self, values: RowValues, row: SourceRow) -> str:
-        """Return the external id of a row's record: from its id column, else derived from its cells.
-
-        Derived ids are equal in every run, so importing a file again finds the same records. Rows with equal cells
-        are told apart by the number of their occurrence in the file.
-        """
-        if "id" in values:
-            return f"{self.file_map.prefix}{values['id']}"
-        if "id" in self.file_map.columns:
-            raise CellError("The row has no id.", "id")
-        return self._derive_id(row)
-
-    def _derive_id(self, row: SourceRow) -> str:
-        """Return the id derived from a row's cells; counted only once, as the batch may begin again."""
-        if id(row) not in self._derived_ids:
-            self._derived_ids[id(row)] = (row.origin and row.origin.import_id) or derive_external_id(
-                f"{self.file_map.prefix}{self._identify(row)}"
-            )
-        return self._derived_ids[id(row)]
-
-    def _identify(self, row: SourceRow) -> str:
-        if row.error:
-            return _hash_cells([*row.texts, str(row.line)])
-        identifying_cells = [row.cells[name].strip() for name in self.file_map.id_from or row.cells]
-        text = identifying_cells[0] if len(identifying_cells) == 1 else _hash_cells(identifying_cells)
-        self.occurrences[text] += 1
-        occurrence = self.occurrences[text]
-        return text if occurrence == 1 else f"{text}#{occurrence}"
+        self.run.lookup.clients.add_all(
+            [
+                (external_reference(input.external_id or ""), input.external_id, str(input.name))
+                for input, outcome in zip(inputs, outcomes, strict=True)
+                if outcome is ImportOutcome.NEW
+            ]
+        )
 
     # people, teams and products: one by one, since they refer to each other
 
-    async def _import_one_by_one(self, rows: Sequence[SourceRow]) -> list[RowOutcome]:
+    async def _import_one_by_one(self, rows: Sequence[ParsedRow]) -> list[RowOutcome]:
         row_outcomes: list[RowOutcome] = []
-        for row in rows:
+        for parsed in rows:
+            if row_outcomes and self.limit.is_over:
+                break
+            self.run.lookup.current_row = parsed
             try:
-                values = self._read_values(row)
-                row_outcomes.append(await _ONE_BY_ONE_IMPORTERS[self.file_map.kind](self, values, row))
+                row_outcomes.append(
+                    parsed.error or await _ONE_BY_ONE_IMPORTERS[self.file_map.kind](self, parsed.values, parsed)
+                )
             except (CellError, UserError) as error:
                 row_outcomes.append(error)
-        if self.file_map.kind == "absences" and "id" in self.file_map.columns:
-            await self._retry_conflicts(rows, row_outcomes)
         return row_outcomes
 
-    async def _retry_conflicts(self, rows: Sequence[SourceRow], row_outcomes: list[RowOutcome]) -> None:
-        """Import rows again that overlapped an absence which a later row has moved meanwhile."""
-        conflicts = [index for index, outcome in enumerate(row_outcomes) if isinstance(outcome, Conflict)]
-        for index in reversed(conflicts):
-            with suppress(UserError):
-                values = self._read_values(rows[index])
-                row_outcomes[index] = await self._import_absence(values, rows[index])
-        if any(not isinstance(row_outcomes[index], Conflict) for index in conflicts):
-            await self._retry_conflicts(rows, row_outcomes)
-
-    async def _import_person(self, values: RowValues, row: SourceRow) -> ImportOutcome:
+    async def _import_person(self, values: RowValues, parsed: ParsedRow) -> ImportOutcome:
         lookup, name = self.run.lookup, str(values["name"])
         external_id = f"{self.file_map.prefix}{values.get('id', name)}"
-        if self._is_copy(external_id, row):
+        if self._is_copy(external_id, parsed):
             return ImportOutcome.UNCHANGED
         existing_id = lookup.find_employee(str(values.get("email") or values.get("id") or name), self.file_map.prefix)
         existing_id = existing_id or lookup.find_employee(name, self.file_map.prefix)
@@ -338,38 +320,38 @@ class Batch:
             self.run, values, existing_id or lookup.find_employee(external_id) or "", outcome
         )
 
-    async def _import_transfer(self, values: RowValues, row: SourceRow) -> ImportOutcome:
+    async def _import_transfer(self, values: RowValues, parsed: ParsedRow) -> ImportOutcome:
         employee_id, team_id, day = await history_rows.read_transfer(self.input_builder, values)
-        if self._is_copy(f"{employee_id} {day}", row):
+        if self._is_copy(f"{employee_id} {day}", parsed):
             return ImportOutcome.UNCHANGED
         return await history_rows.import_transfer(self.run, employee_id, team_id, day)
 
-    async def _import_absence(self, values: RowValues, row: SourceRow) -> ImportOutcome:
-        external_id, has_ids = self._external_id(values, row), "id" in self.file_map.columns
+    async def _import_absence(self, values: RowValues, parsed: ParsedRow) -> ImportOutcome:
+        external_id, has_ids = parsed.external_id, "id" in self.file_map.columns
         input = await self.input_builder.absence_input(values, external_id)
-        if self._is_copy(external_id if has_ids else f"{input.employee} {input.first_day}", row):
+        if self._is_copy(external_id if has_ids else f"{input.employee} {input.first_day}", parsed):
             return ImportOutcome.UNCHANGED
         _, outcome = await absences.save_absence(self.run.context, input, matches_first_day=not has_ids)
         return ImportOutcome(outcome)
 
-    async def _import_goal(self, values: RowValues, row: SourceRow) -> ImportOutcome:
+    async def _import_goal(self, values: RowValues, parsed: ParsedRow) -> ImportOutcome:
         goal = await goal_rows.read_goal(
             self.run, values, self.file_map.prefix, lambda text: self.reader.parse_time(text).day
         )
-        return ImportOutcome.UNCHANGED if self._is_copy(goal.key, row) else await goal.record(self.run.context)
+        return ImportOutcome.UNCHANGED if self._is_copy(goal.key, parsed) else await goal.record(self.run.context)
 
-    async def _import_team(self, values: RowValues, row: SourceRow) -> ImportOutcome:
+    async def _import_team(self, values: RowValues, parsed: ParsedRow) -> ImportOutcome:
         lookup, name = self.run.lookup, str(values["name"])
         external_id = f"{self.file_map.prefix}{values.get('id', name)}"
-        if self._is_copy(external_id, row):
+        if self._is_copy(external_id, parsed):
             return ImportOutcome.UNCHANGED
         existing_id = lookup.teams.find(str(values.get("id", name)), "teams", self.file_map.prefix)
         existing_id = existing_id or lookup.teams.find(name, "teams", self.file_map.prefix)
         input = await self.input_builder.team_input(values)
         return (await lookup.upsert_team(existing_id, replace(input, external_id=derive_external_id(external_id))))[1]
 
-    async def _import_product(self, values: RowValues, row: SourceRow) -> ImportOutcome:
-        if self._is_copy(str(values["name"]), row):
+    async def _import_product(self, values: RowValues, parsed: ParsedRow) -> ImportOutcome:
+        if self._is_copy(str(values["name"]), parsed):
             return ImportOutcome.UNCHANGED
         price = self.input_builder.money(values, "price")
         if price is UNSET:
@@ -379,10 +361,6 @@ class Batch:
         if outcome is ImportOutcome.NEW:
             self.run.lookup.products.add(str(values["name"]), None, str(values["name"]))
         return outcome
-
-
-def _hash_cells(cells: Sequence[str]) -> str:
-    return hashlib.sha256("\0".join(cells).encode("utf-8", "replace")).hexdigest()[:32]
 
 
 _ONE_BY_ONE_IMPORTERS: Final = {

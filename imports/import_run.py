@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
 
 from domain.messages import Message
 from imports.cell_parsing import CellError
 from imports.map_file import ImportMap
 from imports.name_lookup import NameLookup
 from imports.rejected_rows import RejectedRows
+from models.db.spill_index import SpillRegistry
 from resolvers.request.context import RequestContext
-
-_MAX_LISTED_NAMES: Final = 20  # names per kind in the summary
 
 
 @dataclass(frozen=True)
@@ -33,14 +31,16 @@ class ImportNote:
 class ImportResult:
     """The result of an import.
 
-    counts         number of rows by kind and outcome, including `read` and `rejected`
-    created_names  by kind: names of rows created because another row referred to them
-    ignored        what was passed over, each with the reason
-    notes          what stands out in the files, warnings first in each file
+    counts          number of rows by kind and outcome, including `read` and `rejected`
+    created_names   by kind: the first names of rows created because another row referred to them
+    created_counts  by kind: how many such rows there are
+    ignored         what was passed over, each with the reason
+    notes           what stands out in the files, warnings first in each file
     """
 
     counts: dict[str, Counter[str]] = field(default_factory=dict)
     created_names: dict[str, list[str]] = field(default_factory=dict)
+    created_counts: Counter[str] = field(default_factory=Counter)
     notes: list[ImportNote] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
 
@@ -70,8 +70,8 @@ class ImportResult:
             for kind, counts in self.counts.items()
         ]
         for kind, names in self.created_names.items():
-            more = ", …" if len(names) > _MAX_LISTED_NAMES else ""
-            lines.append(f"{kind} created by reference, {len(names)}: {', '.join(names[:_MAX_LISTED_NAMES])}{more}")
+            more = ", …" if self.created_counts[kind] > len(names) else ""
+            lines.append(f"{kind} created by reference, {self.created_counts[kind]}: {', '.join(names)}{more}")
         lines.extend(map(str, self.notes))
         if self.ignored:
             lines.append(f"Passed over: {', '.join(self.ignored)}.")
@@ -97,26 +97,29 @@ class ImportRun:
         self.result = ImportResult()
         self.lookup = NameLookup(context)
         self.people_names: set[str] = set()  # of employees, as accepted rows name them
-        self._first_rows: dict[str, dict[str, tuple[str, int, int]]] = {}  # kind → external id → file, line, contents
+        self._records, self._file_numbers = SpillRegistry(), dict[str, int]()
 
-    def register_record(self, kind: str, external_id: str, file_name: str, line: int, contents: int) -> bool:
+    def register_record(self, kind: str, external_id: str, place: tuple[str, int], contents: int) -> bool:
         """Remember a record's external id; return whether another row of this run has the same id and contents.
 
+        place     the name of the row's file, and its line
         contents  a hash of what the row says
         raises    CellError if another row has the same id and other contents
         """
-        first_row = self._first_rows.setdefault(kind, {}).setdefault(external_id, (file_name, line, contents))
-        if first_row[:2] == (file_name, line):
+        file_name, line = place
+        numbers = self._file_numbers.setdefault(file_name, len(self._file_numbers)), line, contents
+        first_numbers = self._records.register(f"{kind}\0{external_id}", numbers)
+        if first_numbers[:2] == numbers[:2]:
             return False
-        if first_row[2] != contents:
+        if first_numbers[2] != contents:
             raise CellError(
                 "Line {line} of {file} has the same id and other contents: leave the one that is right.",
                 "id",
-                line=first_row[1],
-                file=first_row[0],
+                line=first_numbers[1],
+                file=list(self._file_numbers)[first_numbers[0]],
             )
         return True
 
     def forget_record(self, kind: str, external_id: str) -> None:
         """Forget the external id of a row that was rejected, so that another row may have it."""
-        self._first_rows[kind].pop(external_id, None)
+        self._records.forget(f"{kind}\0{external_id}")

@@ -1,14 +1,15 @@
-"""The importer: records files batch by batch through the resolvers, without alerts and notifications.
+"""The importer: records files piece by piece through the resolvers, without alerts and notifications.
 
-Each batch is one unit of work, so an interrupted run has imported whole batches. Running it again completes it: every
+Each piece is one unit of work, so an interrupted run has imported whole pieces. Running it again completes it: every
 record has an external id, the CRM's or one derived from its row, by which it is found again. A row that cannot be
-imported is reported and does not stop the others.
+imported is reported and does not stop the others. Files are read between the pieces, so that other writers wait for
+one piece at most, and no more rows are in memory than one piece has.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -19,17 +20,22 @@ from imports.file_checks import FileChecks, find_lookalikes
 from imports.files.source_file import SourceFile
 from imports.import_run import ImportNote, ImportResult, ImportRun
 from imports.input_builder import InputBuilder
+from imports.parsed_row import ParsedRow, RowParser
+from imports.piece_limit import PieceLimit
 from imports.stage_mapping import StageResolver
 from imports.toml_schema import MapError
 
-BATCH_ROWS: Final = 500
+_ROWS_PER_TURN: Final = 1_000  # read before other tasks of the process have their turn
 
 
 class Importer(ImportRun):
     """Runs one import.
 
-    on_progress  called after each batch with the number of lines processed since the last call
+    on_progress   called after each piece with the number of lines processed since the last call
+    create_limit  returns the limit of the pieces of a file
     """
+
+    create_limit: Callable[[], PieceLimit] = PieceLimit
 
     async def run(self, files: Sequence[SourceFile]) -> ImportResult:
         """Import the files. Raises MapError if the map does not fit the company."""
@@ -46,32 +52,46 @@ class Importer(ImportRun):
             checks = FileChecks(self, source_file.name, file_map, source_file.header)
             self.rejected_rows.start_file(source_file.name, source_file.header)
             self.result.notes.extend(ImportNote("", note.message, note.is_warning) for note in source_file.notes)
-            stage_resolver, reader, lines_done = (
-                StageResolver(self.import_map, file_map, self.lookup),
-                RowReader(file_map, zone, source_file.formats),
-                0,
-            )
+            stage_resolver = StageResolver(self.import_map, file_map, self.lookup)
+            reader = RowReader(file_map, zone, source_file.formats)
             if file_map.kind in ("deals", "visits"):
-                async with self.context.unit_of_work(is_batch=True):
-                    await stage_resolver.create_missing(
-                        reader, (row.cells for row in source_file.read_rows() if not row.error)
-                    )
+                await self._create_stages(source_file, reader, stage_resolver)
             input_builder = InputBuilder(
                 self.context, self.import_map, file_map, self.lookup, stage_resolver, company.calendar
             )
-            occurrences: Counter[str] = Counter()
-            row_iterator = source_file.read_rows()
-            while batch := list(islice(row_iterator, BATCH_ROWS)):
-                for row in batch:
-                    checks.sample_cells(row)
-                await Batch(self, source_file.name, file_map, reader, input_builder, occurrences, checks).import_rows(
-                    batch
-                )
-                self.on_progress(batch[-1].line - lines_done)
-                lines_done = batch[-1].line
+            limit = self.create_limit()
+            batch = Batch(self, source_file.name, file_map, reader, input_builder, checks, limit)
+            await self._import_file(source_file, RowParser(file_map, reader), batch)
             checks.finish(company.currency)
         async with self.context.unit_of_work(is_batch=True):
             await self.lookup.discard_unused_stages()
         self.result.notes.extend(find_lookalikes(self))
         self.result.created_names = self.lookup.created_names
+        self.result.created_counts = self.lookup.created_counts
         return self.result
+
+    async def _create_stages(self, source_file: SourceFile, reader: RowReader, stage_resolver: StageResolver) -> None:
+        """Read the whole file for the stages that it names, then create those that are missing."""
+        for index, row in enumerate(source_file.read_rows()):
+            if not row.error:
+                stage_resolver.note_names(reader, row.cells)
+            if index % _ROWS_PER_TURN == 0:
+                await asyncio.sleep(0)
+        async with self.context.unit_of_work(is_batch=True):
+            await stage_resolver.create_missing()
+
+    async def _import_file(self, source_file: SourceFile, parser: RowParser, batch: Batch) -> None:
+        row_iterator, lines_done = source_file.read_rows(), 0
+        rows: list[ParsedRow] = []
+        while True:
+            for row in islice(row_iterator, max(0, batch.limit.rows - len(rows))):
+                batch.checks.sample_cells(row)
+                rows.append(parser.parse(row))
+            if not rows:
+                break
+            row_count = await batch.import_rows(rows[: batch.limit.rows])
+            last_line = rows[row_count - 1].row.line
+            del rows[:row_count]
+            self.on_progress(last_line - lines_done)
+            lines_done = last_line
+        await batch.import_postponed_rows()

@@ -7,7 +7,9 @@ error, never a guess.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final
@@ -19,6 +21,7 @@ from imports.cell_parsing import CellError
 from models.crm import clients, deals, pipelines
 from models.crm.pipelines import Stage
 from models.db import row_store
+from models.db.spill_index import SpillMultiMap
 from models.organization import people as people_rows
 from models.organization.people import Employee, Team
 from resolvers.crm.record_type import ImportOutcome
@@ -26,7 +29,9 @@ from resolvers.organization import company, people, teams
 from resolvers.organization.inputs import EmployeeInput, PipelineInput, PipelineStageInput, TeamInput
 from resolvers.request.context import RequestContext
 
+_MAX_LISTED_NAMES: Final = 20  # names per kind in the summary
 _MAX_EXTERNAL_ID_LENGTH: Final = 100  # characters of an externalId
+_CLIENTS_PER_STATEMENT: Final = 5_000
 
 
 def derive_external_id(text: str) -> str:
@@ -83,45 +88,75 @@ class NameIndex:
             return target_id
         same_name_ids = self._ids_by_name.get(search_key(text), set())
         if len(same_name_ids) > 1:
-            raise CellError(
-                "{count} {kind} are called “{text}”: give an id instead.",
-                count=len(same_name_ids),
-                kind=kind,
-                text=text,
-            )
+            raise _ambiguous_name(len(same_name_ids), kind, text)
         return next(iter(same_name_ids), None)
+
+
+def _ambiguous_name(count: int, kind: str, text: str) -> CellError:
+    return CellError("{count} {kind} are called “{text}”: give an id instead.", count=count, kind=kind, text=text)
+
+
+class SpillNameIndex:
+    """A name index of any number of rows, whose memory does not grow with them."""
+
+    def __init__(self, journal: UndoJournal) -> None:
+        self._journal = journal
+        self._ids_by_external_id, self._ids_by_name = SpillMultiMap(), SpillMultiMap()
+
+    def add_all(self, rows: Collection[tuple[str, str | None, str]]) -> None:
+        """Add rows that are not in the index: id, external id and name."""
+        if not rows:
+            return
+        external_ids = [(external_id, target_id) for target_id, external_id, _ in rows if external_id]
+        names = [(search_key(name), target_id) for target_id, _, name in rows]
+        self._ids_by_external_id.add(external_ids)
+        self._ids_by_name.add(names)
+        self._journal.add(partial(self._ids_by_external_id.discard, external_ids))
+        self._journal.add(partial(self._ids_by_name.discard, names))
+
+    def find(self, text: str, kind: str, prefix: str = "") -> str | None:
+        """Return the id for an external id or name, or None. Raises CellError if several rows have the name."""
+        _, target_id = self._ids_by_external_id.find(f"{prefix}{text}")
+        if target_id is not None:
+            return target_id
+        count, target_id = self._ids_by_name.find(search_key(text))
+        if count > 1:
+            raise _ambiguous_name(count, kind, text)
+        return target_id
 
 
 class NameLookup:
     """Existing people, teams, clients, products and stages: read once, then extended by what the files add.
 
-    current_row    the row that is being processed, any value that identifies it
-    writing_rows   the rows of this batch that have created or changed something that they refer to
-    created_names  by kind: names created because a row referred to them
+    current_row     the row that is being processed, any value that identifies it
+    writing_rows    the rows of this piece that have created or changed something that they refer to
+    created_names   by kind: the first names created because a row referred to them
+    created_counts  by kind: how many there are
     """
 
     def __init__(self, context: RequestContext) -> None:
         self.context, self.journal = context, UndoJournal()
         self.people, self.teams = NameIndex(self.journal), NameIndex(self.journal)
-        self.clients, self.products = NameIndex(self.journal), NameIndex(self.journal)
+        self.products, self.clients = NameIndex(self.journal), SpillNameIndex(self.journal)
         self.stages_by_pipeline: dict[str, list[Stage]] = {}  # by the pipeline's name
         self._pipeline_ids: dict[str, int] = {}
         self._ids_by_email: dict[str, str] = {}
         self._rows: dict[str, Any] = {}  # employees and teams by id
         self.created_names: dict[str, list[str]] = {}
+        self.created_counts = Counter[str]()
         self.current_row: object = None
         self.writing_rows: set[object] = set()
         self._stages_of_rows: dict[str, set[str]] = {}  # by pipeline: search keys of the stages created for rows
 
-    def begin_batch(self) -> None:
-        """Begin a batch, which `undo_batch` takes back."""
+    def begin_piece(self) -> None:
+        """Begin a piece, which `undo_piece` takes back."""
         self.journal.clear()
         self.writing_rows.clear()
         viewer = self.context.current_viewer
         self.journal.add(partial(setattr, self.context, "current_viewer", viewer))
 
-    def undo_batch(self) -> None:
-        """Forget what the batch has added and read; its transaction was rolled back."""
+    def undo_piece(self) -> None:
+        """Forget what the piece has added and read; its transaction was rolled back."""
         self.journal.undo()
         self.context.loaded_employees.clear()
         self.context.goal_values.clear()
@@ -136,8 +171,13 @@ class NameLookup:
             self._add_employee(employee)
         for team in await people_rows.fetch_all_teams():
             self._add_team(team)
-        for client_id, external_id, name in await clients.fetch_names():
-            self.clients.add(encode_global_id("Client", client_id), external_id, name)
+        last_id = 0
+        while rows := await clients.fetch_names(after_id=last_id, limit=_CLIENTS_PER_STATEMENT):
+            self.clients.add_all(
+                [(encode_global_id("Client", client_id), external_id, name) for client_id, external_id, name in rows]
+            )
+            self.journal.clear()
+            last_id = rows[-1][0]
         for product in await pipelines.fetch_products():
             self.products.add(str(product.id), None, product.name)
         self.journal.clear()
@@ -150,9 +190,11 @@ class NameLookup:
             self.stages_by_pipeline[pipeline.name] = [stage for stage in stages if stage.pipeline_id == pipeline_id]
 
     def note_created(self, kind: str, *names: str) -> None:
-        created_names = self.created_names.setdefault(kind, [])
-        self.journal.add(partial(_truncate, created_names, len(created_names)))
-        created_names.extend(names)
+        listed_names = self.created_names.setdefault(kind, [])
+        self.journal.add(partial(_truncate, listed_names, len(listed_names)))
+        self.journal.add(partial(self.created_counts.__setitem__, kind, self.created_counts[kind]))
+        listed_names.extend(names[: max(0, _MAX_LISTED_NAMES - len(listed_names))])
+        self.created_counts[kind] += len(names)
 
     def _add_employee(self, employee: Employee) -> str:
         global_id = encode_global_id("Employee", employee.id)
@@ -286,7 +328,9 @@ class NameLookup:
             elif unused_stages:
                 await company.delete_unused_pipeline(self.context, self._pipeline_ids.pop(name))
             for stage in unused_stages:
-                self.created_names["stages"].remove(f"{stage.name} ({name})")
+                self.created_counts["stages"] -= 1
+                with suppress(ValueError):  # only the first names are listed
+                    self.created_names["stages"].remove(f"{stage.name} ({name})")
         self._stages_of_rows.clear()
         await self._read_stages()
 

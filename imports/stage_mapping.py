@@ -17,43 +17,45 @@ class StageResolver:
         self.import_map, self.file_map, self.lookup = import_map, file_map, lookup
         self._stage_maps = {search_key(name): stage_map for name, stage_map in file_map.stages.items()}
         self._stage_order = [search_key(stage_map.stage or name) for name, stage_map in file_map.stages.items()]
+        self._noted_texts = set[tuple[str, ...]]()  # stage, pipeline and status, as they stand in the file
+        self._names_by_pipeline: dict[str, dict[str, None]] = {}
+        self._closed_names: dict[str, str] = {}  # by pipeline: a name to create where no open stage is named
 
-    async def create_missing(self, reader: RowReader, rows: Iterable[Cells]) -> None:
-        """Create the pipelines and stages that readable rows name, in the order of the map, before any deal is recorded.
+    def note_names(self, reader: RowReader, cells: Cells) -> None:
+        """Note the stage and pipeline that a row names, if it can be read."""
+        texts = tuple(reader.raw_text(field, cells) for field in ("stage", "pipeline", "status"))
+        if texts in self._noted_texts:
+            return
+        try:
+            values = reader.read_values(cells)
+        except CellError:
+            return  # the row will be rejected
+        self._noted_texts.add(texts)
+        text = str(values.get("stage", ""))
+        stage_map = self._find_stage_map(text, values)
+        if stage_map is None:
+            return
+        pipeline_text = str(values.get("pipeline", ""))
+        if self._names_deal_pipeline_only(stage_map, pipeline_text):
+            return
+        pipeline = self._pipeline_name(stage_map, pipeline_text)
+        stage_names = self._names_by_pipeline.setdefault(pipeline, {})
+        if name := _stage_name(stage_map, text):
+            stage_names[name] = None
+        else:
+            self._closed_names.setdefault(pipeline, text or stage_map.status.capitalize())
+
+    async def create_missing(self) -> None:
+        """Create the noted pipelines and stages, in the order of the map, before any deal is recorded.
 
         Those that no accepted row needs in the end are deleted by `NameLookup.discard_unused_stages`.
         """
-        names_by_pipeline: dict[str, dict[str, None]] = {}
-        closed_names: dict[str, str] = {}
-        seen_texts: set[tuple[str, ...]] = set()
-        for cells in rows:
-            texts = tuple(reader.raw_text(field, cells) for field in ("stage", "pipeline", "status"))
-            if texts in seen_texts:
-                continue
-            try:
-                values = reader.read_values(cells)
-            except CellError:
-                continue  # the row will be rejected
-            seen_texts.add(texts)
-            text = str(values.get("stage", ""))
-            stage_map = self._find_stage_map(text, values)
-            if stage_map is None:
-                continue
-            pipeline_text = str(values.get("pipeline", ""))
-            if self._names_deal_pipeline_only(stage_map, pipeline_text):
-                continue
-            pipeline = self._pipeline_name(stage_map, pipeline_text)
-            stage_names = names_by_pipeline.setdefault(pipeline, {})
-            if name := _stage_name(stage_map, text):
-                stage_names[name] = None
-            else:
-                closed_names.setdefault(pipeline, text or stage_map.status.capitalize())
-        for pipeline, stage_names in names_by_pipeline.items():
+        for pipeline, stage_names in self._names_by_pipeline.items():
             ordered_names = sorted(
                 dict.fromkeys([*stage_names, *self.file_map.stage_entry_columns]), key=self._position_of
             )
             if not ordered_names and not self.lookup.stages_by_pipeline.get(pipeline):
-                ordered_names = [closed_names[pipeline]]  # all deals are closed: no open stage is named
+                ordered_names = [self._closed_names[pipeline]]  # all deals are closed: no open stage is named
             await self.lookup.ensure_pipeline(
                 pipeline, ordered_names, named_by_rows={*ordered_names} - {*self.file_map.stage_entry_columns}
             )

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from domain.errors.user_errors import UserError
-from imports.cell_parsing import CellError, DateOrTime, RowValues
-from imports.files.source_row import SourceRow
+from imports.cell_parsing import CellError, DateOrTime
 from imports.history_rows import require_fields
 from imports.import_run import ImportRun
 from imports.input_builder import InputBuilder
 from imports.name_lookup import external_reference
+from imports.parsed_row import ParsedRow
 from models.crm import deals
 from resolvers.crm import stage_history
 from resolvers.crm.record_type import ImportOutcome
@@ -18,36 +18,32 @@ from resolvers.crm.stage_history import ImportedStageEntry
 
 
 async def import_stage_history(
-    run: ImportRun,
-    input_builder: InputBuilder,
-    rows: Sequence[SourceRow],
-    read_values: Callable[[SourceRow], RowValues],
+    run: ImportRun, input_builder: InputBuilder, rows: Sequence[ParsedRow]
 ) -> list[ImportOutcome | UserError | CellError]:
     """Add the rows' stage entries to deals. A closing stage changes nothing: the deal itself tells its end.
 
     A row without a pipeline is about the one in which its deal is now.
-
-    read_values  raises CellError for a row that cannot be read
     """
     row_outcomes: dict[int, ImportOutcome | UserError | CellError] = {}
-    row_values: dict[int, RowValues] = {}
-    for index, row in enumerate(rows):
+    for index, parsed in enumerate(rows):
         try:
-            row_values[index] = read_values(row)
-            require_fields("visits", row_values[index])
+            if parsed.error:
+                row_outcomes[index] = parsed.error
+            else:
+                require_fields("visits", parsed.values)
         except CellError as error:
             row_outcomes[index] = error
     external_ids = {
-        index: f"{input_builder.file_map.prefix}{values['deal']}"
-        for index, values in row_values.items()
+        index: f"{input_builder.file_map.prefix}{parsed.values['deal']}"
+        for index, parsed in enumerate(rows)
         if index not in row_outcomes
     }
     pipelines = await deals.fetch_pipeline_names(set(external_ids.values()))
     entries: dict[int, ImportedStageEntry] = {}
     for index, external_id in external_ids.items():
-        values = row_values[index]
+        values = rows[index].values
         if external_id in pipelines:
-            values.setdefault("pipeline", pipelines[external_id])
+            values = {"pipeline": pipelines[external_id], **values}
         try:
             stage, _ = input_builder.stage_resolver.resolve(values, exists=True)
         except CellError as error:

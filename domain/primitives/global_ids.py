@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from functools import lru_cache
 from typing import Final
 
 EXTERNAL_ID_PREFIX: Final = "ext:"  # in inputs, in front of the id that another system gave to a record
@@ -26,6 +27,7 @@ def parse_external_id(text: str) -> str | None:
     )
 
 
+@lru_cache(maxsize=4_096)
 def decode_global_id(text: str) -> tuple[str, int] | None:
     """Return type name and row id; None for an invalid id, or one that no row of the type can have."""
     if not text or len(text) > 60 or not text.isascii():

@@ -17,7 +17,7 @@ from tortoise.models import Model
 from domain.alerts.rules import Subject
 from domain.permissions import Role
 from models.alerts.alerts import subject_clause
-from models.db import connection, row_store
+from models.db import bulk_statements, connection, row_store
 from models.db.columns import text_column
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -73,7 +73,7 @@ async def record_activity(last_activity: Mapping[Subject, datetime], *, imported
         (*subject, to_microseconds(at), until_microseconds, to_microseconds(at + MIN_INACTIVITY))
         for subject, at in last_activity.items()
     )
-    await connection.execute_with_rows(_RECORD_ACTIVITY_SQL, rows)
+    await bulk_statements.execute_with_rows(_RECORD_ACTIVITY_SQL, rows)
 
 
 async def remove(kind: str, subject_ids: Collection[int]) -> None:
@@ -190,7 +190,7 @@ async def reschedule(next_checks: Mapping[int, datetime | None]) -> None:
     rows = (
         (employee_id, NEVER if at is None else to_microseconds(at)) for employee_id, at in sorted(next_checks.items())
     )
-    await connection.execute_with_rows(
+    await bulk_statements.execute_with_rows(
         _RESCHEDULE_SQL, [("Employee", employee_id, 0, 0, at) for employee_id, at in rows]
     )
 

@@ -14,7 +14,7 @@ from tortoise.functions import Max
 from tortoise.models import Model
 
 from domain.alerts.rules import Event
-from models.db import connection
+from models.db import bulk_statements, connection
 from models.db.columns import (
     bool_column,
     currency_column,
@@ -126,7 +126,7 @@ class ActivityRow(NamedTuple):
 async def insert_activities(rows: Iterable[ActivityRow]) -> None:
     """Insert activities in the given order."""
     values = [(*row[:-1], orjson.dumps(row.data).decode()) for row in rows]
-    await connection.insert_rows("activity", ActivityRow._fields, values)
+    await bulk_statements.insert_rows("activity", ActivityRow._fields, values)
 
 
 def select_activities(condition: Condition, kinds: Collection[ActivityKind] | None = None) -> RowQuery[Activity]:

@@ -103,9 +103,10 @@ def narrow(query: RowQuery[Client], *, search: str | None = None) -> RowQuery[Cl
     return query.where(Q(search_key__contains=search_key(search))) if search else query
 
 
-async def fetch_names() -> list[tuple[int, str | None, str]]:
-    """Return id, external id and name of each client that is not deleted."""
-    rows = Client.filter(deleted_at=None).values_list("id", "external_id", "name")
+async def fetch_names(*, after_id: int, limit: int) -> list[tuple[int, str | None, str]]:
+    """Return id, external id and name of the clients that are not deleted, in order of id, from an id on."""
+    query = Client.filter(deleted_at=None, id__gt=after_id).order_by("id").limit(limit)
+    rows = query.values_list("id", "external_id", "name")
     return [(row_id, external_id, name) for row_id, external_id, name in await rows]
 
 

@@ -16,7 +16,7 @@ from tortoise.queryset import QuerySet
 
 from domain.ledger.record_facts import Credit, DealFacts, DealStatus, Moment, SaleKind
 from domain.primitives.text import search_key
-from models.db import connection
+from models.db import bulk_statements, connection
 from models.db.columns import (
     MAX_TEXT_LENGTH,
     bool_column,
@@ -136,7 +136,7 @@ class StageEntry(Model):
 
 async def insert_stage_entries(entries: Iterable[tuple[int, int, datetime, date]]) -> None:
     """Insert stage entries: tuples of deal id, stage id, time of entry and its day."""
-    await connection.insert_rows("stage_visit", ("deal_id", "stage_id", "entered_at", "entered_on"), list(entries))
+    await bulk_statements.insert_rows("stage_visit", ("deal_id", "stage_id", "entered_at", "entered_on"), list(entries))
 
 
 async def has_entered_stage(deal: Deal, at: datetime) -> bool:
@@ -223,8 +223,9 @@ async def has_been_in_stage(stage_id: int) -> bool:
 
 async def list_external_ids(external_ids: Collection[str]) -> set[str]:
     """Return those of the external ids that deals have, also deleted ones."""
-    rows = await Deal.filter(external_id__in=list(external_ids)).values_list("external_id", flat=True)
-    return {str(external_id) for external_id in rows}
+    ids = sorted(external_ids)
+    sql = f"SELECT external_id FROM deal WHERE external_id IN ({connection.placeholders(ids)})"  # noqa: S608
+    return {row["external_id"] for row in await connection.fetch_rows(sql, ids)}
 
 
 _PIPELINE_NAMES_SQL: Final = """

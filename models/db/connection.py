@@ -61,8 +61,6 @@ MODEL_MODULES: Final = (
 )
 
 
-_MAX_VALUES_PER_STATEMENT: Final = 900  # old builds of SQLite accept at most 999
-
 Row = TypeVar("Row", bound=Model)
 
 # Times that arrive as text (from SQLite, and in JSON) are in the format that Python writes, so Python's parser reads
@@ -95,10 +93,14 @@ class DeadlineExceeded(TimeoutError):
     """Raised when awaiting something with `with_deadline` took too long."""
 
 
-def tortoise_config(url: str, *, pool_size: int = 20, limits: TimeLimits = SERVER_LIMITS) -> JsonObject:
+def tortoise_config(
+    url: str, *, pool_size: int = 20, limits: TimeLimits = SERVER_LIMITS, read_only: bool = False
+) -> JsonObject:
     """Return Tortoise's configuration for a `sqlite://PATH` or `postgres://…` URL.
 
     The connection is named after its dialect, because Tortoise caches statements by the connection's name.
+
+    read_only  whether sessions on PostgreSQL may write to temporary tables only
     """
     connection_name = "sqlite" if is_sqlite(url) else "postgres"
     connection = expand_db_url(url)
@@ -120,6 +122,9 @@ def tortoise_config(url: str, *, pool_size: int = 20, limits: TimeLimits = SERVE
             "lock_timeout": _to_milliseconds(limits.lock),
             "idle_in_transaction_session_timeout": _to_milliseconds(limits.idle_in_transaction),
         }
+        if read_only:
+            credentials["server_settings"]["default_transaction_read_only"] = "on"
+            credentials["max_inactive_connection_lifetime"] = 0  # its temporary tables end with the session
     return {
         "connections": {connection_name: connection},
         "apps": {
@@ -151,9 +156,15 @@ def create_parent_directory(url: str) -> None:
 
 
 @asynccontextmanager
-async def connect(url: str, *, pool_size: int = 20, limits: TimeLimits = SERVER_LIMITS) -> AsyncIterator[None]:
-    """Connect all tasks of the process to the database, until the end of the block."""
-    await Tortoise.init(tortoise_config(url, pool_size=pool_size, limits=limits), _enable_global_fallback=True)
+async def connect(
+    url: str, *, pool_size: int = 20, limits: TimeLimits = SERVER_LIMITS, read_only: bool = False
+) -> AsyncIterator[None]:
+    """Connect all tasks of the process to the database, until the end of the block.
+
+    read_only  whether sessions on PostgreSQL may write to temporary tables only
+    """
+    config = tortoise_config(url, pool_size=pool_size, limits=limits, read_only=read_only)
+    await Tortoise.init(config, _enable_global_fallback=True)
     try:
         current_client().write_queue.limits = limits
         if is_sqlite(url):
@@ -170,6 +181,9 @@ async def write_transaction(*, is_batch: bool = False) -> AsyncIterator[None]:
 
     is_batch  whether it may hold the lock for long: then it gives way to the other writers
     raises    LockTimeout, BatchQueueFull
+
+    On PostgreSQL the lock is given in the order in which it was requested. On SQLite the writers of other processes
+    only try for it from time to time, so a batch begins no sooner after another than each of them could try.
     """
     if not is_outside_transaction():
         async with in_transaction():
@@ -177,7 +191,8 @@ async def write_transaction(*, is_batch: bool = False) -> AsyncIterator[None]:
         return
     client = current_client()
     queue = client.write_queue
-    on_postgres = client.capabilities.dialect == "postgres"  # on SQLite a transaction takes the lock at its beginning
+    # On SQLite a transaction takes the lock at its beginning.
+    on_postgres = client.capabilities.dialect == "postgres" and not queue.is_private
     async with AsyncExitStack() as stack:
         wait_seconds = await stack.enter_async_context(queue.batch_turn()) if is_batch else None
         if on_postgres and not is_batch:
@@ -213,6 +228,11 @@ async def transaction() -> AsyncIterator[None]:
 def is_outside_transaction() -> bool:
     """Return whether no transaction is open, so that all writes are committed and visible to other connections."""
     return not isinstance(current_connection(), TransactionalDBClient)
+
+
+def is_private_copy() -> bool:
+    """Return whether the connected database is a private copy, of which nothing stays."""
+    return current_client().write_queue.is_private
 
 
 async def with_deadline(seconds: float, awaitable: Awaitable[Result], *, while_available: bool = False) -> Result:
@@ -267,11 +287,11 @@ def _any_model() -> type[Model]:
 def _to_dialect(client: BaseDBAsyncClient, sql: str, values: Sequence[SqlValue]) -> tuple[str, list[SqlValue]]:
     """Translate `?` placeholders and values to the dialect of the connected database."""
     if client.capabilities.dialect == "sqlite":
-        return sql, [_to_sqlite_text(value) if isinstance(value, date) else value for value in values]
+        return sql, [to_sqlite_text(value) if isinstance(value, date) else value for value in values]
     return _number_placeholders(sql), list(values)
 
 
-def _to_sqlite_text(value: date) -> str:
+def to_sqlite_text(value: date) -> str:
     """Return a date or time as SQLite stores it: ISO 8601 text, times in UTC."""
     return value.astimezone(UTC).isoformat(" ") if isinstance(value, datetime) else value.isoformat()
 
@@ -311,45 +331,16 @@ async def fetch_by_ids(model: type[Row], ids: Iterable[int]) -> dict[int, Row]:
     return {row["id"]: model._init_from_db(**row) for row in await fetch_rows(sql, unique_ids)}
 
 
-async def insert_rows(table: str, columns: Sequence[str], rows: Sequence[Sequence[SqlValue]]) -> None:
-    """Insert rows, with values in the order of the columns, in as few statements as old builds of SQLite allow."""
-    rows_per_statement = _MAX_VALUES_PER_STATEMENT // len(columns)
-    for start in range(0, len(rows), rows_per_statement):
-        chunk = rows[start : start + rows_per_statement]
-        await execute(_insert_sql(table, tuple(columns), len(chunk)), [value for row in chunk for value in row])
-
-
-async def execute_with_rows(
-    sql: str, rows: Sequence[Sequence[SqlValue]], column_types: Sequence[str] | None = None
-) -> None:
-    """Run a statement with many rows of values, in as few statements as old builds of SQLite allow.
-
-    sql           contains `{rows}`, which is replaced by the rows of placeholders
-    column_types  SQL types of the columns; PostgreSQL needs them when the rows are not inserted directly into a table
-    """
-    if not rows:
-        return
-    row_sql, rows_per_statement = f"({placeholders(rows[0])})", _MAX_VALUES_PER_STATEMENT // len(rows[0])
-    first_row_sql = (
-        f"({', '.join(f'CAST(? AS {column_type})' for column_type in column_types)})"
-        if column_types and _dialect() != "sqlite"
-        else row_sql
-    )
-    for start in range(0, len(rows), rows_per_statement):
-        chunk = rows[start : start + rows_per_statement]
-        values_sql = ", ".join([first_row_sql] + [row_sql] * (len(chunk) - 1))
-        await execute(sql.format(rows=values_sql), [value for row in chunk for value in row])
-
-
 @lru_cache(maxsize=512)
-def _insert_sql(table: str, columns: Sequence[str], row_count: int) -> str:
+def insert_sql(table: str, columns: Sequence[str], row_count: int) -> str:
+    """Return the statement that inserts so many rows, with placeholders for their values."""
     row_sql = f"({', '.join('?' * len(columns))})"
     return f"INSERT INTO {table} ({', '.join(columns)}) VALUES {', '.join([row_sql] * row_count)}"  # noqa: S608
 
 
 async def insert_row(table: str, values: Mapping[str, SqlValue]) -> int:
     """Insert one row and return its id."""
-    result = await fetch_rows(f"{_insert_sql(table, tuple(values), 1)} RETURNING id", list(values.values()))
+    result = await fetch_rows(f"{insert_sql(table, tuple(values), 1)} RETURNING id", list(values.values()))
     return int(result[0]["id"])
 
 

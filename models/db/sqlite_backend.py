@@ -29,6 +29,7 @@ from models.db.values import SqlRow, SqlValue
 from models.db.write_queue import WriteQueue
 
 _RETRY_SECONDS: Final = 0.02
+_BATCH_PAUSE_SECONDS: Final = 2 * _RETRY_SECONDS
 _PERMISSIONS_OF_OTHERS: Final = 0o077
 
 Result = TypeVar("Result")
@@ -151,7 +152,9 @@ class _ImmediateTransactionContext(SqliteTransactionContext):
 class ImmediateSqliteClient(_StatementErrors):
     def __init__(self, file_path: str, **options: Any) -> None:
         super().__init__(file_path, **options)
-        self.write_queue, self.availability = WriteQueue(), Availability()
+        # nobody but this process can write to a database in memory
+        pause_seconds = 0 if self.filename == ":memory:" else _BATCH_PAUSE_SECONDS
+        self.write_queue, self.availability = WriteQueue(pause_seconds=pause_seconds), Availability()
 
     @property
     def busy_timeout_seconds(self) -> float:

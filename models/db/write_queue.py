@@ -43,8 +43,15 @@ class BatchQueueFull(LockTimeout):
 
 
 class WriteQueue:
-    def __init__(self, limits: TimeLimits = SERVER_LIMITS) -> None:
-        self.limits = limits
+    """The order of the writers.
+
+    is_private    whether the database is a private copy, which no other process writes to
+    pause_seconds how long the lock is free between two batches, for writers that try for it from time to time
+    """
+
+    def __init__(self, limits: TimeLimits = SERVER_LIMITS, pause_seconds: float = 0) -> None:
+        self.limits, self.is_private, self.pause_seconds = limits, False, pause_seconds
+        self._batch_ended_at = -1e9
         self._writer_lock, self._batch_lock = asyncio.Lock(), asyncio.Lock()
         self._waiting_batches = 0
 
@@ -74,9 +81,11 @@ class WriteQueue:
         finally:
             self._waiting_batches -= 1
         try:
+            await asyncio.sleep(max(0, self._batch_ended_at + self.pause_seconds - asyncio.get_running_loop().time()))
             waited = asyncio.get_running_loop().time() - started_at
             yield None if self.limits.batch is None else max(0.1, self.limits.batch - waited)
         finally:
+            self._batch_ended_at = asyncio.get_running_loop().time()
             self._batch_lock.release()
 
 

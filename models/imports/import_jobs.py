@@ -11,7 +11,7 @@ import orjson
 from tortoise import fields
 from tortoise.models import Model
 
-from models.db import connection
+from models.db import bulk_statements, connection
 from models.db.columns import bool_column, enum_column, foreign_key, text_column
 from models.db.row_query import RowQuery
 
@@ -162,7 +162,7 @@ async def insert_rejections(job_id: int, rows: Sequence[tuple[str, int, str, str
         (job_id, file_name[:400], line, column[:400], reason, _to_json(cells))
         for file_name, line, column, reason, cells in rows
     ]
-    await connection.insert_rows("import_rejection", columns, values)
+    await bulk_statements.insert_rows("import_rejection", columns, values)
 
 
 def _to_json(value: Any) -> str:

@@ -15,7 +15,7 @@ from tortoise.functions import Sum
 from tortoise.models import Model
 
 from domain.ledger.metrics import Score
-from models.db import connection, json_aggregates, row_store
+from models.db import bulk_statements, connection, json_aggregates, row_store
 from models.db.columns import bool_column, foreign_key, text_column
 from models.db.row_query import RowQuery
 from models.db.values import SqlValue
@@ -93,11 +93,10 @@ class TeamTotal(Model):
         unique_together = (("metric", "team_id", "day"),)
 
 
-_INSERT_ENTRIES_SQL = """
-INSERT INTO score_entry
-    (metric, employee_id, team_id, amount, effective_on, effective_at, late, recorded_at, source_kind, source_id)
-VALUES {rows}
-"""
+_ENTRY_COLUMNS: Final = (
+    "metric", "employee_id", "team_id", "amount", "effective_on", "effective_at", "late", "recorded_at", "source_kind",
+    "source_id",
+)  # fmt: skip
 _ADD_TO_DAILY_TOTALS_SQL = """
 INSERT INTO daily_total (metric, employee_id, team_id, day, amount) VALUES {rows}
 ON CONFLICT (metric, employee_id, day, team_id) DO UPDATE SET amount = daily_total.amount + excluded.amount
@@ -147,7 +146,7 @@ class Posting(NamedTuple):
 async def post(postings: Sequence[Posting], recorded_at: datetime) -> None:
     """Write postings to the ledger and add them to the totals."""
     rows = [(*_score_columns(score), late, recorded_at, kind, source) for score, late, kind, source in postings]
-    await connection.execute_with_rows(_INSERT_ENTRIES_SQL, rows)
+    await bulk_statements.insert_rows("score_entry", _ENTRY_COLUMNS, rows)
     await add_to_totals(posting.score for posting in postings)
 
 
@@ -162,8 +161,8 @@ async def add_to_totals(scores: Iterable[Score]) -> None:
     for score in scores:
         daily_totals[score.metric, score.employee_id, score.team_id, score.day] += score.amount
         team_totals[score.metric, score.team_id, score.day] += score.amount
-    await connection.execute_with_rows(_ADD_TO_DAILY_TOTALS_SQL, _nonzero_rows(daily_totals.items()))
-    await connection.execute_with_rows(
+    await bulk_statements.execute_with_rows(_ADD_TO_DAILY_TOTALS_SQL, _nonzero_rows(daily_totals.items()))
+    await bulk_statements.execute_with_rows(
         _ADD_TO_HOLDING_TEAMS_SQL, _nonzero_rows(team_totals.items()), column_types=_CREDITED_COLUMN_TYPES
     )
 
@@ -176,8 +175,8 @@ async def adjust_totals(
     daily_totals  amounts by metric, employee, team and day
     team_totals   amounts by metric, team (or `COMPANY_TEAM_ID`) and day
     """
-    await connection.execute_with_rows(_ADD_TO_DAILY_TOTALS_SQL, _nonzero_rows(daily_totals.items()))
-    await connection.execute_with_rows(_ADD_TO_TEAM_TOTALS_SQL, _nonzero_rows(team_totals.items()))
+    await bulk_statements.execute_with_rows(_ADD_TO_DAILY_TOTALS_SQL, _nonzero_rows(daily_totals.items()))
+    await bulk_statements.execute_with_rows(_ADD_TO_TEAM_TOTALS_SQL, _nonzero_rows(team_totals.items()))
 
 
 def _nonzero_rows(amounts: Iterable[tuple[tuple[SqlValue, ...], int]]) -> list[tuple[SqlValue, ...]]:

@@ -11,6 +11,7 @@ from models.crm.activities import ActivityKind
 from models.crm.calls import Call
 from models.crm.clients import Client
 from models.crm.deals import Deal
+from models.db import row_store
 from models.goals.goals import Goal
 from models.organization.people import Employee
 from resolvers.activities.entries import ActivityEntry
@@ -30,7 +31,7 @@ class CallType(RecordType[Call, CallInput]):
     def new_row(self, edit: EditContext, input: CallInput) -> Call:
         started_at = _read_started_at(edit, input) or edit.now
         employee = edit.resolver.resolve_new_owner(input.employee, "input", "employee", at=started_at)
-        call = Call(employee_id=employee.id, duration_seconds=0)
+        call = row_store.new(Call, employee_id=employee.id, duration_seconds=0)
         _set_start_and_credit(edit, call, employee, started_at)
         call.outcome = CallOutcome.ANSWERED if (input.duration_seconds or 0) > 0 else CallOutcome.NO_ANSWER
         return call

@@ -14,6 +14,7 @@ from models.crm import activities, clients
 from models.crm.activities import ActivityKind
 from models.crm.clients import Client, Contact
 from models.crm.deals import ClientWins
+from models.db import row_store
 from models.db.row_query import RowQuery
 from models.goals.goals import Goal
 from resolvers.crm.inputs import ClientInput, ContactInput
@@ -31,7 +32,7 @@ class ClientType(RecordType[Client, ClientInput]):
     creation_activity = ActivityKind.CLIENT_ADDED
 
     def new_row(self, edit: EditContext, input: ClientInput) -> Client:
-        client = Client()
+        client = row_store.new(Client)
         set_creation_credit(edit, client, input)
         return client
 
@@ -50,7 +51,7 @@ class ContactType(RecordType[Contact, ContactInput]):
     creation_activity = ActivityKind.CONTACT_ADDED
 
     def new_row(self, edit: EditContext, input: ContactInput) -> Contact:
-        contact = Contact()
+        contact = row_store.new(Contact)
         set_creation_credit(edit, contact, input)
         return contact
 

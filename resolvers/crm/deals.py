@@ -73,7 +73,9 @@ class DealType(RecordType[Deal, DealInput]):
     def new_row(self, edit: EditContext, input: DealInput) -> Deal:
         if edit.first_stage_id is None:
             raise NotFound("There is no pipeline yet: an administrator makes one with savePipeline.", "input", "stage")
-        deal = Deal(status=DealStatus.OPEN, stage_id=edit.first_stage_id, client_id=self.default_client_id)
+        deal = row_store.new(
+            Deal, status=DealStatus.OPEN, stage_id=edit.first_stage_id, client_id=self.default_client_id
+        )
         created_at = resolve_creation_time(edit, input)
         if input.closed_at and not input.created_at:  # a deal recorded as closed was created no later
             created_at = min(created_at, validation.clean_past_time(input.closed_at, edit.now, "input", "closedAt"))

@@ -15,6 +15,7 @@ from models.crm.activities import ActivityKind
 from models.crm.clients import Client
 from models.crm.deals import Deal
 from models.crm.leads import Lead
+from models.db import row_store
 from models.goals.goals import Goal
 from models.organization.people import Employee
 from resolvers.activities.entries import ActivityEntry
@@ -36,7 +37,7 @@ class LeadType(RecordType[Lead, LeadInput]):
     model = Lead
 
     def new_row(self, edit: EditContext, input: LeadInput) -> Lead:
-        lead = Lead(status=LeadStatus.NEW)
+        lead = row_store.new(Lead, status=LeadStatus.NEW)
         set_creation_credit(edit, lead, input)
         return lead
 

@@ -92,7 +92,7 @@ class IdResolver:
 
     async def load_owners(self) -> None:
         """Load the owners of all loaded records, in one query for all types."""
-        records = [row for row in self._rows.values() if isinstance(row, CrmRecord)]
+        records = [row for (kind, _), row in self._rows.items() if kind in RECORD_MODELS and isinstance(row, CrmRecord)]
         await self.load_by_row_ids("Employee", [owner_id_of(row) for row in records])
 
     def loaded_ids(self, kind: str) -> set[int]:

@@ -84,7 +84,8 @@ class UnitOfWork:
 
     def _report(self, position: int) -> None:
         """Write the lines of the log, and notify the subscribers of the topics."""
-        is_committed = connection.is_outside_transaction()  # it is not in a dry run, which is rolled back
+        # it is not within another transaction, nor in a dry run, of which nothing stays
+        is_committed = connection.is_outside_transaction() and not connection.is_private_copy()
         if is_committed:
             for report in self.on_commit:
                 report()

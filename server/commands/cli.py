@@ -171,7 +171,9 @@ def import_csv(source: Path, map_: str | None, save_map: Path | None, yes: bool,
     settings = load_settings()
     confirmation = Confirmation(yes, is_terminal(), dry_run, save_map)
     summary, exit_code = run_with_database(
-        settings, lambda: run_import(settings, source, map_, rejects_path=rejects, confirmation=confirmation)
+        settings,
+        lambda: run_import(settings, source, map_, rejects_path=rejects, confirmation=confirmation),
+        on_copy=dry_run,
     )
     click.echo(summary)
     sys.exit(exit_code)
@@ -187,7 +189,7 @@ def import_job(job_id: int, path: Path, dry_run: bool) -> None:
     from server.commands.runtime import load_settings, run_with_database
 
     settings = load_settings()
-    run_with_database(settings, lambda: run_import_job(settings, job_id, path, dry_run=dry_run))
+    run_with_database(settings, lambda: run_import_job(settings, job_id, path, dry_run=dry_run), on_copy=dry_run)
 
 
 _DAY_TYPE = click.DateTime(formats=["%Y-%m-%d"])

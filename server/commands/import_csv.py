@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shlex
 import sys
-from contextlib import suppress
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -17,7 +18,6 @@ from imports.import_run import ImportResult
 from imports.importer import Importer
 from imports.rejected_rows import RejectedRows
 from imports.toml_schema import MapError
-from models.db import connection
 from models.organization import company, people
 from resolvers.request.client_info import ClientInfo
 from resolvers.request.context import RequestContext
@@ -28,16 +28,12 @@ from server.commands.map_confirmation import Confirmation, confirm_map, confirm_
 from server.settings import Settings
 
 
-class _DryRunRollback(Exception):
-    """Rolls the transaction of a dry run back."""
-
-
 async def run_import(
     settings: Settings, source: Path, map_name: str | None, *, rejects_path: Path, confirmation: Confirmation
 ) -> tuple[str, int]:
     """Import the exports of a CRM as the first administrator; return the summary and the exit code of the command.
 
-    A dry run does everything in one transaction and rolls it back; other writers wait until it is done.
+    A dry run does the same, connected to a private copy of the database.
     map_name  a built-in map or a file; None to find a map for the files
     Raises click.ClickException if nothing can be imported at all, and NotConfirmed.
     """
@@ -55,16 +51,16 @@ async def run_import(
         line_count = sum(file.line_count for file in sources.files)
         with (
             RejectedRows(rejects_path, [file.path for file in sources.files]) as rejected_rows,
-            click.progressbar(length=line_count, label="Importing", file=sys.stderr) as progress_bar,
+            click.progressbar(
+                length=line_count,
+                label="Checking" if dry_run else "Importing",
+                show_pos=True,
+                item_show_func=lambda rate: rate,
+                file=sys.stderr,
+            ) as progress_bar,
         ):
-            importer = Importer(context, import_map, rejected_rows, progress_bar.update)
-            if dry_run:
-                with suppress(_DryRunRollback):
-                    async with connection.write_transaction():
-                        await importer.run(sources.files)
-                        raise _DryRunRollback
-            else:
-                await importer.run(sources.files)
+            importer = Importer(context, import_map, rejected_rows, create_rate_reporter(progress_bar.update))
+            await importer.run(sources.files)
     except (MapError, ImportFileError) as error:
         raise click.ClickException(str(error)) from error
     except UserError as user_error:
@@ -88,6 +84,20 @@ def _format_summary(result: ImportResult, dry_run: bool, rejected_rows: Rejected
     if dry_run:
         lines.append("This was a dry run: nothing has been changed.")
     return "\n".join(lines)
+
+
+def create_rate_reporter(
+    update: Callable[[int, str], None], clock: Callable[[], float] = time.monotonic
+) -> Callable[[int], None]:
+    """Return a function that adds lines to a progress bar, with the number of lines a second since the beginning."""
+    began, lines_done = clock(), 0
+
+    def report(lines: int) -> None:
+        nonlocal lines_done
+        lines_done += lines
+        update(lines, f"{lines_done / max(clock() - began, 1e-3):,.0f} lines a second")
+
+    return report
 
 
 async def _create_context(settings: Settings) -> RequestContext:

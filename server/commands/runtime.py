@@ -10,6 +10,7 @@ import click
 
 from models import migrator
 from models.db import connection
+from models.db.private_copy import connect_to_copy
 from models.db.write_queue import COMMAND_LIMITS
 from server import settings
 from server.observability import logging
@@ -25,14 +26,19 @@ def load_settings(**overrides: object) -> Settings:
     return loaded_settings
 
 
-def run_with_database(settings: Settings, command: Callable[[], Coroutine[object, None, Result]]) -> Result:
+def run_with_database(
+    settings: Settings, command: Callable[[], Coroutine[object, None, Result]], *, on_copy: bool = False
+) -> Result:
     """Run a coroutine with the database connected, without a limit of time for its statements and locks.
+
+    on_copy  whether it runs on a private copy of the database, so that nothing of its changes stays
 
     Raises ClickException if migrations are pending.
     """
 
     async def run_connected() -> Result:
-        async with connection.connect(settings.database_url, limits=COMMAND_LIMITS):
+        connect = connect_to_copy if on_copy else connection.connect
+        async with connect(settings.database_url, limits=COMMAND_LIMITS):
             if await migrator.list_pending():
                 raise click.ClickException("The database is not up to date: run `./run migrate` first.")
             return await command()

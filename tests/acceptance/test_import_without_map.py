@@ -14,7 +14,7 @@ import pytest
 from server.commands.map_confirmation import NOT_CONFIRMED
 from tests.imports.ready_exports import EXPORTS
 from tests.imports.test_found_map import ENGLISH_DEALS
-from tests.processes import ROOT, TIMEOUT_SECONDS, Workspace, prepare_database
+from tests.processes import ROOT, Workspace, prepare_database
 
 UNCERTAIN = "Deal,Owner,Created\nDvořák,Růžička,13.04.2026\n".encode("cp1250")
 

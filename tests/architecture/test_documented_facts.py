@@ -19,7 +19,7 @@ from domain.forecasting.random_variates import DRAWS
 from domain.primitives import calendar
 from graph.base.field_declarations import WHOLE_VIEWER, declaration_of
 from graph.schema import create_schema
-from imports.importer import BATCH_ROWS
+from imports.piece_limit import FIRST_ROWS, MAX_ROWS
 from models.db import query_batch, retention
 from models.db.write_queue import MAX_WAITING_BATCHES, SERVER_LIMITS
 from models.live import change_log
@@ -123,7 +123,8 @@ STATED_FACTS = [
         "docs/goals.md",
         f"{calendar.DEFAULT_WORKDAY_START // 60:02}:00 to {calendar.DEFAULT_WORKDAY_END // 60}:00 unless set",
     ),
-    ("docs/import.md", f"in batches of {BATCH_ROWS} rows"),
+    ("docs/import.md", f"in pieces of up to {MAX_ROWS}"),
+    ("docs/import.md", f"a piece of {FIRST_ROWS} rows, the smallest"),
     ("docs/live.md", f"batching window** of {SETTINGS.push_window_ms} ms (`SCORELINE_PUSH_WINDOW_MS`)"),
     ("docs/live.md", f"more than {SETTINGS.socket_queue_bytes // 1_000_000} MB wait"),
     ("docs/live.md", f"more than {SETTINGS.socket_memory_bytes // 1_000_000} MB"),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 
+from imports import piece_limit
 from models.organization.absences import Absence
 from models.organization.people import Employee
 from tests.imports.import_company import ImportTestCompany, open_company
@@ -77,7 +78,7 @@ async def test_absences_are_imported_once_and_wrong_rows_are_rejected(
         {"read": 7, "new": 2, "rejected": 5},
         {"read": 7, "unchanged": 2, "rejected": 5},
     ]
-    assert [(line, column) for line, column, _ in company.rejects] == [
+    assert sorted((line, column) for line, column, _ in company.rejects) == [
         ("4", "from"), ("5", "name"), ("6", "to"), ("7", "to"), ("8", "reason"),
     ]  # fmt: skip
 
@@ -139,3 +140,21 @@ async def test_absences_that_move_into_each_others_days_are_changed_in_one_run(c
 
     assert dict(result.counts["absences"]) == {"read": 3, "changed": 3}
     assert [row[1].day for row in await read_absences()] == [12, 19, 26]
+
+
+async def test_absences_of_different_pieces_move_into_each_others_days(
+    company: ImportTestCompany, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import_map = MAP.replace("{id}", 'id = "no"')
+    header, days = "no,name,from,to,reason\n", [date(2026, 1, 1) + timedelta(number) for number in range(31)]
+    before, after = (
+        "".join(f"{number},Ann,{day:%d.%m.%Y},{day:%d.%m.%Y},other\n" for number, day in enumerate(part, 1))
+        for part in (days[:-1], days[1:])
+    )
+    monkeypatch.setattr(piece_limit, "MAX_ROWS", piece_limit.FIRST_ROWS)
+    await company.import_files(import_map, {"people.csv": PEOPLE, "absences.csv": header + before})
+
+    result = await company.import_files(import_map, {"absences.csv": header + after})
+
+    assert dict(result.counts["absences"]) == {"read": 30, "changed": 30}
+    assert [row[1] for row in await read_absences()] == days[1:]

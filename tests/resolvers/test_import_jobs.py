@@ -168,20 +168,6 @@ async def test_process_that_was_given_up_stops_and_changes_no_report(world: Worl
     assert deals["deals"]["totalCount"] < 60
 
 
-async def test_dry_run_reports_the_same_and_stores_nothing(world: World, runner: InProcessRunner) -> None:
-    (runner.folder / "deals.csv").write_text(HEADER + deal_row(1) + deal_row(2, "much"))
-
-    import_id = await start(world, "deals.csv", dryRun=True)
-    await runner.task
-
-    report = await read_report(world, import_id)
-    assert (report["state"], report["rowsTaken"], report["rowsRejected"], report["shareDone"]) == ("FINISHED", 1, 1, 1)
-    assert (await world.query("{ deals { totalCount } clients { totalCount } }")) == {
-        "deals": {"totalCount": 0},
-        "clients": {"totalCount": 0},
-    }
-
-
 async def test_report_keeps_rejected_rows_in_pages_and_for_a_while(world: World, runner: InProcessRunner) -> None:
     (runner.folder / "deals.csv").write_text(HEADER + "".join(deal_row(number, "much") for number in range(1, 131)))
     import_id = await start(world, "deals.csv")

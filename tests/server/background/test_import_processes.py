@@ -30,14 +30,20 @@ class ImportCompany:
     processes: ImportProcesses
     environment: dict[str, str]
 
-    async def create_job(self) -> ImportJob:
+    async def create_job(self, *, dry_run: bool = False) -> ImportJob:
         now = self.world.now
         return await ImportJob.create(
-            started_by_id=1, inbox_path="deals.csv", map_name="map", map_text=MAP, started_at=now, seen_at=now
+            started_by_id=1,
+            inbox_path="deals.csv",
+            map_name="map",
+            map_text=MAP,
+            dry_run=dry_run,
+            started_at=now,
+            seen_at=now,
         )
 
-    async def start(self) -> ImportJob:
-        job = await self.create_job()
+    async def start(self, *, dry_run: bool = False) -> ImportJob:
+        job = await self.create_job(dry_run=dry_run)
         self.processes.start(job.id, ImportSource(inbox_path="deals.csv", map_text=MAP))
         return job
 
@@ -86,6 +92,26 @@ async def test_import_is_interrupted_when_its_server_stops_and_completed_when_st
     assert second.count("unchanged") >= job.count("new")
     deals = await company.world.query("{ deals { totalCount } }")
     assert deals["deals"]["totalCount"] == ROWS
+
+
+async def test_dry_run_reports_the_same_and_stores_nothing(company: ImportCompany, tmp_path: Path) -> None:
+    write_deals(tmp_path / "inbox", 20)
+    with (tmp_path / "inbox" / "deals.csv").open("a") as file:
+        file.write("20;Deal 20;Bob;Initech;Offer;02.11.2024;;much\n")
+    jobs: list[ImportJob] = []
+    deal_counts: list[int] = []
+
+    for dry_run in (True, False):
+        job = await company.start(dry_run=dry_run)
+        await company.wait_until(job, lambda job: job.state is not ImportState.RUNNING)
+        answer = await company.world.query("{ deals { totalCount } }")
+        jobs.append(job)
+        deal_counts.append(answer["deals"]["totalCount"])
+
+    assert deal_counts == [0, 20]
+    assert jobs[0].state is jobs[1].state is ImportState.FINISHED
+    assert (jobs[0].count("new"), jobs[0].count("rejected")) == (20, 1)
+    assert (jobs[0].counts, jobs[0].summary, jobs[0].lines_done) == (jobs[1].counts, jobs[1].summary, 22)
 
 
 async def test_import_is_interrupted_when_its_process_is_killed(company: ImportCompany) -> None:

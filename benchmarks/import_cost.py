@@ -1,0 +1,114 @@
+"""Benchmarks the CPU and the memory of an import, compared with bare inserts of the rows that it wrote."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks.harness import ROOT, SECRET
+from benchmarks.import_latency import write_export
+from benchmarks.scenarios import BenchmarkResult
+
+_TABLES: Final = ("client", "deal", "stage_visit", "activity", "silence", "score_entry", "daily_total", "team_total")
+_ROWS_PER_TRANSACTION: Final = 500
+_SMALL_EXPORT: Final = 100  # deals: what an import needs besides its rows
+
+
+@dataclass(frozen=True)
+class _ProcessUsage:
+    cpu_seconds: float
+    peak_bytes: int
+
+
+def measure_import_cost(rows: int) -> Iterator[BenchmarkResult]:
+    """Measure an import of deals into SQLite in a process of its own, by the CPU of a deal and the peak of its memory.
+
+    The baseline inserts the rows that the import has written, of all tables, with their columns and indexes, by
+    `executemany` in transactions of 500; it reads and computes nothing.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        small, full = _import_deals(folder / "small", _SMALL_EXPORT), _import_deals(folder / "full", rows)
+        baseline_seconds = _insert_again(folder / "full" / "scoreline.db", folder / "baseline")
+    deals = rows - _SMALL_EXPORT  # the start of the process is not the import's
+    yield BenchmarkResult(
+        f"a deal of {rows:,} that are imported",
+        (full.cpu_seconds - small.cpu_seconds) / deals * 1e6,
+        baseline_seconds / rows * 1e6,
+        "≤ 3.0",
+        "µs",
+        details={"megabytes_above_start": round((full.peak_bytes - small.peak_bytes) / 1e6)},
+    )
+
+
+def _import_deals(folder: Path, rows: int) -> _ProcessUsage:
+    folder.mkdir()
+    write_export(folder, rows)
+    url = f"sqlite://{folder}/scoreline.db"
+    _run_command(url, "migrate")
+    _run_command(
+        url,
+        "setup",
+        "--name",
+        "Bench",
+        "--currency",
+        "EUR",
+        "--zone",
+        "UTC",
+        "--admin",
+        "Ada",
+        "--email",
+        "a@example.com",
+    )
+    return _run_command(
+        url, "import", str(folder), "--map", str(folder / "map.toml"), "--rejects", str(folder / "rejects.csv")
+    )
+
+
+def _run_command(url: str, *arguments: str) -> _ProcessUsage:
+    """Run a command of the server to its end, and return what it has used. Raises RuntimeError if it fails."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("SCORELINE_")} | {
+        "PYTHONPATH": str(ROOT),
+        "SCORELINE_DATABASE_URL": url,
+        "SCORELINE_SECRET": SECRET,
+        "SCORELINE_LOG_LEVEL": "error",
+        "SCORELINE_ADMIN_PASSWORD": "correct horse",
+    }
+    command = [sys.executable, "-P", "-m", "server", *arguments]
+    process = subprocess.Popen(command, env=environment, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise RuntimeError(f"{' '.join(arguments)} ends with {process.returncode}")
+    return _ProcessUsage(usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
+
+
+def _insert_again(source: Path, folder: Path) -> float:
+    """Insert the rows of the tables into an empty database with the same schema; return the CPU seconds."""
+    folder.mkdir()
+    _run_command(f"sqlite://{folder}/scoreline.db", "migrate")
+    cpu_seconds = 0.0
+    with closing(sqlite3.connect(source)) as imported, closing(sqlite3.connect(folder / "scoreline.db")) as empty:
+        empty.execute("PRAGMA synchronous = NORMAL")
+        for table in _TABLES:
+            cursor = imported.execute(f"SELECT * FROM {table} ORDER BY id")
+            places = ", ".join("?" * len(cursor.description))
+            while rows := cursor.fetchmany(_ROWS_PER_TRANSACTION):
+                cpu_seconds += _insert_rows(empty, f"INSERT INTO {table} VALUES ({places})", rows)
+    return cpu_seconds
+
+
+def _insert_rows(database: sqlite3.Connection, sql: str, rows: Sequence[Sequence[Any]]) -> float:
+    began = time.process_time()
+    with database:
+        database.executemany(sql, rows)
+    return time.process_time() - began

@@ -1,0 +1,68 @@
+"""Statements with many rows of values, each sent to the database in the fastest way that it has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Final
+
+from models.db import connection
+from models.db.errors import translated_errors
+from models.db.values import SqlValue
+
+_MAX_VALUES_PER_STATEMENT: Final = 900  # old builds of SQLite accept at most 999
+_FEW_ROWS: Final = 20  # up to here one statement with all rows is faster than a bulk load
+
+
+def _dialect() -> str:
+    return connection.current_client().capabilities.dialect
+
+
+async def insert_rows(table: str, columns: Sequence[str], rows: Sequence[Sequence[SqlValue]]) -> None:
+    """Insert rows, with values in the order of the columns: few in one statement, many by the fastest way there is."""
+    if len(rows) <= _FEW_ROWS:
+        rows_per_statement = _MAX_VALUES_PER_STATEMENT // len(columns)
+        for start in range(0, len(rows), rows_per_statement):
+            chunk = rows[start : start + rows_per_statement]
+            await connection.execute(
+                connection.insert_sql(table, tuple(columns), len(chunk)), [value for row in chunk for value in row]
+            )
+    elif _dialect() == "sqlite":
+        await _execute_for_each(connection.insert_sql(table, tuple(columns), 1), rows)
+    else:
+        with translated_errors():
+            async with connection.current_connection().acquire_connection() as session:
+                await session.copy_records_to_table(table, columns=list(columns), records=rows)
+
+
+async def _execute_for_each(sql: str, rows: Sequence[Sequence[SqlValue]]) -> None:
+    """Run a statement once for each row of values, on SQLite: in one call, and prepared once."""
+    converted_rows = [
+        [connection.to_sqlite_text(value) if isinstance(value, date) else value for value in row] for row in rows
+    ]
+    await connection.current_connection().execute_many(sql, converted_rows)
+
+
+async def execute_with_rows(
+    sql: str, rows: Sequence[Sequence[SqlValue]], column_types: Sequence[str] | None = None
+) -> None:
+    """Run a statement with many rows of values, in as few statements as old builds of SQLite allow.
+
+    sql           contains `{rows}`, which is replaced by the rows of placeholders
+    column_types  SQL types of the columns; PostgreSQL needs them when the rows are not inserted directly into a table
+    """
+    if not rows:
+        return
+    row_sql, rows_per_statement = f"({connection.placeholders(rows[0])})", _MAX_VALUES_PER_STATEMENT // len(rows[0])
+    if column_types is None and len(rows) > _FEW_ROWS and _dialect() == "sqlite":
+        await _execute_for_each(sql.format(rows=row_sql), rows)
+        return
+    first_row_sql = (
+        f"({', '.join(f'CAST(? AS {column_type})' for column_type in column_types)})"
+        if column_types and _dialect() != "sqlite"
+        else row_sql
+    )
+    for start in range(0, len(rows), rows_per_statement):
+        chunk = rows[start : start + rows_per_statement]
+        values_sql = ", ".join([first_row_sql] + [row_sql] * (len(chunk) - 1))
+        await connection.execute(sql.format(rows=values_sql), [value for row in chunk for value in row])
