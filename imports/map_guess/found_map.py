@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from domain.messages import Message
+from domain.messages import Message, MessageValue
 from imports.column_checks import fields_by_column
 from imports.field_specs import FIELDS_BY_KIND
 from imports.files.source_discovery import PassedOver, list_tables
@@ -29,9 +29,9 @@ _DECIDED_BY_READY_MAP: Final = 1.0
 class AmbiguousKindError(ImportFileError):
     """A table that may hold several kinds of records."""
 
-    def __init__(self, message: str, table: str, kinds: Sequence[str]) -> None:
-        super().__init__(message, table=table, kinds=" or ".join(kinds), example=f"{kinds[0]}.csv")
-        self.table, self.kinds = table, kinds
+    def __init__(self, message: str, *, table: str, candidates: Sequence[str], **values: MessageValue) -> None:
+        super().__init__(message, table=table, **values)
+        self.table, self.kinds = table, candidates
 
 
 @dataclass(frozen=True)
@@ -171,10 +171,13 @@ def _guess_kind(table: UnmappedTable, cells: Mapping[str, ColumnCells], kinds: M
     if table.name in kinds:
         guesses = [guess for guess in guesses if guess.kind == kinds[table.name]]
     if len(guesses) > 1:
+        kinds_found = [guess.kind for guess in guesses]
         raise AmbiguousKindError(
             "{table} may hold {kinds}: name the file after what it holds, such as {example}, or write a map.",
-            table.name,
-            [guess.kind for guess in guesses],
+            table=table.name,
+            candidates=kinds_found,
+            kinds=" or ".join(kinds_found),
+            example=f"{kinds_found[0]}.csv",
         )
     return guesses[0] if guesses else None
 

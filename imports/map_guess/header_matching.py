@@ -9,12 +9,14 @@ from typing import Final
 
 from domain.primitives.money import is_known_currency
 from domain.primitives.text import search_key
-from imports.map_guess.header_words import CURRENCY_SIGNS, ENTITY_WORDS, HEADERS_BY_KIND
+from imports.map_guess.header_words import CURRENCY_SIGNS, ENTITY_WORDS, HEADERS_BY_KIND, UNCERTAIN_CURRENCIES
 
 EXACT: Final = 0.95
 _WITH_ENTITY: Final = 0.9  # "Deal owner" of deals
 _PARTIAL: Final = 0.8  # of which the share of the header's words counts that are those of the field
-_CAMEL_CASE: Final = re.compile(r"(?<=[a-zа-яё0-9])(?=[A-ZА-ЯЁ])")
+_CAMEL_CASE: Final = re.compile(
+    r"(?<=[a-z\u0430-\u044f\u0451\d])(?=[A-Z\u0410-\u042f\u0401])"
+)  # the ranges are Cyrillic
 _SIGNS: Final = re.compile(r"[^\w№]+|_+")
 _WORD: Final = re.compile(r"\w+")
 _UPPER_CASE_WORD: Final = re.compile(r"\b[A-Z]{3}\b")
@@ -59,7 +61,7 @@ def count_known_headers(names: Sequence[str]) -> int:
 
 
 def find_currency(header: str) -> str | None:
-    """Return the currency that a header names beyond doubt: `Amount (EUR)`, `Бюджет, ₽`; not `$` or `руб.`."""
+    """Return the currency that a header names beyond doubt: `Amount (EUR)`, `Budget, ₽`; not `$`."""
     codes = {word for word in _UPPER_CASE_WORD.findall(header) if is_known_currency(word)}
     codes |= {code for sign, code in CURRENCY_SIGNS.items() if sign in header}
     return codes.pop() if len(codes) == 1 else None
@@ -68,10 +70,8 @@ def find_currency(header: str) -> str | None:
 @lru_cache(maxsize=4096)
 def _drop_currency(header: str) -> list[str]:
     """Return the words of a header without a currency."""
-    code = find_currency(header)
-    return [
-        word for word in normalize_header(header).split() if word not in ("руб", "р", "usd", (code or "").casefold())
-    ]
+    currencies = {*UNCERTAIN_CURRENCIES, (find_currency(header) or "").casefold()}
+    return [word for word in normalize_header(header).split() if word not in currencies]
 
 
 def _names_other_entity(words: Sequence[str], kind: str) -> bool:

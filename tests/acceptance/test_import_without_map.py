@@ -14,7 +14,7 @@ import pytest
 from server.commands.map_confirmation import NOT_CONFIRMED
 from tests.imports.ready_exports import EXPORTS
 from tests.imports.test_found_map import ENGLISH_DEALS
-from tests.processes import ROOT, Workspace, prepare_database
+from tests.processes import ROOT, TIMEOUT_SECONDS, Workspace, prepare_database
 
 UNCERTAIN = "Deal,Owner,Created\nDvořák,Růžička,13.04.2026\n".encode("cp1250")
 
@@ -42,7 +42,7 @@ def run_on_terminal(home: Workspace, *arguments: str, answers: str) -> tuple[int
     watchdog = threading.Timer(TIMEOUT_SECONDS, process.kill)  # a question that was not expected
     watchdog.start()
     os.write(terminal, answers.encode())
-    shown = b""
+    screen = b""
     while True:
         try:
             chunk = os.read(terminal, 65536)
@@ -50,11 +50,11 @@ def run_on_terminal(home: Workspace, *arguments: str, answers: str) -> tuple[int
             break
         if not chunk:
             break
-        shown += chunk
+        screen += chunk
     printed, _ = process.communicate()
     watchdog.cancel()
     os.close(terminal)
-    return process.returncode, printed, shown.decode(errors="replace").replace("\r\n", "\n")
+    return process.returncode, printed, screen.decode(errors="replace").replace("\r\n", "\n")
 
 
 def test_without_a_terminal_the_map_is_shown_and_nothing_is_imported(home: Workspace) -> None:
@@ -98,14 +98,14 @@ def test_terminal_asks_what_is_open_and_before_it_imports(home: Workspace) -> No
     answers = "open\nsure\nwon\nlost\n"
 
     refused = run_on_terminal(home, "deals.csv", answers=f"{answers}n\n")
-    code, printed, shown = run_on_terminal(home, "deals.csv", answers=f"{answers}y\n")
+    code, printed, screen = run_on_terminal(home, "deals.csv", answers=f"{answers}y\n")
 
     assert (refused[0], refused[1]) == (4, "")
     assert "Nothing was imported." in refused[2]
-    assert "What does the stage “Signed” mean? (open, won, lost):" in shown
-    assert "Give one of open, won, lost, or nothing." in shown
-    assert 'Signed = "won"' in shown
-    assert "Import with this map? [y/N]:" in shown
+    assert "What does the stage “Signed” mean? (open, won, lost):" in screen
+    assert "Give one of open, won, lost, or nothing." in screen
+    assert 'Signed = "won"' in screen
+    assert "Import with this map? [y/N]:" in screen
     assert (code, "deals: 3 read, 3 new, 0 changed, 0 unchanged, 0 rejected" in printed) == (0, True)
 
 
@@ -113,12 +113,12 @@ def test_ready_map_is_found_and_named(home: Workspace) -> None:
     export = EXPORTS["Pipedrive of 2018"]
     (home.folder / "deals.csv").write_text(export.content)
 
-    shown = home.run("import", "deals.csv")
+    refused = home.run("import", "deals.csv")
     result = home.run("import", "deals.csv", "--dry-run")
 
-    assert "deals.csv: deals, the map pipedrive, found by its columns" in shown.err
-    assert "Run `./run import deals.csv --map pipedrive`, or with `--yes` instead of the map." in shown.err
-    assert (shown.code, result.code) == (4, 0)
+    assert "deals.csv: deals, the map pipedrive, found by its columns" in refused.err
+    assert "Run `./run import deals.csv --map pipedrive`, or with `--yes` instead of the map." in refused.err
+    assert (refused.code, result.code) == (4, 0)
     assert "deals: 3 read, " in result.out
 
 
@@ -126,15 +126,15 @@ def test_missing_column_is_asked_for_on_a_terminal_and_else_named(home: Workspac
     (home.folder / "deals.csv").write_text("Deal,Wer,Status\nBoats,Ann,open\n")
 
     result = home.run("import", "deals.csv", "--yes")
-    code, printed, shown = run_on_terminal(home, "deals.csv", answers="nobody\nWer\ny\n")
+    code, printed, screen = run_on_terminal(home, "deals.csv", answers="nobody\nWer\ny\n")
 
     assert (result.code, code) == (1, 0)
     assert (
         "No column was found for owner. Run `./run import deals.csv --save-map map.toml`, complete the map"
         in result.err
     )
-    assert "which column holds owner? (Wer):" in shown
-    assert "There is no “nobody”." in shown
+    assert "which column holds owner? (Wer):" in screen
+    assert "There is no “nobody”." in screen
     assert "deals: 1 read, 1 new" in printed
 
 
@@ -148,13 +148,13 @@ def test_uncertain_encoding_is_asked_about_on_a_terminal_also_with_a_map(
     )
     question = "Is this read as it should be? Import it?"
 
-    code, printed, shown = run_on_terminal(
+    code, printed, screen = run_on_terminal(
         home, "deals.csv", *options, "--rejects", "no.csv", answers="n\n" if options else "y\nn\n"
     )
 
     assert (code, printed) == (4, "")
-    assert question in shown
-    assert "that is not certain" in shown
+    assert question in screen
+    assert "that is not certain" in screen
 
 
 def test_map_and_file_for_a_found_map_exclude_each_other(home: Workspace) -> None:

@@ -20,7 +20,7 @@ from imports.files.source_row import ImportFileError
 from imports.map_file import parse_map
 from tests.imports.source_files import parse_deal_map
 
-HEADER = ["Title", "Owner", "Amount", "Created"]
+HEADER: list[Any] = ["Title", "Owner", "Amount", "Created"]
 
 
 def write_workbook(
@@ -54,7 +54,7 @@ def read_values(file: SourceFile, head: str = "") -> list[dict[str, Any]]:
 @pytest.mark.parametrize("decimal", ["", 'decimal = ","'])
 def test_numbers_are_exact_whatever_the_decimal_sign_of_the_map(tmp_path: Path, decimal: str) -> None:
     amounts = [1234.567, 0.1 + 0.2, 17, 1e15, 12345678901234.5, -0.05, 2.5e-7]
-    rows = [HEADER, *(["T", "O", amount] for amount in amounts)]
+    rows: list[list[Any]] = [HEADER, *(["T", "O", amount] for amount in amounts)]
 
     [file] = open_sheets(tmp_path, {"Deals": rows}, head=decimal).files
 
@@ -65,7 +65,7 @@ def test_numbers_are_exact_whatever_the_decimal_sign_of_the_map(tmp_path: Path, 
 
 def test_dates_are_days_or_moments_by_value_and_format(tmp_path: Path) -> None:
     moments = [datetime(2026, 3, 4), datetime(2026, 3, 4), datetime(2026, 3, 4, 0, 30), date(2026, 3, 4)]
-    rows = [HEADER, *(["T", "O", 1, moment] for moment in moments)]
+    rows: list[list[Any]] = [HEADER, *(["T", "O", 1, moment] for moment in moments)]
     formats = {"D2": "dd/mm/yyyy", "D3": "yyyy-mm-dd hh:mm", "D4": "dd.mm.yyyy"}
 
     [file] = open_sheets(tmp_path, {"Deals": rows}, formats).files

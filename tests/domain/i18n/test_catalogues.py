@@ -29,7 +29,14 @@ from tests.message_catalogues import (
 
 MESSAGES = extract_messages()
 for_each_translation = pytest.mark.parametrize("code", TRANSLATIONS)
-OWN_KEYWORDS = {"field", "retry_after_ms", "code", "status", "constraint"}  # of error classes; not values of a message
+OWN_KEYWORDS = {
+    "field",
+    "candidates",
+    "retry_after_ms",
+    "code",
+    "status",
+    "constraint",
+}  # of error classes; not values of a message
 CYRILLIC = range(0x400, 0x500)
 
 
