@@ -118,17 +118,17 @@ class Batch:
                 async with self.run.context.unit_of_work(is_batch=True):
                     self.limit.begin()
                     row_outcomes = dict(zip(remaining_rows, await self._process_rows(remaining_rows), strict=False))
-                    written = {
+                    writing_rows = {
                         row: outcome for row, outcome in row_outcomes.items() if self._may_have_written(row, outcome)
                     }
-                    if written:
+                    if writing_rows:
                         raise _RejectedRowsHaveWritten
                 self.limit.end(len(row_outcomes))
                 row_outcomes |= rejected_rows
                 return [row_outcomes[row] for row in takewhile(row_outcomes.__contains__, rows)]
             lookup.undo_piece()
-            rejected_rows |= written
-            for row in written:
+            rejected_rows |= writing_rows
+            for row in writing_rows:
                 self._forget(row)
 
     def _may_have_written(self, parsed: ParsedRow, outcome: RowOutcome) -> bool:

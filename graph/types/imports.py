@@ -10,7 +10,7 @@ from strawberry import ID
 from domain.i18n.languages import translate
 from graph.base.connections import paged_field
 from graph.base.enums import ImportState
-from graph.base.field_declarations import declare
+from graph.base.field_declarations import NOTHING, declare
 from graph.base.lazy_types import EmployeeRef, ImportJobRef
 from graph.base.row_types import Info, Node, employee_ref, row_type
 from models.db.row_query import RowQuery
@@ -65,7 +65,10 @@ class ImportPreview:
     def map(root: strawberry.Parent[import_files.ImportPreview]) -> str:
         return root.map_name
 
-    @strawberry.field(description="What the found map leaves open, with the line that has to be filled in.")
+    @strawberry.field(
+        description="What the found map leaves open, with the line that has to be filled in.",
+        metadata=declare(NOTHING, length=5),
+    )
     @staticmethod
     def questions(root: strawberry.Parent[import_files.ImportPreview], info: Info) -> list[str]:
         return [translate(question, info.context.language) for question in root.questions]

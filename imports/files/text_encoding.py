@@ -186,15 +186,15 @@ def _check_map_encoding(path: Path, file: BinaryIO, map_encoding: str) -> FileNo
         return None  # what is not UTF-8 is rejected row by row
     file.seek(0)
     text_scan = _scan(file)
-    found = _find_by_content(path, text_scan)
-    if found.note is not None or (found.name == "utf-8" and text_scan.utf_8_characters < _MIN_UTF_8_CHARACTERS):
+    detected = _find_by_content(path, text_scan)
+    if detected.note is not None or (detected.name == "utf-8" and text_scan.utf_8_characters < _MIN_UTF_8_CHARACTERS):
         return None
     lines = text_scan.invalid_lines or _first_lines_beyond_ascii(file)
-    if b"\n".join(lines).decode(map_encoding, "replace") == b"\n".join(lines).decode(found.name, "replace"):
+    if b"\n".join(lines).decode(map_encoding, "replace") == b"\n".join(lines).decode(detected.name, "replace"):
         return None
     message = Message(
         "{file} is read in {encoding}, as the map says, but looks like {other}. These lines are read as:",
-        {"file": path.name, "encoding": map_encoding, "other": found.name},
+        {"file": path.name, "encoding": map_encoding, "other": detected.name},
     )
     sample = [line.decode(map_encoding, "replace").strip()[:100] for line in lines[:_SHOWN_LINES]]
     return FileNote(message, sample, is_warning=True)

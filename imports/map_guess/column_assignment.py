@@ -53,8 +53,8 @@ class KindGuess:
     @property
     def missing_fields(self) -> list[str]:
         """The fields that a map needs and for which there is no column."""
-        found = {*self.columns, *(["name"] if self.name_parts else [])}
-        return [name for name in REQUIRED_FIELDS[self.kind] if name not in found]
+        assigned_fields = {*self.columns, *(["name"] if self.name_parts else [])}
+        return [name for name in REQUIRED_FIELDS[self.kind] if name not in assigned_fields]
 
 
 def guess_kinds(table: UnmappedTable, cells: Mapping[str, ColumnCells]) -> list[KindGuess]:
@@ -76,11 +76,11 @@ def _assign_columns(kind: str, table: UnmappedTable, cells: Mapping[str, ColumnC
         and (confidence := _rate_column(column, kind, name, field_type, cells[column])) >= MIN_CONFIDENCE
     ]
     columns: dict[str, ColumnGuess] = {}
-    taken: set[str] = set()
+    assigned_columns: set[str] = set()
     for confidence, _, column, name in sorted(ratings, reverse=True):
-        if name not in columns and column not in taken:
+        if name not in columns and column not in assigned_columns:
             columns[name] = ColumnGuess(column, name, confidence)
-            taken.add(column)
+            assigned_columns.add(column)
     if kind == "deals":
         _tell_status_from_stage(columns, cells)
     name_parts = [] if kind not in ("people", "contacts", "clients") else _find_name_parts(table, columns)
@@ -134,8 +134,8 @@ def _find_name_parts(table: UnmappedTable, columns: Mapping[str, ColumnGuess]) -
 
 def _count_own_headers(kind: str, columns: Mapping[str, ColumnGuess]) -> float:
     """Return half a field for each column whose header names the records themselves, as “Deal name” does."""
-    own = ("title", "name", "id")
-    return 0.5 * sum(rate_kind_by_name(columns[name].column, kind) for name in own if name in columns)
+    record_fields = ("title", "name", "id")
+    return 0.5 * sum(rate_kind_by_name(columns[name].column, kind) for name in record_fields if name in columns)
 
 
 def known_cell_words(kind: str, name: str) -> Mapping[str, str]:

@@ -62,7 +62,9 @@ def find_questions(file_map: FileMap, names: Sequence[str], cells: Mapping[str, 
     if not file_map.decimal and not file_map.thousands:
         yield from _ask_for_decimal(file_map, cells_by_field)
     fields = FIELDS_BY_KIND[file_map.kind]
-    has_amounts = any(fields[field] is FieldType.MONEY and found for field, found in cells_by_field.items())
+    has_amounts = any(
+        fields[field] is FieldType.MONEY and field_columns for field, field_columns in cells_by_field.items()
+    )
     if (
         has_amounts
         and "currency" in fields
@@ -82,10 +84,10 @@ def _ask_for_words(file_map: FileMap, cells_by_field: CellsByField) -> Iterator[
     """Ask what stages, statuses and other words mean that neither the map nor the import knows."""
     known_stages = {search_key(stage) for stage in file_map.stages}
     creates_stages = file_map.unknown.get("stage") == "create"
-    for field, found in cells_by_field.items():
+    for field, field_columns in cells_by_field.items():
         field_type = FIELDS_BY_KIND[file_map.kind][field]
         words = {word.casefold() for word in file_map.values.get(field, {})} | {*file_map.empty}
-        texts = [text for _, cells in found for text in cells.texts if text.casefold() not in words]
+        texts = [text for _, cells in field_columns for text in cells.texts if text.casefold() not in words]
         if field == "stage" and file_map.kind in ("deals", "visits") and not creates_stages:
             for text in dict.fromkeys(texts[:_MAX_STAGES]):
                 if search_key(text) not in known_stages:
@@ -116,9 +118,9 @@ def _ask_for_dates(file_map: FileMap, cells_by_field: CellsByField) -> Iterator[
     fields = FIELDS_BY_KIND[file_map.kind]
     columns = {
         column: cells.date_evidence
-        for field, found in cells_by_field.items()
+        for field, field_columns in cells_by_field.items()
         if fields[field] is FieldType.DATE_OR_TIME
-        for column, cells in found
+        for column, cells in field_columns
     }
     for column, evidence in columns.items():
         separators = [sign for sign, orders in evidence.separators.items() if orders.list_doubts(column, sign)]
@@ -129,7 +131,9 @@ def _ask_for_dates(file_map: FileMap, cells_by_field: CellsByField) -> Iterator[
             message = Message(
                 "“{column}”: is the day or the month first? {cells}", {"column": column, "cells": "; ".join(samples)}
             )
-            others = {sign: order for each in columns.values() for sign, order in each.orders().items()}
+            others = {
+                sign: order for column_evidence in columns.values() for sign, order in column_evidence.orders().items()
+            }
             formats = {
                 answer: _date_formats({**others, separator: order})
                 for answer, order in (("day", "dmy"), ("month", "mdy"))
@@ -154,10 +158,10 @@ def _date_formats(orders: Mapping[str, str]) -> list[str]:
 
 def _ask_for_decimal(file_map: FileMap, cells_by_field: CellsByField) -> Iterator[OpenQuestion]:
     fields = FIELDS_BY_KIND[file_map.kind]
-    for field, found in cells_by_field.items():
+    for field, field_columns in cells_by_field.items():
         if fields[field] not in (FieldType.MONEY, FieldType.INTEGER):
             continue
-        for column, cells in found:
+        for column, cells in field_columns:
             if cells.number_evidence.list_doubts(column):
                 message = Message(
                     "“{column}”: are these thousands or decimals? {cells}",

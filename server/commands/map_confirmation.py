@@ -148,10 +148,11 @@ def _describe_table(table: TableGuess) -> str:
         confidence = f"{guess.confidence:.0%}" if guess.field else ""
         texts = (row.cells.get(guess.column, "") for row in table.rows)
         cells.append([guess.column, guess.field or "-", confidence, *texts])
-    shown = [[" ".join(text.split())[:_CELL_WIDTH] for text in row] for row in cells]
-    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
+    shortened_rows = [[" ".join(text.split())[:_CELL_WIDTH] for text in row] for row in cells]
+    widths = [max(map(len, column)) for column in zip(*shortened_rows, strict=True)]
     lines += [
-        f"  {'  '.join(text.ljust(width) for text, width in zip(row, widths, strict=True))}".rstrip() for row in shown
+        f"  {'  '.join(text.ljust(width) for text, width in zip(row, widths, strict=True))}".rstrip()
+        for row in shortened_rows
     ]
     return "\n".join(lines) + "\n"
 

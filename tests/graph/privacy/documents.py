@@ -117,6 +117,7 @@ ATTRIBUTES: Final = frozenset(  # of rows, of settings, or of the clock: visible
         "ImportJob": """state dryRun startedAt finishedAt cancelRequested rowsRead rowsTaken rowsUnchanged rowsRejected
             shareDone""",
         "ImportJobConnection": "totalCount",
+        "ImportPreviewColumn": "confidence",
         "ImportPreviewFile": "lines",
         "ImportProblem": "line",
         "ImportRejection": "line",
