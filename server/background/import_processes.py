@@ -20,7 +20,6 @@ import orjson
 
 from domain.errors.user_errors import UserError
 from imports import inbox
-from imports.import_preview import check_files, preview_files
 from models.db import row_store
 from models.db.errors import DatabaseUnavailable
 from models.imports.import_jobs import ImportJob, ImportState
@@ -57,10 +56,10 @@ class ImportProcesses:
         self._tasks: dict[asyncio.Task[None], ImportSource] = {}
 
     async def check(self, source: ImportSource) -> ImportableFiles:
-        return await asyncio.to_thread(check_files, self._locate(source), source)
+        return await asyncio.to_thread(_check_files, self._locate(source), source)
 
     async def preview(self, source: ImportSource, zone: str) -> ImportPreview:
-        return await asyncio.to_thread(preview_files, self._locate(source), source, zone)
+        return await asyncio.to_thread(_preview_files, self._locate(source), source, zone)
 
     def start(self, job_id: int, source: ImportSource) -> None:
         task = asyncio.create_task(self._run(job_id, source), name="import")
@@ -147,3 +146,18 @@ class ImportProcesses:
                 with suppress(ConnectionError):  # it has just ended
                     await process_input.drain()
                 return
+
+
+# The reader of files, with its libraries, is loaded by the thread of the first import: most servers never need it.
+
+
+def _check_files(path: Path, source: ImportSource) -> ImportableFiles:
+    from imports.import_preview import check_files
+
+    return check_files(path, source)
+
+
+def _preview_files(path: Path, source: ImportSource, zone: str) -> ImportPreview:
+    from imports.import_preview import preview_files
+
+    return preview_files(path, source, zone)
