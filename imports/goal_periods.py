@@ -10,16 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import date, timedelta
-from functools import cache
 from typing import Final
 
-from babel.dates import get_month_names
-
-from domain.i18n.languages import LANGUAGES
 from domain.primitives.calendar import Calendar
 from domain.primitives.periods import Period, PeriodKind, period_containing
 from imports.cell_parsing import CellError
-from imports.vocabulary import FOLDED_LETTERS, PATTERNS
+from imports.vocabulary import FOLDED_LETTERS, MONTH_NAMES, PATTERNS
 
 _DAY: Final = timedelta(days=1)
 _YEAR: Final = r"(?P<year>(?:19|2[01])[0-9]{2})"
@@ -163,16 +159,5 @@ def _find_month(name: str) -> int | None:
     """Return the number of the month of which this is the name, or an unambiguous beginning of it."""
     if len(name) < _MIN_PREFIX_LETTERS:
         return None
-    months = {month for month_name, month in _month_names() if month_name.startswith(name)}
+    months = {month for month_name, month in MONTH_NAMES.items() if month_name.startswith(name)}
     return months.pop() if len(months) == 1 else None
-
-
-@cache
-def _month_names() -> tuple[tuple[str, int], ...]:
-    return tuple(
-        (name.casefold().rstrip("."), month)
-        for language in LANGUAGES.values()
-        for width in ("wide", "abbreviated")
-        for context in ("format", "stand-alone")
-        for month, name in get_month_names(width, context, language.locale).items()
-    )

@@ -7,14 +7,23 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from babel.dates import get_month_names
+
+from domain.i18n.languages import LANGUAGES
+
 _VOCABULARY: Final[Mapping[str, Any]] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 
 HEADER_WORDS: Final[Mapping[str, Sequence[str]]] = _VOCABULARY["headers"]
 PATTERNS: Final[Mapping[str, str]] = _VOCABULARY["patterns"]
 COMPANY_NAMES: Final[frozenset[str]] = frozenset(_VOCABULARY["names"]["company"])
+# in the languages of the product: small letters, without a full stop
 MONTH_NAMES: Final[Mapping[str, int]] = {
-    name: number for number, names in enumerate(_VOCABULARY["names"]["months"], 1) for name in names
-}
+    name.casefold().rstrip("."): month
+    for language in LANGUAGES.values()
+    for width in ("wide", "abbreviated")
+    for context in ("format", "stand-alone")
+    for month, name in get_month_names(width, context, language.locale).items()
+} | _VOCABULARY["names"]["months"]
 FOLDED_LETTERS: Final = str.maketrans(_VOCABULARY["letters"]["folded"])
 CYRILLIC_LETTERS: Final[frozenset[str]] = frozenset(_VOCABULARY["letters"]["cyrillic"])
 LETTER_FREQUENCIES: Final[Mapping[str, int]] = _VOCABULARY["letters"]["frequencies"]
