@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from domain.i18n.languages import LANGUAGES
 from domain.messages import Message, MessageError, MessageValue
-from imports.field_specs import FIELDS_BY_KIND, FieldSpec, FieldType
+from imports.field_specs import FIELDS_BY_KIND, REQUIRED_FIELDS, FieldSpec, FieldType
 from imports.files.cell_formats import (
     NO_FORMATS,
     ColumnFormats,
@@ -262,3 +262,16 @@ def _build_number_pattern(number_format: NumberFormat) -> re.Pattern[str]:
     if len(number_format.decimal) > 1:
         point += "(?![0-9]{3}$)"  # "1,234" may be either
     return re.compile(rf"[-+]?(?:[0-9]+|[0-9]{{1,3}}(?:{groups}[0-9]{{3}})+)(?:{point}[0-9]+)?")
+
+
+def require_fields(kind: str, values: RowValues) -> None:
+    """Raise CellError for the first required field of the kind that the row lacks."""
+    for name in REQUIRED_FIELDS[kind]:
+        if name not in values:
+            raise CellError("The row has no {field}.", name, field=name)
+
+
+def find_day(values: RowValues, name: str) -> date | None:
+    """Return the day of a field, or None if the row has none."""
+    value = values.get(name)
+    return value.day if isinstance(value, DateOrTime) else None

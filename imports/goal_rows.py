@@ -14,9 +14,8 @@ from domain.primitives.global_ids import decode_global_id, encode_global_id
 from domain.primitives.periods import Period, PeriodKind
 from domain.primitives.text import search_key
 from domain.primitives.units import Unit
-from imports.cell_parsing import CellError, RowValues
+from imports.cell_parsing import CellError, RowValues, find_day, require_fields
 from imports.goal_periods import parse_period, period_of_days, period_starting
-from imports.history_rows import find_day, require_fields
 from imports.import_run import ImportRun
 from imports.vocabulary import COMPANY_NAMES
 from models.organization import membership_history

@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from domain.primitives.global_ids import decode_global_id
-from imports.cell_parsing import CellError, DateOrTime, RowValues
-from imports.field_specs import REQUIRED_FIELDS
+from imports.cell_parsing import CellError, DateOrTime, RowValues, find_day, require_fields
 from imports.import_run import ImportRun
 from imports.input_builder import InputBuilder
 from resolvers.crm.record_type import ImportOutcome
@@ -70,16 +69,3 @@ def check_stage_entry(values: RowValues, moment: DateOrTime, *, is_ahead: bool) 
         )
     if is_ahead:
         raise CellError("The deal entered a stage on {day}, which lies ahead.", "stage", day=moment.day)
-
-
-def require_fields(kind: str, values: RowValues) -> None:
-    """Raise CellError for the first required field of the kind that the row lacks."""
-    for name in REQUIRED_FIELDS[kind]:
-        if name not in values:
-            raise CellError("The row has no {field}.", name, field=name)
-
-
-def find_day(values: RowValues, name: str) -> date | None:
-    """Return the day of a field, or None if the row has none."""
-    value = values.get(name)
-    return value.day if isinstance(value, DateOrTime) else None

@@ -18,8 +18,7 @@ from domain.permissions import Role
 from domain.primitives.calendar import Calendar
 from domain.primitives.global_ids import encode_global_id
 from domain.primitives.unset import UNSET, Unset
-from imports.cell_parsing import CellError, DateOrTime, RowValues
-from imports.field_specs import REQUIRED_FIELDS
+from imports.cell_parsing import CellError, DateOrTime, RowValues, require_fields
 from imports.map_file import FileMap, ImportMap
 from imports.name_lookup import NameLookup, derive_external_id, external_reference
 from imports.stage_mapping import StageResolver
@@ -320,9 +319,7 @@ class InputBuilder:
 
     async def absence_input(self, values: RowValues, external_id: str) -> AbsenceInput:
         """Return the input of an absence. Raises CellError for a missing field."""
-        for name in REQUIRED_FIELDS["absences"]:
-            if name not in values:
-                raise CellError("The row has no {field}.", name, field=name)
+        require_fields("absences", values)
         return AbsenceInput(
             employee=await self.resolve_owner(values),
             first_day=_moment(values, "from").day,

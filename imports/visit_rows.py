@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from domain.errors.user_errors import UserError
-from imports.cell_parsing import CellError, DateOrTime
-from imports.history_rows import require_fields
+from imports.cell_parsing import CellError, DateOrTime, require_fields
 from imports.import_run import ImportRun
 from imports.input_builder import InputBuilder
 from imports.name_lookup import external_reference
