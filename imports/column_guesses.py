@@ -8,6 +8,7 @@ from typing import Final
 
 from domain.messages import Message
 from domain.primitives.money import is_known_currency
+from domain.primitives.text import search_key
 from imports.vocabulary import HEADER_WORDS, PATTERNS
 
 _MONEY: Final = Message("money")
@@ -41,7 +42,7 @@ def guess_subject(header: str, cells: Sequence[str], employee_keys: frozenset[st
         return _DAYS
     if all(is_known_currency(cell) or cell in _CURRENCY_SIGNS for cell in cells):
         return _CURRENCIES
-    if all(" ".join(cell.casefold().split()) in employee_keys for cell in cells):
+    if all(search_key(cell) in employee_keys for cell in cells):
         return _PEOPLE
     words = _WORD.findall(header.casefold())
     return next(
