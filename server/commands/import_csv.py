@@ -19,11 +19,8 @@ from imports.importer import Importer
 from imports.rejected_rows import RejectedRows
 from imports.toml_schema import MapError
 from models.organization import company, people
-from resolvers.request.client_info import ClientInfo
 from resolvers.request.context import RequestContext
-from resolvers.request.viewer import Viewer
-from server.clock import utc_now
-from server.commands.contexts import create_context_factory
+from server.commands.contexts import create_import_context
 from server.commands.map_confirmation import Confirmation, confirm_map, confirm_notes
 from server.settings import Settings
 
@@ -107,8 +104,4 @@ async def _create_context(settings: Settings) -> RequestContext:
     admin = next(iter(await people.list_admins()), None)
     if admin is None:
         raise click.ClickException("The company has no active administrator to act as.")
-    context = create_context_factory(settings).create_context(ClientInfo(None, "en", "import", "import"))
-    context.current_viewer = Viewer.for_employee(
-        admin, await people.load_team_tree(), 0, utc_now(), has_direct_reports=False
-    )
-    return context
+    return await create_import_context(settings, admin, "en")

@@ -21,15 +21,11 @@ from domain.permissions import Role
 from imports.background_import import BackgroundImport
 from models.db import row_store
 from models.imports.import_jobs import ImportJob, ImportState
-from models.organization import people
 from models.organization.people import Employee
 from resolvers import import_jobs
 from resolvers.import_jobs import ImportReport
-from resolvers.request.client_info import ClientInfo
-from resolvers.request.viewer import Viewer
 from server.background.import_processes import STOP
-from server.clock import utc_now
-from server.commands.contexts import create_context_factory
+from server.commands.contexts import create_import_context
 from server.settings import Settings
 
 _NO_ADMIN: Final = "The import was started by an employee who is no administrator any more."
@@ -41,14 +37,10 @@ async def run_import_job(settings: Settings, job_id: int, path: Path, *, dry_run
     """Run an import with the permissions of the administrator who has started it."""
     job = await row_store.get(ImportJob, job_id)
     employee = await row_store.get(Employee, job.started_by_id)
-    viewer = Viewer.for_employee(employee, await people.load_team_tree(), 0, utc_now(), has_direct_reports=False)
-    if not employee.active or viewer.actor is not Role.ADMIN:
+    context = await create_import_context(settings, employee, employee.language or "")
+    if not employee.active or context.viewer.actor is not Role.ADMIN:
         await _send_report(ImportReport(state=ImportState.FAILED, error=_NO_ADMIN))
         return
-    context = create_context_factory(settings).create_context(
-        ClientInfo(None, employee.language or "", "import", "import")
-    )
-    context.current_viewer = viewer
     background_import = BackgroundImport(context, job, path, _send_report)
     import_task = asyncio.create_task(background_import.run())
     _listen_to_input(background_import.stop, import_task.cancel)
