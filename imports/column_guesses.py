@@ -9,7 +9,7 @@ from typing import Final
 from domain.messages import Message
 from domain.primitives.money import is_known_currency
 from domain.primitives.text import search_key
-from imports.vocabulary import HEADER_WORDS, PATTERNS
+from imports.vocabulary import CURRENCY_SIGNS, HEADER_WORDS, PATTERNS
 
 _MONEY: Final = Message("money")
 _DAYS: Final = Message("days or times")
@@ -21,9 +21,8 @@ _HEADER_WORDS: Final = tuple(
     for subject, name in ((_CURRENCIES, "currencies"), (_MONEY, "money"), (_DAYS, "days"), (_PEOPLE, "people"))
 )
 _WORD: Final = re.compile(r"[^\W\d_]+")
-_CURRENCY_SIGNS: Final = "$€£¥₽₸₴₹₺"
 _MONEY_CELL: Final = re.compile(
-    rf"[{_CURRENCY_SIGNS}]\s?[-+]?\d[\d\s.,']*|[-+]?\d[\d\s.,']*\s?(?:[{_CURRENCY_SIGNS}]|{PATTERNS['money_suffix']}|[A-Z]{{3}})"
+    rf"[{CURRENCY_SIGNS}]\s?[-+]?\d[\d\s.,']*|[-+]?\d[\d\s.,']*\s?(?:[{CURRENCY_SIGNS}]|{PATTERNS['money_suffix']}|[A-Z]{{3}})"
     r"|[-+]?\d{1,3}(?:[\s,.']\d{3})*[.,]\d{2}"
 )
 _DAY_CELL: Final = re.compile(r"(?:\d{4}[-./]\d{1,2}[-./]\d{1,2}|\d{1,2}[-./]\d{1,2}[-./]\d{2,4})(?:[ T,].*)?")
@@ -40,7 +39,7 @@ def guess_subject(header: str, cells: Sequence[str], employee_keys: frozenset[st
         return _MONEY
     if all(_DAY_CELL.fullmatch(cell) for cell in cells):
         return _DAYS
-    if all(is_known_currency(cell) or cell in _CURRENCY_SIGNS for cell in cells):
+    if all(is_known_currency(cell) or cell in CURRENCY_SIGNS for cell in cells):
         return _CURRENCIES
     if all(search_key(cell) in employee_keys for cell in cells):
         return _PEOPLE

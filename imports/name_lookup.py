@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from typing import Any, Final
+from typing import Final, TypeVar
 
 from domain.primitives.global_ids import EXTERNAL_ID_PREFIX, encode_global_id
 from domain.primitives.text import search_key
@@ -33,6 +33,8 @@ _MAX_LISTED_NAMES: Final = 20  # names per kind in the summary
 _MAX_EXTERNAL_ID_LENGTH: Final = 100  # characters of an externalId
 _CLIENTS_PER_STATEMENT: Final = 5_000
 
+Value = TypeVar("Value")
+
 
 def derive_external_id(text: str) -> str:
     """Return the text as an external id; a long one is cut and made unique again by a hash."""
@@ -45,9 +47,9 @@ class UndoJournal:
     """Undoes what was added to indexes since the last `clear`, when the rows they mirror are rolled back."""
 
     def __init__(self) -> None:
-        self._steps: list[Callable[[], None]] = []
+        self._steps: list[Callable[[], object]] = []
 
-    def add(self, step: Callable[[], None]) -> None:
+    def add(self, step: Callable[[], object]) -> None:
         self._steps.append(step)
 
     def clear(self) -> None:
@@ -141,7 +143,8 @@ class NameLookup:
         self.stages_by_pipeline: dict[str, list[Stage]] = {}  # by the pipeline's name
         self._pipeline_ids: dict[str, int] = {}
         self._ids_by_email: dict[str, str] = {}
-        self._rows: dict[str, Any] = {}  # employees and teams by id
+        self._employees: dict[str, Employee] = {}  # by id
+        self._teams: dict[str, Team] = {}
         self.created_names: dict[str, list[str]] = {}
         self.created_counts = Counter[str]()
         self.current_row: object = None
@@ -199,7 +202,7 @@ class NameLookup:
     def _add_employee(self, employee: Employee) -> str:
         global_id = encode_global_id("Employee", employee.id)
         self.people.add(global_id, employee.external_id, employee.name)
-        _set_item(self.journal, self._rows, global_id, employee)
+        _set_item(self.journal, self._employees, global_id, employee)
         if employee.email:
             _set_item(self.journal, self._ids_by_email, employee.email, global_id)
         return global_id
@@ -207,20 +210,20 @@ class NameLookup:
     def _add_team(self, team: Team) -> str:
         global_id = encode_global_id("Team", team.id)
         self.teams.add(global_id, team.external_id, team.name)
-        _set_item(self.journal, self._rows, global_id, team)
+        _set_item(self.journal, self._teams, global_id, team)
         return global_id
 
     def _add_moved_team(self, team: Team) -> str:
         """Add a team that is new or has moved, and rebuild the viewer's team tree, so that the import sees it."""
         global_id = self._add_team(team)
-        tree = self.context.tree.with_teams(row for row in self._rows.values() if isinstance(row, Team))
+        tree = self.context.tree.with_teams(self._teams.values())
         self.context.current_viewer = replace(self.context.viewer, tree=tree)
         return global_id
 
     # people
 
     def employee_names(self) -> list[str]:
-        return [row.name for row in self._rows.values() if isinstance(row, Employee)]
+        return [employee.name for employee in self._employees.values()]
 
     def employee_keys(self) -> frozenset[str]:
         """Return the names of all employees as search keys."""
@@ -253,16 +256,14 @@ class NameLookup:
 
     def employee(self, global_id: str) -> Employee:
         """Return the employee that an id of this lookup stands for."""
-        row = self._rows[global_id]
-        assert isinstance(row, Employee)
-        return row
+        return self._employees[global_id]
 
     def replace_employee(self, employee: Employee) -> None:
         """Take a row of an employee that has changed."""
         self._add_employee(employee)
 
     def _column_values(self, global_id: str) -> dict[str, object]:
-        return row_store.column_values(self._rows[global_id])
+        return row_store.column_values(self._employees[global_id])
 
     # teams
 
@@ -271,7 +272,7 @@ class NameLookup:
         self.note_write()
         if global_id is None:
             return self._add_moved_team(await teams.create_team(self.context, input)), ImportOutcome.NEW
-        team: Team = self._rows[global_id]
+        team = self._teams[global_id]
         parent = encode_global_id("Team", team.parent_id) if team.parent_id else None
         manager = encode_global_id("Employee", team.manager_id) if team.manager_id else None
         if input.name in (None, team.name) and input.parent in (UNSET, parent) and input.manager in (UNSET, manager):
@@ -338,7 +339,7 @@ class NameLookup:
         return next(iter(self._pipeline_ids), None)
 
 
-def _set_item(journal: UndoJournal, items: dict[str, Any], key: str, value: object) -> None:
+def _set_item(journal: UndoJournal, items: dict[str, Value], key: str, value: Value) -> None:
     """Set an item, to be restored by the journal."""
     journal.add(partial(items.__setitem__, key, items[key]) if key in items else partial(items.pop, key, None))
     items[key] = value

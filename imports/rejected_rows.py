@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self, TextIO
+from typing import Final, Protocol, Self, TextIO
 
 from domain.i18n.languages import TRANSLATIONS, translate
 from domain.messages import Message
@@ -19,6 +19,12 @@ from imports.rejects_format import ORIGIN_COLUMNS, escape_formula, read_source_n
 _LANGUAGES: Final = ("en", *TRANSLATIONS)  # in the order of REASON_COLUMNS
 
 
+class _RowWriter(Protocol):
+    """A writer of the csv module, which does not export its type."""
+
+    def writerow(self, row: Iterable[str], /) -> object: ...
+
+
 @dataclass
 class RejectsPart:
     """The rejected rows of one file of the import, in a temporary file until the run ends."""
@@ -26,7 +32,7 @@ class RejectsPart:
     name: str
     temporary_path: Path
     file: TextIO
-    writer: Any  # of the csv module, which does not export its type
+    writer: _RowWriter
     count: int = 0
 
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from babel.dates import get_month_names
 
 from domain.i18n.languages import LANGUAGES
 
-_VOCABULARY: Final[Mapping[str, Any]] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+_VOCABULARY: Final = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 
 HEADER_WORDS: Final[Mapping[str, Sequence[str]]] = _VOCABULARY["headers"]
+CURRENCY_BY_SIGN: Final[Mapping[str, str]] = _VOCABULARY["currency_signs"]
+CURRENCY_SIGNS: Final = "".join([*CURRENCY_BY_SIGN, *_VOCABULARY["shared_currency_signs"]])
 PATTERNS: Final[Mapping[str, str]] = _VOCABULARY["patterns"]
 COMPANY_NAMES: Final[frozenset[str]] = frozenset(_VOCABULARY["names"]["company"])
 # in the languages of the product: small letters, without a full stop

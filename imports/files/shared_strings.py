@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from array import array
 from collections import OrderedDict
-from typing import IO, Any, Final
+from typing import IO, Final
 
 from openpyxl.cell.text import Text
 from openpyxl.reader.excel import ExcelReader
@@ -23,11 +23,10 @@ class SharedStrings:
         self._file = tempfile.TemporaryFile(prefix="import-")  # noqa: SIM115 (closed with the workbook)
         self._ends = array("Q", [0])
         self._cache: OrderedDict[int, str] = OrderedDict()
-        root: Any = None
-        for event, node in iterparse(source, events=("start", "end")):
-            if event == "start":
-                root = node if root is None else root
-            elif node.tag == _STRING_TAG:
+        events = iterparse(source, events=("start", "end"))
+        _, root = next(events)
+        for event, node in events:
+            if event == "end" and node.tag == _STRING_TAG:
                 text = str(Text.from_tree(node).content).replace("x005F_", "").encode("utf-8", "surrogatepass")
                 self._file.write(text)
                 self._ends.append(self._ends[-1] + len(text))

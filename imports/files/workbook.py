@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, Literal, Protocol, overload
 
 from openpyxl.styles.numbers import is_date_format
 from openpyxl.utils.exceptions import InvalidFileException
@@ -28,12 +28,40 @@ _TIME_LETTERS: Final = frozenset("hs")
 _UNREADABLE: Final = (zipfile.BadZipFile, InvalidFileException, SyntaxError, KeyError, ValueError, OSError, EOFError)
 
 
+class _Cell(Protocol):
+    """The part of a cell of openpyxl that is used here."""
+
+    value: object
+    data_type: str
+    number_format: str
+    column_letter: str
+
+
+class _Sheet(Protocol):
+    """The part of a sheet that is read row by row."""
+
+    title: str
+    _worksheet_path: str
+
+    def reset_dimensions(self) -> None: ...
+
+    @overload
+    def iter_rows(self) -> Iterator[Sequence[_Cell]]: ...
+
+    @overload
+    def iter_rows(self, *, values_only: Literal[True]) -> Iterator[Sequence[object]]: ...
+
+
+class _Workbook(Protocol):
+    worksheets: Sequence[_Sheet]
+
+
 def read_workbook(path: Path) -> Iterator[RowSpool]:
     """Yield the sheets of a workbook that have cells. Raises ImportFileError if it is damaged."""
     try:
         _check_size(path)
         with _open(path, data_only=True) as values, ExitStack() as stack:
-            formulas: Any = None
+            formulas: _Workbook | None = None
             for index, sheet in enumerate(values.worksheets):
                 spool = RowSpool(sheet.title, f"“{sheet.title}”" if len(values.worksheets) > 1 else "")
                 formula_sheet = None
@@ -57,7 +85,7 @@ def _check_size(path: Path) -> None:
 
 
 @contextmanager
-def _open(path: Path, *, data_only: bool) -> Iterator[Any]:
+def _open(path: Path, *, data_only: bool) -> Iterator[_Workbook]:
     with path.open("rb") as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of styles and extensions that the reader does not know
         reader = StreamingReader(file, data_only=data_only)
@@ -68,7 +96,7 @@ def _open(path: Path, *, data_only: bool) -> Iterator[Any]:
             reader.close()
 
 
-def _has_formulas(path: Path, sheet: Any) -> bool:
+def _has_formulas(path: Path, sheet: _Sheet) -> bool:
     """Return whether the sheet has formulas, whose cells are then compared with their values."""
     with zipfile.ZipFile(path) as archive, archive.open(sheet._worksheet_path.lstrip("/")) as part:
         rest = b""
@@ -79,9 +107,9 @@ def _has_formulas(path: Path, sheet: Any) -> bool:
     return False
 
 
-def _fill(spool: RowSpool, sheet: Any, formula_sheet: Any | None) -> None:
+def _fill(spool: RowSpool, sheet: _Sheet, formula_sheet: _Sheet | None) -> None:
     sheet.reset_dimensions()  # some programs write wrong ones
-    formula_rows: Iterator[Any] = iter(())
+    formula_rows: Iterator[Sequence[object]] = iter(())
     if formula_sheet is not None:
         formula_sheet.reset_dimensions()
         formula_rows = formula_sheet.iter_rows(values_only=True)
@@ -108,7 +136,7 @@ def _fill(spool: RowSpool, sheet: Any, formula_sheet: Any | None) -> None:
     spool.finish()
 
 
-def _to_text(value: object, cell: Any) -> str:
+def _to_text(value: object, cell: _Cell) -> str:
     match value:
         case bool():
             return "true" if value else "false"

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from domain.messages import Message, MessageValue
 from imports.column_checks import fields_by_column
@@ -18,7 +18,7 @@ from imports.map_file import ImportMap, parse_map
 from imports.map_guess.column_assignment import ColumnGuess, KindGuess, guess_kinds, known_cell_words
 from imports.map_guess.column_cells import ColumnCells
 from imports.map_guess.header_matching import find_currency
-from imports.map_guess.map_text import quote, write_map
+from imports.map_guess.map_text import MapContent, TomlTable, quote, write_map
 from imports.map_guess.open_questions import OpenQuestion, find_questions
 from imports.map_guess.ready_maps import ReadyMap, find_ready_map
 from imports.map_guess.unmapped_table import UnmappedTable, open_tables
@@ -61,14 +61,13 @@ class TableGuess:
 class FoundMap:
     """A map that was found, with what it leaves open.
 
-    content         its tables, as TOML has them
     tables          what it reads
     passed_over     files that it cannot read
     ready_map       the name of the built-in map, if it is one without changes
     missing_fields  fields that the map needs and for which no column was found, with the number of their [[file]]
     """
 
-    content: dict[str, Any]
+    content: MapContent
     tables: list[TableGuess]
     passed_over: list[PassedOver]
     ready_map: str | None
@@ -76,7 +75,7 @@ class FoundMap:
 
     @property
     def name(self) -> str:
-        return str(self.content["name"])
+        return str(self.content.settings["name"])
 
     @property
     def text(self) -> str:
@@ -100,15 +99,15 @@ class FoundMap:
 
     def answer(self, number: int, question: OpenQuestion, value: object) -> None:
         """Write the answer to a question into the map."""
-        table = self.content["file"][number - 1]
+        table = self.content.files[number - 1]
         for name in filter(None, question.table.split(".")):
-            table = table.setdefault(name, {})
+            table = _find_subtable(table, name)
         table[question.key] = value
         self.ready_map = None
 
     def choose_column(self, number: int, name: str, column: str) -> None:
         """Let a column be that of a field for which none was found."""
-        self.content["file"][number - 1].setdefault("columns", {})[name] = column
+        _find_subtable(self.content.files[number - 1], "columns")[name] = column
         self.missing_fields.remove((number, name))
         for index, table in enumerate(self.tables):
             if table.number == number:
@@ -188,22 +187,22 @@ def _use_ready_map(sections: Sequence[Section], passed_over: list[PassedOver]) -
         _describe_ready(table, cells, ready_map, ready_map.number + 1)
         for (table, cells, _), ready_map in zip(sections, ready_maps, strict=True)
     ]
-    return FoundMap(deepcopy(dict(ready_maps[0].content)), tables, passed_over, ready_maps[0].name)
+    return FoundMap(deepcopy(ready_maps[0].content), tables, passed_over, ready_maps[0].name)
 
 
 def _combine(source: Path, sections: Sequence[Section], passed_over: list[PassedOver]) -> FoundMap:
     """Return a map with a [[file]] for each table, found by the name of its file."""
-    content: dict[str, Any] = {"name": source.stem[:100] or "found", "file": []}
+    content = MapContent({"name": source.stem[:100] or "found"})
     tables: list[TableGuess] = []
     missing_fields: list[tuple[int, str]] = []
     for number, (table, cells, section) in enumerate(sections, 1):
         place = {"pattern": glob.escape(table.file_name)} | ({"sheet": glob.escape(table.sheet)} if table.sheet else {})
         if isinstance(section, ReadyMap):
-            content.setdefault("pipeline", section.content.get("pipeline", {}))
-            content["file"].append({**deepcopy(section.content["file"][section.number]), **place})
+            content.pipeline = content.pipeline or section.content.pipeline
+            content.files.append({**deepcopy(section.content.files[section.number]), **place})
             tables.append(_describe_ready(table, cells, section, number))
             continue
-        content["file"].append({**place, **_write_section(section, cells)})
+        content.files.append({**place, **_write_section(section, cells)})
         fields = {guess.column: guess for guess in section.columns.values()}
         fields |= {column: ColumnGuess(column, "name", 0.9) for column in section.name_parts}
         columns = [fields.get(name, ColumnGuess(name, None, 0.0)) for name in table.header.names if name]
@@ -212,11 +211,11 @@ def _combine(source: Path, sections: Sequence[Section], passed_over: list[Passed
     return FoundMap(content, tables, passed_over, None, missing_fields)
 
 
-def _write_section(guess: KindGuess, cells: Mapping[str, ColumnCells]) -> dict[str, Any]:
+def _write_section(guess: KindGuess, cells: Mapping[str, ColumnCells]) -> TomlTable:
     """Return the [[file]] of a guess, without the place of its file."""
     fields = FIELDS_BY_KIND[guess.kind]
     columns = {name: guess.columns[name].column for name in fields if name in guess.columns}
-    section: dict[str, Any] = {"kind": guess.kind, "columns": columns}
+    section: TomlTable = {"kind": guess.kind, "columns": columns}
     if guess.name_parts:
         both, (first, last) = " ".join(f"{{{name}}}" for name in guess.name_parts), guess.name_parts
         section["templates"] = {"name": [both, f"{{{last}}}", f"{{{first}}}"]}
@@ -228,7 +227,7 @@ def _write_section(guess: KindGuess, cells: Mapping[str, ColumnCells]) -> dict[s
         known_words = known_cell_words(guess.kind, name)
         words = {text: known_words[text.casefold()] for text in cells[column].texts if text.casefold() in known_words}
         if words:
-            section.setdefault("values", {})[name] = words
+            _find_subtable(section, "values")[name] = words
     if guess.kind == "deals" and "status" in columns and "stage" in columns:
         section["unknown"] = {"stage": "create"}  # all stages are open: the status says how a deal ended
     return section
@@ -246,9 +245,16 @@ def _describe_ready(
     return TableGuess(table, number, ready_map.file_map.kind, columns, ready_map.name, table.read_first_rows(), cells)
 
 
-def _hint_at_closing_date(content: Mapping[str, Any], table: TableGuess) -> Iterator[str]:
-    section = content["file"][table.number - 1]
-    if table.kind == "deals" and "closed" in section["columns"] and "open_closing" not in section:
+def _find_subtable(table: TomlTable, name: str) -> TomlTable:
+    """Return the table of this name in a table, which is made if there is none."""
+    subtable = table.setdefault(name, {})
+    assert isinstance(subtable, dict), name
+    return subtable
+
+
+def _hint_at_closing_date(content: MapContent, table: TableGuess) -> Iterator[str]:
+    section = content.files[table.number - 1]
+    if table.kind == "deals" and "closed" in _find_subtable(section, "columns") and "open_closing" not in section:
         yield 'open_closing = "expected"  # if the closing date of an open deal is the expected one; else it is rejected'
 
 

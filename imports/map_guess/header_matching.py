@@ -9,7 +9,8 @@ from typing import Final
 
 from domain.primitives.money import is_known_currency
 from domain.primitives.text import search_key
-from imports.map_guess.header_words import CURRENCY_SIGNS, ENTITY_WORDS, HEADERS_BY_KIND, UNCERTAIN_CURRENCIES
+from imports.map_guess.header_words import ENTITY_WORDS, HEADERS_BY_KIND, UNCERTAIN_CURRENCIES
+from imports.vocabulary import CURRENCY_BY_SIGN
 
 EXACT: Final = 0.95
 _WITH_ENTITY: Final = 0.9  # "Deal owner" of deals
@@ -63,7 +64,7 @@ def count_known_headers(names: Sequence[str]) -> int:
 def find_currency(header: str) -> str | None:
     """Return the currency that a header names beyond doubt: `Amount (EUR)`, `Budget, ₽`; not `$`."""
     codes = {word for word in _UPPER_CASE_WORD.findall(header) if is_known_currency(word)}
-    codes |= {code for sign, code in CURRENCY_SIGNS.items() if sign in header}
+    codes |= {code for sign, code in CURRENCY_BY_SIGN.items() if sign in header}
     return codes.pop() if len(codes) == 1 else None
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-_WORDS: Final[Mapping[str, Any]] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+_WORDS: Final = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 
 
 def _expand(phrases: Sequence[str]) -> tuple[str, ...]:
@@ -27,7 +27,6 @@ ENTITY_WORDS: Final[Mapping[str, frozenset[str]]] = {
 FIRST_NAMES: Final[Sequence[str]] = tuple(_WORDS["names"]["first"])
 LAST_NAMES: Final[Sequence[str]] = tuple(_WORDS["names"]["last"])
 UNCERTAIN_CURRENCIES: Final[frozenset[str]] = frozenset(_WORDS["currencies"]["uncertain"])
-CURRENCY_SIGNS: Final[Mapping[str, str]] = _WORDS["currency_signs"]
 # (kind, field) → what a cell says → the value that it means
 CELL_WORDS: Final[Mapping[tuple[str, str], Mapping[str, str]]] = {
     (kind, field): words for kind, fields in _WORDS["cells"].items() for field, words in fields.items()

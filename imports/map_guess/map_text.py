@@ -3,34 +3,56 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, Final
+from typing import Final
 
 _BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+")
 _ESCAPES: Final = {
     '"': '\\"', "\\": "\\\\", "\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r",
 }  # fmt: skip
 Hints = Mapping[tuple[int, str], Sequence[str]]
+TomlTable = dict[str, object]
 
 
-def write_map(content: Mapping[str, Any], hints: Hints, comments: Sequence[str] = ()) -> str:
+@dataclass
+class MapContent:
+    """The tables of a map, before they are validated.
+
+    settings  the keys at the beginning, such as `name`
+    files     each [[file]]
+    """
+
+    settings: TomlTable
+    pipeline: TomlTable = field(default_factory=dict)
+    files: list[TomlTable] = field(default_factory=list)
+
+
+def read_content(text: str) -> MapContent:
+    """Return the tables of a map. Raises TOMLDecodeError."""
+    settings = tomllib.loads(text)
+    pipeline, files = settings.pop("pipeline", {}), settings.pop("file", [])
+    return MapContent(settings, pipeline, files)
+
+
+def write_map(content: MapContent, hints: Hints, comments: Sequence[str] = ()) -> str:
     """Return a map as the text of a TOML file.
 
-    content   the tables of the map, as `tomllib` reads them
     hints     lines that are written as comments: by the number of the [[file]] (from 1; 0: the map itself) and its table
               (empty: before its tables)
     comments  lines at the beginning
     """
     lines = _write_comments(comments)
-    lines += _write_table({key: value for key, value in content.items() if key not in ("file", "pipeline")})
+    lines += _write_table(content.settings)
     lines += _write_comments(hints.get((0, ""), ()))
-    if content.get("pipeline"):
-        lines += ["", "[pipeline]", *_write_table(content["pipeline"])]
-    for number, file in enumerate(content["file"], 1):
-        lines += ["", "[[file]]", *_write_table({key: value for key, value in file.items() if not _is_table(value)})]
+    if content.pipeline:
+        lines += ["", "[pipeline]", *_write_table(content.pipeline)]
+    for number, file in enumerate(content.files, 1):
+        tables = {name: table for name, table in file.items() if isinstance(table, Mapping)}
+        lines += ["", "[[file]]", *_write_table({key: value for key, value in file.items() if key not in tables})]
         lines += _write_comments(hints.get((number, ""), ()))
-        tables = {name: table for name, table in file.items() if _is_table(table)}
         values = tables.pop("values", {})
         tables |= {f"values.{field}": words for field, words in values.items()}
         for name in dict.fromkeys([*tables, *(table for position, table in hints if position == number and table)]):
@@ -51,11 +73,7 @@ def _write_comments(lines: Sequence[str]) -> list[str]:
     return [f"# {' '.join(line.splitlines())}" for line in lines]
 
 
-def _is_table(value: object) -> bool:
-    return isinstance(value, Mapping)
-
-
-def _write_table(table: Mapping[str, Any]) -> list[str]:
+def _write_table(table: Mapping[str, object]) -> list[str]:
     return [f"{_write_key(key)} = {_write_value(value)}" for key, value in table.items()]
 
 

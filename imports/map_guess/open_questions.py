@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from domain.messages import Message
 from domain.primitives.money import is_known_currency
@@ -36,7 +36,7 @@ class OpenQuestion:
     table: str
     key: str
     hint: str
-    answers: Mapping[str, Any]
+    answers: Mapping[str, object]
 
     def parse_answer(self, text: str) -> object | None:
         """Return what the map gets for an answer; None if it is none."""

@@ -6,12 +6,11 @@ built-in map has, or names of its stages.
 
 from __future__ import annotations
 
-import tomllib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Final
+from typing import Final
 
 from domain.messages import Message
 from domain.primitives.text import search_key
@@ -20,6 +19,7 @@ from imports.column_checks import mapped_columns, rename_as_mapped
 from imports.files.column_check import ColumnError, check_columns
 from imports.map_file import FileMap
 from imports.map_guess.column_cells import ColumnCells
+from imports.map_guess.map_text import MapContent, read_content
 from imports.map_guess.unmapped_table import UnmappedTable
 
 _NEEDED_SIGNS: Final = 2
@@ -30,13 +30,12 @@ _KNOWN_STAGE_SIGNS: Final = 2  # for which a stage that the map knows counts
 class ReadyMap:
     """A built-in map that fits a table.
 
-    content  the tables of the map as TOML has them
     number   of the section that reads the table, from 0
     columns  the headers of the table as the map writes them
     """
 
     name: str
-    content: Mapping[str, Any]
+    content: MapContent
     number: int
     file_map: FileMap
     columns: Sequence[str]
@@ -66,9 +65,9 @@ def find_ready_map(table: UnmappedTable, cells: Mapping[str, ColumnCells]) -> Re
 
 
 @cache
-def _load(name: str) -> tuple[Mapping[str, Any], map_file.ImportMap]:
+def _load(name: str) -> tuple[MapContent, map_file.ImportMap]:
     text = (map_file.BUILT_IN_MAPS_DIR / f"{name}.toml").read_text(encoding="utf-8")
-    return tomllib.loads(text), map_file.parse_map(text, name)
+    return read_content(text), map_file.parse_map(text, name)
 
 
 def _has_needed_columns(table: UnmappedTable, columns: Sequence[str], file_map: FileMap) -> bool:

@@ -12,7 +12,7 @@ from imports.files.source_discovery import find_sources
 from imports.files.source_row import ImportFileError
 from imports.map_file import parse_map
 from imports.map_guess.found_map import AmbiguousKindError, FoundMap, find_map
-from imports.map_guess.map_text import write_map
+from imports.map_guess.map_text import MapContent, TomlTable, write_map
 from tests.imports.import_company import ImportTestCompany
 
 ENGLISH_DEALS = """\
@@ -57,7 +57,7 @@ def test_deals_are_recognized_by_english_headers_with_a_confidence_for_each_colu
     }  # fmt: skip
     assert all(0.9 <= guess.confidence < 1 for guess in table.columns if guess.field)
     assert [row.cells["Deal"] for row in table.rows] == ["Chairs", "Tables", "Lamps"]
-    assert found_map.content["file"][0]["constants"] == {"currency": "EUR"}
+    assert found_map.content.files[0]["constants"] == {"currency": "EUR"}
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1251", "utf-16"])
@@ -293,13 +293,14 @@ async def test_rejected_rows_are_recognized_again_after_mending(company: ImportT
     again = find_map(rejects)
 
     assert [table.kind for table in again.tables] == ["deals"]
-    assert again.content["file"][0]["pattern"] == "deals.csv"
+    assert again.content.files[0]["pattern"] == "deals.csv"
     assert [row.cells["Deal"] for row in again.tables[0].rows] == ["Lamps"]
 
 
 def test_headers_with_signs_of_toml_come_through_the_text_of_the_map() -> None:
     header = 'Deal "name"\\ \t#1 = \u007f é\n[x]'
-    content = {"name": "odd", "file": [{"kind": "deals", "columns": {"title": header, "owner": "O'Neil"}}]}
+    section: TomlTable = {"kind": "deals", "columns": {"title": header, "owner": "O'Neil"}}
+    content = MapContent({"name": "odd"}, files=[section])
 
     import_map = parse_map(write_map(content, {(1, "columns"): ["a comment\nof two lines"]}), "odd")
 
