@@ -17,10 +17,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from itertools import pairwise
-from typing import Any, Final, NoReturn
+from typing import Final, NoReturn
 
 from demo import company_data
-from demo.api_client import ApiError, ApiSession, Transport
+from demo.api_client import ApiError, ApiSession, Record, Transport
 from demo.rate_control import compute_headroom, fits_within
 
 log = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ query Desk($ripe: [ID!]) {
 """
 _PIPELINES_QUERY: Final = "{ pipelines { stages { id position } } }"
 
-Workload = Mapping[str, Sequence[Mapping[str, Any]]]
+Workload = Mapping[str, Sequence[Record]]
 _ZERO: Final = Decimal(0)
 _ONE: Final = Decimal(1)
 
@@ -212,7 +212,7 @@ class SimulatedSeller:
         }
 
 
-def _metric_gains(deal: Mapping[str, Any]) -> Mapping[str, Decimal]:
+def _metric_gains(deal: Record) -> Mapping[str, Decimal]:
     """Return the gains of winning a deal by metric, for the metrics that have monthly goals."""
     kind = "first" if deal["saleKind"] == "FIRST" else "repeat"
     amount = Decimal(deal["amount"]["amount"]) if deal["amount"] else _ZERO

@@ -13,8 +13,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-Response = Mapping[str, Any]
-Transport = Callable[[str, Mapping[str, Any], str | None], Awaitable[Response]]  # document, variables, access token
+Record = Mapping[str, Any]  # an object of a response
+Response = Record
+Transport = Callable[[str, Mapping[str, object], str | None], Awaitable[Response]]  # document, variables, access token
 
 _TIMEOUT_SECONDS: Final = 8.0  # for one response
 _REFRESH_MARGIN: Final = timedelta(seconds=60)
@@ -45,7 +46,7 @@ def create_http_transport(host: str, port: int) -> Transport:
         finally:
             connection.close()
 
-    async def send(document: str, variables: Mapping[str, Any], token: str | None) -> Response:
+    async def send(document: str, variables: Mapping[str, object], token: str | None) -> Response:
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
         if token:
             headers["Authorization"] = f"Bearer {token}"
@@ -65,7 +66,7 @@ class ApiSession:
         self._refresh_token: str | None = None
         self._expires_at: datetime | None = None
 
-    async def execute(self, document: str, **variables: Any) -> Response:
+    async def execute(self, document: str, **variables: object) -> Response:
         """Execute an operation and return its data. Raises ApiError for GraphQL errors and user errors."""
         if self._expires_at is None:
             await self._start_session(_SIGN_IN_MUTATION, {"input": self._credentials})
@@ -73,13 +74,13 @@ class ApiSession:
             await self._start_session(_REFRESH_MUTATION, {"token": self._refresh_token})
         return await self._send(document, variables, self._access_token)
 
-    async def _start_session(self, document: str, variables: Mapping[str, Any]) -> None:
+    async def _start_session(self, document: str, variables: Mapping[str, object]) -> None:
         self._expires_at = None  # if this fails, the next operation signs in again
         session = (await self._send(document, variables, None))["session"]
         self._access_token, self._refresh_token = session["accessToken"], session["refreshToken"]
         self._expires_at = datetime.fromisoformat(session["expiresAt"].replace("Z", "+00:00"))
 
-    async def _send(self, document: str, variables: Mapping[str, Any], token: str | None) -> Response:
+    async def _send(self, document: str, variables: Mapping[str, object], token: str | None) -> Response:
         response = await self._transport(document, variables, token)
         data: Response = response.get("data") or {}
         graphql_errors = response.get("errors") or ()

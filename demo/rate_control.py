@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
+
+from demo.api_client import Record
 
 _MAX_LEAD: Final = Decimal("0.15")  # of the target above the expected value
 _MAX_ATTAINMENT: Final = Decimal("0.97")  # of the target
@@ -16,7 +18,7 @@ _MAX_ATTAINMENT: Final = Decimal("0.97")  # of the target
 Headroom = Mapping[str, Decimal]
 
 
-def compute_headroom(goals: Iterable[Mapping[str, Any]]) -> Headroom:
+def compute_headroom(goals: Iterable[Record]) -> Headroom:
     """Return how much may still be added to each metric; metrics without a monthly goal are not contained.
 
     goals  the goals visible to a seller as the public API returns them: their own, their teams' and the company's

@@ -43,6 +43,8 @@ from graph.types.tasks import Task, TaskFilter
 from models.crm import pipelines
 from models.db.keyset_pagination import MAX_PAGE_SIZE
 from models.db.row_query import RowQuery
+from models.organization.people import Employee as EmployeeRow
+from models.organization.people import Team as TeamRow
 from resolvers import node as node_lookup
 from resolvers.activities import queries as activity_queries
 from resolvers.analytics import funnels, statistics
@@ -85,7 +87,7 @@ class Query(AlertQuery, ImportQuery):
 
     @strawberry.field(description="Null if absent or not visible to the viewer.")
     async def employee(self, info: Info, id: strawberry.ID) -> EmployeeRef | None:
-        return await node_lookup.find_node_of_kind(_require_sign_in(info), "Employee", id)
+        return await node_lookup.find_node_of_kind(_require_sign_in(info), EmployeeRow, id)
 
     @paged_field(
         Employee,
@@ -104,7 +106,7 @@ class Query(AlertQuery, ImportQuery):
 
     @strawberry.field(description="Null if absent or not visible to the viewer.")
     async def team(self, info: Info, id: strawberry.ID) -> TeamRef | None:
-        return await node_lookup.find_node_of_kind(_require_sign_in(info), "Team", id)
+        return await node_lookup.find_node_of_kind(_require_sign_in(info), TeamRow, id)
 
     @strawberry.field(description="Every team after its parent, in name order.", metadata=declare(length=20))
     async def teams(self, info: Info) -> list[TeamRef]:

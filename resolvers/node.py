@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from domain.errors.user_errors import NotFound
 from domain.permissions import Action
@@ -14,6 +14,7 @@ from models.crm.records import CrmRecord
 from models.db import row_store
 from models.db.query_batch import fetch_all_batched
 from models.db.row_query import RowQuery
+from models.db.row_store import TableRow
 from models.goals.goals import Goal
 from models.organization.people import Employee
 from resolvers import import_jobs
@@ -25,8 +26,10 @@ from resolvers.request import goal_visibility, scopes
 from resolvers.request.context import RequestContext
 from resolvers.request.id_resolution import OWNER_FIELDS, RECORD_MODELS, IdResolver
 
+Row = TypeVar("Row", bound=TableRow)
 
-async def find_node(context: RequestContext, global_id: str) -> Any | None:
+
+async def find_node(context: RequestContext, global_id: str) -> TableRow | None:
     """Return the row with this global id, or None if it does not exist or is not visible to the viewer."""
     type_and_id = decode_global_id(global_id)
     if type_and_id is None:
@@ -58,12 +61,15 @@ async def find_node(context: RequestContext, global_id: str) -> Any | None:
     return scope.row if scope is not None and scopes.can_see(context, scope) else None
 
 
-async def find_node_of_kind(context: RequestContext, kind: str, global_id: str) -> Any | None:
-    """Return the row with this global id if it is of that kind and visible to the viewer."""
+async def find_node_of_kind(context: RequestContext, model: type[Row], global_id: str) -> Row | None:
+    """Return the row with this global id if it is of that table and visible to the viewer."""
     type_and_id = decode_global_id(global_id)
-    if kind == "Employee" and (external_id := parse_external_id(global_id)):
-        return await find_by_external_id(context, kind, external_id)
-    return await find_node(context, global_id) if type_and_id and type_and_id[0] == kind else None
+    row: TableRow | None = None
+    if model is Employee and (external_id := parse_external_id(global_id)):
+        row = await find_by_external_id(context, model.__name__, external_id)
+    elif type_and_id and type_and_id[0] == model.__name__:
+        row = await find_node(context, global_id)
+    return row if isinstance(row, model) else None
 
 
 async def find_record(
@@ -78,7 +84,7 @@ async def find_record(
         return None
 
 
-async def find_by_external_id(context: RequestContext, kind: str, external_id: str) -> Any | None:
+async def find_by_external_id(context: RequestContext, kind: str, external_id: str) -> TableRow | None:
     """Return the record or employee of that type by its id in another system, if visible to the viewer."""
     if kind != "Employee":
         return await find_record(context, kind, f"{EXTERNAL_ID_PREFIX}{external_id}")
@@ -88,7 +94,7 @@ async def find_by_external_id(context: RequestContext, kind: str, external_id: s
     return row if row and context.viewer.can(Action.VIEW_PEOPLE, row) else None
 
 
-async def load_subjects(context: RequestContext, keys: Sequence[tuple[str, int]]) -> list[Any | None]:
+async def load_subjects(context: RequestContext, keys: Sequence[tuple[str, int]]) -> list[TableRow | None]:
     """Return the subjects of activities or postings, in the order of the keys; None where not visible to the viewer.
 
     keys  type and row id of each subject

@@ -7,10 +7,11 @@ import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from graphql import ExecutionResult
 
+from domain.primitives.json_values import JsonObject
 from graph.execution import error_formatting
 from graph.execution.operations import InvalidDocument, Operation, Operations
 from resolvers.auth import audit
@@ -38,7 +39,7 @@ class OperationResult:
     payload  as the client gets it; it has no `data` if the operation was not executed.
     """
 
-    payload: dict[str, Any]
+    payload: JsonObject
 
     @property
     def error_codes(self) -> list[str]:
@@ -147,7 +148,7 @@ class OperationRunner:
             return OperationResult(
                 {"errors": errors}
             )  # errors without a path: the variables were invalid, nothing was executed
-        payload: dict[str, Any] = {"data": execution_result.data}
+        payload: JsonObject = {"data": execution_result.data}
         if errors:
             payload["errors"] = errors
         return OperationResult(payload)

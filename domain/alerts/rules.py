@@ -13,10 +13,11 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from fractions import Fraction
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
 from domain.goals.progress import Pace, Progress
 from domain.primitives.calendar import Calendar
+from domain.primitives.json_values import JsonValue
 
 Subject = tuple[str, int]  # the type of a record, "Goal" or "Employee", and its database id
 
@@ -67,7 +68,7 @@ class AlertDefinition:
 
     activity: str | None = None
     other_activities: tuple[str, ...] = ()
-    condition: Callable[[Mapping[str, Any]], Any] = lambda data: True
+    condition: Callable[[Mapping[str, JsonValue]], object] = lambda data: True
     occurrence: str | None = None
     max_age: timedelta | None = None
     about_deals: bool = False
@@ -178,7 +179,7 @@ class Event:
     employee_id: int | None
     actor_id: int | None = None
     team_id: int | None = None
-    data: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, JsonValue] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +201,7 @@ class AlertCandidate:
     employee_id: int | None
     team_id: int
     amount: int | None = None
-    data: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, JsonValue] = field(default_factory=dict)
     occurrence: str | None = None
     stage_id: int | None = None
     assigner_id: int | None = None

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from domain.i18n.language import Language
 from domain.messages import Plural, gettext_noop
+from domain.primitives.json_values import JsonValue
 
-Data = Mapping[str, Any]  # what the activity or the alert stores
+Data = Mapping[str, JsonValue]  # what the activity or the alert stores
 
 _OUTCOMES: Final[Mapping[str, str]] = {  # of calls
     "ANSWERED": gettext_noop("answered"),

@@ -125,7 +125,8 @@ def visible_to_one(row_class: type[Value], column: str, description: str | None 
     prefetched_attribute = f"_{column.removesuffix('_id')}"
 
     async def load_visible(context: RequestContext, row_ids: Sequence[int]) -> Sequence[Value | None]:
-        return await node.load_subjects(context, [(row_class.__name__, row_id) for row_id in row_ids])
+        rows = await node.load_subjects(context, [(row_class.__name__, row_id) for row_id in row_ids])
+        return [row if isinstance(row, row_class) else None for row in rows]
 
     def resolve(root: object, info: Info) -> Pending[Value]:
         row_id = getattr(root, column)

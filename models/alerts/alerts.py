@@ -11,10 +11,11 @@ from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
 from domain.alerts.rules import AlertKind, Recipient, Subject
+from domain.primitives.json_values import JsonObject
 from models.db import connection, row_store
 from models.db.columns import bool_column, enum_column, foreign_key, minor_units_column, text_column
 from models.db.row_query import RowQuery
-from models.db.values import JsonObject, SqlClause, SqlValue
+from models.db.values import SqlClause, SqlValue
 from models.organization.scopes import OwnerKind, ScopeKey, scope_key
 
 # Rows of any other kind are skipped: servers of a newer version write them, during an update or before it was undone.

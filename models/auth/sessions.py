@@ -13,9 +13,9 @@ from tortoise import fields
 from tortoise.models import Model
 
 from domain.permissions import DeviceKind
+from domain.primitives.json_values import JsonObject
 from models.db import connection
 from models.db.columns import enum_column, foreign_key, short_text_column, text_column
-from models.db.values import JsonObject
 
 _MAX_LISTED: Final = 100
 

@@ -14,6 +14,7 @@ from tortoise.functions import Max
 from tortoise.models import Model
 
 from domain.alerts.rules import Event
+from domain.primitives.json_values import JsonObject
 from models.db import bulk_statements, connection
 from models.db.columns import (
     bool_column,
@@ -25,7 +26,7 @@ from models.db.columns import (
     text_column,
 )
 from models.db.row_query import Condition, RowQuery
-from models.db.values import JsonObject, SqlValue
+from models.db.values import SqlValue
 
 _BATCH_SIZE: Final = 1000
 _EVENT_COLUMNS: Final = ("id", "kind", "subject_kind", "subject_id", "at", "employee_id", "actor_id", "team_id", "data")

@@ -24,9 +24,10 @@ from tortoise.fields import data as field_data
 from tortoise.models import Model
 from tortoise.transactions import in_transaction
 
+from domain.primitives.json_values import JsonObject
 from models.db.availability import MonitoredClient
 from models.db.errors import LockTimeout
-from models.db.values import JsonObject, SqlRow, SqlValue
+from models.db.values import SqlRow, SqlValue
 from models.db.write_queue import SERVER_LIMITS, BatchQueueFull, TimeLimits
 
 MODEL_MODULES: Final = (

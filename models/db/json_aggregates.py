@@ -11,8 +11,9 @@ from typing import Final
 
 import orjson
 
+from domain.primitives.json_values import JsonValue
 from models.db import connection
-from models.db.values import JsonValue, SqlValue
+from models.db.values import SqlValue
 
 IDS_PER_CHUNK: Final = 2000  # ranges of so many ids form a chunk
 

@@ -9,5 +9,3 @@ from typing import Any
 SqlValue = str | int | float | Decimal | date | None  # a parameter; `date` includes times
 SqlRow = dict[str, Any]  # a row of a plain statement, by column
 SqlClause = tuple[str, list[SqlValue]]  # a condition or another part of a statement, and its parameters
-JsonValue = Any  # as it is parsed from a JSON text
-JsonObject = dict[str, JsonValue]  # of a JSON column

@@ -11,19 +11,19 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, date
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from domain.forecasting.arrays import NEVER, Bools, Floats, Ints
 from domain.ledger.record_facts import DealStatus
+from domain.primitives.json_values import JsonObject, JsonValue
 from models.db import json_aggregates
 from models.db.connection import to_datetime
-from models.db.values import JsonValue
 
 STATE_CODES: Final = {DealStatus.OPEN: 0, DealStatus.WON: 1, DealStatus.LOST: 2}
 
-_ParsedColumns = dict[str, Any]  # arrays by field of `DealColumns`
+_ParsedColumns = JsonObject  # arrays by field of `DealColumns`
 _COLUMNS: Final = (
     "id", "external_id", "owner_id", "won_by", "status", "amount", "currency", "cost", "cost_currency", "product",
     "value", "profit", "initial_amount", "initial_currency", "created_on", "closed_on", "deleted_at", "expected_close_on",

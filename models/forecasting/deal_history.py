@@ -18,10 +18,11 @@ import numpy as np
 from domain.forecasting.arrays import NEVER, Floats, Ints
 from domain.forecasting.deal_table import HistoryField, UndoLog
 from domain.primitives.calendar import Calendar
+from domain.primitives.json_values import JsonObject
 from domain.primitives.money import to_minor
 from models.db import connection
 from models.db.connection import to_datetime
-from models.db.values import JsonObject, SqlRow
+from models.db.values import SqlRow
 from models.forecasting.deal_columns import DealColumns
 from models.forecasting.deal_tables import Pricing, SellerIndex, company_day
 

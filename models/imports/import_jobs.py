@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 
 import orjson
 from tortoise import fields
@@ -165,5 +165,5 @@ async def insert_rejections(job_id: int, rows: Sequence[tuple[str, int, str, str
     await bulk_statements.insert_rows("import_rejection", columns, values)
 
 
-def _to_json(value: Any) -> str:
+def _to_json(value: object) -> str:
     return orjson.dumps(value).decode()

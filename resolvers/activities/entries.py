@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from domain.alerts.states import AlertState
 from domain.ledger.record_facts import RecordFacts
+from domain.primitives.json_values import JsonObject
 from models.crm.activities import ActivityKind
 from models.crm.records import CrmRecord
 
@@ -22,7 +22,7 @@ class ActivityEntry:
     subject_id: int
     employee_id: int | None
     at: datetime
-    data: dict[str, Any] = field(default_factory=dict)
+    data: JsonObject = field(default_factory=dict)
     client_id: int | None = None
     team_id: int | None = None
 

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from domain.alerts.rules import ALERT_DEFINITIONS, AlertCandidate, Event, Subject, alert_kind_of, occurrence_of
 from domain.ledger.record_facts import DealStatus
+from domain.primitives.json_values import JsonObject
 from domain.primitives.money import convert, from_minor, to_minor
 from models.crm.deals import Deal
 from models.crm.pipelines import Stage
@@ -132,9 +132,9 @@ class _LatestRates(dict[str, Decimal | None]):
         return self[currency]
 
 
-def deal_activity_data(deal: Deal) -> dict[str, Any]:
+def deal_activity_data(deal: Deal) -> JsonObject:
     """Return the current state of a deal as the data of an activity."""
-    data: dict[str, Any] = {"title": deal.title, "status": deal.status}
+    data: JsonObject = {"title": deal.title, "status": deal.status}
     if deal.amount is not None and deal.currency is not None:
         data |= {"amount": str(from_minor(deal.amount, deal.currency)), "currency": deal.currency}
     return data

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from domain.alerts import rules
 from domain.alerts.rules import AlertCandidate, AlertDeduplicator, AlertKind, Event, Rule
@@ -23,11 +23,12 @@ from domain.i18n.alert_messages import format_alert
 from domain.ledger.record_facts import LeadStatus
 from domain.permissions import SELLING_ROLES
 from domain.primitives.calendar import Calendar
+from domain.primitives.json_values import JsonValue
 from models.crm import activities, leads
 from models.crm.deals import Deal
 from models.db import row_store
 from models.goals import goals
-from models.goals.goals import Goal
+from models.goals.goals import Goal, GoalChange
 from models.ledger import scores
 from models.organization import memberships
 from models.organization.people import TeamTree
@@ -126,7 +127,7 @@ async def _find_stalled_deals(rule: Rule, calendar: Calendar, start: datetime, n
     return events
 
 
-_DealSnapshot = tuple[int, Mapping[str, Any]]  # (owner id, activity data) of a deal at the time of an activity
+_DealSnapshot = tuple[int, Mapping[str, JsonValue]]  # (owner id, activity data) of a deal at the time of an activity
 
 
 class _DealReplay:
@@ -251,16 +252,22 @@ class _GoalReplay:
         self,
         goal: Goal,
         postings: Sequence[tuple[datetime, int]],
-        changes: Sequence[Any],
+        changes: Sequence[GoalChange],
         schedule: WorkSchedule,
         tree: TeamTree,
     ) -> None:
-        target_changes = [change for change in reversed(changes) if change.field == "target"]
+        target_changes = [
+            (change.at, int(change.before), int(change.after))
+            for change in reversed(changes)
+            if change.field == "target" and change.before is not None and change.after is not None
+        ]
         self.goal, self.value, self.work_schedule, self.tree = goal, 0, schedule, tree
-        self.target = int(target_changes[0].before) if target_changes else goal.target
+        self.target = target_changes[0][1] if target_changes else goal.target
         self.pending = sorted(
-            [(at, amount, None) for at, amount in postings]
-            + [(change.at, 0, int(change.after)) for change in target_changes],
+            [
+                *((at, amount, None) for at, amount in postings),
+                *((at, 0, target) for at, _, target in target_changes),
+            ],
             key=lambda move: move[0],
         )
 

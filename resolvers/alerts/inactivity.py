@@ -15,6 +15,7 @@ from typing import Any, Final
 from domain.alerts import rules as alert_rules
 from domain.alerts.rules import INACTIVITY_KINDS, AlertCandidate, AlertKind, Event, Subject
 from domain.permissions import SELLING_ROLES
+from domain.primitives.json_values import JsonObject
 from models.alerts import alerts, inactivity
 from models.alerts.inactivity import MIN_INACTIVITY, InactiveEmployee, InactivityTimer
 from models.crm.deals import Deal
@@ -34,7 +35,7 @@ class _WatchedRecords:
     subject_kind: str
     model: type[Any]
     columns: tuple[str, ...]
-    alert_data: Callable[[Any], dict[str, Any]]
+    alert_data: Callable[[Any], JsonObject]
 
 
 _WATCHED_RECORDS: Final = {

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 from uuid import uuid4
 
 from domain.alerts.delivery_policy import GIVE_UP_AFTER, MAX_SEPARATE_MESSAGES, compute_retry_delay, compute_send_time
@@ -22,6 +22,7 @@ from domain.i18n.alert_messages import append_resolved_note, format_alert, forma
 from domain.i18n.languages import DEFAULT_LANGUAGE
 from domain.permissions import Action
 from domain.primitives.global_ids import encode_global_id
+from domain.primitives.json_values import JsonObject
 from models.alerts import alerts, outbox
 from models.alerts.alerts import Alert, RaisedAlert
 from models.alerts.outbox import Delivery
@@ -135,7 +136,7 @@ class NotificationMessage:
     email: str | None
     title: str
     text: str
-    payload: dict[str, Any]
+    payload: JsonObject
 
 
 async def render(delivery: Delivery) -> NotificationMessage | None:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from domain.forecasting.arrays import Ints
+from domain.forecasting.arrays import Floats, Ints
 from domain.forecasting.cooperative import Steps
 from domain.forecasting.deal_table import DealTable, known_at, sort_canonically
 from domain.forecasting.forecast import FittedModel
@@ -98,7 +98,7 @@ def sellers_of(deals: DealColumns, deal_ids: Sequence[int]) -> set[int]:
 
 def past_facts_of(
     deals: DealColumns, stage_entries: StageEntries, deal_ids: Sequence[int], day: int
-) -> list[tuple[Any, ...]]:
+) -> list[tuple[object, ...]]:
     """Return all facts of these deals that training up to the end of `day` uses, for comparison."""
     present_ids = np.array(
         [id_ for id_, is_known in zip(deal_ids, deals.contains(deal_ids), strict=True) if is_known], dtype=np.int64
@@ -106,7 +106,7 @@ def past_facts_of(
     rows = deals.indexes_of(present_ids.tolist())
     rows = rows[(deals.created[rows] <= day) & (deals.deleted[rows] > day)]
     is_closed = deals.closed[rows] <= day
-    columns: list[Ints | Any] = [
+    columns: list[Ints | Floats] = [
         deals.id[rows],
         deals.created[rows],
         np.where(is_closed, deals.closed[rows], 0),

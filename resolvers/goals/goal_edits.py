@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from domain.primitives.units import Unit, format_decimal, from_smallest
 from models.crm.activities import ActivityKind
@@ -54,9 +54,9 @@ def _to_text(value: object) -> str | None:
     return None if value is None else str(value)
 
 
-def format_value(column: str, value: Any, unit: Unit, currency: str) -> str | None:
+def format_value(column: str, value: object, unit: Unit, currency: str) -> str | None:
     """Return a column's value as text, amounts in the metric's unit."""
-    if value is None or column not in AMOUNT_COLUMNS:
+    if not isinstance(value, int) or column not in AMOUNT_COLUMNS:
         return _to_text(value)
     return format_decimal(from_smallest(value, unit, currency))
 

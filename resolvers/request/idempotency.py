@@ -14,6 +14,7 @@ import orjson
 from domain.errors.user_errors import Conflict, Invalid, UserError
 from domain.ledger.metrics import Metric
 from domain.permissions import Action
+from domain.primitives.json_values import JsonValue
 from models.alerts.alerts import AlertRule
 from models.auth import sessions
 from models.auth.sessions import Device, IdempotencyRecord
@@ -206,7 +207,7 @@ def _to_saved_value(value: object) -> object:
     return [type(value).__name__, value.pk] if isinstance(value, TableRow) else {"value": value}
 
 
-async def _load_saved_value(context: RequestContext, saved_value: Any) -> object:
+async def _load_saved_value(context: RequestContext, saved_value: JsonValue) -> object:
     match saved_value:
         case {"metric": key}:
             return (await context.metrics()).get(key)

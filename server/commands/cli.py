@@ -92,11 +92,11 @@ def restored() -> None:
     "--password", prompt=True, hide_input=True, confirmation_prompt=True, envvar="SCORELINE_ADMIN_PASSWORD",
     help="At least 8 characters; may come from SCORELINE_ADMIN_PASSWORD.",
 )  # fmt: skip
-def setup(**options: str | None) -> None:
+def setup(name: str, currency: str, zone: str, country: str | None, admin: str, email: str, password: str) -> None:
     """Create the company, its first pipeline and its first administrator: once per installation."""
     from server.commands.setup import set_up_company
 
-    click.echo(set_up_company(**options))
+    click.echo(set_up_company(name, currency, zone, country, admin, email, password))
 
 
 @main.command()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import click
 
@@ -15,7 +14,9 @@ from server.clock import utc_now
 from server.commands.runtime import load_settings, run_with_database
 
 
-def set_up_company(**options: Any) -> str:
+def set_up_company(
+    name: str, currency: str, zone: str, country: str | None, admin: str, email: str, password: str
+) -> str:
     """Create the tables, the company and its first administrator, and return what to do next."""
     settings = load_settings()
     asyncio.run(migrator.migrate(settings.database_url))
@@ -23,9 +24,12 @@ def set_up_company(**options: Any) -> str:
     async def create_company() -> str:
         try:
             async with connection.write_transaction():
-                row, admin = await company.set_up(**options, now=utc_now())
+                row, administrator = await company.set_up(
+                    name=name, currency=currency, zone=zone, country=country, admin=admin, email=email,
+                    password=password, now=utc_now(),
+                )  # fmt: skip
         except UserError as error:
             raise click.ClickException(f"{'.'.join(error.path)}: {error.message}") from error
-        return f"{row.name} is set up. {admin.name} signs in with {admin.email}; `./run serve` starts the server."
+        return f"{row.name} is set up. {administrator.name} signs in with {administrator.email}; `./run serve` starts the server."
 
     return run_with_database(settings, create_company)

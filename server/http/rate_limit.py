@@ -12,7 +12,7 @@ import heapq
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from limits.aio.storage import RedisStorage
 
@@ -39,6 +39,12 @@ class _Storage(Protocol):
     async def get_expiry(self, key: str) -> float: ...
 
     async def clear(self, key: str) -> None: ...
+
+
+class _Closable(Protocol):
+    """The client of Redis that such a storage opens."""
+
+    async def aclose(self) -> None: ...
 
 
 class _LocalStorage:
@@ -92,7 +98,7 @@ class RateLimiter:
     def __init__(self, redis_url: str | None = None) -> None:
         self._local_storage = _LocalStorage()
         self._redis_storage: RedisStorage | None = None
-        self._redis_client: Any = None
+        self._redis_client: _Closable | None = None
         if redis_url is not None:
             self._redis_storage = RedisStorage(
                 f"async+{redis_url}",

@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import IO, Any, Final, TypeGuard
+from typing import IO, Final, Protocol, TypeGuard
 
 from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
@@ -46,6 +46,14 @@ class UploadFolder:
             await asyncio.to_thread(shutil.rmtree, self.path, ignore_errors=True)
 
 
+class _Digest(Protocol):
+    """A hash of hashlib."""
+
+    def update(self, data: bytes, /) -> None: ...
+
+    def hexdigest(self) -> str: ...
+
+
 @dataclass
 class _Part:
     """The part of the body that is being read; its text is that of a part without a file."""
@@ -54,7 +62,7 @@ class _Part:
     name: str = ""
     text: bytearray = field(default_factory=bytearray)
     file: IO[bytes] | None = None
-    digest: Any = None
+    digest: _Digest = field(default_factory=hashlib.sha256)
 
 
 class MultipartReader:
@@ -159,7 +167,7 @@ class MultipartReader:
         path = self._folder.path / name
         if path.exists():
             raise _bad_request(Message("two files have the same name, or one is there twice."))
-        self._part.file, self._part.digest = path.open("xb"), hashlib.sha256()
+        self._part.file = path.open("xb")
 
     def _on_part_data(self, data: bytes, start: int, end: int) -> None:
         part, size = self._part, end - start
@@ -243,21 +251,24 @@ def _fill_in(
     variables: Mapping[str, object], paths: Mapping[str, list[str]], files: Mapping[str, UploadedFile]
 ) -> dict[str, object]:
     """Return the variables with each file at its paths. Raises BadRequest for a path that is not null there."""
-    root: dict[str, Any] = {"variables": dict(variables)}
+    filled = dict(variables)
+    root: dict[str, object] = {"variables": filled}
     for name, entries in paths.items():
         for entry in entries:
             *steps, last = entry.split(".")
-            container: Any = root
+            container: object = root
             for step in steps:
                 container = _child(container, step)
             if not steps or _child(container, last, default=0) is not None:
                 raise _bad_request(Message("each path of `map` leads to a null in the variables."))
-            container[int(last) if isinstance(container, list) else last] = files[name]
-    filled: dict[str, object] = root["variables"]
+            if isinstance(container, list):
+                container[int(last)] = files[name]
+            elif isinstance(container, dict):
+                container[last] = files[name]
     return filled
 
 
-def _child(container: Any, step: str, default: object = None) -> Any:
+def _child(container: object, step: str, default: object = None) -> object:
     if isinstance(container, dict):
         return container.get(step, default)
     if isinstance(container, list) and step.isascii() and step.isdigit() and int(step[:9]) < len(container):
