@@ -12,7 +12,7 @@ from datetime import date
 from decimal import Decimal
 from typing import TypeAlias, Union
 
-MessageValue: TypeAlias = Union[str, int, Decimal, date, "Message"]
+MessageValue: TypeAlias = Union[str, int, Decimal, date, "Message", "MessageList"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,17 @@ class Message:
 
     def __str__(self) -> str:
         return self.template.format_map(self.values) if self.values else self.template
+
+
+@dataclass(frozen=True, slots=True)
+class MessageList:
+    """Several messages in the place of one value, with what stands between them."""
+
+    messages: tuple[Message, ...]
+    separator: str = ", "
+
+    def __str__(self) -> str:
+        return self.separator.join(map(str, self.messages))
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ from resolvers.request.import_files import ImportSource
 REPORT_SECONDS: Final = 0.5  # between two reports of progress
 _REJECTIONS_PER_REPORT: Final = 50
 _MAX_CELL_LENGTH: Final = 1_000
-_UNEXPECTED_ERROR: Final = "Something failed on our side. It is in the log of the server."
+_UNEXPECTED_ERROR: Final = Message("Something failed on our side. It is in the log of the server.")
 SendReport = Callable[[ImportReport], Awaitable[None]]
 
 log = logging.getLogger(__name__)
@@ -105,7 +105,7 @@ class BackgroundImport:
             state, error = ImportState.FAILED, translate(user_error.message, self._context.language)
         except Exception:
             log.exception("The import %d failed.", self._job.id)
-            state, error = ImportState.FAILED, _UNEXPECTED_ERROR
+            state, error = ImportState.FAILED, translate(_UNEXPECTED_ERROR, self._context.language)
         finally:
             is_over.set()
             await reporter
@@ -119,7 +119,7 @@ class BackgroundImport:
             sources = await asyncio.to_thread(find_sources, self._path, import_map)
         self._lines_total = sum(file.line_count for file in sources.files)
         self._importer = Importer(self._context, import_map, self._rejections, self._on_progress)
-        self._importer.result.ignored = [str(part) for part in sources.passed_over]
+        self._importer.result.passed_over = [part.message for part in sources.passed_over]
         await self._importer.run(sources.files)  # a dry run is connected to a copy of the database
 
     def _on_progress(self, lines: int) -> None:
@@ -146,17 +146,18 @@ class BackgroundImport:
         counts = {kind: dict(outcomes) for kind, outcomes in result.counts.items()} if result else {}
         warnings: list[str] = []
         if result and state is not None:
-            warnings += [translate(note.message, self._context.language) for note in result.notes if note.is_warning]
-            warnings += [f"This was passed over: {name}." for name in result.ignored]
+            messages = [note.message for note in result.notes if note.is_warning]
+            messages += [Message("This was passed over: {name}.", {"name": name}) for name in result.passed_over]
             if state is ImportState.FINISHED and not any(outcomes.get("read") for outcomes in counts.values()):
-                warnings.append("The files have no rows.")
+                messages.append(Message("The files have no rows."))
+            warnings = [translate(message, self._context.language) for message in messages]
         return ImportReport(
             self._lines_done,
             self._lines_total,
             counts,
             self._rejections.take_rows(),
             state,
-            str(result) if result and state is not None else "",
+            result.render(self._context.language) if result and state is not None else "",
             warnings,
             error,
         )

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from difflib import get_close_matches
+from functools import reduce
 from string import Formatter
 from typing import Final
 
+from domain.messages import Message
 from domain.primitives.text import search_key
 from imports.lookalikes import skeleton
 from imports.map_file import FileMap
@@ -94,15 +96,23 @@ def missing_fields(file_map: FileMap, names: Collection[str], *, optional: bool 
     return missing
 
 
-def describe_missing(missing: dict[str, list[str]], unread_headers: Sequence[str]) -> str:
+def describe_missing(missing: dict[str, list[str]], unread_headers: Sequence[str]) -> Message:
     """Return the missing columns with their fields and the nearest unread headers, to follow “has no column”."""
     descriptions = []
     for field, columns in missing.items():
-        alternatives = " or ".join(f"“{name}”" for name in columns)
+        quoted_columns = [Message("“{text}”", {"text": name}) for name in columns]
+        alternatives = reduce(
+            lambda first, rest: Message("{first} or {rest}", {"first": first, "rest": rest}), quoted_columns
+        )
         header = _find_nearest(columns, unread_headers)
-        hint = f", the nearest header is “{header}”" if header else ""
-        descriptions.append(f"{alternatives} ({field}{hint})")
-    return ", and none ".join(descriptions)
+        description = Message("{name} ({reason})", {"name": alternatives, "reason": field})
+        if header:
+            description = Message(
+                "{columns} ({field}, the nearest header is “{header}”)",
+                {"columns": alternatives, "field": field, "header": header},
+            )
+        descriptions.append(description)
+    return reduce(lambda first, rest: Message("{first}, and none {rest}", {"first": first, "rest": rest}), descriptions)
 
 
 def _find_nearest(columns: Sequence[str], names: Sequence[str]) -> str | None:

@@ -16,9 +16,9 @@ from zoneinfo import ZoneInfo
 from domain.errors.user_errors import Invalid, NotFound, Required
 from domain.messages import Message
 from imports import map_file
-from imports.cell_parsing import CellError, RowReader
-from imports.column_checks import fields_by_column
-from imports.field_specs import REQUIRED_FIELDS
+from imports.cell_parsing import CellError, RowReader, require_fields
+from imports.column_checks import fields_by_column, missing_fields
+from imports.field_specs import FIELDS_BY_KIND
 from imports.files.source_discovery import find_sources
 from imports.files.source_file import SourceFile
 from imports.files.source_row import ImportFileError, SourceRow
@@ -98,7 +98,7 @@ def preview_files(path: Path, source: ImportSource, zone: str) -> ImportPreview:
     with report_file_errors(path, source):
         sources = find_sources(path, import_map)
         file_previews = [_preview_file(file, ZoneInfo(import_map.zone or zone)) for file in sources.files]
-        ignored_files = [str(part) for part in sources.passed_over]
+        ignored_files = [part.message for part in sources.passed_over]
     return ImportPreview(source.map or import_map.name, file_previews, ignored_files)
 
 
@@ -121,7 +121,7 @@ def _preview_found_map(path: Path, found_map: FoundMap, zone: str) -> ImportPrev
         for guess in table.columns
     }
     files = [_add_confidences(file, confidences) for file in files] or [*map(_preview_table, found_map.tables)]
-    ignored_files = [str(part) for part in found_map.passed_over]
+    ignored_files = [part.message for part in found_map.passed_over]
     return ImportPreview(found_map.ready_map or found_map.name, files, ignored_files, found_map.text, questions)
 
 
@@ -156,14 +156,10 @@ def _preview_file(file: SourceFile, zone: ZoneInfo) -> ImportPreviewFile:
     rows = list(islice(file.read_rows(), _PREVIEW_ROWS))
     fields = fields_by_column(file_map)
     columns = [ImportPreviewColumn(name, fields.get(name), _sample_cells(rows, name)) for name in column_names]
-    missing_fields = [
-        name
-        for name, names in file_map.columns.items()
-        if names and not {*names} & {*column_names} and name not in file_map.fields_without_column
-    ]
+    optional_fields = [*missing_fields(file_map, column_names, optional=True)]
     reader = RowReader(file_map, zone, file.formats)
     problems = [problem for row in rows if (problem := _find_problem(reader, row)) is not None]
-    return ImportPreviewFile(file.name, file_map.kind, file.line_count, columns, missing_fields, problems)
+    return ImportPreviewFile(file.name, file_map.kind, file.line_count, columns, optional_fields, problems)
 
 
 def _sample_cells(rows: Sequence[SourceRow], name: str) -> list[str]:
@@ -174,12 +170,11 @@ def _sample_cells(rows: Sequence[SourceRow], name: str) -> list[str]:
 def _find_problem(reader: RowReader, row: SourceRow) -> ImportProblem | None:
     """Return why a row cannot be imported, as far as the row alone tells."""
     if row.error:
-        return ImportProblem(row.line, "", str(row.error))
+        return ImportProblem(row.line, "", row.error)
     try:
-        values = reader.read_values(row.cells)
+        require_fields(reader.file_map.kind, reader.read_values(row.cells))
     except CellError as error:
-        return ImportProblem(row.line, error.column, str(error))
-    missing_field = next((name for name in REQUIRED_FIELDS[reader.file_map.kind] if name not in values), None)
-    if missing_field is None:
-        return None
-    return ImportProblem(row.line, reader.column_of(missing_field, row.cells), f"The row has no {missing_field}.")
+        is_field = error.column in FIELDS_BY_KIND[reader.file_map.kind]
+        column = reader.column_of(error.column, row.cells) if is_field else error.column
+        return ImportProblem(row.line, column, error.message)
+    return None

@@ -3,16 +3,36 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
-from domain.messages import Message
+from domain.i18n.languages import DEFAULT_LANGUAGE, translate
+from domain.messages import Message, MessageList, gettext_noop
 from imports.cell_parsing import CellError
 from imports.map_file import ImportMap
 from imports.name_lookup import NameLookup
 from imports.rejected_rows import RejectedRows
 from models.db.spill_index import SpillRegistry
 from resolvers.request.context import RequestContext
+
+KIND_NAMES: Final[Mapping[str, str]] = {  # in the summary; the kinds of records, and what rows create by naming it
+    "absences": gettext_noop("absences"),
+    "calls": gettext_noop("calls"),
+    "clients": gettext_noop("clients"),
+    "contacts": gettext_noop("contacts"),
+    "deals": gettext_noop("deals"),
+    "employees": gettext_noop("employees"),
+    "goals": gettext_noop("goals"),
+    "leads": gettext_noop("leads"),
+    "people": gettext_noop("people"),
+    "products": gettext_noop("products"),
+    "stages": gettext_noop("stages"),
+    "tasks": gettext_noop("tasks"),
+    "teams": gettext_noop("teams"),
+    "transfers": gettext_noop("transfers"),
+    "visits": gettext_noop("visits"),
+}
 
 
 @dataclass(frozen=True)
@@ -23,8 +43,14 @@ class ImportNote:
     message: Message
     is_warning: bool
 
+    def render(self, language: str) -> str:
+        """Return the note with the file that it is about."""
+        text = translate(self.message, language)
+        text = f"{self.file}: {text}" if self.file else text
+        return translate(Message("Warning: {note}", {"note": text}), language) if self.is_warning else text
+
     def __str__(self) -> str:
-        return f"{'Warning: ' if self.is_warning else ''}{f'{self.file}: ' if self.file else ''}{self.message}"
+        return self.render(DEFAULT_LANGUAGE)
 
 
 @dataclass
@@ -34,7 +60,7 @@ class ImportResult:
     counts          number of rows by kind and outcome, including `read` and `rejected`
     created_names   by kind: the first names of rows created because another row referred to them
     created_counts  by kind: how many such rows there are
-    ignored         what was passed over, each with the reason
+    passed_over     files and sheets that were not read, each with the reason
     notes           what stands out in the files, warnings first in each file
     """
 
@@ -42,7 +68,7 @@ class ImportResult:
     created_names: dict[str, list[str]] = field(default_factory=dict)
     created_counts: Counter[str] = field(default_factory=Counter)
     notes: list[ImportNote] = field(default_factory=list)
-    ignored: list[str] = field(default_factory=list)
+    passed_over: list[Message] = field(default_factory=list)
 
     def count(self, kind: str, outcome: str) -> None:
         self.counts.setdefault(kind, Counter())[outcome] += 1
@@ -63,19 +89,43 @@ class ImportResult:
             return 3
         return 2 if self.rejected else 0
 
-    def __str__(self) -> str:
-        outcomes = ("new", "changed", "unchanged", "rejected")
-        lines = [
-            f"{kind}: {counts['read']} read, " + ", ".join(f"{counts[name]} {name}" for name in outcomes)
+    def render(self, language: str) -> str:
+        """Return the summary: a line for each kind, for what was created, and for each note."""
+        messages = [
+            Message(
+                "{kind}: {read} read, {new} new, {changed} changed, {unchanged} unchanged, {rejected} rejected",
+                {
+                    "kind": Message(KIND_NAMES[kind]),
+                    "read": counts["read"],
+                    "new": counts["new"],
+                    "changed": counts["changed"],
+                    "unchanged": counts["unchanged"],
+                    "rejected": counts["rejected"],
+                },
+            )
             for kind, counts in self.counts.items()
         ]
         for kind, names in self.created_names.items():
             more = ", …" if self.created_counts[kind] > len(names) else ""
-            lines.append(f"{kind} created by reference, {self.created_counts[kind]}: {', '.join(names)}{more}")
-        lines.extend(map(str, self.notes))
-        if self.ignored:
-            lines.append(f"Passed over: {', '.join(self.ignored)}.")
+            messages.append(
+                Message(
+                    "{kind} created by reference, {count}: {names}",
+                    {
+                        "kind": Message(KIND_NAMES[kind]),
+                        "count": self.created_counts[kind],
+                        "names": f"{', '.join(names)}{more}",
+                    },
+                )
+            )
+        lines = [translate(message, language) for message in messages]
+        lines += [note.render(language) for note in self.notes]
+        if self.passed_over:
+            message = Message("Passed over: {names}.", {"names": MessageList(tuple(self.passed_over))})
+            lines.append(translate(message, language))
         return "\n".join(lines)
+
+    def __str__(self) -> str:
+        return self.render(DEFAULT_LANGUAGE)
 
 
 class ImportRun:

@@ -21,7 +21,7 @@ from babel.messages.pofile import read_po
 from babel.numbers import NumberPattern, parse_pattern
 from babel.units import format_unit
 
-from domain.messages import Message, MessageValue, Plural, gettext_noop
+from domain.messages import Message, MessageList, MessageValue, Plural, gettext_noop
 
 LOCALES: Final = Path(__file__).with_name("locales")
 
@@ -52,6 +52,8 @@ class Language:
         return text.format_map({name: self._value(value) for name, value in message.values.items()})
 
     def _value(self, value: MessageValue) -> str:
+        if isinstance(value, MessageList):
+            return value.separator.join(map(self.render, value.messages))
         return self.render(value) if isinstance(value, Message) else str(value)
 
     def quote(self, text: str) -> str:

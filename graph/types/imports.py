@@ -33,7 +33,11 @@ class ImportPreviewColumn:
 class ImportProblem:
     line: int
     column: str = strawberry.field(description="Empty if it is the row as a whole.")
-    reason: str
+
+    @strawberry.field
+    @staticmethod
+    def reason(root: strawberry.Parent[import_files.ImportProblem], info: Info) -> str:
+        return translate(root.reason, info.context.language)
 
 
 @strawberry.type(description="The head of a file to import.")
@@ -54,8 +58,6 @@ class ImportPreviewFile:
 @strawberry.type(description="What an import would read.")
 class ImportPreview:
     files: list[ImportPreviewFile] = strawberry.field(metadata=declare(length=3))
-    ignored_files: list[str] = strawberry.field(description="Files that the map does not cover.")
-
     found_map: str | None = strawberry.field(
         description="The map as TOML, to be completed and sent as `mapText`, if it was found for the files."
     )
@@ -64,6 +66,11 @@ class ImportPreview:
     @staticmethod
     def map(root: strawberry.Parent[import_files.ImportPreview]) -> str:
         return root.map_name
+
+    @strawberry.field(description="Files that the map does not cover, with the reason.")
+    @staticmethod
+    def ignored_files(root: strawberry.Parent[import_files.ImportPreview], info: Info) -> list[str]:
+        return [translate(file, info.context.language) for file in root.ignored_files]
 
     @strawberry.field(
         description="What the found map leaves open, with the line that has to be filled in.",

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from domain.messages import Message
+from domain.messages import Message, MessageList
 from imports.field_specs import FIELDS_BY_KIND
 from imports.files.column_check import ColumnError
 from imports.files.delimited_text import SEPARATORS, DelimitedText
@@ -44,8 +44,12 @@ class PassedOver:
     name: str
     reason: Message
 
+    @property
+    def message(self) -> Message:
+        return Message("{name} ({reason})", {"name": self.name, "reason": self.reason})
+
     def __str__(self) -> str:
-        return f"{self.name} ({self.reason})"
+        return str(self.message)
 
 
 class Sources(NamedTuple):
@@ -153,7 +157,7 @@ def _open_spools(
     raise ImportFileError(
         "{file} has nothing that the map reads: {reasons}",
         file=path.name,
-        reasons="\n".join(str(part.reason) for part in passed_over),
+        reasons=MessageList(tuple(part.reason for part in passed_over), "\n"),
     )
 
 
@@ -211,7 +215,7 @@ def _with_passed_over(message: Message, passed_over: Sequence[PassedOver]) -> Me
         return message
     return Message(
         "{message} Passed over: {names}.",
-        {"message": message, "names": ", ".join(str(part) for part in passed_over)},
+        {"message": message, "names": MessageList(tuple(part.message for part in passed_over))},
     )
 
 

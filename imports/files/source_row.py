@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from domain.i18n.languages import DEFAULT_LANGUAGE, translate
 from domain.messages import Message, MessageError, MessageValue
 from imports.rejects_format import RowOrigin
 
@@ -79,8 +80,12 @@ class FileNote:
     sample: Sequence[str] = ()
     is_warning: bool = False
 
+    def render(self, language: str) -> str:
+        """Return the message and below it the sample."""
+        return "\n".join([translate(self.message, language), *(f"    {line}" for line in self.sample)])
+
     def __str__(self) -> str:
-        return "\n".join([str(self.message), *(f"    {line}" for line in self.sample)])
+        return self.render(DEFAULT_LANGUAGE)
 
 
 def clean_cell(cell: str) -> str:

@@ -6,6 +6,7 @@ import glob
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
+from functools import reduce
 from pathlib import Path
 from typing import Final
 
@@ -175,7 +176,10 @@ def _guess_kind(table: UnmappedTable, cells: Mapping[str, ColumnCells], kinds: M
             "{table} may hold {kinds}: name the file after what it holds, such as {example}, or write a map.",
             table=table.name,
             candidates=kinds_found,
-            kinds=" or ".join(kinds_found),
+            kinds=reduce(
+                lambda first, rest: Message("{first} or {rest}", {"first": first, "rest": rest}),
+                map(Message, kinds_found),
+            ),
             example=f"{kinds_found[0]}.csv",
         )
     return guesses[0] if guesses else None

@@ -70,7 +70,7 @@ class ImportProblem:
 
     line: int
     column: str
-    reason: str
+    reason: Message
 
 
 @dataclass(frozen=True)
@@ -95,13 +95,13 @@ class ImportPreviewFile:
 class ImportPreview:
     """What an import would read.
 
-    ignored_files  names of files that the map does not cover
+    ignored_files  files that the map does not cover, with the reason
     found_map      the map as TOML, if it was found for the files; None: it was given
     questions      what this map leaves open, and what has to be filled in
     """
 
     map_name: str
     files: list[ImportPreviewFile]
-    ignored_files: list[str] = field(default_factory=list)
+    ignored_files: list[Message] = field(default_factory=list)
     found_map: str | None = None
     questions: list[Message] = field(default_factory=list)

@@ -6,6 +6,7 @@ Each command is declared here and implemented in a module of its own, which is i
 
 from __future__ import annotations
 
+import os
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -165,11 +166,11 @@ def import_csv(source: Path, map_: str | None, save_map: Path | None, yes: bool,
     if map_ is not None and save_map is not None:
         raise click.UsageError("--save-map writes a map that was found: it goes without --map.")
     from server.commands.import_csv import run_import
-    from server.commands.map_confirmation import Confirmation, is_terminal
+    from server.commands.map_confirmation import Confirmation, find_terminal_language, is_terminal
     from server.commands.runtime import load_settings, run_with_database
 
     settings = load_settings()
-    confirmation = Confirmation(yes, is_terminal(), dry_run, save_map)
+    confirmation = Confirmation(yes, is_terminal(), dry_run, save_map, find_terminal_language(os.environ))
     summary, exit_code = run_with_database(
         settings,
         lambda: run_import(settings, source, map_, rejects_path=rejects, confirmation=confirmation),

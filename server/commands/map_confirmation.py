@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import click
 
+from domain.i18n.languages import DEFAULT_LANGUAGE, LANGUAGES, translate
+from domain.messages import Message
 from imports.files.source_row import FileNote
+from imports.import_run import KIND_NAMES
 from imports.map_guess.found_map import AmbiguousKindError, FoundMap, TableGuess, find_map
 
 NOT_CONFIRMED: Final = 4  # the exit code if nothing was imported because nobody has confirmed it
@@ -21,9 +25,8 @@ _CELL_WIDTH: Final = 24
 class NotConfirmed(click.exceptions.Exit):
     """Ends the command because an import was not confirmed; nothing has been changed."""
 
-    def __init__(self, sentence: str) -> None:
+    def __init__(self) -> None:
         super().__init__(NOT_CONFIRMED)
-        click.echo(sentence, err=True)
 
 
 @dataclass(frozen=True)
@@ -34,20 +37,40 @@ class Confirmation:
     is_terminal  whether questions can be answered
     is_dry_run   nothing is changed, so nothing has to be confirmed
     save_path    the file to write a map that was found to
+    language     of the terminal
     """
 
     is_given: bool = False
     is_terminal: bool = False
     is_dry_run: bool = False
     save_path: Path | None = None
+    language: str = DEFAULT_LANGUAGE
 
     @property
     def asks(self) -> bool:
         return self.is_terminal and not self.is_given
 
+    def say(self, message: Message) -> None:
+        click.echo(translate(message, self.language), err=True)
+
+    def refuse(self, message: Message) -> NotConfirmed:
+        """Say why nothing is imported, and return the exception that ends the command."""
+        self.say(message)
+        return NotConfirmed()
+
+    def fail(self, message: Message) -> click.ClickException:
+        return click.ClickException(translate(message, self.language))
+
 
 def is_terminal() -> bool:
     return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def find_terminal_language(environment: Mapping[str, str]) -> str:
+    """Return the language that the variables of the locale name, such as `ru` of `ru_RU.UTF-8`; English for others."""
+    locale = next(filter(None, map(environment.get, ("LC_ALL", "LC_MESSAGES", "LANG"))), "")
+    code = re.split(r"[_.@]", locale)[0].lower()
+    return code if code in LANGUAGES else DEFAULT_LANGUAGE
 
 
 def confirm_map(source: Path, confirmation: Confirmation) -> FoundMap:
@@ -58,23 +81,27 @@ def confirm_map(source: Path, confirmation: Confirmation) -> FoundMap:
     """
     found_map = _find_map(source, confirmation)
     for table in found_map.tables:
-        click.echo(_describe_table(table), err=True)
+        click.echo(_describe_table(table, confirmation.language), err=True)
     if confirmation.asks:
-        _ask_for_columns(found_map)
-        _ask_questions(found_map)
-    click.echo(_describe_map(found_map), err=True)
+        _ask_for_columns(found_map, confirmation)
+        _ask_questions(found_map, confirmation)
+    click.echo(_describe_map(found_map, confirmation.language), err=True)
     if confirmation.save_path:
-        _save(found_map, confirmation.save_path)
+        _save(found_map, confirmation.save_path, confirmation)
     if found_map.missing_fields:
         fields = ", ".join(name for _, name in found_map.missing_fields)
-        raise click.ClickException(
-            f"No column was found for {fields}. {_say_how_to_go_on(source, confirmation, found_map, '')}"
+        raise confirmation.fail(
+            Message(
+                "No column was found for {fields}. {advice}",
+                {"fields": fields, "advice": _say_how_to_go_on(source, confirmation, found_map, "")},
+            )
         )
     if confirmation.is_dry_run or confirmation.is_given:
         return found_map
     if not confirmation.is_terminal:
-        raise NotConfirmed(f"Nothing was imported. {_say_how_to_go_on(source, confirmation, found_map, ' --yes')}")
-    _confirm("Import with this map?")
+        advice = _say_how_to_go_on(source, confirmation, found_map, " --yes")
+        raise confirmation.refuse(Message("Nothing was imported. {advice}", {"advice": advice}))
+    _confirm(Message("Import with this map?"), confirmation)
     return found_map
 
 
@@ -84,14 +111,14 @@ def confirm_notes(notes: Sequence[FileNote], confirmation: Confirmation) -> None
     Raises NotConfirmed.
     """
     for note in notes:
-        click.echo(f"{note}\n", err=True)
+        click.echo(f"{note.render(confirmation.language)}\n", err=True)
     if any(note.is_warning for note in notes) and confirmation.asks and not confirmation.is_dry_run:
-        _confirm("Is this read as it should be? Import it?")
+        _confirm(Message("Is this read as it should be? Import it?"), confirmation)
 
 
-def _confirm(question: str) -> None:
-    if not click.confirm(question, err=True):
-        raise NotConfirmed("Nothing was imported.")
+def _confirm(question: Message, confirmation: Confirmation) -> None:
+    if not click.confirm(translate(question, confirmation.language), err=True):
+        raise confirmation.refuse(Message("Nothing was imported."))
 
 
 def _find_map(source: Path, confirmation: Confirmation) -> FoundMap:
@@ -102,48 +129,62 @@ def _find_map(source: Path, confirmation: Confirmation) -> FoundMap:
         except AmbiguousKindError as error:
             if not confirmation.asks:
                 raise
+            question = Message("What does {table} hold?", {"table": error.table})
             kinds[error.table] = click.prompt(
-                f"What does {error.table} hold?", type=click.Choice(error.kinds), err=True
+                translate(question, confirmation.language), type=click.Choice(error.kinds), err=True
             )
 
 
-def _ask_for_columns(found_map: FoundMap) -> None:
+def _ask_for_columns(found_map: FoundMap, confirmation: Confirmation) -> None:
     """Ask for the columns that the map needs and that were not recognized; an empty answer leaves one out."""
     for number, name in [*found_map.missing_fields]:
         table = next(table for table in found_map.tables if table.number == number)
         columns = [guess.column for guess in table.columns if guess.field is None]
-        answer = _prompt(f"{table.name}: which column holds {name}? ({', '.join(columns)})", columns)
+        question = Message(
+            "{table}: which column holds {field}? ({columns})",
+            {"table": table.name, "field": name, "columns": ", ".join(columns)},
+        )
+        answer = _prompt(question, columns, confirmation)
         if answer:
             found_map.choose_column(number, name, answer)
 
 
-def _ask_questions(found_map: FoundMap) -> None:
+def _ask_questions(found_map: FoundMap, confirmation: Confirmation) -> None:
     """Ask what the map leaves open; an empty answer leaves it open."""
     for number, question in found_map.find_questions():
-        choices = f" ({', '.join(question.answers)})" if question.answers else ""
-        while answer := _prompt(f"{question.message}{choices}", []):
+        choices = ", ".join(question.answers)
+        text = question.message
+        if choices:
+            text = Message("{name} ({reason})", {"name": text, "reason": choices})
+        while answer := _prompt(text, [], confirmation):
             value = question.parse_answer(answer)
             if value is not None:
                 found_map.answer(number, question, value)
                 break
-            expected = f"one of {', '.join(question.answers)}" if question.answers else "a code such as EUR"
-            click.echo(f"Give {expected}, or nothing.", err=True)
+            if choices:
+                confirmation.say(Message("Give one of {choices}, or nothing.", {"choices": choices}))
+            else:
+                confirmation.say(Message("Give a code such as EUR, or nothing."))
 
 
-def _prompt(text: str, choices: Sequence[str]) -> str:
+def _prompt(question: Message, choices: Sequence[str], confirmation: Confirmation) -> str:
+    text = translate(question, confirmation.language)
     while True:
         answer = str(click.prompt(text, default="", show_default=False, err=True)).strip()
         if not answer or not choices or answer in choices:
             return answer
-        click.echo(f"There is no “{answer}”.", err=True)
+        confirmation.say(Message("There is no “{text}”.", {"text": answer}))
 
 
-def _describe_table(table: TableGuess) -> str:
+def _describe_table(table: TableGuess, language: str) -> str:
     """Return the columns of a table with field, confidence and the first rows, one column a line."""
-    source = f"the map {table.ready_map}, found by its columns" if table.ready_map else "guessed from its columns"
-    lines = [f"{table.name}: {table.kind}, {source}"]
-    row_names = [f"row {number}" for number in range(1, len(table.rows) + 1)]
-    cells = [["column", "field", "sure", *row_names]]
+    source = Message("guessed from its columns")
+    if table.ready_map:
+        source = Message("the map {map}, found by its columns", {"map": table.ready_map})
+    lines = [f"{table.name}: {translate(Message(KIND_NAMES[table.kind]), language)}, {translate(source, language)}"]
+    heads = [Message("column"), Message("field"), Message("sure")]
+    heads += [Message("row {number}", {"number": number}) for number in range(1, len(table.rows) + 1)]
+    cells = [[translate(head, language) for head in heads]]
     for guess in table.columns:
         confidence = f"{guess.confidence:.0%}" if guess.field else ""
         texts = (row.cells.get(guess.column, "") for row in table.rows)
@@ -157,38 +198,56 @@ def _describe_table(table: TableGuess) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _describe_map(found_map: FoundMap) -> str:
+def _describe_map(found_map: FoundMap, language: str) -> str:
     """Return the map, or what a built-in one leaves open."""
-    lines = [f"{part} is not read." for part in found_map.passed_over]
+    messages = [Message("{name} is not read.", {"name": part.message}) for part in found_map.passed_over]
+    lines = [translate(message, language) for message in messages]
     if found_map.ready_map is None:
-        lines.append(f"The map:\n\n{found_map.text}")
+        lines.append(f"{translate(Message('The map:'), language)}\n\n{found_map.text}")
     open_questions = found_map.find_questions()
     if open_questions:
-        lines.append("The map leaves open, and rows that need it are rejected:")
+        lines.append(translate(Message("The map leaves open, and rows that need it are rejected:"), language))
         lines += [
-            f"  {question.message} [file.{question.table}] {question.hint}".replace("[file.] ", "")
+            f"  {translate(question.message, language)} [file.{question.table}] {question.hint}".replace("[file.] ", "")
             for _, question in open_questions
         ]
     return "\n".join(lines)
 
 
-def _save(found_map: FoundMap, path: Path) -> None:
+def _save(found_map: FoundMap, path: Path, confirmation: Confirmation) -> None:
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(found_map.text)
     except FileExistsError as error:
-        raise click.ClickException(f"{path} is there already: give another file for the map.") from error
+        message = Message("{path} is there already: give another file for the map.", {"path": str(path)})
+        raise confirmation.fail(message) from error
     except OSError as error:
-        raise click.ClickException(f"The map cannot be written to {path}: {error.strerror}.") from error
-    click.echo(f"The map is in {path}.", err=True)
+        message = Message(
+            "The map cannot be written to {path}: {reason}.", {"path": str(path), "reason": error.strerror or ""}
+        )
+        raise confirmation.fail(message) from error
+    confirmation.say(Message("The map is in {path}.", {"path": str(path)}))
 
 
-def _say_how_to_go_on(source: Path, confirmation: Confirmation, found_map: FoundMap, option: str) -> str:
+def _say_how_to_go_on(source: Path, confirmation: Confirmation, found_map: FoundMap, option: str) -> Message:
     command = f"./run import {shlex.quote(str(source))}"
     if confirmation.save_path:
-        return f"Look through {confirmation.save_path} and run `{command} --map {shlex.quote(str(confirmation.save_path))}`."
+        path = str(confirmation.save_path)
+        return Message(
+            "Look through {path} and run `{command}`.",
+            {"path": path, "command": f"{command} --map {shlex.quote(path)}"},
+        )
     if not option:
-        return f"Run `{command} --save-map map.toml`, complete the map, and import with `--map map.toml`."
+        return Message(
+            "Run `{command}`, complete the map, and import with `--map map.toml`.",
+            {"command": f"{command} --save-map map.toml"},
+        )
     if found_map.ready_map:
-        return f"Run `{command} --map {found_map.ready_map}`, or with `{option.strip()}` instead of the map."
-    return f"Run `{command}{option}` to import with this map, or with `--save-map map.toml` to change it first."
+        return Message(
+            "Run `{command}`, or with `{option}` instead of the map.",
+            {"command": f"{command} --map {found_map.ready_map}", "option": option.strip()},
+        )
+    return Message(
+        "Run `{command}` to import with this map, or with `--save-map map.toml` to change it first.",
+        {"command": f"{command}{option}"},
+    )

@@ -68,6 +68,19 @@ def test_without_a_terminal_the_map_is_shown_and_nothing_is_imported(home: Works
     assert "Nothing was imported. Run `./run import deals.csv --yes` to import with this map" in result.err
 
 
+def test_import_speaks_the_language_of_the_terminal(home: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LANG", "ru_RU.UTF-8")
+
+    result = home.run("import", "deals.csv", "--yes", "--dry-run")
+
+    assert "deals.csv: сделки, угадано по столбцам" in result.err
+    assert "Что значит этап «Signed»?" in result.err
+    assert "сделки: прочитано 3, новых 0, изменено 0, без изменений 0, отклонено 3" in result.out
+    assert "Внимание: ничего не принято." in result.out
+    assert "Отклонённые строки — в rejects.csv" in result.out
+    assert result.out.endswith("Это была проверка: ничего не изменено.\n")
+
+
 def test_yes_imports_without_questions_and_rejects_what_is_open(home: Workspace) -> None:
     result = home.run("import", "deals.csv", "--yes", "--save-map", "ours.toml")
 

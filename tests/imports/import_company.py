@@ -72,7 +72,7 @@ class ImportTestCompany:
         rejects_path = self.directory / "rejects.csv"
         with RejectedRows(rejects_path, [file.path for file in sources.files]) as rejects:
             result = await Importer(await self.create_context(), import_map, rejects, progress).run(sources.files)
-        result.ignored = [str(part) for part in sources.passed_over]
+        result.passed_over = [part.message for part in sources.passed_over]
         return result
 
     @property

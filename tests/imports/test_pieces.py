@@ -215,7 +215,7 @@ async def test_row_whose_new_client_is_undone_leaves_it_to_a_later_row(company: 
 
 def test_progress_tells_lines_a_second() -> None:
     clock, updates = FakeClock(), list[tuple[int, str]]()
-    report = create_rate_reporter(lambda lines, rate: updates.append((lines, rate)), clock)
+    report = create_rate_reporter(lambda lines, rate: updates.append((lines, rate)), "en", clock)
 
     clock.seconds = 2
     report(5_000)
