@@ -1,12 +1,12 @@
 """Finds the built-in map of an export by its headers.
 
-A map fits if the table has the columns that it needs, and at least two signs of its system: headers that no other
-built-in map has, or names of its stages.
+A map fits if the table has the columns that it needs, and at least two signs of its system: headers that no built-in
+map of another system has, or names of its stages. The maps of one system have its name, up to a hyphen.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -79,7 +79,7 @@ def _has_needed_columns(table: UnmappedTable, columns: Sequence[str], file_map: 
 
 
 def _count_signs(names: Sequence[str], columns: Sequence[str], file_map: FileMap) -> int:
-    """Return how many columns that the map names are named by no other built-in map."""
+    """Return how many columns that the map names are named by no built-in map of another system."""
     named = {*mapped_columns(file_map), *file_map.ignored}
     system_counts = _count_systems()
     return sum(
@@ -89,12 +89,13 @@ def _count_signs(names: Sequence[str], columns: Sequence[str], file_map: FileMap
 
 @cache
 def _count_systems() -> Counter[str]:
-    """Return in how many built-in maps each header stands."""
-    counts: Counter[str] = Counter()
+    """Return in the built-in maps of how many systems each header stands."""
+    headers_by_system: dict[str, set[str]] = defaultdict(set)
     for name in map_file.built_in_maps():
-        files = _load(name)[1].files
-        counts.update({search_key(text) for file in files for text in (*mapped_columns(file), *file.ignored)})
-    return counts
+        for file in _load(name)[1].files:
+            headers = {search_key(text) for text in (*mapped_columns(file), *file.ignored)}
+            headers_by_system[name.partition("-")[0]] |= headers
+    return Counter(header for headers in headers_by_system.values() for header in headers)
 
 
 def _knows_stage(
