@@ -14,7 +14,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from domain.errors.user_errors import Invalid, NotFound, Required
-from domain.messages import Message
+from domain.messages import Message, MessageList, MessageValue
 from imports import map_file
 from imports.cell_parsing import CellError, RowReader, require_fields
 from imports.column_checks import fields_by_column, missing_fields
@@ -59,11 +59,27 @@ def report_file_errors(path: Path, source: ImportSource) -> Iterator[None]:
     try:
         yield
     except (ImportFileError, OSError) as error:
-        reason = (error.strerror or "") if isinstance(error, OSError) else str(error)
+        reason: MessageValue = ""
+        if isinstance(error, ImportFileError):
+            reason = _hide_folder(error.message, f"{path.parent}/")
+        elif error.strerror:
+            reason = error.strerror
         argument = "files" if source.files else "inboxPath"
-        raise Invalid(
-            "This cannot be imported. {reason}", "input", argument, reason=reason.replace(f"{path.parent}/", "")
-        ) from error
+        raise Invalid("This cannot be imported. {reason}", "input", argument, reason=reason) from error
+
+
+def _hide_folder(message: Message, folder: str) -> Message:
+    def hide(value: MessageValue) -> MessageValue:
+        match value:
+            case str():
+                return value.replace(folder, "")
+            case Message():
+                return _hide_folder(value, folder)
+            case MessageList(messages, separator):
+                return MessageList(tuple(_hide_folder(part, folder) for part in messages), separator)
+        return value
+
+    return Message(message.template, {name: hide(value) for name, value in message.values.items()})
 
 
 def check_files(path: Path, source: ImportSource) -> ImportableFiles:

@@ -72,10 +72,12 @@ async def start(context: RequestContext, source: ImportSource, files: Importable
     context.publish(topic_of(job.id), "imports")
     audit.record(context, "import started", job=job.id, dry_run=source.dry_run)
 
+    language = context.language
+
     def start_process() -> None:
         for file in source.files or ():
             file.is_in_use = True
-        runner.start(job.id, source)
+        runner.start(job.id, source, language)
 
     context.open_unit_of_work.on_commit.append(start_process)
     return job

@@ -102,7 +102,7 @@ class ImportRunnerProtocol(Protocol):
     async def preview(self, source: ImportSource, zone: str) -> ImportPreview:
         """Return the heads of the files as the map reads them, with times in the company's zone."""
 
-    def start(self, job_id: int, source: ImportSource) -> None:
+    def start(self, job_id: int, source: ImportSource, language: str) -> None:
         """Run the import in the background; its row is committed."""
 
 

@@ -61,8 +61,8 @@ class ImportProcesses:
     async def preview(self, source: ImportSource, zone: str) -> ImportPreview:
         return await asyncio.to_thread(_preview_files, self._locate(source), source, zone)
 
-    def start(self, job_id: int, source: ImportSource) -> None:
-        task = asyncio.create_task(self._run(job_id, source), name="import")
+    def start(self, job_id: int, source: ImportSource, language: str) -> None:
+        task = asyncio.create_task(self._run(job_id, source, language), name="import")
         self._tasks[task] = source
         task.add_done_callback(lambda finished: self._tasks.pop(finished, None))
 
@@ -80,10 +80,10 @@ class ImportProcesses:
             return path if len(source.files) == 1 else path.parent
         return inbox.locate(self._inbox_folder, source.inbox_path or "")
 
-    async def _run(self, job_id: int, source: ImportSource) -> None:
+    async def _run(self, job_id: int, source: ImportSource, language: str) -> None:
         """Run the process of an import to its end, which it reports; else the import counts as interrupted."""
         try:
-            await self._run_process(job_id, self._locate(source))
+            await self._run_process(job_id, self._locate(source), language)
         except UserError as error:  # the file in the inbox has just been removed
             log.warning("The import %d could not be started: %s", job_id, error)
         except Exception:
@@ -94,11 +94,11 @@ class ImportProcesses:
             with suppress(DatabaseUnavailable):  # else a scheduled job does it
                 await import_jobs.interrupt(await self._create_context(), job_id)
 
-    async def _run_process(self, job_id: int, path: Path) -> None:
+    async def _run_process(self, job_id: int, path: Path, language: str) -> None:
         job = await row_store.get(ImportJob, job_id)
         process = await asyncio.create_subprocess_exec(
             sys.executable,
-            *("-m", "server", "import-job", str(job_id), str(path), *(["--dry-run"] if job.dry_run else [])),
+            *("-m", "server", "import-job", str(job_id), str(path), language, *(["--dry-run"] if job.dry_run else [])),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             env={**os.environ, **self._environment, "PYTHONPATH": str(_ROOT)},

@@ -183,14 +183,17 @@ def import_csv(source: Path, map_: str | None, save_map: Path | None, yes: bool,
 @main.command("import-job", hidden=True)
 @click.argument("job_id", type=int)
 @click.argument("path", type=click.Path(path_type=Path))
+@click.argument("language")
 @click.option("--dry-run", is_flag=True, help="Whether the import stores nothing; its row says the same.")
-def import_job(job_id: int, path: Path, dry_run: bool) -> None:
+def import_job(job_id: int, path: Path, language: str, dry_run: bool) -> None:
     """Run an import that a server has started. Servers call this; it ends when its standard input does."""
     from server.commands.import_job import run_import_job
     from server.commands.runtime import load_settings, run_with_database
 
     settings = load_settings()
-    run_with_database(settings, lambda: run_import_job(settings, job_id, path, dry_run=dry_run), on_copy=dry_run)
+    run_with_database(
+        settings, lambda: run_import_job(settings, job_id, path, language, dry_run=dry_run), on_copy=dry_run
+    )
 
 
 _DAY_TYPE = click.DateTime(formats=["%Y-%m-%d"])

@@ -17,6 +17,8 @@ from typing import Final
 
 import orjson
 
+from domain.i18n.languages import translate
+from domain.messages import Message
 from domain.permissions import Role
 from imports.background_import import BackgroundImport
 from models.db import row_store
@@ -28,18 +30,18 @@ from server.background.import_processes import STOP
 from server.commands.contexts import create_import_context
 from server.settings import Settings
 
-_NO_ADMIN: Final = "The import was started by an employee who is no administrator any more."
+_NO_ADMIN: Final = Message("The import was started by an employee who is no administrator any more.")
 
 log = logging.getLogger(__name__)
 
 
-async def run_import_job(settings: Settings, job_id: int, path: Path, *, dry_run: bool) -> None:
-    """Run an import with the permissions of the administrator who has started it."""
+async def run_import_job(settings: Settings, job_id: int, path: Path, language: str, *, dry_run: bool) -> None:
+    """Run an import with the permissions of the administrator who has started it, and report in the language."""
     job = await row_store.get(ImportJob, job_id)
     employee = await row_store.get(Employee, job.started_by_id)
-    context = await create_import_context(settings, employee, employee.language or "")
+    context = await create_import_context(settings, employee, language)
     if not employee.active or context.viewer.actor is not Role.ADMIN:
-        await _send_report(ImportReport(state=ImportState.FAILED, error=_NO_ADMIN))
+        await _send_report(ImportReport(state=ImportState.FAILED, error=translate(_NO_ADMIN, language)))
         return
     background_import = BackgroundImport(context, job, path, _send_report)
     import_task = asyncio.create_task(background_import.run())

@@ -204,7 +204,7 @@ def _read_first_column(name: str, cell_pattern: str) -> set[str]:
 
 
 def test_every_built_in_map_is_documented() -> None:
-    assert _read_first_column("docs/import.md", r"`(\w+)`") == set(map_file.built_in_maps())
+    assert _read_first_column("docs/import.md", r"`([\w-]+)`") == set(map_file.built_in_maps())
 
 
 def test_documented_map_is_valid() -> None:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
+from domain.errors.user_errors import Invalid
 from domain.i18n.languages import translate
 from domain.messages import Message, MessageList
 from imports.column_checks import describe_missing
 from imports.field_specs import FIELDS_BY_KIND
 from imports.files.source_discovery import PassedOver
+from imports.import_preview import check_files
 from imports.import_run import KIND_NAMES, ImportNote, ImportResult
+from resolvers.request.import_files import ImportSource
 from server.commands.map_confirmation import find_terminal_language
 
 
@@ -76,3 +80,17 @@ def test_list_of_messages_is_translated_one_by_one() -> None:
 )
 def test_language_of_the_terminal_is_that_of_its_locale(environment: dict[str, str], language: str) -> None:
     assert find_terminal_language(environment) == language
+
+
+def test_file_that_cannot_be_imported_is_explained_without_its_folder_on_the_server(tmp_path: Path) -> None:
+    (tmp_path / "deals.csv").write_text("Title,Owner\nChairs,Ann\n")
+
+    with pytest.raises(Invalid) as raised:
+        check_files(tmp_path / "deals.csv", ImportSource(inbox_path="deals.csv", map="hubspot"))
+    with pytest.raises(Invalid) as raised_for_folder:
+        check_files(tmp_path / "none.csv", ImportSource(inbox_path="none.csv", map="hubspot"))
+
+    text = translate(raised.value.message, "ru")
+    assert text.startswith("Это нельзя импортировать. В deals.csv нет столбца «Record ID» или «Record ID - Deal»")
+    assert str(tmp_path) not in text + str(raised_for_folder.value)
+    assert "none.csv is neither a file nor a folder" in str(raised_for_folder.value)

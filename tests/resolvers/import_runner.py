@@ -26,7 +26,7 @@ class InProcessRunner:
         self.world, self.folder, self.is_waiting = world, folder, False
         self.background_import: BackgroundImport | None = None
         self.task: asyncio.Task[None]
-        self.waiting: list[tuple[int, ImportSource]] = []
+        self.waiting: list[tuple[int, ImportSource, str]] = []
 
     async def check(self, source: ImportSource) -> ImportableFiles:
         return check_files(inbox.locate(self.folder, source.inbox_path or ""), source)
@@ -34,16 +34,16 @@ class InProcessRunner:
     async def preview(self, source: ImportSource, zone: str) -> ImportPreview:
         return preview_files(inbox.locate(self.folder, source.inbox_path or ""), source, zone)
 
-    def start(self, job_id: int, source: ImportSource) -> None:
+    def start(self, job_id: int, source: ImportSource, language: str) -> None:
         if self.is_waiting:
-            self.waiting.append((job_id, source))
+            self.waiting.append((job_id, source, language))
         else:
             self.task = asyncio.create_task(self._run(job_id, source))
 
     def run_waiting(self) -> None:
         self.is_waiting = False
-        for job_id, source in self.waiting:
-            self.start(job_id, source)
+        for job_id, source, language in self.waiting:
+            self.start(job_id, source, language)
         self.waiting.clear()
 
     async def _run(self, job_id: int, source: ImportSource) -> None:

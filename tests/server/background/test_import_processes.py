@@ -44,7 +44,7 @@ class ImportCompany:
 
     async def start(self, *, dry_run: bool = False) -> ImportJob:
         job = await self.create_job(dry_run=dry_run)
-        self.processes.start(job.id, ImportSource(inbox_path="deals.csv", map_text=MAP))
+        self.processes.start(job.id, ImportSource(inbox_path="deals.csv", map_text=MAP), "ru")
         return job
 
     async def wait_until(self, job: ImportJob, condition: Callable[[ImportJob], bool]) -> None:
@@ -111,6 +111,7 @@ async def test_dry_run_reports_the_same_and_stores_nothing(company: ImportCompan
     assert deal_counts == [0, 20]
     assert jobs[0].state is jobs[1].state is ImportState.FINISHED
     assert (jobs[0].count("new"), jobs[0].count("rejected")) == (20, 1)
+    assert jobs[0].summary.startswith("сделки: прочитано 21, новых 20, изменено 0, без изменений 0, отклонено 1")
     assert (jobs[0].counts, jobs[0].summary, jobs[0].lines_done) == (jobs[1].counts, jobs[1].summary, 22)
 
 
