@@ -232,7 +232,9 @@ class Execution:
         coerce = leaf_type.coerce_output_value
         try:
             coerced = (
-                [None if value is None else coerce(value) for value in values] if has_nulls else list(map(coerce, values))
+                [None if value is None else coerce(value) for value in values]
+                if has_nulls
+                else list(map(coerce, values))
             )
         except Exception:  # noqa: BLE001 - coerced again one by one, to find whose error it is
             coerced = []
@@ -309,7 +311,9 @@ class Execution:
                 except Exception as error:  # noqa: BLE001 - becomes the error of this value
                     self._fail(column, index, error)
                     continue
-                if not isinstance(value, Mapping):  # rows and values of a class have one type; this holds for none other
+                if not isinstance(
+                    value, Mapping
+                ):  # rows and values of a class have one type; this holds for none other
                     known_types[type(value)] = object_type
             indices_by_type.setdefault(object_type, []).append(index)
         completed: Values = [None] * len(values)

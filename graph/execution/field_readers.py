@@ -100,7 +100,9 @@ def _read_event(sources: Values, execution: Execution, field: PlannedField) -> V
     return sources
 
 
-def _read_attribute(get: Callable[[object], object], sources: Values, execution: Execution, field: PlannedField) -> Values:
+def _read_attribute(
+    get: Callable[[object], object], sources: Values, execution: Execution, field: PlannedField
+) -> Values:
     try:
         return list(map(get, sources))
     except Exception:  # noqa: BLE001 - read again one by one, to find whose error it is; reading twice is harmless
@@ -170,7 +172,11 @@ def _convert_arguments(
     given = _given_arguments(execution, field)
     converter = execution.strawberry_schema.schema_converter
     converted: dict[str, object] = convert_arguments(
-        given, definition.arguments, converter.scalar_registry, converter.config, info=info  # type: ignore[arg-type]
+        given,
+        definition.arguments,
+        converter.scalar_registry,
+        converter.config,
+        info=info,  # type: ignore[arg-type]
     )
     return converted
 
@@ -180,7 +186,11 @@ def _given_arguments(execution: Execution, field: PlannedField) -> dict[str, obj
     if not (field.definition.args or details.node.arguments):
         return {}
     given: dict[str, object] = get_argument_values(
-        field.definition, details.node, execution.variable_values, details.fragment_variable_values, execution.hide_suggestions
+        field.definition,
+        details.node,
+        execution.variable_values,
+        details.fragment_variable_values,
+        execution.hide_suggestions,
     )
     return given
 

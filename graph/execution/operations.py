@@ -266,7 +266,10 @@ class Operations:
     async def _execute_document(
         self, operation: Operation, pending_context: Awaitable[RequestContext]
     ) -> ExecutionResult:
-        context = await pending_context
+        return await self.execute_in(await pending_context, operation)
+
+    async def execute_in(self, context: RequestContext, operation: Operation) -> ExecutionResult:
+        """Execute a query or mutation in this context, without a deadline."""
         variable_values = self._coerce_variables(operation)
         if isinstance(variable_values, list):
             return ExecutionResult(None, errors=variable_values)

@@ -102,7 +102,9 @@ class Plan:
         definition = compiled.definition
         root_type = schema.get_root_type(definition.operation)
         assert root_type is not None, "validated: the schema has a type for each kind of operation"
-        collected = collect_fields(schema, compiled.fragments, variable_values, root_type, definition, hide_suggestions=True)
+        collected = collect_fields(
+            schema, compiled.fragments, variable_values, root_type, definition, hide_suggestions=True
+        )
         self.root = self._plan_selection(root_type, collected.grouped_field_set)
 
     def selection(self, field: PlannedField, object_type: GraphQLObjectType) -> Selection:
@@ -179,9 +181,7 @@ class _ConditionVisitor(Visitor):
 
     def enter_directive(self, node: DirectiveNode, *_: object) -> None:
         self.names |= {
-            argument.value.name.value
-            for argument in node.arguments or ()
-            if isinstance(argument.value, VariableNode)
+            argument.value.name.value for argument in node.arguments or () if isinstance(argument.value, VariableNode)
         }
 
 

@@ -126,7 +126,9 @@ class Failure:
     error: Exception
 
 
-def apply_failures(data: dict[str, object], failures: Iterable[Failure]) -> tuple[dict[str, object] | None, list[GraphQLError]]:
+def apply_failures(
+    data: dict[str, object], failures: Iterable[Failure]
+) -> tuple[dict[str, object] | None, list[GraphQLError]]:
     """Put a null where each failure belongs and return the data with the errors, in the order of the document.
 
     The value that fails becomes null if its type allows it, else the nearest one around it that may be null, else the
