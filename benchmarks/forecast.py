@@ -164,7 +164,10 @@ async def run_benchmark(sellers: int, closed: int, open_: int) -> list[Measureme
             )  # fmt: skip
             await fill_company(sellers, closed, open_)
             services = Services("b" * 32, UnlimitedRateLimiter(), NullNotifier(), build_state)
-            context_factory, operations = ContextFactory(services, lambda: NOW), Operations(create_schema(), QueryLimits())
+            context_factory, operations = (
+                ContextFactory(services, lambda: NOW),
+                Operations(create_schema(), QueryLimits()),
+            )
             tree = await people.load_team_tree()
 
             async def execute(document: str, **variables: Any) -> Any:

@@ -10,10 +10,8 @@ Results, errors and nulls are those of graphql-core, which stays the reference i
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Collection, Mapping
+from collections.abc import Mapping
 from itertools import chain
-from math import isfinite
 from typing import Any, Final
 
 import strawberry
@@ -23,7 +21,6 @@ from graphql import (
     GraphQLError,
     GraphQLObjectType,
     GraphQLResolveInfo,
-    GraphQLSchema,
     OperationType,
     is_leaf_type,
     is_object_type,
@@ -35,42 +32,16 @@ from graphql.pyutils import Undefined, UndefinedType, is_iterable
 from strawberry.types.nodes import Selection as SelectedNode
 from strawberry.types.nodes import convert_selections
 
+from graph.execution.awaiting import AWAITABLE, KINDS, ODD, Waiting, is_awaitable, settle
 from graph.execution.field_readers import Raised, Values
+from graph.execution.leaf_values import need_no_coercion
 from graph.execution.plans import Plan, PlannedField, Selection, Shape
-from graph.execution.positions import Column, Failure, FieldColumn, ItemColumn, Level, apply_failures
-from models.db.row_store import TableRow
+from graph.execution.positions import Column, Failure, FieldColumn, ItemColumn, ObjectLevel, apply_failures
 from resolvers.request.context import RequestContext
-from resolvers.request.loaders import PendingValue
-
-MAX_INT: Final = 2**31 - 1
-_NULL, _ODD, _AWAITABLE = 1, 2, 4
 
 
-class _Kinds(dict[type, int]):
-    """What a value of a class needs, found out once for each class."""
-
-    def __missing__(self, kind: type) -> int:
-        if kind is type(None):
-            bits = _NULL
-        elif issubclass(kind, Exception | Raised | UndefinedType):
-            bits = _ODD
-        else:
-            # a Tortoise row has `__await__` but is a finished value
-            bits = _AWAITABLE if hasattr(kind, "__await__") and not issubclass(kind, TableRow) else 0
-        self[kind] = bits
-        return bits
-
-
-_KINDS: Final = _Kinds()
-
-
-def is_awaitable(value: object) -> bool:
-    """Return whether a resolver's result must be awaited."""
-    return bool(_KINDS[type(value)] & _AWAITABLE)
-
-
-class FieldInfo:
-    """What a resolver may ask about its field: the part of `strawberry.Info` that this product uses."""
+class PlannedFieldInfo:
+    """What a resolver may ask about its field, see `FieldInfo`."""
 
     def __init__(self, execution: Execution, field: PlannedField) -> None:
         self.context: RequestContext = execution.context
@@ -101,18 +72,6 @@ class FieldInfo:
 _NO_HELPERS: Any = None  # of the library: for resolvers that start tasks of their own, which none here does
 
 
-class Waiting:
-    """Values of a column of which some must be awaited, or which an awaitable returns all at once."""
-
-    __slots__ = ("all_values", "column", "lists", "shape", "values")
-
-    def __init__(
-        self, column: Column, shape: Shape, values: Values, all_values: Awaitable[Values] | None = None
-    ) -> None:
-        self.column, self.shape, self.values, self.all_values = column, shape, values, all_values
-        self.lists: list[list[object] | None] = []  # of a column of items: the lists to put them into
-
-
 class Execution:
     """One execution of a plan."""
 
@@ -130,12 +89,12 @@ class Execution:
         self.strawberry_schema: strawberry.Schema = plan.schema._strawberry_schema  # type: ignore[attr-defined]
         self._failures: list[Failure] = []
         self._waiting: list[Waiting] = []
-        self._infos: dict[PlannedField, FieldInfo] = {}
+        self._infos: dict[PlannedField, PlannedFieldInfo] = {}
 
-    def info(self, field: PlannedField) -> FieldInfo:
+    def info(self, field: PlannedField) -> PlannedFieldInfo:
         info = self._infos.get(field)
         if info is None:
-            info = self._infos[field] = FieldInfo(self, field)
+            info = self._infos[field] = PlannedFieldInfo(self, field)
         return info
 
     async def run(self) -> ExecutionResult:
@@ -151,7 +110,7 @@ class Execution:
         return ExecutionResult(*apply_failures(data, self._failures))
 
     async def _run_serially(self, root: Selection) -> dict[str, object]:
-        level = Level(root, [self.root_value], None, None)
+        level = ObjectLevel(root, [self.root_value], None, None)
         level.rows = [{}]
         for field in root.fields:
             level.rows[0][field.response_key] = self._read_field(level, field)[0]
@@ -164,12 +123,12 @@ class Execution:
         self, selection: Selection, sources: Values, origin: Column | None, indices: list[int] | None
     ) -> list[dict[str, object]]:
         """Return the rows of these objects; values that must be awaited are put in later."""
-        level = Level(selection, sources, origin, indices)
+        level = ObjectLevel(selection, sources, origin, indices)
         columns = [self._read_field(level, field) for field in selection.fields]
         level.rows = selection.build_rows(columns)
         return level.rows
 
-    def _read_field(self, level: Level, field: PlannedField) -> Values:
+    def _read_field(self, level: ObjectLevel, field: PlannedField) -> Values:
         sources = level.sources
         values = field.reader(sources, self, field)
         if isinstance(values, list):
@@ -185,12 +144,12 @@ class Execution:
         kinds = set(map(type, values))
         bits = 0
         for kind in kinds:
-            bits |= _KINDS[kind]
+            bits |= KINDS[kind]
         if bits:
-            if bits & _AWAITABLE:
+            if bits & AWAITABLE:
                 self._waiting.append(Waiting(column, shape, values))
                 return [None] * len(values)
-            if bits & _ODD or shape.non_null:
+            if bits & ODD or shape.non_null:
                 values = self._sort_out(column, shape, values)
                 kinds = set(map(type, values))
             if kinds == {type(None)}:
@@ -227,7 +186,7 @@ class Execution:
         self, column: Column, shape: Shape, values: Values, kinds: set[type], has_nulls: bool
     ) -> Values:
         leaf_type: Any = shape.type
-        if _need_no_coercion(leaf_type.name, kinds, values):
+        if need_no_coercion(leaf_type.name, kinds, values):
             return values
         coerce = leaf_type.coerce_output_value
         try:
@@ -344,7 +303,7 @@ class Execution:
         """Await what the levels so far wait for, all together, and go on with the levels below, until none is left."""
         while self._waiting:
             waiting, self._waiting = self._waiting, []
-            await _settle(waiting)
+            await settle(waiting)
             for entry in waiting:
                 self._put(entry, self._complete(entry.column, entry.shape, entry.values))
 
@@ -363,81 +322,3 @@ class Execution:
 
 
 _LIST_KINDS: Final = frozenset({list, tuple, type(None)})
-_STRINGS: Final = frozenset({str, type(None)})
-_PLAIN_KINDS: Final = {"String": _STRINGS, "ID": _STRINGS, "Boolean": frozenset({bool, type(None)})}
-
-
-def _need_no_coercion(scalar: str, kinds: set[type], values: Values) -> bool:
-    """Return whether the values of a built-in scalar stand in the response as they are."""
-    plain_kinds = _PLAIN_KINDS.get(scalar)
-    if plain_kinds is not None:
-        return kinds <= plain_kinds
-    if scalar == "Int" and kinds == {int}:
-        numbers: Any = values
-        return bool(-MAX_INT <= min(numbers) and max(numbers) <= MAX_INT)
-    if scalar == "Float" and kinds == {float}:
-        return all(map(isfinite, values))  # type: ignore[arg-type]
-    return False
-
-
-async def wait_for_all(futures: Collection[asyncio.Future[Any]]) -> None:
-    """Wait until all are done, with a value or an error. If this is cancelled, cancel those that are left, and wait for them.
-
-    A task that is cancelled before its first step never runs, and Python warns of the coroutines it was about to await:
-    it happens when a client leaves at the wrong moment. A cancelled `asyncio.wait` does not touch the tasks, and by the
-    time it raises, all of them have had their first step.
-    """
-    if not futures:
-        return
-    try:
-        await asyncio.wait(futures)
-    except asyncio.CancelledError:
-        unfinished = [future for future in futures if not future.done()]
-        for future in unfinished:
-            future.cancel()
-        await asyncio.gather(*unfinished, return_exceptions=True)
-        raise
-
-
-async def _settle(waiting: list[Waiting]) -> None:
-    """Await everything that the columns wait for and put the values, or `Raised`, in place."""
-    futures: dict[asyncio.Future[object], None] = {}
-    places: list[tuple[Waiting, int, asyncio.Future[object]]] = []
-    wholes: list[tuple[Waiting, asyncio.Future[Values]]] = []
-    loaded: list[Waiting] = []
-    for entry in waiting:
-        if entry.all_values is not None:
-            whole: asyncio.Future[Any] = asyncio.ensure_future(entry.all_values)
-            wholes.append((entry, whole))
-            futures[whole] = None
-            continue
-        for index, value in enumerate(entry.values):
-            if not _KINDS[type(value)] & _AWAITABLE:
-                continue
-            future: asyncio.Future[Any]
-            if isinstance(value, PendingValue):
-                if not value.is_loaded:
-                    futures[value.batch_future()] = None
-                if not loaded or loaded[-1] is not entry:
-                    loaded.append(entry)
-                continue
-            future = asyncio.ensure_future(value)  # type: ignore[arg-type]
-            futures[future] = None
-            places.append((entry, index, future))
-    await wait_for_all(futures)
-    for entry, index, future in places:
-        entry.values[index] = _outcome(future)
-    for entry in loaded:
-        entry.values = [value.outcome() if isinstance(value, PendingValue) else value for value in entry.values]
-    for entry, whole in wholes:
-        outcome = _outcome(whole)
-        entry.values = outcome if isinstance(outcome, list) else [outcome] * len(entry.values)
-
-
-def _outcome(future: asyncio.Future[Any]) -> object:
-    error = future.exception()
-    if error is None:
-        return future.result()
-    if isinstance(error, Exception):
-        return Raised(error)
-    raise error

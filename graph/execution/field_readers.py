@@ -13,30 +13,25 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from operator import attrgetter
-from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
+import strawberry
 from graphql import (
-    FieldNode,
     GraphQLField,
     GraphQLInterfaceType,
     GraphQLObjectType,
     GraphQLResolveInfo,
     GraphQLSchema,
-    VariableNode,
-    Visitor,
-    visit,
 )
+from graphql.execution.collect_fields import FieldDetailsList
 from graphql.execution.executor import default_field_resolver
-from graphql.execution.values import get_argument_values
+from graphql.execution.values import VariableValues, get_argument_values
 from strawberry.types.arguments import convert_arguments
 from strawberry.types.field import StrawberryField
 from strawberry.types.fields.resolver import StrawberryResolver
 
 from graph.base.field_declarations import STRAWBERRY_DEFINITION_KEY, resolve_many_of
-
-if TYPE_CHECKING:
-    from graph.execution.breadth_first import Execution, FieldInfo
-    from graph.execution.plans import PlannedField
+from resolvers.request.context import RequestContext
 
 READER_KEY: Final = "scoreline-reader"
 
@@ -53,10 +48,47 @@ class Raised:
 Values: TypeAlias = list[object]
 
 
+class FieldInfo(Protocol):
+    """What a resolver may ask about its field: the part of `strawberry.Info` that this product uses."""
+
+    @property
+    def context(self) -> RequestContext: ...
+
+    @property
+    def _raw_info(self) -> GraphQLResolveInfo[object]: ...
+
+
+class SelectedField(Protocol):
+    """A field of an operation: its definition, and its occurrences in the document, which are merged."""
+
+    @property
+    def definition(self) -> GraphQLField: ...
+
+    @property
+    def details(self) -> FieldDetailsList: ...
+
+
+class ExecutionState(Protocol):
+    """What a reader needs of the execution that calls it."""
+
+    @property
+    def variable_values(self) -> VariableValues: ...
+
+    @property
+    def hide_suggestions(self) -> bool: ...
+
+    @property
+    def strawberry_schema(self) -> strawberry.Schema: ...
+
+    def info(self, field: Any, /) -> FieldInfo: ...
+
+
 class FieldReader(Protocol):
     """Returns the values of a field for the objects of a level, in their order."""
 
-    def __call__(self, sources: Values, execution: Execution, field: PlannedField, /) -> Values | Awaitable[Values]: ...
+    def __call__(
+        self, sources: Values, execution: ExecutionState, field: SelectedField, /
+    ) -> Values | Awaitable[Values]: ...
 
 
 def attach_readers(schema: GraphQLSchema) -> None:
@@ -84,7 +116,7 @@ def _make_reader(field: GraphQLField, schema: GraphQLSchema) -> FieldReader:
     resolver = definition.base_resolver
     if resolver is None:
         return partial(_read_attribute, attrgetter(definition.python_name))
-    function = resolver.wrapped_func
+    function: Any = resolver.wrapped_func
     function = function.__func__ if isinstance(function, staticmethod) else function
     if definition.arguments:
         return partial(_read_with_arguments, _adapt(resolver, function), definition)
@@ -96,12 +128,12 @@ def _make_reader(field: GraphQLField, schema: GraphQLSchema) -> FieldReader:
     return partial(_read_with_arguments, _adapt(resolver, function), definition)
 
 
-def _read_event(sources: Values, execution: Execution, field: PlannedField) -> Values:
+def _read_event(sources: Values, execution: ExecutionState, field: SelectedField) -> Values:
     return sources
 
 
 def _read_attribute(
-    get: Callable[[object], object], sources: Values, execution: Execution, field: PlannedField
+    get: Callable[[object], object], sources: Values, execution: ExecutionState, field: SelectedField
 ) -> Values:
     try:
         return list(map(get, sources))
@@ -117,7 +149,7 @@ def _call(get: Callable[[object], object], source: object) -> object:
 
 
 def _read_with_info(
-    function: Callable[[object, FieldInfo], object], sources: Values, execution: Execution, field: PlannedField
+    function: Callable[[object, FieldInfo], object], sources: Values, execution: ExecutionState, field: SelectedField
 ) -> Values:
     info = execution.info(field)
     values: Values = []
@@ -129,11 +161,11 @@ def _read_with_info(
     return values
 
 
-ResolveMany: TypeAlias = Callable[[Sequence[object], "FieldInfo"], "Values | Awaitable[Values]"]
+ResolveMany: TypeAlias = Callable[[Sequence[object], FieldInfo], Values | Awaitable[Values]]
 
 
 def _read_many(
-    resolve_many: ResolveMany, sources: Values, execution: Execution, field: PlannedField
+    resolve_many: ResolveMany, sources: Values, execution: ExecutionState, field: SelectedField
 ) -> Values | Awaitable[Values]:
     try:
         return resolve_many(sources, execution.info(field))
@@ -141,15 +173,15 @@ def _read_many(
         return [Raised(error) for _ in sources]
 
 
-CallWithArguments: TypeAlias = Callable[[object, "FieldInfo", dict[str, object]], object]
+CallWithArguments: TypeAlias = Callable[[object, FieldInfo, dict[str, object]], object]
 
 
 def _read_with_arguments(
     call: CallWithArguments,
     definition: StrawberryField,
     sources: Values,
-    execution: Execution,
-    field: PlannedField,
+    execution: ExecutionState,
+    field: SelectedField,
 ) -> Values:
     info = execution.info(field)
     try:
@@ -166,7 +198,7 @@ def _read_with_arguments(
 
 
 def _convert_arguments(
-    definition: StrawberryField, info: FieldInfo, execution: Execution, field: PlannedField
+    definition: StrawberryField, info: FieldInfo, execution: ExecutionState, field: SelectedField
 ) -> dict[str, object]:
     """Return the arguments by the names of the function's parameters; inputs are instances of their classes."""
     given = _given_arguments(execution, field)
@@ -181,7 +213,7 @@ def _convert_arguments(
     return converted
 
 
-def _given_arguments(execution: Execution, field: PlannedField) -> dict[str, object]:
+def _given_arguments(execution: ExecutionState, field: SelectedField) -> dict[str, object]:
     details = field.details[0]
     if not (field.definition.args or details.node.arguments):
         return {}
@@ -213,7 +245,7 @@ def _adapt(resolver: StrawberryResolver[object], function: Callable[..., object]
     return call
 
 
-def _read_by_library(sources: Values, execution: Execution, field: PlannedField) -> Values:
+def _read_by_library(sources: Values, execution: ExecutionState, field: SelectedField) -> Values:
     """Call the field's resolver as the library does: for mutations, whose extensions wrap it, and introspection."""
     resolve = field.definition.resolve or default_field_resolver
     info: GraphQLResolveInfo[object] = execution.info(field)._raw_info

@@ -40,9 +40,10 @@ from graphql.execution.values import VariableValues, get_variable_values
 from domain.errors.operation_errors import BadInput, OperationTimeout
 from graph.base.field_declarations import Sends, declaration_of
 from graph.execution import error_formatting
-from graph.execution.breadth_first import Execution, is_awaitable
-from graph.execution.query_cost import CircularFragment
+from graph.execution.awaiting import is_awaitable
+from graph.execution.breadth_first import Execution
 from graph.execution.plans import CompiledOperation
+from graph.execution.query_cost import CircularFragment
 from graph.execution.query_limits import QueryLimits, check_cost, parse_document
 from graph.execution.share_key import permission_fingerprint, permissions_used
 from graph.execution.variable_checks import validate_variables

@@ -35,7 +35,7 @@ class Column(Protocol):
         ...
 
 
-class Level:
+class ObjectLevel:
     """Objects of one type at one place of the plan, and the rows of the response that they become.
 
     origin   the column that the objects are values of; None for the root
@@ -69,7 +69,7 @@ class FieldColumn:
 
     __slots__ = ("field", "level")
 
-    def __init__(self, level: Level, field: PlannedField) -> None:
+    def __init__(self, level: ObjectLevel, field: PlannedField) -> None:
         self.level, self.field = level, field
 
     def path(self, index: int) -> Path:

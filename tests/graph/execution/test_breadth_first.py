@@ -12,7 +12,8 @@ import strawberry
 from graphql import ExecutionResult, OperationDefinitionNode, execute, parse
 from graphql.execution.values import get_variable_values
 
-from graph.execution.breadth_first import Execution, is_awaitable
+from graph.execution.awaiting import is_awaitable
+from graph.execution.breadth_first import Execution
 from graph.execution.field_readers import attach_readers
 from graph.execution.plans import MAX_PLANS_PER_OPERATION, CompiledOperation
 
@@ -162,7 +163,7 @@ class RandomSources:
         random = self.random
         parts = [self.part() for _ in range(random.randrange(4))]
         holes = [random.choice((self.part(), None)) for _ in range(random.randrange(4))]
-        numbers = [random.choice((1, 2, None, "no number", ValueError("given"))) for _ in range(3)]
+        numbers: list[Any] = [random.choice((1, 2, None, "no number", ValueError("given"))) for _ in range(3)]
         if self.with_delays:
             numbers[0] = DelayedValue(numbers[0])
         return FieldSource(
@@ -191,7 +192,7 @@ class RandomSources:
 
     def variant(self, value: Any) -> Any:
         """Return a source of the value, immediate or delayed, or sometimes null or an error."""
-        delay = delayed if self.with_delays else lambda given: lambda: given
+        delay = delayed if self.with_delays else lambda source: lambda: source
         return self.random.choice(
             (lambda: value, lambda: value, delay(value), None, raise_error, delay(value) if value else raise_error)
         )

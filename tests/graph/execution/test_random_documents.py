@@ -22,7 +22,7 @@ from graphql import (
     validate,
 )
 
-from graph.execution.breadth_first import is_awaitable
+from graph.execution.awaiting import is_awaitable
 from graph.schema import create_schema
 from tests.graph.privacy.company import open_privacy_company
 from tests.world import World
@@ -124,12 +124,14 @@ async def execute_both(world: World, seed: int) -> bool:
         variable_values=variables,
         is_awaitable=is_awaitable,
     )
-    expected = await library if inspect.isawaitable(library) else library
+    library_result = await library if inspect.isawaitable(library) else library
     result = await world.executor.execute(text, await world.authenticated_context(viewer), variables)
 
-    assert result.data == expected.data, f"seed {seed}: {text}"
-    found, wanted = ([(error.path, error.message) for error in answer.errors or ()] for answer in (result, expected))
+    assert result.data == library_result.data, f"seed {seed}: {text}"
+    errors, library_errors = (
+        [(error.path, error.message) for error in answer.errors or ()] for answer in (result, library_result)
+    )
     if result.data is not None:
-        assert sorted(found, key=str) == sorted(wanted, key=str), f"seed {seed}: {text}"
-    assert bool(found) == bool(wanted), f"seed {seed}: {text}"
+        assert sorted(errors, key=str) == sorted(library_errors, key=str), f"seed {seed}: {text}"
+    assert bool(errors) == bool(library_errors), f"seed {seed}: {text}"
     return result.data is not None
