@@ -24,6 +24,8 @@ import click
 from domain.ledger.metrics import Score
 from domain.ledger.record_facts import DealStatus
 from domain.primitives.global_ids import encode_global_id
+from graph.execution.operations import Operations
+from graph.execution.query_limits import QueryLimits
 from graph.schema import create_schema
 from models import migrator
 from models.crm.deals import Deal, StageEntry
@@ -162,13 +164,17 @@ async def run_benchmark(sellers: int, closed: int, open_: int) -> list[Measureme
             )  # fmt: skip
             await fill_company(sellers, closed, open_)
             services = Services("b" * 32, UnlimitedRateLimiter(), NullNotifier(), build_state)
-            context_factory, schema = ContextFactory(services, lambda: NOW), create_schema()
+            context_factory, operations = (
+                ContextFactory(services, lambda: NOW),
+                Operations(create_schema(), QueryLimits()),
+            )
             tree = await people.load_team_tree()
 
             async def execute(document: str, **variables: Any) -> Any:
                 viewer = Viewer.for_employee(admin, tree, 0, NOW, has_direct_reports=False)
                 context = context_factory.create_at(NOW, viewer)
-                result = await schema.execute(document, variable_values=variables, context_value=context)
+                operation = operations.parse_operation(document, None, variables)
+                result = await operations.execute_in(context, operation)
                 if result.errors:
                     raise result.errors[0]
                 return result.data

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from graph.execution.operations import Operations
+from graph.execution.query_limits import QueryLimits
 from graph.schema import create_schema
 from models.db import connection
 from resolvers.auth import sessions
@@ -57,12 +59,13 @@ async def trace_statements(
     context_factory = ContextFactory(Services(SECRET, create_rate_limiter(), NullNotifier(), build_state), utc_now)
     async with connection.connect(url):
         client = ClientInfo(token, "en", "", "bench")
-        schema = create_schema()
+        operations = Operations(create_schema(), QueryLimits())
         for statements in ([], traced):
             context = context_factory.create_context(client)
             with record_statements(statements):
                 context.current_viewer = await sessions.authenticate(token, context_factory.services, utc_now())
-                result = await schema.execute(query, variable_values=next(variable_sets), context_value=context)
+                operation = operations.parse_operation(query, None, next(variable_sets))
+                result = await operations.execute_in(context, operation)
             assert not result.errors, result.errors
     return traced
 

@@ -10,7 +10,7 @@ from strawberry.tools import merge_types
 
 from graph.base.field_declarations import attach_declarations
 from graph.base.scalars import SCALARS
-from graph.execution.fast_executor import FastExecutor, compile_schema
+from graph.execution.field_readers import attach_readers
 from graph.mutations.absences import AbsenceMutation
 from graph.mutations.alerts import AlertMutation
 from graph.mutations.calls import CallMutation
@@ -74,10 +74,9 @@ def create_schema(*, allow_suggestions: bool = False) -> strawberry.Schema:
         subscription=Subscription,
         types=[Contact, Device],
         config=StrawberryConfig(scalar_map=SCALARS, disable_field_suggestions=not allow_suggestions),
-        execution_context_class=FastExecutor,
     )
     attach_declarations(schema._schema)
-    compile_schema(schema._schema)
+    attach_readers(schema._schema)
     return schema
 
 

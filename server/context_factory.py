@@ -9,15 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from strawberry.dataloader import DataLoader
-
 from models.organization import reference_data
 from resolvers.auth import sessions
 from resolvers.forecasting.forecast_engine import ForecastEngine
 from resolvers.leaderboards.leaderboard_cache import LeaderboardCache
 from resolvers.request.client_info import ClientInfo
 from resolvers.request.context import RequestContext
-from resolvers.request.loaders import Key, Loader, Loaders, LoadMany, Value
+from resolvers.request.loaders import Loaders
 from resolvers.request.services import ProcessState, ReferenceCacheProtocol, Services
 from resolvers.request.viewer import Viewer
 from server.observability import logging
@@ -30,10 +28,6 @@ def build_state() -> ProcessState:
     return ProcessState(ForecastEngine(), LeaderboardCache())
 
 
-def create_loader(load_many: LoadMany[Key, Value]) -> Loader[Key, Value]:
-    return DataLoader(load_fn=load_many, cache=False)
-
-
 class ContextFactory:
     """Creates contexts for requests, for the scheduler and for commands."""
 
@@ -42,11 +36,11 @@ class ContextFactory:
 
     def create_context(self, client: ClientInfo) -> RequestContext:
         """Return a context without a viewer."""
-        return RequestContext(client, self.services, self.clock, Loaders(create_loader))
+        return RequestContext(client, self.services, self.clock, Loaders())
 
     def create_at(self, at: datetime, viewer: Viewer) -> RequestContext:
         """Return a context with a clock that stands still: for records of the past."""
-        return RequestContext(ClientInfo(), self.services, lambda: at, Loaders(create_loader), viewer)
+        return RequestContext(ClientInfo(), self.services, lambda: at, Loaders(), viewer)
 
     async def create_for_request(self, client: ClientInfo) -> RequestContext:
         """Return the context of one operation, with the viewer of the client's token (none without a token).
@@ -82,6 +76,6 @@ class StreamContextFactory:
     def create_context(self, client: ClientInfo, viewer: Viewer | None = None) -> StreamContext:
         """Return the context of a stream; without a viewer it is one of the process itself."""
         return StreamContext(
-            client, self.services, self.clock, Loaders(create_loader), viewer, hub=self.hub,
+            client, self.services, self.clock, Loaders(), viewer, hub=self.hub,
             reference_cache=self.reference_cache,
         )  # fmt: skip

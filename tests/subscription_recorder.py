@@ -22,8 +22,7 @@ class SubscriptionRecorder:
     async def run(self) -> None:
         context = await self.world.authenticated_context(self.viewer)
         context.reference_cache = self.world.reference_cache
-        result = await self.world.schema.subscribe(self.document, variable_values=self.variables, context_value=context)
-        async for event in result:
+        async for event in self.world.executor.subscribe(self.document, context, self.variables):
             if event.errors:
                 self.errors += event.errors
             else:

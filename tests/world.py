@@ -29,6 +29,7 @@ from subscriptions.core.hub import Hub
 from subscriptions.core.reference_cache import ReferenceCache
 from subscriptions.core.stream_context import StreamContext
 from tests import empty_database
+from tests.operations import DocumentExecutor
 
 PASSWORD = "correct horse"
 START = datetime(2026, 11, 18, 9, 0, tzinfo=UTC)  # a Wednesday
@@ -64,6 +65,7 @@ class World:
 
     services: Services
     schema: strawberry.Schema
+    executor: DocumentExecutor
     hub: Hub
     now: datetime = START
     address: str = "127.0.0.1"
@@ -85,9 +87,7 @@ class World:
         return context
 
     async def execute(self, document: str, actor: str | None = "admin", **variables: Any) -> Any:
-        return await self.schema.execute(
-            document, variable_values=variables, context_value=await self.authenticated_context(actor)
-        )
+        return await self.executor.execute(document, await self.authenticated_context(actor), variables)
 
     async def query(self, document: str, actor: str | None = "admin", **variables: Any) -> dict[str, Any]:
         result = await self.execute(document, actor, **variables)
@@ -220,7 +220,8 @@ async def open_world(url: str, currency: str = "EUR") -> AsyncIterator[World]:
                 refresh_token_days=400,
                 session_idle_days=400,
             )
-            world = World(services, create_schema(allow_suggestions=True), hub)
+            schema = create_schema(allow_suggestions=True)
+            world = World(services, schema, DocumentExecutor(schema), hub)
             await company.set_up(
                 name="Acme",
                 currency=currency,

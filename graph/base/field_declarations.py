@@ -17,9 +17,10 @@ viewer, so a forgotten one is never shared.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from graphql import GraphQLField, GraphQLInterfaceType, GraphQLObjectType, GraphQLSchema
 from strawberry.types.field import StrawberryField
@@ -45,6 +46,7 @@ PROJECTIONS: Final[PermissionSet] = frozenset(
 IMPORTS: Final[PermissionSet] = frozenset({Action.ADMINISTER})
 
 _METADATA_KEY: Final = "scoreline-declaration"
+RESOLVE_MANY_KEY: Final = "scoreline-resolve-many"
 STRAWBERRY_DEFINITION_KEY: Final = "strawberry-definition"
 
 
@@ -115,6 +117,12 @@ def _complete_declaration(definition: StrawberryField) -> FieldDeclaration:
     if declaration.depends_on is None and not knows_viewer:
         return replace(declaration, depends_on=NOTHING)
     return declaration
+
+
+def resolve_many_of(definition: StrawberryField) -> Callable[..., Any] | None:
+    """Return the function of the field that resolves it for many rows at once: (rows, info) to their values, if any."""
+    resolve_many: Callable[..., Any] | None = definition.metadata.get(RESOLVE_MANY_KEY)
+    return resolve_many
 
 
 def declaration_of(field: GraphQLField) -> FieldDeclaration:

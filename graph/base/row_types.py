@@ -1,7 +1,7 @@
 """Row types: GraphQL types that read the attributes of database rows directly.
 
-Plain columns are attributes of the row with the same name. `to_one` and its variants resolve references, batched by
-a DataLoader. Anything that needs a decision is a small resolver with the row as its parent.
+Plain columns are attributes of the row with the same name. `to_one` and its variants resolve references, for all rows
+of a level at once. Anything that needs a decision is a small resolver with the row as its parent.
 """
 
 from __future__ import annotations

@@ -30,16 +30,19 @@ from graphql import (
     ValueNode,
     VariableNode,
     create_source_event_stream,
-    execute,
     print_ast,
     specified_rules,
     validate,
 )
+from graphql.execution.executor import Executor
+from graphql.execution.values import VariableValues, get_variable_values
 
 from domain.errors.operation_errors import BadInput, OperationTimeout
 from graph.base.field_declarations import Sends, declaration_of
 from graph.execution import error_formatting
-from graph.execution.fast_executor import FastExecutor, is_awaitable
+from graph.execution.awaiting import is_awaitable
+from graph.execution.breadth_first import Execution
+from graph.execution.plans import CompiledOperation
 from graph.execution.query_cost import CircularFragment
 from graph.execution.query_limits import QueryLimits, check_cost, parse_document
 from graph.execution.share_key import permission_fingerprint, permissions_used
@@ -66,6 +69,7 @@ class Operation:
     """An operation that may be executed.
 
     text          the document as the client sent it
+    compiled      the plans of the operation, shared by all its executions
     root_field    its only root field, also when it is inside a fragment; None when there are several
     sends_events  whether its root field is a subscription to events
     """
@@ -73,6 +77,7 @@ class Operation:
     text: str
     document: DocumentNode
     definition: OperationDefinitionNode
+    compiled: CompiledOperation
     variables: dict[str, object]
     kind: OperationKind
     root_field: FieldNode | None
@@ -129,6 +134,7 @@ class Operations:
         self._cost_checked: OrderedDict[Hashable, None] = (
             OrderedDict()
         )  # an ordered set of keys whose cost was accepted
+        self._compiled: OrderedDict[Hashable, CompiledOperation] = OrderedDict()
         self._canonical: OrderedDict[str, str] = OrderedDict()  # documents of subscriptions, as `print_ast` writes them
 
     def parse_operation(self, text: str, name: str | None, variables: Mapping[str, object] | None) -> Operation:
@@ -149,11 +155,23 @@ class Operations:
             text,
             document,
             definition,
+            self._compile(text, document, definition),
             checked_variables,
             definition.operation.value,
             root_field,
             root_field is not None and self._sends_events(definition, root_field),
         )
+
+    def _compile(self, text: str, document: DocumentNode, definition: OperationDefinitionNode) -> CompiledOperation:
+        """Return the operation's plans, cached by the text and the operation's name."""
+        key = text, definition.name.value if definition.name else None
+        compiled = self._compiled.get(key)
+        if compiled is None:
+            compiled = self._compiled[key] = CompiledOperation(document, definition)
+            while len(self._compiled) > CACHE_SIZE:
+                self._compiled.popitem(last=False)
+        self._compiled.move_to_end(key)
+        return compiled
 
     def _sends_events(self, definition: OperationDefinitionNode, root_field: FieldNode) -> bool:
         root_type = self.schema.get_root_type(definition.operation)
@@ -249,24 +267,35 @@ class Operations:
     async def _execute_document(
         self, operation: Operation, pending_context: Awaitable[RequestContext]
     ) -> ExecutionResult:
-        result = execute(
+        return await self.execute_in(await pending_context, operation)
+
+    async def execute_in(self, context: RequestContext, operation: Operation) -> ExecutionResult:
+        """Execute a query or mutation in this context, without a deadline."""
+        variable_values = self._coerce_variables(operation)
+        if isinstance(variable_values, list):
+            return ExecutionResult(None, errors=variable_values)
+        return await self._start_execution(operation, context, None, variable_values).run()
+
+    def _coerce_variables(self, operation: Operation) -> VariableValues | list[GraphQLError]:
+        return get_variable_values(
             self.schema,
-            operation.document,
-            context_value=await pending_context,
-            variable_values=operation.variables,
-            operation_name=operation.name,
-            executor_class=FastExecutor,
-            is_awaitable=is_awaitable,
+            operation.definition.variable_definitions or (),
+            operation.variables,
+            max_errors=error_formatting.MAX_ERRORS,
             hide_suggestions=not self._expose_schema,
-            max_coercion_errors=error_formatting.MAX_ERRORS,
         )
-        return await result if isawaitable(result) else result
+
+    def _start_execution(
+        self, operation: Operation, context: RequestContext, root_value: object, variable_values: VariableValues
+    ) -> Execution:
+        plan = operation.compiled.plan(self.schema, variable_values)
+        return Execution(plan, context, root_value, variable_values, hide_suggestions=not self._expose_schema)
 
     async def stream_results(
         self, operation: Operation, context: StreamContext
     ) -> AsyncGenerator[tuple[object, ExecutionResult], None]:
         """Yield each event of a subscription with its result; one that cannot start yields None with its errors."""
-        executor = FastExecutor.build(
+        executor = Executor.build(
             self.schema,
             operation.document,
             context_value=context,
@@ -279,7 +308,7 @@ class Operations:
         if isinstance(executor, list):
             yield None, ExecutionResult(None, errors=executor)
             return
-        assert isinstance(executor, FastExecutor), "`build` returns an instance of its class, or errors"
+        assert isinstance(executor, Executor), "`build` returns an instance of its class, or errors"
         source = create_source_event_stream(executor)
         event_stream = await source if isawaitable(source) else source
         if isinstance(event_stream, ExecutionResult):
@@ -288,7 +317,7 @@ class Operations:
         assert isinstance(event_stream, AsyncGenerator), "every field of Subscription returns an async generator"
         async with aclosing(event_stream) as events:
             async for event in events:
-                yield event, await executor.execute_event(event)
+                yield event, await self._start_execution(operation, context, event, executor.variable_values).run()
 
 
 def _cost_relevant_value(value: object) -> Hashable:

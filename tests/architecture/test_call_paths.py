@@ -24,7 +24,6 @@ LEADERBOARD: Final = "subscription { leaderboard { total standings { rank value 
 INVERSIONS: Final = {
     "subscriptions/core/hub.py:Hub.publish",
     "subscriptions/core/hub.py:Hub.committed_position",
-    "server/context_factory.py:create_loader",
 }
 
 

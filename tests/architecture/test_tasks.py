@@ -11,10 +11,11 @@ STARTERS = {"create_task", "ensure_future", "start_soon", "run_coroutine_threads
 
 # Where a task is created, and why it ends: (file, function) and the number of tasks it creates there.
 SHORT_LIVED = {
-    ("graph/execution/fast_executor.py", "await_all"): 1,  # awaited or cancelled by the function itself
+    ("graph/execution/awaiting.py", "settle"): 2,  # awaited or cancelled by `wait_for_all`
     ("imports/background_import.py", "run"): 1,  # the reports of one import
     ("models/db/connection.py", "with_deadline"): 1,  # one operation
     ("models/db/sqlite_backend.py", "_begin"): 1,  # one BEGIN
+    ("resolvers/request/loaders.py", "_start"): 1,  # one batch
     ("resolvers/forecasting/forecast_engine.py", "memoize"): 1,  # one computation
     ("server/background/import_processes.py", "_run_process"): 1,  # the watch over one import
     ("server/background/import_processes.py", "start"): 1,  # one import

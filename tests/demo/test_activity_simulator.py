@@ -22,7 +22,7 @@ def create_test_transport(demo: Demo) -> Transport:
         if token:
             demo.world.tokens["caller"] = token
         context = await demo.world.authenticated_context("caller" if token else None)
-        result = await demo.world.schema.execute(document, variable_values=dict(variables), context_value=context)
+        result = await demo.world.executor.execute(document, context, variables)
         return {"data": result.data, "errors": [error.formatted for error in result.errors or ()]}
 
     return send
