@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Iterable, Iterator
+from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
@@ -21,12 +22,32 @@ Item = TypeVar("Item")
 ListResolver: TypeAlias = Callable[..., Awaitable[RowQuery[Row]]]
 
 
+@dataclass(frozen=True, slots=True)
+class RowOfPage:
+    """A row with the query of its list, by which its cursor is made if the client selects it."""
+
+    node: Any
+    paged_query: PagedQuery[Any]
+
+    @property
+    def cursor(self) -> str:
+        return self.paged_query.encode_cursor(self.node)
+
+
 @strawberry.type(description="The position of a page within its list.")
 class PageInfo:
     has_next_page: bool
     has_previous_page: bool
-    start_cursor: str | None
-    end_cursor: str | None
+    first_row: strawberry.Private[RowOfPage | None]
+    last_row: strawberry.Private[RowOfPage | None]
+
+    @strawberry.field
+    def start_cursor(self) -> str | None:
+        return self.first_row.cursor if self.first_row else None
+
+    @strawberry.field
+    def end_cursor(self) -> str | None:
+        return self.last_row.cursor if self.last_row else None
 
 
 @strawberry.type(description="One row of a page.")
@@ -104,14 +125,14 @@ async def _paginate(info: Info, paged_query: PagedQuery[Row]) -> Connection[Row]
     """
     relations = _requested_relations(info, paged_query.query)
     page = paged_query.build_page(await info.context.fetch(paged_query.build_query().with_relations(relations)))
-    cursors = page.cursors
+    rows: list[Any] = [RowOfPage(row, paged_query) for row in page.rows]  # read like edges
     return Connection(
-        edges=[Edge(cursor=cursor, node=row) for cursor, row in zip(cursors, page.rows, strict=True)],
+        edges=rows,
         page_info=PageInfo(
             has_next_page=page.has_next,
             has_previous_page=page.has_previous,
-            start_cursor=cursors[0] if cursors else None,
-            end_cursor=cursors[-1] if cursors else None,
+            first_row=rows[0] if rows else None,
+            last_row=rows[-1] if rows else None,
         ),
         paged_query=paged_query,
     )

@@ -14,12 +14,12 @@ from strawberry.types.nodes import SelectedField, Selection
 
 from domain.permissions import Action
 from domain.primitives.global_ids import encode_global_id
-from graph.base.field_declarations import NOTHING, PEOPLE, WHOLE_VIEWER, PermissionSet, declare
+from graph.base.field_declarations import NOTHING, PEOPLE, RESOLVE_MANY_KEY, WHOLE_VIEWER, PermissionSet, declare
 from models.organization.people import Employee
 from models.organization.people import load_by_ids as load_employees
 from resolvers import node
 from resolvers.organization import people
-from resolvers.request.context import RequestContext
+from resolvers.request.context import Reference, RequestContext
 from resolvers.request.event_cursors import encode_event_cursor
 from resolvers.request.id_resolution import owner_id_of
 
@@ -90,6 +90,31 @@ def row_field(
     resolver: Any = resolve  # else its type would be that of the value, of which it may be an awaitable
     field: Value = strawberry.field(
         resolver=resolver, description=description, metadata=declare(depends_on, length=length)
+    )
+    return field
+
+
+def reference_field(
+    prepare: Callable[[Reference], Callable[[Any], Value]], graph_type: Any, description: str | None = None
+) -> Value:
+    """Return a field whose value follows from the row and the reference data: the company, its metrics and calendar.
+
+    prepare     returns the function of the row; it is called once for all rows of a level
+    graph_type  the GraphQL type of the value
+    """
+
+    def resolve_many(rows: Sequence[object], info: Info) -> list[Value] | Awaitable[list[Value]]:
+        return info.context.with_reference(lambda reference: list(map(prepare(reference), rows)))
+
+    def resolve(root: object, info: Info) -> Any:
+        row: Any = root
+        return info.context.with_reference(lambda reference: prepare(reference)(row))
+
+    field: Value = strawberry.field(
+        resolver=resolve,
+        graphql_type=graph_type,
+        description=description,
+        metadata={**declare(NOTHING), RESOLVE_MANY_KEY: resolve_many},
     )
     return field
 

@@ -22,6 +22,9 @@ from graphql import (
     GraphQLObjectType,
     GraphQLResolveInfo,
     GraphQLSchema,
+    VariableNode,
+    get_nullable_type,
+    is_leaf_type,
 )
 from graphql.execution.collect_fields import FieldDetailsList
 from graphql.execution.executor import default_field_resolver
@@ -66,6 +69,8 @@ class SelectedField(Protocol):
 
     @property
     def details(self) -> FieldDetailsList: ...
+
+    arguments: dict[str, object] | None
 
 
 class ExecutionState(Protocol):
@@ -201,6 +206,8 @@ def _convert_arguments(
     definition: StrawberryField, info: FieldInfo, execution: ExecutionState, field: SelectedField
 ) -> dict[str, object]:
     """Return the arguments by the names of the function's parameters; inputs are instances of their classes."""
+    if field.arguments is not None:
+        return field.arguments
     given = _given_arguments(execution, field)
     converter = execution.strawberry_schema.schema_converter
     converted: dict[str, object] = convert_arguments(
@@ -210,7 +217,16 @@ def _convert_arguments(
         converter.config,
         info=info,  # type: ignore[arg-type]
     )
+    if _are_constant(field):
+        field.arguments = converted
     return converted
+
+
+def _are_constant(field: SelectedField) -> bool:
+    """Return whether all executions pass these arguments: no variable, and no value that could be changed."""
+    return all(
+        is_leaf_type(get_nullable_type(argument.type)) for argument in field.definition.args.values()
+    ) and not any(isinstance(argument.value, VariableNode) for argument in field.details[0].node.arguments or ())
 
 
 def _given_arguments(execution: ExecutionState, field: SelectedField) -> dict[str, object]:

@@ -64,6 +64,7 @@ class PlannedField:
     details       its occurrences in the document, which are merged
     selections    of a field of objects: by object type, what is selected of them
     object_types  of a field of objects: the object type of values, by their class
+    arguments     of a field whose arguments are the same in all executions: as they are passed to its function
     """
 
     response_key: str
@@ -75,6 +76,7 @@ class PlannedField:
     reader: FieldReader
     selections: dict[GraphQLObjectType, Selection] = field(default_factory=dict)
     object_types: dict[type, GraphQLObjectType] = field(default_factory=dict)
+    arguments: dict[str, object] | None = None
 
     @property
     def name(self) -> str:

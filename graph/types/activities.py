@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from datetime import datetime
 from typing import Annotated, Union
 
@@ -43,8 +44,8 @@ class Activity(Node):
         metadata=declare(CARD | GOALS),
     )
     @staticmethod
-    async def subject(root: strawberry.Parent[rows.Activity], info: Info) -> object:
-        return await info.context.load_for_viewer(node.load_subjects, (root.subject_kind, root.subject_id))
+    def subject(root: strawberry.Parent[rows.Activity], info: Info) -> Awaitable[object]:
+        return info.context.load_for_viewer(node.load_subjects, (root.subject_kind, root.subject_id))
 
     @strawberry.field(description="A sentence in the viewer's language.", metadata=declare(NOTHING))
     @staticmethod

@@ -15,7 +15,7 @@ from graph.base.enums import AlertKind, Recipient
 from graph.base.field_declarations import CARD, GOALS, NOTHING, WHOLE_VIEWER, declare
 from graph.base.input_mapping import to_input
 from graph.base.lazy_types import AlertRef, AlertRuleRef, EmployeeRef, StageRef
-from graph.base.row_types import Info, Node, event_cursor, row_type
+from graph.base.row_types import Info, Node, event_cursor, reference_field, row_type, to_one
 from graph.base.scopes import Scope
 from graph.types.activities import ActivitySubject
 from models.alerts import alerts as rows
@@ -51,23 +51,18 @@ secrets are never shown."""
 
     @strawberry.field(graphql_type=Scope, metadata=declare(WHOLE_VIEWER))
     @staticmethod
-    async def scope(root: strawberry.Parent[rows.AlertRule], info: Info) -> object:
-        return await info.context.load_for_viewer(rules.load_scopes, root)
+    def scope(root: strawberry.Parent[rows.AlertRule], info: Info) -> Awaitable[object]:
+        return info.context.load_for_viewer(rules.load_scopes, root)
 
-    @strawberry.field(
-        description="In the company's currency; deals below this amount, or of unknown amount, raise nothing.",
-        metadata=declare(NOTHING),
+    min_amount: Decimal | None = reference_field(
+        lambda reference: (
+            lambda row: None if row.min_amount is None else from_minor(row.min_amount, reference.currency)
+        ),
+        Decimal | None,
+        "In the company's currency; deals below this amount, or of unknown amount, raise nothing.",
     )
-    @staticmethod
-    async def min_amount(root: strawberry.Parent[rows.AlertRule], info: Info) -> Decimal | None:
-        if root.min_amount is None:
-            return None
-        return from_minor(root.min_amount, (await info.context.company()).currency)
 
-    @strawberry.field(description="DEAL_ENTERED_STAGE: the stage.", metadata=declare(NOTHING))
-    @staticmethod
-    async def stage(root: strawberry.Parent[rows.AlertRule], info: Info) -> StageRef | None:
-        return await info.context.load(pipelines.load_stages_by_ids, root.stage_id) if root.stage_id else None
+    stage: StageRef | None = to_one(pipelines.load_stages_by_ids, "stage_id", "DEAL_ENTERED_STAGE: the stage.")
 
     @strawberry.field
     @staticmethod
@@ -86,12 +81,13 @@ class Alert(Node):
         return root.raised.kind
 
     @strawberry.field(
+        graphql_type=AlertRuleRef | None,
         description="For administrators; null if the rule was deleted.",
         metadata=declare(WHOLE_VIEWER),
     )
     @staticmethod
-    async def rule(root: strawberry.Parent[rows.Alert], info: Info) -> AlertRuleRef | None:
-        return await info.context.load_for_viewer(rules.load_visible_rules, root.raised.rule_id)
+    def rule(root: strawberry.Parent[rows.Alert], info: Info) -> Awaitable[AlertRuleRef | None]:
+        return info.context.load_for_viewer(rules.load_visible_rules, root.raised.rule_id)
 
     @strawberry.field(
         graphql_type=EmployeeRef | None,
@@ -109,8 +105,8 @@ class Alert(Node):
         metadata=declare(CARD | GOALS),
     )
     @staticmethod
-    async def subject(root: strawberry.Parent[rows.Alert], info: Info) -> object:
-        return await info.context.load_for_viewer(node.load_subjects, root.raised.subject)
+    def subject(root: strawberry.Parent[rows.Alert], info: Info) -> Awaitable[object]:
+        return info.context.load_for_viewer(node.load_subjects, root.raised.subject)
 
     @strawberry.field(description="A sentence in the recipient's language.", metadata=declare(WHOLE_VIEWER))
     @staticmethod

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 import strawberry
 
+from domain.ledger.metrics import Metric
 from domain.primitives.global_ids import encode_global_id
 from domain.primitives.units import from_smallest
 from graph.base.connections import paged_field
 from graph.base.enums import Pace, ProjectionBasis
 from graph.base.field_declarations import CARD, GOALS, LEADERBOARD, NOTHING, PROJECTIONS, declare
 from graph.base.lazy_types import EmployeeRef, MetricRef
-from graph.base.row_types import Info, Node, employee_ref, row_type, to_one
-from graph.base.scopes import CalendarPeriod, Period, Scope, to_calendar_period
+from graph.base.row_types import Info, Node, employee_ref, reference_field, row_type, to_one
+from graph.base.scopes import CalendarPeriod, Period, Scope
 from graph.types.activities import ActivitySubject
 from models.db.row_query import RowQuery
 from models.goals import goals as rows
@@ -26,9 +27,16 @@ from resolvers import node
 from resolvers.goals import progress
 from resolvers.goals.progress import GoalFieldChange, GoalState
 from resolvers.goals.projection import GoalProjection, project_goals
-from resolvers.request.context import RequestContext
+from resolvers.request.context import Reference
 
 Value = TypeVar("Value")
+
+
+class HasMetric(Protocol):
+    """A row with the key of a metric."""
+
+    metric: str
+
 
 # fields that need the projection
 PROJECTION_FIELDS: Final = frozenset({"projected", "projectedPercent", "projectionBasis", "attainmentProbability"})
@@ -139,6 +147,14 @@ async def _select_when_loaded(pending: Awaitable[GoalProjection], select: Callab
     return select(await pending)
 
 
+def _metric_of(reference: Reference) -> Callable[[HasMetric], Metric]:
+    return lambda row: reference.metrics[row.metric]
+
+
+def _in_metric_unit(reference: Reference, metric: str, amount: int) -> Decimal:
+    return from_smallest(amount, reference.metrics[metric].unit, reference.currency)
+
+
 @row_type(GoalFieldChange, description="One changed field of a goal.")
 class GoalChange:
     at: datetime
@@ -162,21 +178,12 @@ class ScoreEntry:
     late: bool = strawberry.field(description="It belongs to a period that was already closed.")
     recorded_at: datetime
 
-    @strawberry.field(metadata=declare(NOTHING))
-    @staticmethod
-    async def metric(root: strawberry.Parent[scores.ScoreEntry], info: Info) -> MetricRef:
-        return (await info.context.metrics())[root.metric]
-
-    @strawberry.field(
-        description="Negative when a win is reopened, lowered, moved to a colleague or deleted.",
-        metadata=declare(NOTHING),
+    metric: MetricRef = reference_field(_metric_of, MetricRef)
+    amount: Decimal = reference_field(
+        lambda reference: lambda row: _in_metric_unit(reference, row.metric, row.amount),
+        Decimal,
+        "Negative when a win is reopened, lowered, moved to a colleague or deleted.",
     )
-    @staticmethod
-    async def amount(root: strawberry.Parent[scores.ScoreEntry], info: Info) -> Decimal:
-        context = info.context
-        return from_smallest(
-            root.amount, (await context.metrics())[root.metric].unit, (await context.company()).currency
-        )
 
     @strawberry.field(
         graphql_type=ActivitySubject | None,
@@ -184,8 +191,8 @@ class ScoreEntry:
         metadata=declare(CARD | GOALS),
     )
     @staticmethod
-    async def source(root: strawberry.Parent[scores.ScoreEntry], info: Info) -> object:
-        return await info.context.load_for_viewer(node.load_subjects, (root.source_kind, root.source_id))
+    def source(root: strawberry.Parent[scores.ScoreEntry], info: Info) -> Awaitable[object]:
+        return info.context.load_for_viewer(node.load_subjects, (root.source_kind, root.source_id))
 
 
 @row_type(
@@ -205,29 +212,20 @@ class Goal(Node):
     def owner(root: strawberry.Parent[rows.Goal], info: Info) -> Awaitable[object]:
         return info.context.load_for_viewer(progress.goal_owners, root)
 
-    @strawberry.field(metadata=declare(NOTHING))
-    @staticmethod
-    async def metric(root: strawberry.Parent[rows.Goal], info: Info) -> MetricRef:
-        return (await info.context.metrics())[root.metric]
-
-    @strawberry.field(graphql_type=Decimal, description="In the metric's unit; above zero.", metadata=declare(NOTHING))
-    @staticmethod
-    def target(root: strawberry.Parent[rows.Goal], info: Info) -> Decimal | Awaitable[Decimal]:
-        state = info.context.loaders.preloaded(progress.load_goal_states).get(root)
-        return state.in_metric_unit(root.target) if state else _target_in_metric_unit(root, info.context)
-
-    @strawberry.field(
-        graphql_type=Decimal | None,
-        description="""Of a pro-rated goal: the target that was set. `target` is the part of it that the employee's working
-time is of the period's whole working time. Null for other goals.""",
-        metadata=declare(NOTHING),
+    metric: MetricRef = reference_field(_metric_of, MetricRef)
+    target: Decimal = reference_field(
+        lambda reference: lambda row: _in_metric_unit(reference, row.metric, row.target),
+        Decimal,
+        "In the metric's unit; above zero.",
     )
-    @staticmethod
-    async def full_target(root: strawberry.Parent[rows.Goal], info: Info) -> Decimal | None:
-        if root.full_target is None:
-            return None
-        unit = (await info.context.metrics())[root.metric].unit
-        return from_smallest(root.full_target, unit, (await info.context.company()).currency)
+    full_target: Decimal | None = reference_field(
+        lambda reference: (
+            lambda row: None if row.full_target is None else _in_metric_unit(reference, row.metric, row.full_target)
+        ),
+        Decimal | None,
+        """Of a pro-rated goal: the target that was set. `target` is the part of it that the employee's working
+time is of the period's whole working time. Null for other goals.""",
+    )
 
     @strawberry.field(
         description="Whether the target follows the employee's own working time: less absences, from joining to leaving."
@@ -236,10 +234,12 @@ time is of the period's whole working time. Null for other goals.""",
     def pro_rated(root: strawberry.Parent[rows.Goal]) -> bool:
         return root.full_target is not None
 
-    @strawberry.field(graphql_type=Period, metadata=declare(NOTHING))
-    @staticmethod
-    async def period(root: strawberry.Parent[rows.Goal], info: Info) -> CalendarPeriod:
-        return await to_calendar_period(info.context, root.period)
+    period: CalendarPeriod = reference_field(
+        lambda reference: (
+            lambda row: CalendarPeriod(row.period, reference.calendar, reference.today, reference.language)
+        ),
+        Period,
+    )
 
     @strawberry.field(graphql_type=GoalProgress, metadata=declare(NOTHING))
     @staticmethod
@@ -281,7 +281,3 @@ less than the target.""",
     @staticmethod
     def changes(root: strawberry.Parent[rows.Goal], info: Info) -> Awaitable[list[GoalFieldChange]]:
         return info.context.load_for_viewer(progress.change_histories, root)
-
-
-async def _target_in_metric_unit(root: rows.Goal, context: RequestContext) -> Decimal:
-    return from_smallest(root.target, (await context.metrics())[root.metric].unit, (await context.company()).currency)

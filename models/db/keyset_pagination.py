@@ -56,7 +56,6 @@ class PageArguments:
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Row]):
     rows: Sequence[Row]
-    cursors: Sequence[str]
     has_next: bool
     has_previous: bool
 
@@ -97,7 +96,6 @@ class PagedQuery(Generic[Row]):
             page_rows.reverse()
         return Page(
             page_rows,
-            [self.encode_cursor(row) for row in page_rows],
             has_next=page_arguments.before is not None if page_arguments.is_backward else has_more,
             has_previous=has_more if page_arguments.is_backward else page_arguments.after is not None,
         )

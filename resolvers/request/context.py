@@ -43,6 +43,20 @@ Row = TypeVar("Row", bound=TableRow)
 LoadManyForViewer = Callable[["RequestContext", Sequence[Key]], Awaitable[Sequence[Value]]]
 
 
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """What the values of many fields are computed with.
+
+    language  of the viewer
+    """
+
+    metrics: dict[str, Metric]
+    currency: str
+    calendar: Calendar
+    today: date
+    language: str
+
+
 @dataclass
 class RequestContext:
     """State of one operation.
@@ -127,6 +141,27 @@ class RequestContext:
                         self._reference_data.metrics if self._reference_data else await custom_metrics.fetch_metrics()
                     )
             return self._metrics
+
+    def with_reference(self, compute: Callable[[Reference], Value]) -> Value | Awaitable[Value]:
+        """Return what `compute` returns: at once if company and metrics have been read, else awaitable."""
+        reference = self._reference
+        return self._compute_with_reference(compute) if reference is None else compute(reference)
+
+    async def _compute_with_reference(self, compute: Callable[[Reference], Value]) -> Value:
+        return compute(self._build_reference(await self.company(), await self.metrics()))
+
+    @property
+    def _reference(self) -> Reference | None:
+        data, cache = self._reference_data, self.reference_cache
+        known_company = self._company or (cache.cached_company() if cache else data.company if data else None)
+        known_metrics = self._metrics or (cache.cached_metrics() if cache else data.metrics if data else None)
+        if known_company is None or known_metrics is None:
+            return None
+        return self._build_reference(known_company, known_metrics)
+
+    def _build_reference(self, company_row: Company, metrics: dict[str, Metric]) -> Reference:
+        calendar = company_row.calendar
+        return Reference(metrics, company_row.currency, calendar, calendar.day_of(self.now()), self.language)
 
     async def rates(self) -> ExchangeRateTable:
         company_currency = (await self.company()).currency

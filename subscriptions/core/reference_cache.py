@@ -59,6 +59,14 @@ class ReferenceCache:
     async def metrics(self) -> dict[str, Metric]:
         return await self._get_or_read("metrics", custom_metrics.fetch_metrics)
 
+    def cached_company(self) -> Company | None:
+        """Return the company, or None if it must be read."""
+        return cast("Company | None", self._values.get("company"))
+
+    def cached_metrics(self) -> dict[str, Metric] | None:
+        """Return the metrics, or None if they must be read."""
+        return cast("dict[str, Metric] | None", self._values.get("metrics"))
+
     async def work_schedule(self, calendar: Calendar) -> WorkSchedule:
         return await self._get_or_read("work schedule", partial(absences.load_work_schedule, calendar))
 
