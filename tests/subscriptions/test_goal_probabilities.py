@@ -1,6 +1,8 @@
 """Goal probabilities: changes of deals wake only the streams that show a goal of the deals' owners."""
 
 import asyncio
+from functools import partial
+from typing import Any
 
 import pytest
 
@@ -33,6 +35,10 @@ class FakeEngine:
         return self.changed_sellers
 
 
+def create_context() -> Any:
+    return "context"
+
+
 @pytest.fixture
 async def watch(change_log, monkeypatch):
     """Return a function that runs a watcher of an engine; it returns the hub, and the list of topics with news."""
@@ -42,8 +48,8 @@ async def watch(change_log, monkeypatch):
         monkeypatch.setattr(goal_probabilities, "get_forecast_engine", lambda context: engine)
         hub, news = Hub(create_broadcast(None), change_log.read_after, change_log.last_position), []
         for topic in (GOAL_PROBABILITY_TOPIC, f"{GOAL_PROBABILITY_TOPIC}:1", f"{GOAL_PROBABILITY_TOPIC}:2"):
-            hub.watch((topic,), lambda topic=topic: news.append(topic))
-        tasks.append(asyncio.create_task(GoalProbabilityWatcher(hub, lambda: "context").run()))
+            hub.watch((topic,), partial(news.append, topic))
+        tasks.append(asyncio.create_task(GoalProbabilityWatcher(hub, create_context).run()))
         return hub, news
 
     yield run
@@ -85,7 +91,7 @@ async def test_nothing_is_read_for_no_listener(change_log, monkeypatch):
     engine = FakeEngine({1})
     monkeypatch.setattr(goal_probabilities, "get_forecast_engine", lambda context: engine)
     hub = Hub(create_broadcast(None), change_log.read_after, change_log.last_position)
-    task = asyncio.create_task(GoalProbabilityWatcher(hub, lambda: "context").run())
+    task = asyncio.create_task(GoalProbabilityWatcher(hub, create_context).run())
     hub.publish_local(["deals"])
     await asyncio.sleep(1)
     await cancel_and_wait(task)
