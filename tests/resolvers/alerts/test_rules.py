@@ -224,6 +224,15 @@ async def test_dry_run_is_refused_when_days_are_out_of_range(world: World, days:
     assert result.errors[0].message == "Give a number from 1 to 3700."
 
 
+async def test_dry_run_finds_a_lead_that_came_long_before_its_deadline(world: World) -> None:
+    await world.mutate("recordLead", "Ann", title="Chairs")
+    world.advance(days=200)
+
+    hours = 130 * 9  # 130 working days: 182 days
+    assert await count_dry_run_alerts(world, "LEAD_UNTOUCHED", past_days=30, hours=hours) == 1
+    assert await count_dry_run_alerts(world, "LEAD_UNTOUCHED", past_days=10, hours=hours) == 0
+
+
 async def test_dry_run_includes_imported_history(world: World) -> None:
     from resolvers.crm import deals
 
