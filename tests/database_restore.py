@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable
 from contextlib import closing
@@ -24,10 +25,11 @@ async def _back_up_sqlite(path: str, copy: Path) -> Restore:
         with closing(sqlite3.connect(source)) as source_connection, closing(sqlite3.connect(target)) as connection:
             source_connection.backup(connection)
 
-    copy_pages(path, copy)
+    # In a thread: a server in this process may hold a lock, for whose release a backup waits without end.
+    await asyncio.to_thread(copy_pages, path, copy)
 
     async def restore() -> None:
-        copy_pages(copy, path)
+        await asyncio.to_thread(copy_pages, copy, path)
 
     return restore
 

@@ -59,7 +59,7 @@ async def state_stream(
     sent_keys: list[object] = []  # empty or one key: a list, as None is a valid key
     with hub.listen(topics) as signal:
         while True:
-            signal.clear()  # before the read: news during it sets the signal again
+            # `wait` has cleared the signal: news during the read sets it again.
             snapshot = await _retrying(read, signal, retryable_errors)
             if snapshot.topics is not None:
                 signal.set_topics(snapshot.topics, snapshot.date_range)
@@ -98,7 +98,6 @@ async def event_stream(
     """
     with hub.listen(topics) as signal:
         while True:
-            signal.clear()
             check()
             while rows := await _retrying(partial(read_after, position), signal, retryable_errors):
                 check()

@@ -143,6 +143,23 @@ async def test_failed_message_is_retried_with_growing_delays_and_given_up_after_
     assert await outbox.find_due(world.now + timedelta(days=9), 10) == []
 
 
+@pytest.mark.parametrize("outcome", ["sent", "dropped", "failed for good"])
+async def test_message_is_not_due_again_once_it_is_sent_or_given_up(world: World, outcome: str) -> None:
+    await lose_deal(world)
+    [row] = await outbox.find_due(world.now, 10)
+
+    if outcome == "sent":
+        await notifications.mark_sent(row, world.now)
+    elif outcome == "dropped":
+        await notifications.mark_dropped(row, world.now)
+    else:
+        assert await notifications.mark_failed(row, world.now, 0.0, permanent=True)
+
+    [row] = await Delivery.all()
+    assert (row.sent_at, row.dead_at) == ((world.now, None) if outcome == "sent" else (None, world.now))
+    assert await outbox.find_due(world.now + timedelta(days=9), 10) == []
+
+
 async def test_message_marks_alerts_resolved_before_sending(world: World) -> None:
     await world.mutate("reopenDeal", "Ann", id=await lose_deal(world))
     [row] = await Delivery.all()

@@ -97,6 +97,40 @@ async def test_invalid_rule_is_refused_with_the_field_path(
     assert [(error["path"], error["code"]) for error in payload["userErrors"]] == [(path, code)]
 
 
+async def test_rule_at_the_limits_of_its_fields_is_kept_and_beyond_them_refused(world: World) -> None:
+    limits: list[dict[str, Any]] = [
+        {"minAmount": "0.00", "coolDownHours": 0},
+        {"minAmount": "0.01", "coolDownHours": 365 * 24},
+        {"kind": "NO_ACTIVITY", "days": 1},
+        {"kind": "NO_ACTIVITY", "days": 365},
+        {"kind": "GOAL_BEHIND", "percent": 0.5},
+        {"kind": "GOAL_BEHIND", "percent": 100.0},
+        {"kind": "LEAD_UNTOUCHED", "hours": 1},
+        {"kind": "LEAD_UNTOUCHED", "hours": 250 * 8},
+    ]
+    for fields in limits:
+        await world.mutate("createAlertRule", **(LOST_DEAL_RULE | fields))
+    rules = (await world.query("{ alertRules { kind days hours percent minAmount coolDownHours } }"))["alertRules"]
+    kept = [{name: rule[name] for name in fields} for rule, fields in zip(rules[-len(limits) :], limits, strict=True)]
+    assert kept == limits
+
+    excesses: list[dict[str, Any]] = [{"coolDownHours": 365 * 24 + 1}, {"kind": "LEAD_UNTOUCHED", "hours": 250 * 8 + 1}]
+    for fields in excesses:
+        payload = await world.try_mutation("createAlertRule", **(LOST_DEAL_RULE | fields))
+        assert [error["code"] for error in payload["userErrors"]] == ["OUT_OF_RANGE"]
+
+
+async def test_rule_is_not_made_for_who_has_left_and_found_by_its_own_id_alone(world: World) -> None:
+    await world.mutate("updateEmployee", id=world.global_ids["Bob"], active=False)
+    payload = await world.try_mutation("createAlertRule", **LOST_DEAL_RULE, scope=world.global_ids["Bob"])
+    assert [(error["path"], error["code"]) for error in payload["userErrors"]] == [(["input", "scope"], "CONFLICT")]
+
+    document = "mutation($id: ID!) { deleteAlertRule(id: $id) { rule { id } userErrors { path code } } }"
+    for global_id in ("nothing", world.global_ids["North"], "QWxlcnRSdWxlOjk5"):
+        deletion = (await world.query(document, id=global_id))["deleteAlertRule"]
+        assert deletion == {"rule": None, "userErrors": [{"path": ["id"], "code": "NOT_FOUND"}]}
+
+
 async def test_update_replaces_the_whole_rule_and_deleted_rule_raises_nothing(world: World) -> None:
     rule = await set_only_rule(world, "DEAL_LOST", minAmount="50", coolDownHours=5, channels=["chat"])
     document = """mutation($id: ID!, $input: AlertRuleInput!) { updateAlertRule(id: $id, input: $input) {
@@ -188,6 +222,15 @@ async def test_dry_run_is_refused_when_days_are_out_of_range(world: World, days:
     result = await world.execute(DRY_RUN_QUERY, input=LOST_DEAL_RULE, days=days)
 
     assert result.errors[0].message == "Give a number from 1 to 3700."
+
+
+async def test_dry_run_finds_a_lead_that_came_long_before_its_deadline(world: World) -> None:
+    await world.mutate("recordLead", "Ann", title="Chairs")
+    world.advance(days=200)
+
+    hours = 130 * 9  # 130 working days: 182 days
+    assert await count_dry_run_alerts(world, "LEAD_UNTOUCHED", past_days=30, hours=hours) == 1
+    assert await count_dry_run_alerts(world, "LEAD_UNTOUCHED", past_days=10, hours=hours) == 0
 
 
 async def test_dry_run_includes_imported_history(world: World) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
 
+from resolvers.goals.goals import decode_goal_ids
 from tests.resolvers.two_sellers import (
     CURRENT_MONTH,
     open_world_with_two_sellers,
@@ -29,6 +31,22 @@ async def test_team_goal_counts_each_entry_of_team_and_subteams_once(world: Worl
     await record_won_deal(world, "Bob")
 
     assert (await read_goal_value(world, sales), await read_goal_value(world, company)) == ("2", "2")
+
+
+async def test_score_wakes_who_listens_to_the_goals_it_moves_and_nobody_else(world: World) -> None:
+    owners = {"Ann": True, "North": True, "Sales": True, "company": True, "Bob": False, "South": False}
+    goal_ids = decode_goal_ids([await set_goal(world, owner, "deals_won") for owner in owners])
+    goal_ids += decode_goal_ids([await set_goal(world, "Ann", "calls_made")])
+    await world.let_tasks_run()
+    woken = []
+    for goal_id in goal_ids:
+        world.hub.watch([f"goal:{goal_id}"], partial(woken.append, goal_id))
+
+    await record_won_deal(world, "Ann")
+    await world.let_tasks_run()
+
+    moved = [goal_id for goal_id, is_moved in zip(goal_ids, [*owners.values(), False], strict=True) if is_moved]
+    assert sorted(set(woken)) == moved
 
 
 async def test_moved_team_counts_only_for_its_current_ancestors(world: World) -> None:

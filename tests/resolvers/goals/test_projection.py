@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from domain.ledger.record_facts import CallDirection, CallOutcome
+from models.goals.goals import Goal
+from models.organization.scopes import OwnerKind
 from resolvers.crm import calls
 from resolvers.crm.inputs import CallInput
 from resolvers.forecasting.forecast_engine import ForecastEngine
+from resolvers.goals.projection import projection_topics
+from resolvers.request.context import RequestContext
 from tests.resolvers.forecasting.half_year_company import amounts, forecast, seasoned_company
 from tests.resolvers.two_sellers import open_world_with_two_sellers, record_won_deal, set_goal
 from tests.world import World
@@ -188,3 +193,22 @@ async def test_metric_model_is_fitted_again_when_history_changes(world: World) -
 
     assert Decimal(after["projected"]) > Decimal(before["projected"]) + 60
     assert await read_progress(world, global_id) == after
+
+
+@pytest.mark.parametrize(
+    ("owner_kind", "metric", "is_live", "topics"),
+    [
+        (OwnerKind.EMPLOYEE, "deals_won", True, {"chances", "chances:7"}),
+        (OwnerKind.EMPLOYEE, "deals_won_amount", False, {"deals"}),
+        (OwnerKind.TEAM, "deals_won", True, {"deals"}),
+        (OwnerKind.COMPANY, "deals_won_profit", True, {"deals"}),
+        (OwnerKind.EMPLOYEE, "calls_made", True, set()),
+    ],
+)
+def test_projection_changes_with_the_deals_it_is_made_of(
+    owner_kind: OwnerKind, metric: str, is_live: bool, topics: set[str]
+) -> None:
+    """In a live stream the process finds the employees whose forecast has changed, in a query it does not."""
+    context = cast(RequestContext, SimpleNamespace(reference_cache="cache" if is_live else None))
+
+    assert projection_topics(context, [Goal(owner_kind=owner_kind, owner_id=7, metric=metric)]) == topics

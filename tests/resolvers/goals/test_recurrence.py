@@ -152,6 +152,23 @@ async def test_target_changed_after_a_renewal_is_that_of_the_next_period(world: 
     assert [goal["target"] for goal in await read_goals(world)] == ["3", "5", "5"]
 
 
+async def test_recurrence_reaches_up_to_a_goal_that_begins_within_its_next_period(world: World) -> None:
+    """Weeks now begin on Wednesdays, and the week that leads over to them meets a goal set for a former week."""
+    await set_goal(world, "Ann", "deals_won", "3", recurring=True, period={"kind": "WEEK"})
+    await set_goal(world, "Ann", "deals_won", "9", period={"kind": "WEEK", "on": "2026-11-30"})
+    await world.mutate("updateCompany", weekStart="WEDNESDAY")
+    await pass_time_until(world, datetime(2026, 11, 24, 9, tzinfo=UTC))
+    await pass_time_until(world, datetime(2026, 12, 8, 9, tzinfo=UTC))
+
+    goals = [(goal["period"]["start"], goal["period"]["end"], goal["target"]) for goal in await read_goals(world)]
+    assert goals == [
+        ("2026-11-16", "2026-11-22", "3"),
+        ("2026-11-23", "2026-11-29", "3"),
+        ("2026-11-30", "2026-12-06", "9"),
+        ("2026-12-07", "2026-12-15", "3"),
+    ]
+
+
 async def test_more_goals_than_a_batch_are_renewed_in_one_run(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recurrence, "_BATCH_SIZE", 2)
     for owner in ("Ann", "Bob", "North"):

@@ -46,6 +46,15 @@ async def test_every_task_waits_at_least_half_a_window() -> None:
     assert fifth - third < WINDOW_SECONDS / 4
 
 
+async def test_task_that_joins_in_the_second_half_of_a_window_wakes_with_the_next_batch() -> None:
+    window = CoalescingWindow(WINDOW_SECONDS)
+    times = await asyncio.gather(*(_set_after(delay, window) for delay in (0, 0.045, 0.055)))
+
+    first, early, late = (woke_at for _, woke_at in times)
+    assert early == pytest.approx(first, abs=0.001)
+    assert late == pytest.approx(first + WINDOW_SECONDS, abs=0.001)
+
+
 async def test_events_set_before_wake_up_are_one() -> None:
     event, window = CoalescingEvent(), CoalescingWindow(0.02)
     waiter = asyncio.create_task(event.wait(window=window))

@@ -1,7 +1,8 @@
 import asyncio
 import random
 from contextlib import aclosing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -247,3 +248,120 @@ async def test_event_stream_misses_nothing_of_concurrent_writers(running_hub, ch
 
     for listener in listeners:
         assert listener.result() == list(range(1, row_count + 1))
+
+
+async def test_timer_of_a_state_is_cancelled_when_it_is_read_again_or_left(running_hub, change_log):
+    async with running_hub() as hub:
+        values = iter(range(9))
+
+        async def read():
+            return StateSnapshot(next(values), wake_at=datetime.now(UTC) + timedelta(hours=1))
+
+        async with aclosing(state_stream(hub, ["board"], read, key=lambda value: value)) as stream:
+            await anext(stream)
+            for _ in range(3):
+                hub.publish_local(["board"])
+                await anext(stream)
+            waiting = asyncio.create_task(anext(stream))
+            await asyncio.sleep(0)
+            assert len(hub.timers) == 1
+            waiting.cancel()
+            await asyncio.gather(waiting, return_exceptions=True)
+
+        assert len(hub.timers) == 0
+
+
+async def test_state_listens_only_to_the_topics_and_days_of_its_last_read(running_hub, change_log):
+    async with running_hub() as hub:
+        reads = []
+
+        async def read():
+            reads.append(len(reads))
+            return StateSnapshot(reads[-1], topics=["new"], date_range=(date(2026, 11, 1), date(2026, 11, 30)))
+
+        async with aclosing(state_stream(hub, ["old"], read, key=lambda value: value)) as stream:
+            await anext(stream)
+            assert await anext(stream) == 1  # at once, since the topic is new
+            for topic in ("old", "new@2026-12-01"):
+                hub.publish_local([topic])
+            waiting = asyncio.create_task(anext(stream))
+            await asyncio.sleep(0)
+            assert not hub.has_listeners("old")
+            hub.publish_local(["new@2026-11-30"])
+
+            assert await waiting == 2
+
+
+@pytest.mark.usefixtures("virtual_time")
+async def test_failed_reads_are_retried_after_growing_pauses_and_logged_once(running_hub, change_log, caplog):
+    async with running_hub() as hub:
+        loop = asyncio.get_running_loop()
+        times = []
+
+        async def read():
+            times.append(loop.time())
+            if len(times) <= 3:
+                raise change_log.DatabaseDown
+            return StateSnapshot("state")
+
+        options = {"key": lambda value: value, "retryable_errors": (change_log.DatabaseDown,)}
+        async with aclosing(state_stream(hub, ["board"], read, **options)) as stream:
+            assert await anext(stream) == "state"
+
+    pauses = [later - earlier for earlier, later in pairwise(times)]
+    for pause, longest in zip(pauses, (0.1, 0.2, 0.4), strict=True):
+        assert longest / 2 * 0.99 <= pause <= longest * 1.01
+    assert caplog.text.count("A read of a live stream failed") == 1
+
+
+async def test_event_stream_tells_the_position_whenever_it_has_caught_up(running_hub, change_log):
+    caught_up = []
+    change_log.batch = 2
+    for _ in range(3):
+        change_log.commit("history")
+    async with running_hub() as hub:
+        options = {"position_of": lambda row: row[0], "on_caught_up": caught_up.append}
+        async with aclosing(event_stream(hub, ["history"], change_log.read_after, 0, **options)) as stream:
+            for _ in range(3):
+                await anext(stream)
+            assert caught_up == []
+            fourth = asyncio.create_task(anext(stream))
+            for _ in range(20):
+                await asyncio.sleep(0)
+            assert caught_up == [3]
+            change_log.commit("history")
+            hub.notify()
+            assert (await fourth)[0] == 4
+
+    assert caught_up == [3]
+
+
+@pytest.mark.parametrize("ends", ["before a read", "during a read"])
+async def test_event_stream_ends_when_its_check_fails(running_hub, change_log, ends):
+    has_ended = False
+    change_log.commit("history")
+
+    def check():
+        if has_ended:
+            raise LookupError("positions have lost their meaning")
+
+    async def read_after(position):
+        nonlocal has_ended
+        has_ended = has_ended or ends == "during a read"
+        return [] if ends == "before a read" and position else await change_log.read_after(position)
+
+    async with running_hub() as hub:
+        options = {"position_of": lambda row: row[0], "check": check}
+        async with aclosing(event_stream(hub, ["history"], read_after, 0, **options)) as stream:
+            if ends == "before a read":
+                await anext(stream)
+                waiting = asyncio.create_task(anext(stream))
+                for _ in range(20):
+                    await asyncio.sleep(0)
+                has_ended = True
+                hub.publish_local(["history"])
+            else:
+                waiting = asyncio.create_task(anext(stream))
+
+            with pytest.raises(LookupError):
+                await waiting

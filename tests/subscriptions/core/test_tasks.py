@@ -28,6 +28,7 @@ async def test_backoff_delays_grow_from_a_tenth_of_a_second_to_five_seconds_by_d
     assert list(islice(backoff_delays(), 8)) == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5, 5]
 
 
+@pytest.mark.usefixtures("virtual_time")
 async def test_task_that_swallows_a_cancellation_is_cancelled_again():
     cancellations = 0
 
@@ -41,10 +42,12 @@ async def test_task_that_swallows_a_cancellation_is_cancelled_again():
 
     task = asyncio.create_task(swallow_first())
     await asyncio.sleep(0)
+    started_at = asyncio.get_running_loop().time()
 
     await cancel_and_wait(task)
 
     assert cancellations == 2
+    assert asyncio.get_running_loop().time() - started_at == pytest.approx(1, abs=0.1)
 
 
 async def test_failed_task_is_restarted_and_counted(caplog, wait_until):
@@ -122,4 +125,4 @@ async def test_pause_is_short_again_after_a_long_healthy_run(monkeypatch, wait_u
     await wait_until(lambda: len(starts) >= 3)
     await supervisor.stop()
 
-    assert len(pauses) == 2  # at the start, and after the long run
+    assert pauses == [0.1, 0.1]  # at the start, and after the long run

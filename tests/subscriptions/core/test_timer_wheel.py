@@ -108,3 +108,31 @@ async def test_waiting_wheel_does_not_look_at_the_clock_when_later_timers_are_ad
         await let_wheel_run()
 
         assert clock.looks == looks
+
+
+@pytest.mark.usefixtures("virtual_time")
+async def test_timer_is_called_within_milliseconds_of_its_instant():
+    loop, called_at = asyncio.get_running_loop(), []
+    started_at = loop.time()
+    wheel = TimerWheel(lambda: START + timedelta(seconds=loop.time() - started_at))
+    task = asyncio.create_task(wheel.run())
+    for seconds in (0.3, 0.7, 5.2):
+        wheel.call_at(START + timedelta(seconds=seconds), lambda: called_at.append(loop.time() - started_at))
+    await asyncio.sleep(6)
+    await cancel_and_wait(task)
+
+    assert called_at == pytest.approx([0.3, 0.7, 5.2], abs=0.003)
+
+
+@pytest.mark.usefixtures("virtual_time")
+async def test_clock_that_is_set_forward_is_noticed_within_a_second():
+    loop, clock, called_at = asyncio.get_running_loop(), SettableClock(), []
+    wheel = TimerWheel(clock)
+    task = asyncio.create_task(wheel.run())
+    wheel.call_at(START + timedelta(hours=1), lambda: called_at.append(loop.time() - set_at))
+    await asyncio.sleep(0.5)
+    set_at, clock.now = loop.time(), START + timedelta(hours=2)
+    await asyncio.sleep(5)
+    await cancel_and_wait(task)
+
+    assert called_at == pytest.approx([0.5], abs=0.01)
