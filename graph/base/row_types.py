@@ -106,9 +106,8 @@ def reference_field(
     def resolve_many(rows: Sequence[object], info: Info) -> list[Value] | Awaitable[list[Value]]:
         return info.context.with_reference(lambda reference: list(map(prepare(reference), rows)))
 
-    def resolve(root: object, info: Info) -> Any:
-        row: Any = root
-        return info.context.with_reference(lambda reference: prepare(reference)(row))
+    def resolve(root: object, info: Info) -> object:
+        return info.context.with_reference(lambda reference: prepare(reference)(root))
 
     field: Value = strawberry.field(
         resolver=resolve,
