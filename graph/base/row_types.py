@@ -109,8 +109,9 @@ def reference_field(
     def resolve(root: object, info: Info) -> object:
         return info.context.with_reference(lambda reference: prepare(reference)(root))
 
+    resolver: Any = resolve  # else its type would be that of the value, which it may return as an awaitable
     field: Value = strawberry.field(
-        resolver=resolve,
+        resolver=resolver,
         graphql_type=graph_type,
         description=description,
         metadata={**declare(NOTHING), RESOLVE_MANY_KEY: resolve_many},
