@@ -106,12 +106,12 @@ def reference_field(
     def resolve_many(rows: Sequence[object], info: Info) -> list[Value] | Awaitable[list[Value]]:
         return info.context.with_reference(lambda reference: list(map(prepare(reference), rows)))
 
-    def resolve(root: object, info: Info) -> Any:
-        row: Any = root
-        return info.context.with_reference(lambda reference: prepare(reference)(row))
+    def resolve(root: object, info: Info) -> object:
+        return info.context.with_reference(lambda reference: prepare(reference)(root))
 
+    resolver: Any = resolve  # else its type would be that of the value, which it may return as an awaitable
     field: Value = strawberry.field(
-        resolver=resolve,
+        resolver=resolver,
         graphql_type=graph_type,
         description=description,
         metadata={**declare(NOTHING), RESOLVE_MANY_KEY: resolve_many},
