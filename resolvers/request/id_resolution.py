@@ -51,12 +51,13 @@ OWNER_FIELDS: Final = {
     "Task": "assignee",
     "Result": "employee",
 }
+_OWNER_COLUMNS: Final = {RECORD_MODELS[kind]: f"{field}_id" for kind, field in OWNER_FIELDS.items()}
 _MODELS: Final[dict[str, type[TableRow]]] = {**RECORD_MODELS, "Employee": Employee, "Team": Team, "Stage": Stage}
 
 
 def owner_id_of(row: CrmRecord) -> int:
     """Return the id of the employee that owns the record."""
-    return int(getattr(row, f"{OWNER_FIELDS[type(row).__name__]}_id"))
+    return int(getattr(row, _OWNER_COLUMNS[type(row)]))
 
 
 class IdResolver:
