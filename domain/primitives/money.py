@@ -57,7 +57,8 @@ def to_minor(amount: Decimal, currency: str) -> int:
     digits = minor_digits(currency)
     _check_range(amount)
     numerator, denominator = amount.as_integer_ratio() if amount else (0, 1)
-    minor, rest = divmod(numerator * 10**digits, denominator)
+    scaled: int = numerator * 10**digits
+    minor, rest = divmod(scaled, denominator)
     if rest:
         if not digits:
             raise InvalidAmount("An amount in {currency} has no digits after the point.", currency=currency)

@@ -127,6 +127,7 @@ async def test_file_is_read_outside_of_transactions_and_no_further_than_the_next
     result = await company.import_files(MAP, {"deals.csv": make_deals(200)})
 
     assert result.counts["deals"]["new"] == sum(piece_rows) == 200
+    assert len(rows_ahead) == 200  # read once after it was checked
     assert max(rows_ahead) <= max(piece_rows)
 
 
