@@ -39,7 +39,7 @@ async def insert_rows(table: str, columns: Sequence[str], rows: Sequence[Sequenc
 async def _execute_for_each(sql: str, rows: Sequence[Sequence[SqlValue]]) -> None:
     """Run a statement once for each row of values, on SQLite: in one call, and prepared once."""
     columns = [_to_sqlite_column(column) for column in zip(*rows, strict=True)]
-    await connection.current_connection().execute_many(sql, list(zip(*columns, strict=True)))
+    await connection.current_connection().execute_many(sql, list(map(list, zip(*columns, strict=True))))
 
 
 def _to_sqlite_column(values: Sequence[SqlValue]) -> Sequence[SqlValue]:
