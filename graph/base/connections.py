@@ -41,11 +41,11 @@ class PageInfo:
     first_row: strawberry.Private[RowOfPage | None]
     last_row: strawberry.Private[RowOfPage | None]
 
-    @strawberry.field
+    @strawberry.field(metadata=declare(NOTHING))
     def start_cursor(self) -> str | None:
         return self.first_row.cursor if self.first_row else None
 
-    @strawberry.field
+    @strawberry.field(metadata=declare(NOTHING))
     def end_cursor(self) -> str | None:
         return self.last_row.cursor if self.last_row else None
 
