@@ -17,6 +17,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 from importlib import import_module
@@ -42,35 +43,31 @@ class ForkedCommand:
     """A command that was started. `cpu_seconds`: the processor time it has taken, once it has ended."""
 
     def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+        self._connection, self._lock = connection, threading.Lock()
         self.pid: int = connection.recv()
         self.returncode: int | None = None
         self.cpu_seconds = 0.0
 
-    def poll(self) -> int | None:
-        """Return the exit code, negative for a signal; None while the command runs."""
-        if self.returncode is None and self._connection.poll():
-            self._read_exit()
+    def poll(self, timeout: float = 0) -> int | None:
+        """Return the exit code, negative for a signal; None if the command still runs after the timeout."""
+        if self.returncode is None and self._connection.poll(timeout):
+            with self._lock:  # another thread may have waited for it as well
+                if self.returncode is None:
+                    self.returncode, self.cpu_seconds = self._connection.recv()
         return self.returncode
 
     def wait(self, timeout: float) -> int:
         """Wait for the end and return the exit code. Raises TimeoutError."""
-        if self.returncode is None:
-            if not self._connection.poll(timeout):
-                raise TimeoutError(f"The command has not ended after {timeout} s.")
-            self._read_exit()
-        assert self.returncode is not None
-        return self.returncode
+        code = self.poll(timeout)
+        if code is None:
+            raise TimeoutError(f"The command has not ended after {timeout} s.")
+        return code
 
     def send_signal(self, number: int) -> None:
         """Send a signal, unless the command has ended."""
         if self.poll() is None:
             with suppress(ProcessLookupError):  # it has ended since
                 os.kill(self.pid, number)
-
-    def _read_exit(self) -> None:
-        self.returncode, self.cpu_seconds = self._connection.recv()
-        self._connection.close()
 
 
 class CommandForker:

@@ -31,7 +31,7 @@ from tests.empty_database import create_database, run_in_thread
 from tests.http_server import ADMIN, RunningServer
 
 ROOT = Path(__file__).parents[1]
-TIMEOUT_SECONDS = 60.0  # for anything a test waits for
+TIMEOUT_SECONDS = 120.0  # for anything a test waits for
 SECRET = "s" * 64
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 needs_schedstat = pytest.mark.skipif(
