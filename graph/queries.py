@@ -199,7 +199,7 @@ see.""",
         period: PeriodInput | None = None,
         pipeline: strawberry.ID | None = None,
     ) -> FunnelRef:
-        return await funnels.resolve_funnel(_require_sign_in(info), scope, funnel_query(period, pipeline))
+        return await funnels.resolve_funnel(_require_sign_in(info), scope, funnel_query(info, period, pipeline))
 
     @paged_field(Activity, "-id", description="The activity history, newest first.", are_events=True)
     async def activities(

@@ -11,6 +11,7 @@ import strawberry
 from domain.i18n.period_labels import format_period
 from domain.primitives import periods
 from domain.primitives.calendar import Calendar
+from graph.base.answer_parts import funnel_parts
 from graph.base.enums import Interval, MoneyBasis, PeriodKind
 from graph.base.field_declarations import GOALS, WHOLE_VIEWER, declare
 from graph.base.input_mapping import PeriodInput, WhatIfInput, forecast_query, period_key
@@ -152,11 +153,11 @@ class Scope(Node):
         period: PeriodInput | None = None,
         pipeline: strawberry.ID | None = None,
     ) -> FunnelRef | None:
-        return await funnels.funnel_of_scope(info.context, to_scope(root), funnel_query(period, pipeline))
+        return await funnels.funnel_of_scope(info.context, to_scope(root), funnel_query(info, period, pipeline))
 
 
-def funnel_query(period: PeriodInput | None, pipeline: strawberry.ID | None) -> funnels.FunnelQuery:
-    return funnels.FunnelQuery(period_key(period), pipeline)
+def funnel_query(info: Info, period: PeriodInput | None, pipeline: strawberry.ID | None) -> funnels.FunnelQuery:
+    return funnels.FunnelQuery(period_key(period), pipeline, funnel_parts(info))
 
 
 def statistics_query(
@@ -187,7 +188,7 @@ def required_statistics_field() -> StatisticsRef:
 async def _resolve_funnel(
     root: ScopeRow, info: Info, period: PeriodInput | None = None, pipeline: strawberry.ID | None = None
 ) -> FunnelRef:
-    return await funnels.resolve_funnel(info.context, to_scope(root), funnel_query(period, pipeline))
+    return await funnels.resolve_funnel(info.context, to_scope(root), funnel_query(info, period, pipeline))
 
 
 def required_funnel_field() -> FunnelRef:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final, TypeVar, cast
 
 import asyncpg
+import orjson
 from tortoise import Tortoise
 from tortoise.backends.base.client import BaseDBAsyncClient, TransactionalDBClient
 from tortoise.backends.base.config_generator import expand_db_url
@@ -287,8 +288,14 @@ def _any_model() -> type[Model]:
 def _to_dialect(client: BaseDBAsyncClient, sql: str, values: Sequence[SqlValue]) -> tuple[str, list[SqlValue]]:
     """Translate `?` placeholders and values to the dialect of the connected database."""
     if client.capabilities.dialect == "sqlite":
-        return sql, [to_sqlite_text(value) if isinstance(value, date) else value for value in values]
+        return sql, [_to_sqlite_value(value) for value in values]
     return _number_placeholders(sql), list(values)
+
+
+def _to_sqlite_value(value: SqlValue) -> SqlValue:
+    if isinstance(value, date):
+        return to_sqlite_text(value)
+    return orjson.dumps(value).decode() if isinstance(value, list) else value
 
 
 def to_sqlite_text(value: date) -> str:
@@ -305,6 +312,27 @@ def _number_placeholders(sql: str) -> str:
 def placeholders(values: Sequence[SqlValue]) -> str:
     """Return SQL placeholders for values, separated by commas; NULL if empty, which no value equals."""
     return ", ".join("?" * len(values)) or "NULL"
+
+
+def is_any_sql(expression: str) -> str:
+    """Return the SQL condition that an expression is any of a list of ids, which is one parameter.
+
+    The text does not depend on the number of ids, so PostgreSQL plans the statement once.
+    """
+    if _dialect() == "sqlite":
+        return f"{expression} IN (SELECT value FROM json_each(?))"  # noqa: S608
+    return f"{expression} = ANY(?::int[])"
+
+
+def id_pairs_sql(alias: str, first: str, second: str) -> str:
+    """Return an SQL table of pairs of ids, which are two parameters: the list of the first ids and that of the second.
+
+    first, second  the names of its columns
+    """
+    if _dialect() == "sqlite":
+        pairs = "json_each(?) one JOIN json_each(?) other ON other.key = one.key"
+        return f"(SELECT one.value AS {first}, other.value AS {second} FROM {pairs}) AS {alias}"  # noqa: S608
+    return f"unnest(?::int[], ?::int[]) AS {alias}({first}, {second})"
 
 
 async def execute(sql: str, values: Sequence[SqlValue] = ()) -> None:
