@@ -131,16 +131,16 @@ UNION ALL SELECT deal.id FROM deal WHERE {owner_is_seller} AND COALESCE(deal.won
 """
 # What became of the deals that first entered a stage of the pipeline within the days, as seen from that stage?
 _STAGE_STAYS_SQL: Final = """
-WITH asked AS (SELECT id, position FROM stage WHERE pipeline_id = ?),
+WITH pipeline_stage AS (SELECT id, position FROM stage WHERE pipeline_id = ?),
 entered AS (
-    SELECT visit.deal_id, visit.stage_id, asked.position, MIN(visit.entered_on) AS entered_on,
+    SELECT visit.deal_id, visit.stage_id, pipeline_stage.position, MIN(visit.entered_on) AS entered_on,
         MIN(visit.entered_at) AS entered_at
-    FROM stage_visit visit JOIN asked ON asked.id = visit.stage_id
+    FROM stage_visit visit JOIN pipeline_stage ON pipeline_stage.id = visit.stage_id
     WHERE visit.deal_id IN ({candidates})
-    GROUP BY visit.deal_id, visit.stage_id, asked.position
+    GROUP BY visit.deal_id, visit.stage_id, pipeline_stage.position
 ), fates AS (
     SELECT {seller} AS seller, {team} AS team, entered.stage_id, entered.entered_on, deal.closed_on,
-        CASE WHEN deal.status = 'LOST' AND deal.stage_id NOT IN (SELECT id FROM asked) THEN 'OPEN' ELSE deal.status END AS status,
+        CASE WHEN deal.status = 'LOST' AND deal.stage_id NOT IN (SELECT id FROM pipeline_stage) THEN 'OPEN' ELSE deal.status END AS status,
         CASE WHEN entered.position < MAX(entered.position) OVER (PARTITION BY entered.deal_id) THEN 1 ELSE 0 END AS later,
         {left} AS left_on
     FROM entered JOIN deal ON deal.id = entered.deal_id AND deal.deleted_at IS NULL
@@ -148,7 +148,7 @@ entered AS (
 """
 # Which deals were in a stage of the pipeline within the days?
 _VISITING_DEALS_SQL: Final = """
-SELECT here.deal_id FROM stage_visit here JOIN asked ON asked.id = here.stage_id WHERE here.entered_on BETWEEN ? AND ?
+SELECT here.deal_id FROM stage_visit here JOIN pipeline_stage ON pipeline_stage.id = here.stage_id WHERE here.entered_on BETWEEN ? AND ?
 """
 # What became of the deals that were created within the days, if none first entered a stage within them?
 _CREATED_DEALS_SQL: Final = """
