@@ -188,7 +188,7 @@ see.""",
         metrics: list[str] | None = None,
     ) -> StatisticsRef:
         return await statistics.resolve_statistics(
-            _require_sign_in(info), scope, statistics_query(period, interval, metrics)
+            _require_sign_in(info), scope, statistics_query(info, period, interval, metrics)
         )
 
     @strawberry.field(description="A null scope means the same as for `statistics`.")

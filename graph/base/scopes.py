@@ -11,7 +11,7 @@ import strawberry
 from domain.i18n.period_labels import format_period
 from domain.primitives import periods
 from domain.primitives.calendar import Calendar
-from graph.base.answer_parts import funnel_parts
+from graph.base.answer_parts import funnel_parts, statistics_parts
 from graph.base.enums import Interval, MoneyBasis, PeriodKind
 from graph.base.field_declarations import GOALS, WHOLE_VIEWER, declare
 from graph.base.input_mapping import PeriodInput, WhatIfInput, forecast_query, period_key
@@ -139,7 +139,7 @@ class Scope(Node):
         metrics: list[str] | None = None,
     ) -> StatisticsRef | None:
         return await statistics.statistics_of_scope(
-            info.context, to_scope(root), statistics_query(period, interval, metrics)
+            info.context, to_scope(root), statistics_query(info, period, interval, metrics)
         )
 
     @strawberry.field(
@@ -161,9 +161,10 @@ def funnel_query(info: Info, period: PeriodInput | None, pipeline: strawberry.ID
 
 
 def statistics_query(
-    period: PeriodInput | None, interval: Interval, metrics: list[str] | None
+    info: Info, period: PeriodInput | None, interval: Interval, metrics: list[str] | None
 ) -> statistics.StatisticsQuery:
-    return statistics.StatisticsQuery(period_key(period), interval, None if metrics is None else tuple(metrics))
+    metric_keys = None if metrics is None else tuple(metrics)
+    return statistics.StatisticsQuery(period_key(period), interval, metric_keys, statistics_parts(info))
 
 
 async def _resolve_statistics(
@@ -174,7 +175,7 @@ async def _resolve_statistics(
     metrics: list[str] | None = None,
 ) -> StatisticsRef:
     return await statistics.resolve_statistics(
-        info.context, to_scope(root), statistics_query(period, interval, metrics)
+        info.context, to_scope(root), statistics_query(info, period, interval, metrics)
     )
 
 
