@@ -6,6 +6,7 @@ from datetime import datetime
 
 import strawberry
 
+from graph.base.answer_parts import leaderboard_parts, needs_target
 from graph.base.connections import paged_field
 from graph.base.enums import ActivityKind, Interval, MoneyBasis, RankBy, RecordKind
 from graph.base.field_declarations import declare
@@ -160,7 +161,9 @@ see.""",
         around: strawberry.ID | None = None,
         as_of: datetime | None = None,
     ) -> LeaderboardRef:
-        query = LeaderboardQuery(metric, period_key(period), scope, rank_by, first, around, as_of)
+        query = LeaderboardQuery(
+            metric, period_key(period), scope, rank_by, first, around, as_of, leaderboard_parts(info)
+        )
         return await leaderboards.load_leaderboard(_require_sign_in(info), query)
 
     @strawberry.field(
@@ -174,7 +177,9 @@ see.""",
         basis: MoneyBasis = MoneyBasis.REVENUE,
         what_if: WhatIfInput | None = None,
     ) -> ForecastRef:
-        return await forecasts.get_forecast(_require_sign_in(info), scope, forecast_query(period, basis, what_if))
+        return await forecasts.get_forecast(
+            _require_sign_in(info), scope, forecast_query(period, basis, what_if, with_target=needs_target(info))
+        )
 
     @strawberry.field(
         description="A null scope means the widest the viewer may see: the company, their first team, or themselves.",

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from typing import Final
 
+import strawberry
+
 from domain.analytics.funnel import FunnelParts
 from domain.analytics.time_series import StatisticsParts
-from graph.base.row_types import Info, selects_any
+from graph.base.row_types import AnyContext, Info, selects_any
+from resolvers.leaderboards.leaderboards import LeaderboardParts
 
 OPEN_DEALS: Final = frozenset({"openDeals"})
 OPEN_CLIENTS: Final = frozenset({"clients"})
@@ -38,6 +41,11 @@ PREVIOUS_TOTALS: Final = frozenset({"previousTotal"})
 PREVIOUS_AVERAGE: Final = frozenset({"previousAverageDealAmount"})
 PREVIOUS_CLOSED: Final = frozenset({"previousWinRatePercent", "previousMedianSalesCycleDays"})
 
+TARGET: Final = frozenset({"target", "attainmentProbability"})  # of a forecast
+
+PREVIOUS_RANKS: Final = frozenset({"previousRank"})
+ROW_TARGETS: Final = frozenset({"target", "attainmentPercent"})  # of a leaderboard
+
 
 def funnel_parts(info: Info) -> FunnelParts:
     """Return the parts of a funnel that the selected fields need."""
@@ -64,3 +72,13 @@ def statistics_parts(info: Info) -> StatisticsParts:
         previous_average=selects_any(info, PREVIOUS_AVERAGE),
         previous_closed=selects_any(info, PREVIOUS_CLOSED),
     )
+
+
+def needs_target(info: strawberry.Info[AnyContext, None]) -> bool:
+    """Return whether the selected fields of a forecast need its target."""
+    return selects_any(info, TARGET)
+
+
+def leaderboard_parts(info: strawberry.Info[AnyContext, None]) -> LeaderboardParts:
+    """Return the parts of the rows of a leaderboard that the selected fields need."""
+    return LeaderboardParts(previous_ranks=selects_any(info, PREVIOUS_RANKS), targets=selects_any(info, ROW_TARGETS))

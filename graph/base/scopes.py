@@ -11,7 +11,7 @@ import strawberry
 from domain.i18n.period_labels import format_period
 from domain.primitives import periods
 from domain.primitives.calendar import Calendar
-from graph.base.answer_parts import funnel_parts, statistics_parts
+from graph.base.answer_parts import funnel_parts, needs_target, statistics_parts
 from graph.base.enums import Interval, MoneyBasis, PeriodKind
 from graph.base.field_declarations import GOALS, WHOLE_VIEWER, declare
 from graph.base.input_mapping import PeriodInput, WhatIfInput, forecast_query, period_key
@@ -124,7 +124,11 @@ class Scope(Node):
         basis: MoneyBasis = MoneyBasis.REVENUE,
         what_if: WhatIfInput | None = None,
     ) -> ForecastRef | None:
-        return await forecasts.get_scope_forecast(info.context, to_scope(root), forecast_query(period, basis, what_if))
+        return await forecasts.get_scope_forecast(
+            info.context,
+            to_scope(root),
+            forecast_query(period, basis, what_if, with_target=needs_target(info)),
+        )
 
     @strawberry.field(
         description=f"{STATISTICS_DESCRIPTION} Null if the viewer may not see the card.",
@@ -204,7 +208,9 @@ async def _resolve_forecast(
     basis: MoneyBasis = MoneyBasis.REVENUE,
     what_if: WhatIfInput | None = None,
 ) -> ForecastRef:
-    return await forecasts.get_forecast(info.context, to_scope(root), forecast_query(period, basis, what_if))
+    return await forecasts.get_forecast(
+        info.context, to_scope(root), forecast_query(period, basis, what_if, with_target=needs_target(info))
+    )
 
 
 def required_forecast_field() -> ForecastRef:

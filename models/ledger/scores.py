@@ -11,7 +11,6 @@ from operator import attrgetter
 from typing import Final, NamedTuple
 
 from tortoise import fields
-from tortoise.functions import Sum
 from tortoise.models import Model
 
 from domain.ledger.metrics import Score
@@ -206,15 +205,26 @@ async def move_team_totals(
             await connection.execute(sql, [*sorted(ancestor_ids), team_id, first_day])
 
 
-async def totals_by_employee_and_team(*, metric: str, first_day: date, last_day: date) -> dict[tuple[int, int], int]:
-    """Return the scores within the days, both included, by employee id and the id of the credited team."""
-    rows = (
-        await DailyTotal.filter(metric=metric, day__gte=first_day, day__lte=last_day)
-        .annotate(total=Sum("amount"))
-        .group_by("employee_id", "team_id")
-        .values_list("employee_id", "team_id", "total")
-    )
-    return {(employee, team): int(total) for employee, team, total in rows}
+# What was credited to each employee within the days, by the team that it was credited to?
+_TOTALS_BY_EMPLOYEE_AND_TEAM_SQL: Final = """
+SELECT employee_id, team_id, SUM(amount) AS total FROM daily_total
+WHERE metric = ? AND day BETWEEN ? AND ? AND {condition} GROUP BY employee_id, team_id
+"""
+
+
+async def totals_by_employee_and_team(
+    *, metric: str, first_day: date, last_day: date, employee_ids: Collection[int] | None = None
+) -> dict[tuple[int, int], int]:
+    """Return the scores within the days, both included, by employee id and the id of the credited team.
+
+    employee_ids  None for all employees
+    """
+    condition, values = ("1 = 1", list[SqlValue]())
+    if employee_ids is not None:
+        condition, values = connection.is_any_sql("employee_id"), [sorted(employee_ids)]
+    sql = _TOTALS_BY_EMPLOYEE_AND_TEAM_SQL.format(condition=condition)
+    rows = await connection.fetch_rows(sql, [metric, first_day, last_day, *values])
+    return {(row["employee_id"], row["team_id"]): int(row["total"]) for row in rows}
 
 
 _TOTALS_SQL = """
