@@ -11,7 +11,7 @@ from domain.analytics.funnel import FunnelParts, StayGroup
 from domain.ledger.record_facts import DealStatus
 from models.analytics.statistics import DayRange
 from models.crm.pipelines import Stage
-from models.db import connection
+from models.db import connection, id_lists
 from models.db.values import SqlClause, SqlRow, SqlValue
 from models.organization import scopes
 from models.organization.people import TeamTree
@@ -96,12 +96,12 @@ def _owner_clauses(owners: Collection[ScopeKey], tree: TeamTree) -> Iterator[tup
     for scope_kind, keys in scopes.by_kind(owners):
         kind, employee_ids = scope_kind.kind, [key.id for key in keys if key.employee_id is not None]
         if employee_ids:
-            yield kind, "deal.owner_id", "", (connection.is_any_sql("deal.owner_id"), [employee_ids])
+            yield kind, "deal.owner_id", "", (id_lists.is_any_sql("deal.owner_id"), [employee_ids])
         elif scope_kind.is_company:
             yield kind, "CAST(0 AS INTEGER)", "", ("1 = 1", [])  # a literal 0 would be a column position in GROUP BY
         else:
             pairs = [(key.id, team_id) for key in keys for team_id in sorted(key.team_ids(tree) or ())]
-            below = connection.id_pairs_sql("below", "root", "id")
+            below = id_lists.id_pairs_sql("below", "root", "id")
             join = f"JOIN employee ON employee.id = deal.owner_id JOIN {below} ON below.id = employee.team_id"
             roots, team_ids = [root for root, _ in pairs], [team_id for _, team_id in pairs]
             yield kind, "below.root", join, ("1 = 1", [roots, team_ids])
@@ -193,8 +193,8 @@ async def stay_groups(
     candidates, values = _VISITING_DEALS_SQL, list[SqlValue](days)
     if seller_ids is not None:
         conditions = {
-            "closer_is_seller": connection.is_any_sql("COALESCE(deal.won_by, deal.lost_by)"),
-            "owner_is_seller": connection.is_any_sql("deal.owner_id"),
+            "closer_is_seller": id_lists.is_any_sql("COALESCE(deal.won_by, deal.lost_by)"),
+            "owner_is_seller": id_lists.is_any_sql("deal.owner_id"),
         }
         candidates, values = _SELLERS_DEALS_SQL.format(**conditions), [list(seller_ids), list(seller_ids)]
     left_on = _LEFT_ON_SQL if with_days else "NULL"
@@ -217,9 +217,7 @@ async def created_deal_groups(
 
     Empty if any deal, of whatever seller, first entered a stage of the pipeline within the days.
     """
-    of_sellers, values = (
-        ("1 = 1", []) if seller_ids is None else (connection.is_any_sql(_SELLER_SQL), [list(seller_ids)])
-    )
+    of_sellers, values = ("1 = 1", []) if seller_ids is None else (id_lists.is_any_sql(_SELLER_SQL), [list(seller_ids)])
     sql = _CREATED_DEALS_SQL.format(
         seller=_SELLER_SQL, team=_TEAM_SQL, of_sellers=of_sellers, ended=_grouping_sql(with_days)
     )

@@ -314,27 +314,6 @@ def placeholders(values: Sequence[SqlValue]) -> str:
     return ", ".join("?" * len(values)) or "NULL"
 
 
-def is_any_sql(expression: str) -> str:
-    """Return the SQL condition that an expression is any of a list of ids, which is one parameter.
-
-    The text does not depend on the number of ids, so PostgreSQL plans the statement once.
-    """
-    if _dialect() == "sqlite":
-        return f"{expression} IN (SELECT value FROM json_each(?))"  # noqa: S608
-    return f"{expression} = ANY(?::int[])"
-
-
-def id_pairs_sql(alias: str, first: str, second: str) -> str:
-    """Return an SQL table of pairs of ids, which are two parameters: the list of the first ids and that of the second.
-
-    first, second  the names of its columns
-    """
-    if _dialect() == "sqlite":
-        pairs = "json_each(?) one JOIN json_each(?) other ON other.key = one.key"
-        return f"(SELECT one.value AS {first}, other.value AS {second} FROM {pairs}) AS {alias}"  # noqa: S608
-    return f"unnest(?::int[], ?::int[]) AS {alias}({first}, {second})"
-
-
 async def execute(sql: str, values: Sequence[SqlValue] = ()) -> None:
     """Run one statement with `?` placeholders."""
     client = current_connection()

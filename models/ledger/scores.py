@@ -14,7 +14,7 @@ from tortoise import fields
 from tortoise.models import Model
 
 from domain.ledger.metrics import Score
-from models.db import bulk_statements, connection, json_aggregates, row_store
+from models.db import bulk_statements, connection, id_lists, json_aggregates, row_store
 from models.db.columns import bool_column, foreign_key, text_column
 from models.db.row_query import RowQuery
 from models.db.values import SqlValue
@@ -206,7 +206,7 @@ async def move_team_totals(
 
 
 # What was credited to each employee within the days, by the team that it was credited to?
-_TOTALS_BY_EMPLOYEE_AND_TEAM_SQL: Final = """
+_CREDITED_TOTALS_SQL: Final = """
 SELECT employee_id, team_id, SUM(amount) AS total FROM daily_total
 WHERE metric = ? AND day BETWEEN ? AND ? AND {condition} GROUP BY employee_id, team_id
 """
@@ -219,10 +219,9 @@ async def totals_by_employee_and_team(
 
     employee_ids  None for all employees
     """
-    condition, values = ("1 = 1", list[SqlValue]())
-    if employee_ids is not None:
-        condition, values = connection.is_any_sql("employee_id"), [sorted(employee_ids)]
-    sql = _TOTALS_BY_EMPLOYEE_AND_TEAM_SQL.format(condition=condition)
+    condition = "1 = 1" if employee_ids is None else id_lists.is_any_sql("employee_id")
+    values = [] if employee_ids is None else [sorted(employee_ids)]
+    sql = _CREDITED_TOTALS_SQL.format(condition=condition)
     rows = await connection.fetch_rows(sql, [metric, first_day, last_day, *values])
     return {(row["employee_id"], row["team_id"]): int(row["total"]) for row in rows}
 

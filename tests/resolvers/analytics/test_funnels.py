@@ -3,48 +3,31 @@
 from __future__ import annotations
 
 import random
-import re
 from collections import Counter
-from collections.abc import AsyncIterator, Collection
-from datetime import UTC, date, datetime, timedelta
-from typing import Any, cast
+from collections.abc import AsyncIterator
+from datetime import date, timedelta
+from typing import Any
 
 import pytest
 
 from domain.analytics.funnel import StayGroup
 from domain.ledger.record_facts import DealStatus
-from domain.primitives.global_ids import encode_global_id
-from graph.base.answer_parts import (
-    OPEN_AMOUNTS,
-    OPEN_CLIENTS,
-    OPEN_DEALS,
-    OTHER_DAYS,
-    OTHER_OUTCOMES,
-    OWN_DAYS,
-    OWN_OUTCOMES,
-)
-from graph.schema import create_schema
 from models.analytics import funnels
 from models.crm.deals import Deal, StageEntry
 from models.crm.pipelines import Stage
-from models.db import connection
 from models.organization.people import Employee
-from tests.resolvers.two_sellers import open_world_with_two_sellers, record_won_deal
+from tests.resolvers.funnel_deals import BERLIN_NOON, FUNNEL_QUERY, open_world_with_stages, record_deal, seed_deals
+from tests.resolvers.two_sellers import record_won_deal
 from tests.statement_counter import count_statements
 from tests.world import World
 
 FUNNEL_FIELDS = """scope { name } weakest { stage { name } } stages { stage { name } openDeals openAmount clients entered advanced lost
   conversionPercent conversionLowPercent conversionHighPercent immature benchmarkPercent medianDaysInStage weak slow }"""
-FUNNEL_QUERY = "query($scope: ID, $period: PeriodInput, $pipeline: ID) { funnel(scope: $scope, period: $period, pipeline: $pipeline) { %s } }"
-BERLIN_NOON = datetime(2026, 11, 1, 11, 0, tzinfo=UTC)
 
 
 @pytest.fixture
 async def world(database_url: str) -> AsyncIterator[World]:
-    async with open_world_with_two_sellers(database_url) as world:
-        pipeline = (await world.query("{ pipelines { id stages { id } } }"))["pipelines"][0]
-        world.global_ids["Sales pipeline"] = pipeline["id"]
-        world.stage_ids = [stage["id"] for stage in pipeline["stages"]]
+    async with open_world_with_stages(database_url) as world:
         yield world
 
 
@@ -57,20 +40,6 @@ async def read_counts(world: World, scope: str | None = None, **variables: Any) 
     """Return the numbers of entered, advanced and lost deals by stage."""
     funnel_data = await read_funnel(world, scope=scope, **variables)
     return [(stage["entered"], stage["advanced"], stage["lost"]) for stage in funnel_data["stages"]]
-
-
-async def record_deal(world: World, user: str, *stages: int, end: str | None = None, **input: Any) -> str:
-    """Record a deal, move it through stages, a day in each, and close it with `end` (win or lose) if given."""
-    payload = await world.mutate(
-        "recordDeal", user, title="Chairs", stage=world.stage_ids[stages[0]], amount={"amount": "10"}, **input
-    )
-    deal_id = payload["deal"]["id"]
-    for stage in stages[1:]:
-        world.advance(days=1)
-        await world.mutate("moveDeal", user, id=deal_id, stage=world.stage_ids[stage])
-    if end:
-        await world.mutate(f"{end}Deal", user, id=deal_id)
-    return deal_id
 
 
 async def test_entered_deals_are_advanced_lost_or_open(world: World) -> None:
@@ -231,45 +200,6 @@ async def test_new_seller_with_three_lost_deals_is_not_weak(world: World) -> Non
     assert (first_stage["conversionPercent"], first_stage["weak"], first_stage["slow"]) == (0, False, False)
 
 
-async def seed_deals(
-    world: World, *, sellers: int, weak: int | None = None, slow: int | None = None, deals: int = 80
-) -> None:
-    """Insert deals of equal sellers, except that the `weak` one converts less than half as well in the second stage.
-
-    Deals of the `slow` one stay in the first stage for four days longer.
-    """
-    generator = random.Random(11)
-    stages = await Stage.all().order_by("position")
-    rows, visits = [], []
-    for number in range(sellers):
-        seller = await Employee.create(name=f"S{number}", search_key=f"s{number}", created_at=BERLIN_NOON)
-        world.global_ids[f"S{number}"] = encode_global_id("Employee", seller.id)
-        for _ in range(deals):
-            path, is_advancing = [0], generator.random() < 0.9
-            while is_advancing and len(path) < 5:
-                path.append(path[-1] + 1)
-                probability = 0.35 if number == weak and path[-1] == 1 else 0.75
-                is_advancing = generator.random() < probability
-            status = DealStatus.WON if is_advancing else DealStatus.LOST
-            row = Deal(
-                id=len(rows) + 1, title="Chairs", owner_id=seller.id, stage_id=stages[path[-1]].id, status=status,
-                created_at=BERLIN_NOON, created_on=date(2026, 11, 1), closed_at=BERLIN_NOON, closed_on=date(2026, 11, 9),
-                opened_by=seller.id, won_by=seller.id if is_advancing else None, lost_by=None if is_advancing else seller.id,
-            )  # fmt: skip
-            row._custom_generated_pk = True
-            rows.append(row)
-            visits += [
-                StageEntry(deal_id=row.id, stage_id=stages[index].id, entered_at=BERLIN_NOON + timedelta(days=day),
-                           entered_on=date(2026, 11, 1 + day))
-                for index in path
-                for day in [index + 4 * (number == slow and index > 0)]
-            ]  # fmt: skip
-    await Deal.bulk_create(rows, batch_size=200)
-    await StageEntry.bulk_create(visits, batch_size=500)
-    if connection.current_connection().capabilities.dialect == "postgres":
-        await connection.execute("SELECT setval(pg_get_serial_sequence('deal', 'id'), (SELECT MAX(id) FROM deal))")
-
-
 async def test_stay_groups_equal_reading_deals_one_by_one(world: World) -> None:
     """Compares with reading the deals of a year one by one; they move back and forth and are closed at random."""
     generator, day = random.Random(5), timedelta(days=1)
@@ -335,100 +265,6 @@ def _stay_key(group: StayGroup) -> tuple[Any, ...]:
         group.days,
         group.ended,
     )
-
-
-ALL_FIELDS = [
-    field
-    for fields in (OPEN_DEALS, OPEN_CLIENTS, OPEN_AMOUNTS, OWN_OUTCOMES, OWN_DAYS, OTHER_OUTCOMES, OTHER_DAYS)
-    for field in sorted(fields)
-]
-
-
-def test_every_field_of_a_funnel_has_its_part() -> None:
-    types = create_schema()._schema.type_map
-    fields = {*cast(Any, types["FunnelStage"]).fields, *cast(Any, types["Funnel"]).fields}
-
-    assert fields - {"stage", "stages", "scope", "period"} == set(ALL_FIELDS)
-    assert len(ALL_FIELDS) == len(set(ALL_FIELDS))
-
-
-def select_fields(fields: Collection[str]) -> str:
-    """Return the selection of these fields, in a funnel or in its stages."""
-    of_stages = " ".join(field for field in fields if field != "weakest")
-    return f"stages {{ stage {{ name }} {of_stages} }}" + " weakest { stage { name } }" * ("weakest" in fields)
-
-
-def restrict_funnel(funnel_data: dict[str, Any], fields: Collection[str]) -> dict[str, Any]:
-    """Return the funnel with nothing but these fields."""
-    names = {"stage", *fields}
-    stages = [{name: value for name, value in stage.items() if name in names} for stage in funnel_data["stages"]]
-    return {"stages": stages} | ({"weakest": funnel_data["weakest"]} if "weakest" in fields else {})
-
-
-async def test_every_selection_shows_the_figures_of_the_full_answer(world: World) -> None:
-    await seed_deals(world, sellers=7, weak=2, slow=4)
-    await world.mutate("setExchangeRate", currency="USD", rate="0.9")
-    client = (await world.mutate("recordClient", "Ann", name="A"))["client"]["id"]
-    for owner, currency in (("Ann", "EUR"), ("Ann", "USD"), ("S2", "USD"), ("S4", "EUR")):
-        amount, created_at = {"amount": "10", "currency": currency}, "2026-11-01T10:00:00Z"
-        owner_id = world.global_ids[owner]
-        await world.mutate("recordDeal", title="Tables", owner=owner_id, amount=amount, createdAt=created_at)
-        await world.mutate("recordDeal", "Ann", title="Tables", stage=world.stage_ids[1], client=client)
-    await record_deal(world, "Ann", 0, 1, end="win")
-    distinct_values: dict[str, set[Any]] = {field: set() for field in ALL_FIELDS}
-    generator = random.Random(7)
-    viewers_and_scopes = [("admin", "Ann"), ("Ann", "Ann"), ("admin", "S2"), ("admin", "S4"), ("admin", "North"),
-                          ("admin", "company")]  # fmt: skip
-    for user, scope in viewers_and_scopes:
-        scope_id = world.global_ids[scope]
-        full = (await world.query(FUNNEL_QUERY % select_fields(ALL_FIELDS), user, scope=scope_id))["funnel"]
-        for field in ALL_FIELDS:
-            values = [full] if field == "weakest" else full["stages"]
-            distinct_values[field] |= {str(value[field]) for value in values}
-        subsets = [[], *([field] for field in ALL_FIELDS)]
-        subsets += [generator.sample(ALL_FIELDS, generator.randrange(2, 6)) for _ in range(12)]
-        for fields in subsets:
-            partial = (await world.query(FUNNEL_QUERY % select_fields(fields), user, scope=scope_id))["funnel"]
-            assert partial == restrict_funnel(full, fields), (user, scope, fields)
-
-    assert all(len(values) > 1 for values in distinct_values.values()), distinct_values
-
-
-async def test_every_selection_shows_the_figures_of_the_full_answer_without_stage_history(world: World) -> None:
-    await record_won_deal(world, "Ann", "10")
-    await world.mutate("recordDeal", "Ann", title="Chairs", status="LOST", stage=world.stage_ids[2])
-    await world.mutate("recordDeal", "Bob", title="Chairs", stage=world.stage_ids[3])
-    await StageEntry.all().delete()
-    for has_history in (False, True):  # of one deal of Bob: then nothing is shown of Ann's
-        for scope in ("Ann", "Bob", "North"):
-            scope_id = world.global_ids[scope]
-            full = (await world.query(FUNNEL_QUERY % select_fields(ALL_FIELDS), scope=scope_id))["funnel"]
-            assert (full["stages"][0]["entered"] > 0) == (scope == "Bob" or not has_history)
-            for field in ALL_FIELDS:
-                partial = (await world.query(FUNNEL_QUERY % select_fields([field]), scope=scope_id))["funnel"]
-                assert partial == restrict_funnel(full, [field]), (scope, field, has_history)
-        await record_deal(world, "Bob", 0)
-
-
-@pytest.mark.parametrize(
-    ("fields", "tables"),
-    [
-        ("stages { stage { name } openDeals }", [{"stage", "deal"}]),
-        ("stages { clients openAmount }", [{"stage", "deal"}]),
-        ("scope { name } stages { stage { name } }", [{"stage", "deal"}]),
-        ("stages { entered }", [{"stage", "deal"}, {"stage", "deal", "stage_visit"}]),
-        ("weakest { openDeals }", [{"stage", "deal"}, {"stage", "deal", "stage_visit"}]),
-    ],
-)
-async def test_funnel_reads_only_what_is_selected(world: World, fields: str, tables: list[set[str]]) -> None:
-    await record_deal(world, "Ann", 0, 1)
-    document = f"query($id: ID!) {{ employee(id: $id) {{ funnel {{ {fields} }} }} }}"
-    await world.query(document, id=world.global_ids["Ann"])  # the reference data is in the cache from here on
-    with count_statements() as statements:
-        await world.query(document, id=world.global_ids["Ann"])
-
-    named = [set(re.findall(r"(?:FROM|JOIN) (stage_visit|stage|deal)\b", statement)) for statement in statements]
-    assert [names for names in named if names] == tables
 
 
 async def test_funnels_of_all_members_take_two_statements(world: World) -> None:
