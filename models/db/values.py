@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
-SqlValue = str | int | float | Decimal | date | None  # a parameter; `date` includes times
+SqlScalar = str | int | float | Decimal | date | None  # `date` includes times
+SqlValue = SqlScalar | list[int] | list[str]  # a parameter; a list for `= ANY(?)`
 SqlRow = dict[str, Any]  # a row of a plain statement, by column
+SqlRecord = Any  # a row as the driver returns it: values by position or by column
+SqlStatement = tuple[str, Sequence[SqlValue]]  # a statement and its parameters
 SqlClause = tuple[str, list[SqlValue]]  # a condition or another part of a statement, and its parameters
 JsonValue = Any  # as it is parsed from a JSON text
 JsonObject = dict[str, JsonValue]  # of a JSON column
