@@ -25,8 +25,9 @@ _Converter = Callable[[Any], object]
 
 
 class RowFactory(Generic[Row]):
-    """Makes rows of one table from records of one database.
+    """Makes rows of one table from records of one source.
 
+    dialect     "postgres" and "sqlite" for records of the drivers, "json" for the rows of PostgreSQL's JSON functions
     attributes  the names of the attributes that are stored in columns
     columns     their columns, in the same order
     id_index    the place of the id among them
@@ -90,11 +91,11 @@ class _Members(dict[str, Enum]):
 
 
 def _converter(field: Field[Any], dialect: str) -> _Converter | None:
-    """Return the function that makes the value of an attribute from one of the driver; None for a value that stays."""
+    """Return the function that makes the value of an attribute from one of the source; None for a value that stays."""
     if isinstance(field, CharEnumFieldInstance):
         return _Members(field.enum_type).__getitem__
     if isinstance(field, fields.JSONField):
-        return orjson.loads
+        return None if dialect == "json" else orjson.loads
     if isinstance(field, fields.IntField | fields.BigIntField | fields.SmallIntField | fields.CharField):
         return None
     if isinstance(field, fields.TextField | fields.FloatField):
@@ -105,7 +106,7 @@ def _converter(field: Field[Any], dialect: str) -> _Converter | None:
         )
         return None if is_native else field.to_python_value
     if isinstance(field, fields.BooleanField):
-        return bool
+        return None if dialect == "json" else bool
     if isinstance(field, fields.DatetimeField):
         return _parse_time
     return date.fromisoformat if isinstance(field, fields.DateField) else field.to_python_value

@@ -16,7 +16,8 @@ from domain.primitives.calendar import DEFAULT_WORKDAY_END, DEFAULT_WORKDAY_STAR
 from domain.primitives.calendar_changes import ZoneChange
 from models.db.columns import bool_column, currency_column, enum_column, short_text_column, text_column
 from models.db.conditions import equals
-from models.db.row_query import RowQuery, fetch_all
+from models.db.consistent_read import fetch_all_at_once
+from models.db.row_query import RowQuery
 from models.db.values import SqlRow
 
 REFERENCE_POSITION_SQL: Final = "(SELECT moved FROM company WHERE id = 1)"  # of the reference data, see `ReferenceData`
@@ -169,19 +170,6 @@ class ExchangeRate(Model):
         unique_together = (("currency", "valid_from"),)
 
 
-async def fetch_reference_rows(queries: Sequence[RowQuery[Any]]) -> list[list[Any]]:
-    """Return the rows of queries of reference data, all of one state of the database.
-
-    They are read again if the position of the reference data has moved meanwhile. Inside a transaction they are read
-    together with its own changes.
-    """
-    position: RowQuery[Company] = RowQuery(Company, equals("id", 1))
-    while True:
-        before, *rows, after = await fetch_all([position, *queries, position])
-        if [row.reference_position for row in before] == [row.reference_position for row in after]:
-            return rows
-
-
 def company_queries() -> list[RowQuery[Any]]:
     """Return the queries for the rows that `assemble_company` takes."""
     return [
@@ -204,7 +192,7 @@ def assemble_company(
 
 async def find_company() -> Company | None:
     """Return the company, or None before `./run setup`."""
-    return assemble_company(*await fetch_reference_rows(company_queries()))
+    return assemble_company(*await fetch_all_at_once(company_queries()))
 
 
 async def load_exchange_rates() -> list[ExchangeRate]:

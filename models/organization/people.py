@@ -25,8 +25,9 @@ from models.db.columns import (
     text_column,
 )
 from models.db.conditions import contains, equals, is_one_of
+from models.db.consistent_read import fetch_all_at_once
 from models.db.row_query import RowQuery
-from models.organization.company import REFERENCE_POSITION_SQL, fetch_reference_rows
+from models.organization.company import REFERENCE_POSITION_SQL
 
 _DAY: Final = timedelta(days=1)
 
@@ -203,7 +204,7 @@ class TeamTree:
 
 
 async def load_team_tree() -> TeamTree:
-    return TeamTree(*await fetch_reference_rows([RowQuery(Team), RowQuery(EarlierParent)]))
+    return TeamTree(*await fetch_all_at_once([RowQuery(Team), RowQuery(EarlierParent)]))
 
 
 async def record_parent(team_id: int, parent_id: int | None, until: date) -> None:

@@ -16,6 +16,7 @@ from models.crm.custom_metrics import CompanyMetric, index_metrics
 from models.crm.pipelines import Stage
 from models.db import connection, row_store
 from models.db.conditions import equals
+from models.db.consistent_read import fetch_all_at_once
 from models.db.row_query import RowQuery
 from models.organization.company import (
     REFERENCE_POSITION_SQL,
@@ -25,7 +26,6 @@ from models.organization.company import (
     ExchangeRate,
     assemble_company,
     company_queries,
-    fetch_reference_rows,
 )
 from models.organization.people import EarlierParent, Employee, Team, TeamTree
 
@@ -105,13 +105,13 @@ async def load_with_employee(employee_id: int) -> tuple[Employee, bool, Referenc
         RowQuery(Employee, equals("id", employee_id)),
         RowQuery(Employee, equals("manager_id", employee_id)).limit(1),
     ]
-    employees, direct_reports, *rest = await fetch_reference_rows([*employee_queries, *_reference_queries()])
+    employees, direct_reports, *rest = await fetch_all_at_once([*employee_queries, *_reference_queries()])
     return employees[0], bool(direct_reports), _build_reference_data(*rest)
 
 
 async def load_reference_data() -> ReferenceData:
-    """Return the current reference data, all of one state of the database."""
-    return _build_reference_data(*await fetch_reference_rows(_reference_queries()))
+    """Return the current reference data, read in one statement and thus consistent."""
+    return _build_reference_data(*await fetch_all_at_once(_reference_queries()))
 
 
 def _reference_queries() -> list[RowQuery[Any]]:

@@ -97,7 +97,7 @@ class ScopeKey(ABC):
     @property
     def is_owner(self) -> Condition:
         """The filter for rows that the scope owns, such as its goals."""
-        return self.owned_by([self.id])
+        return equals("owner_kind", self.kind) & equals("owner_id", self.id)
 
     def team_ids(self, tree: TeamTree) -> frozenset[int] | None:
         """Return the ids of the teams in the scope; None for the company and employees."""

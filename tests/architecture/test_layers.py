@@ -30,7 +30,9 @@ METHODS_OF_OTHERS = {name for kind in (dict, list, set, Path) for name in dir(ki
     "all", "contains", "create", "delete", "describe", "fields", "get_table", "query",
 }  # fmt: skip
 METHODS_OF_QUERIES = {name for name in (*dir(QuerySet), *dir(Model)) if not name.startswith("_")} - METHODS_OF_OTHERS
-MAKERS_OF_QUERIES = {"RowQuery", *(name for name, member in vars(conditions).items() if callable(member))}
+MAKERS_OF_QUERIES = {"RowQuery"} | {
+    name for name, member in vars(conditions).items() if getattr(member, "__module__", None) == conditions.__name__
+}
 STATE_OF_ROWS = re.compile(r"_meta|_saved_in_db|_custom_generated_pk|_init_from_db|_partial|_db|_db_\w+")
 SQL = re.compile(r"\b(SELECT\s.*\sFROM|INSERT\s+INTO|DELETE\s+FROM|UPDATE\s+\w+\s+SET)\s", re.DOTALL)
 

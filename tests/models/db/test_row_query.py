@@ -19,6 +19,7 @@ from models.crm.deals import Deal, DealStatus
 from models.crm.tasks import Task
 from models.db import connection, row_store
 from models.db.conditions import EVERY_ROW, NO_ROW, Condition, contains, equals, is_between, is_one_of
+from models.db.consistent_read import fetch_all_at_once
 from models.db.keyset_pagination import PageArguments, PagedQuery
 from models.db.row_query import CountQuery, RowQuery, fetch_all
 from models.goals.goals import Goal
@@ -63,6 +64,23 @@ async def test_rows_equal_those_of_tortoise(world: World) -> None:
         assert [typed_values(row) for row in rows] == [typed_values(row) for row in expected], model
         assert [set(vars(row)) for row in rows] == [set(vars(row)) for row in expected], model
     assert batches[-1][0].rate == Decimal("0.912345678901")
+
+
+async def test_rows_read_at_once_equal_those_of_tortoise(world: World) -> None:
+    with count_statements() as statements:
+        batches = await fetch_all_at_once(
+            [
+                *(RowQuery(model).order_by("-id") for model in MODELS),
+                RowQuery(Team, equals("id", 2)),
+                RowQuery(Team).none(),
+            ]
+        )
+
+    assert len(statements) == 1
+    for model, rows in zip(MODELS, batches[:-2], strict=True):
+        expected = await model.all().order_by("-id")
+        assert [typed_values(row) for row in rows] == [typed_values(row) for row in expected], model
+    assert ([team.id for team in batches[-2]], batches[-1]) == ([2], [])
 
 
 async def test_rows_of_plain_sql_and_by_ids_equal_those_of_tortoise(world: World) -> None:
