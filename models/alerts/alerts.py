@@ -152,7 +152,9 @@ def select_inbox(recipient_id: int | None, *, unread_only: bool = False) -> RowQ
 def _is_of_known_kind() -> Condition:
     """Return the condition for alerts of kinds that this version knows."""
     is_known = is_one_of("kind", _KNOWN_KINDS)
-    return Condition(f"raised_id IN (SELECT id FROM raised_alert WHERE {is_known.sql})", is_known.values)  # noqa: S608
+    # EXISTS and not IN, for which SQLite would read all raised alerts
+    sql = f"EXISTS (SELECT 1 FROM raised_alert WHERE raised_alert.id = raised_id AND {is_known.sql})"  # noqa: S608
+    return Condition(sql, is_known.values)
 
 
 async def list_inbox_ids(recipient_id: int | None, alert_ids: Collection[int]) -> set[int]:

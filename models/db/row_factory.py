@@ -51,14 +51,14 @@ class RowFactory(Generic[Row]):
 
     def make_row(self, values: Iterable[object]) -> Row:
         """Return the stored row with these values, in the order of `columns`, as the driver returns them."""
-        row = self.model.__new__(self.model)
-        attributes = vars(row)
-        attributes.update(self._state, _await_when_save={})
+        attributes = {**self._state, "_await_when_save": {}}
         attributes.update(zip(self.attributes, values, strict=True))
         for name, convert in self._converters:
             value = attributes[name]
             if value is not None:
                 attributes[name] = convert(value)
+        row = self.model.__new__(self.model)
+        object.__setattr__(row, "__dict__", attributes)  # past Tortoise's own, which looks at each attribute
         return row
 
     def make_row_by_column(self, record: Mapping[str, object] | SqlRecord) -> Row:
