@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Final
 
-from models.db import connection
+from models.db import connection, dialects
 from models.db.errors import translated_errors
 from models.db.values import SqlValue
 
@@ -38,7 +38,7 @@ async def insert_rows(table: str, columns: Sequence[str], rows: Sequence[Sequenc
 async def _execute_for_each(sql: str, rows: Sequence[Sequence[SqlValue]]) -> None:
     """Run a statement once for each row of values, on SQLite: in one call, and prepared once."""
     converted_rows = [
-        [connection.to_sqlite_text(value) if isinstance(value, date) else value for value in row] for row in rows
+        [dialects.to_sqlite_text(value) if isinstance(value, date) else value for value in row] for row in rows
     ]
     await connection.current_connection().execute_many(sql, converted_rows)
 

@@ -10,13 +10,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Final, TypeVar, cast
 
 import asyncpg
-import orjson
 from tortoise import Tortoise
 from tortoise.backends.base.client import BaseDBAsyncClient, TransactionalDBClient
 from tortoise.backends.base.config_generator import expand_db_url
@@ -25,6 +24,7 @@ from tortoise.fields import data as field_data
 from tortoise.models import Model
 from tortoise.transactions import in_transaction
 
+from models.db import dialects
 from models.db.availability import MonitoredClient
 from models.db.errors import LockTimeout
 from models.db.row_factory import row_factory
@@ -84,7 +84,6 @@ APPLICATION_NAME: Final = "scoreline"  # of our sessions on PostgreSQL
 LEDGER_LOCK_ID: Final = 0x5C0E_0001
 BATCH_LOCK_ID: Final = 0x5C0E_0003
 
-_CACHED_TEXTS: Final = 2048  # texts of statements, of which the translation is kept
 _CACHED_STATEMENTS: Final = 300  # that a connection to PostgreSQL keeps prepared
 _MAX_CACHED_STATEMENT_BYTES: Final = 60_000  # above the largest constant text; longer ones are inserts of many rows
 _SQLITE_COMMAND_LOCK_SECONDS: Final = 60  # how long a command waits for the writer of another process
@@ -293,33 +292,7 @@ def _any_model() -> type[Model]:
 
 def _to_dialect(sql: str, values: Sequence[SqlValue]) -> SqlStatement:
     """Translate a statement, with `?` placeholders and PostgreSQL's `= ANY(?)`, to the connected database."""
-    if dialect() == "sqlite":
-        return _to_sqlite(sql), [_to_sqlite_value(value) for value in values]
-    return _number_placeholders(sql), values
-
-
-def _to_sqlite_value(value: SqlValue) -> SqlValue:
-    if isinstance(value, date):
-        return to_sqlite_text(value)
-    if isinstance(value, list):  # the values of a set
-        return orjson.dumps([_to_sqlite_value(member) for member in value]).decode()
-    return value
-
-
-def to_sqlite_text(value: date) -> str:
-    """Return a date or time as SQLite stores it: ISO 8601 text, times in UTC."""
-    return value.astimezone(UTC).isoformat(" ") if isinstance(value, datetime) else value.isoformat()
-
-
-@lru_cache(maxsize=_CACHED_TEXTS)
-def _to_sqlite(sql: str) -> str:
-    return sql.replace("= ANY(?)", "IN (SELECT value FROM json_each(?))")
-
-
-@lru_cache(maxsize=_CACHED_TEXTS)
-def _number_placeholders(sql: str) -> str:
-    parts = sql.split("?")
-    return "".join(part + (f"${n}" if n < len(parts) else "") for n, part in enumerate(parts, 1))
+    return dialects.to_sqlite(sql, values) if dialect() == "sqlite" else (dialects.number_placeholders(sql), values)
 
 
 def placeholders(values: Sequence[SqlValue]) -> str:
