@@ -12,8 +12,7 @@ from models.auth.sessions import Device
 from models.crm.pipelines import Pipeline, Stage
 from models.crm.records import CrmRecord
 from models.db import row_store
-from models.db.query_batch import fetch_all_batched
-from models.db.row_query import RowQuery
+from models.db.row_query import RowQuery, fetch_all
 from models.db.row_store import TableRow
 from models.goals.goals import Goal
 from models.organization.people import Employee
@@ -114,7 +113,7 @@ async def load_subjects(context: RequestContext, keys: Sequence[tuple[str, int]]
         *record_queries.values(),
         *([row_store.select(Goal, goal_ids)] if goal_ids else []),
     ]
-    loaded_rows = [row for batch in await fetch_all_batched(queries) for row in batch]
+    loaded_rows = [row for batch in await fetch_all(queries) for row in batch]
     visible_rows = {(type(row).__name__, row.id): row for row in loaded_rows if not isinstance(row, Goal)}
     for goal in await goal_visibility.filter_visible(context, [row for row in loaded_rows if isinstance(row, Goal)]):
         visible_rows["Goal", goal.id] = goal

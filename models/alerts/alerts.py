@@ -14,6 +14,7 @@ from domain.alerts.rules import AlertKind, Recipient, Subject
 from domain.primitives.json_values import JsonObject
 from models.db import connection, row_store
 from models.db.columns import bool_column, enum_column, foreign_key, minor_units_column, text_column
+from models.db.conditions import Condition, equals, is_one_of
 from models.db.row_query import RowQuery
 from models.db.values import SqlClause, SqlValue
 from models.organization.scopes import OwnerKind, ScopeKey, scope_key
@@ -145,14 +146,22 @@ async def fetch_rules(ids: Sequence[int]) -> list[AlertRule | None]:
 
 def select_inbox(recipient_id: int | None, *, unread_only: bool = False) -> RowQuery[Alert]:
     """Return the query of a recipient's inbox, with the raised alerts. Empty for a device (None)."""
-    query = Alert.filter(recipient_id=recipient_id or 0, raised__kind__in=_KNOWN_KINDS).select_related("raised")
-    return RowQuery(query.filter(read_at=None) if unread_only else query)
+    query = RowQuery(Alert, equals("recipient_id", recipient_id or 0) & _is_of_known_kind()).with_relations(["raised"])
+    return query.where(equals("read_at", None)) if unread_only else query
+
+
+def _is_of_known_kind() -> Condition:
+    """Return the condition for alerts of kinds that this version knows."""
+    is_known = is_one_of("kind", _KNOWN_KINDS)
+    # EXISTS and not IN, for which SQLite would read all raised alerts
+    sql = f"EXISTS (SELECT 1 FROM raised_alert WHERE raised_alert.id = raised_id AND {is_known.sql})"  # noqa: S608
+    return Condition(sql, is_known.values)
 
 
 async def list_inbox_ids(recipient_id: int | None, alert_ids: Collection[int]) -> set[int]:
     """Return those of the ids that belong to alerts of a recipient's inbox."""
-    query = select_inbox(recipient_id).query_set.filter(id__in=list(alert_ids))
-    return {alert_id for (alert_id,) in await query.values_list("id")}
+    query = select_inbox(recipient_id).where(is_one_of("id", alert_ids))
+    return {alert_id for (alert_id,) in await query.fetch_values("id")}
 
 
 async def mark_read(recipient_id: int | None, at: datetime, alert_ids: Collection[int] | None = None) -> None:
@@ -163,8 +172,8 @@ async def mark_read(recipient_id: int | None, at: datetime, alert_ids: Collectio
 
 async def fetch_alerts(ids: Collection[int]) -> list[Alert]:
     """Return inbox alerts with their raised alerts, ordered by id."""
-    query = Alert.filter(id__in=list(ids), raised__kind__in=_KNOWN_KINDS)
-    return await query.select_related("raised").order_by("id")
+    query = RowQuery(Alert, is_one_of("id", ids) & _is_of_known_kind())
+    return await query.with_relations(["raised"]).order_by("id").fetch()
 
 
 async def fetch_newest_id() -> int:

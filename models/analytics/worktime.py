@@ -13,6 +13,7 @@ from domain.analytics.worktime import WorkInterval
 from domain.ledger.record_facts import Credit, Moment, WorkFacts
 from models.db import connection
 from models.db.columns import foreign_key
+from models.db.conditions import is_between, is_one_of
 from models.db.row_query import RowQuery
 
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -79,4 +80,4 @@ async def unposted_days(idle_since: datetime, limit: int) -> list[WorkDay]:
 
 def select_days(employee_ids: Collection[int], first: date, last: date) -> RowQuery[WorkDay]:
     """Return the query for the days with heartbeats of the employees from first to last, both included."""
-    return RowQuery(WorkDay.filter(employee_id__in=sorted(employee_ids), day__gte=first, day__lte=last))
+    return RowQuery(WorkDay, is_one_of("employee_id", employee_ids) & is_between("day", first, last))

@@ -10,7 +10,6 @@ from typing import Final, NamedTuple
 import orjson
 from tortoise import fields
 from tortoise.expressions import Q
-from tortoise.functions import Max
 from tortoise.models import Model
 
 from domain.alerts.rules import Event
@@ -25,7 +24,8 @@ from models.db.columns import (
     short_text_column,
     text_column,
 )
-from models.db.row_query import Condition, RowQuery
+from models.db.conditions import Condition, is_one_of
+from models.db.row_query import RowQuery
 from models.db.values import SqlValue
 
 _BATCH_SIZE: Final = 1000
@@ -132,27 +132,27 @@ async def insert_activities(rows: Iterable[ActivityRow]) -> None:
 
 def select_activities(condition: Condition, kinds: Collection[ActivityKind] | None = None) -> RowQuery[Activity]:
     """Return the query for the activities that meet the condition, of these kinds or of all (None)."""
-    query = Activity.filter(condition)
-    return RowQuery(query.filter(kind__in=list(kinds)) if kinds else query)
+    query = RowQuery(Activity, condition)
+    return query.where(is_one_of("kind", kinds)) if kinds else query
 
 
 def select_none() -> RowQuery[Activity]:
-    return RowQuery(Activity.all()).none()
+    return RowQuery(Activity).none()
 
 
 def select_about(subject_kind: str, subject_id: int) -> RowQuery[Activity]:
     """Return the query for the activities about a record or goal."""
-    return RowQuery(Activity.filter(subject_kind=subject_kind, subject_id=subject_id))
+    return RowQuery(Activity, Condition("subject_kind = ? AND subject_id = ?", (subject_kind, subject_id)))
 
 
 def match_employees() -> Condition:
     """Return the condition for activities with an employee."""
-    return Q(employee_id__isnull=False)
+    return Condition("employee_id IS NOT NULL")
 
 
 def match_records() -> Condition:
     """Return the condition for activities that are not about goals."""
-    return ~Q(subject_kind="Goal")
+    return Condition("subject_kind <> 'Goal'")
 
 
 async def fetch_wins_after(
@@ -206,11 +206,8 @@ async def stream_events(start: datetime, end: datetime, kinds: Sequence[str] | N
 
 async def fetch_last_activity_times(client_ids: Sequence[int], condition: Condition) -> list[datetime | None]:
     """Return the time of each client's last activity that meets the condition, in the order of the ids."""
-    rows = (
-        await Activity.filter(condition, client_id__in=set(client_ids))
-        .annotate(last=Max("at"))
-        .group_by("client_id")
-        .values_list("client_id", "last")
-    )
-    times_by_client = dict(rows)
+    of_clients = is_one_of("client_id", set(client_ids)) & condition
+    sql = f"SELECT client_id, MAX(at) AS last_at FROM activity WHERE {of_clients.sql} GROUP BY client_id"  # noqa: S608
+    rows = await connection.fetch_rows(sql, of_clients.values)
+    times_by_client = {row["client_id"]: connection.to_datetime(row["last_at"]) for row in rows}
     return [times_by_client.get(client_id) for client_id in client_ids]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import date, datetime
 
 from tortoise import fields
-from tortoise.expressions import Q
 from tortoise.models import Model
 
 from domain.ledger.record_facts import CallDirection, CallFacts, CallOutcome, Credit, Moment
 from models.db.columns import PlainAttributes, enum_column, external_id_column, foreign_key
+from models.db.conditions import equals, is_between
 from models.db.row_query import RowQuery
 
 
@@ -52,9 +52,9 @@ class Call(PlainAttributes, Model):
 
 def select_existing() -> RowQuery[Call]:
     """Return the calls that are not deleted."""
-    return RowQuery(Call.filter(deleted_at=None))
+    return RowQuery(Call, equals("deleted_at", None))
 
 
 def narrow(query: RowQuery[Call], *, days: tuple[date, date] | None = None) -> RowQuery[Call]:
     """Return the query for the calls made on these days, the first and the last one; None does not restrict."""
-    return query.where(Q(made_on__gte=days[0], made_on__lte=days[1])) if days else query
+    return query.where(is_between("made_on", *days)) if days else query

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from datetime import date, datetime
 
 from tortoise import fields
-from tortoise.expressions import Q
 from tortoise.models import Model
 
 from domain.ledger.record_facts import ClientFacts, ContactFacts, Credit, Moment
@@ -22,7 +21,8 @@ from models.db.columns import (
     short_text_column,
     text_column,
 )
-from models.db.row_query import Condition, RowQuery
+from models.db.conditions import EVERY_ROW, Condition, contains, equals, is_one_of
+from models.db.row_query import CountQuery, RowQuery, fetch_all
 
 
 class Client(PlainAttributes, Model):
@@ -85,7 +85,7 @@ class Contact(PlainAttributes, Model):
 
 def select_existing() -> RowQuery[Client]:
     """Return the clients that are not deleted."""
-    return RowQuery(Client.filter(deleted_at=None))
+    return RowQuery(Client, equals("deleted_at", None))
 
 
 async def count_dependents(
@@ -95,19 +95,22 @@ async def count_dependents(
 
     owner_filter  returns the condition for the owner in a column, to count those within a viewer's reach only; None: all
     """
-    filter_owner = owner_filter or (lambda column: Q())
-    condition = {"client_id": client_id, "deleted_at": None}
-    return (
-        await Deal.filter(filter_owner("owner"), **condition).count(),
-        await Contact.filter(filter_owner("owner"), **condition).count(),
-        await Lead.filter(filter_owner("owner"), **condition).count(),
-        await Task.filter(filter_owner("assignee"), completed_at=None, **condition).count(),
+    filter_owner = owner_filter or (lambda column: EVERY_ROW)
+    condition = Condition("deleted_at IS NULL AND client_id = ?", (client_id,))
+    deals, contacts, leads, tasks = await fetch_all(
+        [
+            CountQuery(RowQuery(Deal, condition & filter_owner("owner"))),
+            CountQuery(RowQuery(Contact, condition & filter_owner("owner"))),
+            CountQuery(RowQuery(Lead, condition & filter_owner("owner"))),
+            CountQuery(RowQuery(Task, condition & filter_owner("assignee") & equals("completed_at", None))),
+        ]
     )
+    return deals, contacts, leads, tasks
 
 
 def narrow(query: RowQuery[Client], *, search: str | None = None) -> RowQuery[Client]:
     """Return the query for the clients with a text in their name; None does not restrict."""
-    return query.where(Q(search_key__contains=search_key(search))) if search else query
+    return query.where(contains("needle", search_key(search))) if search else query
 
 
 async def fetch_names(*, after_id: int, limit: int) -> list[tuple[int, str | None, str]]:
@@ -119,6 +122,6 @@ async def fetch_names(*, after_id: int, limit: int) -> list[tuple[int, str | Non
 
 async def fetch_contacts(client_ids: Sequence[int], condition: Condition) -> list[list[Contact]]:
     """Return the contacts of each client that meet the condition, in name order."""
-    query = Contact.filter(client_id__in=set(client_ids), deleted_at=None).order_by("name", "id")
-    rows = await query.filter(condition)
+    query = RowQuery(Contact, is_one_of("client_id", set(client_ids)) & equals("deleted_at", None)).where(condition)
+    rows = await query.order_by("name", "id").fetch()
     return [[row for row in rows if row.client_id == client_id] for client_id in client_ids]

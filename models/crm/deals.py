@@ -9,7 +9,6 @@ from decimal import Decimal
 from typing import Final
 
 from tortoise import fields
-from tortoise.expressions import Q
 from tortoise.functions import Sum
 from tortoise.models import Model
 from tortoise.queryset import QuerySet
@@ -29,6 +28,7 @@ from models.db.columns import (
     search_key_column,
     short_text_column,
 )
+from models.db.conditions import Condition, contains, equals, is_between, is_one_of
 from models.db.row_query import RowQuery
 
 
@@ -157,7 +157,7 @@ async def move_first_stage_entry(deal: Deal, previous: datetime) -> None:
 
 def select_existing() -> RowQuery[Deal]:
     """Return the deals that are not deleted."""
-    return RowQuery(_existing())
+    return RowQuery(Deal, equals("deleted_at", None))
 
 
 def _existing() -> QuerySet[Deal]:
@@ -166,7 +166,7 @@ def _existing() -> QuerySet[Deal]:
 
 async def load_by_ids(ids: Sequence[int]) -> list[Deal | None]:
     """Return one deal per id, in the order of `ids`; None where it does not exist or is deleted."""
-    rows_by_id = {row.id: row for row in await _existing().filter(id__in=set(ids))}
+    rows_by_id = {row.id: row for row in await select_existing().where(is_one_of("id", set(ids))).fetch()}
     return [rows_by_id.get(deal_id) for deal_id in ids]
 
 
@@ -188,28 +188,29 @@ def narrow(
     days    the first and the last day on which a closed deal was closed, or an open one created
     """
     if statuses:
-        query = query.where(Q(status__in=list(statuses)))
+        query = query.where(is_one_of("status", statuses))
     if stage_ids is not None:
-        query = query.where(Q(stage_id__in=list(stage_ids) or [0]))
+        query = query.where(is_one_of("stage_id", stage_ids))
     if client_id is not None:
-        query = query.where(Q(client_id=client_id))
+        query = query.where(equals("client_id", client_id))
     if owner_id is not None:
-        query = query.where(Q(owner_id=owner_id))
+        query = query.where(equals("owner_id", owner_id))
     if product:
-        query = query.where(Q(product=product)) if len(product) <= MAX_TEXT_LENGTH else query.none()
+        query = query.where(equals("product", product)) if len(product) <= MAX_TEXT_LENGTH else query.none()
     if has_problem is not None:
-        query = query.where(~Q(problem=None) if has_problem else Q(problem=None))
+        query = query.where(Condition("problem IS NOT NULL" if has_problem else "problem IS NULL"))
     if search:
-        query = query.where(Q(search_key__contains=search_key(search)))
+        query = query.where(contains("needle", search_key(search)))
     if days:
-        closed_within = Q(closed_on__gte=days[0], closed_on__lte=days[1]) & ~Q(status=DealStatus.OPEN)
-        created_within = Q(created_on__gte=days[0], created_on__lte=days[1], status=DealStatus.OPEN)
+        is_open = equals("status", DealStatus.OPEN)
+        closed_within = is_between("closed_on", *days) & ~is_open
+        created_within = is_between("created_on", *days) & is_open
         query = query.where(closed_within | created_within)
     return query
 
 
 def select_for_client(client_id: int) -> RowQuery[Deal]:
-    return RowQuery(_existing().filter(client_id=client_id))
+    return select_existing().where(equals("client_id", client_id))
 
 
 async def count_in_stage(stage_id: int) -> int:

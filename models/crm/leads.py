@@ -6,7 +6,6 @@ from collections.abc import Collection
 from datetime import date, datetime
 
 from tortoise import fields
-from tortoise.expressions import Q
 from tortoise.models import Model
 
 from domain.ledger.record_facts import Credit, LeadFacts, LeadStatus, Moment
@@ -18,6 +17,7 @@ from models.db.columns import (
     short_text_column,
     text_column,
 )
+from models.db.conditions import equals, is_between, is_one_of
 from models.db.row_query import RowQuery
 
 
@@ -74,7 +74,7 @@ class Lead(PlainAttributes, Model):
 
 def select_existing() -> RowQuery[Lead]:
     """Return the leads that are not deleted."""
-    return RowQuery(Lead.filter(deleted_at=None))
+    return RowQuery(Lead, equals("deleted_at", None))
 
 
 def narrow(
@@ -82,8 +82,8 @@ def narrow(
 ) -> RowQuery[Lead]:
     """Return the query for the leads with one of these statuses, created on these days; None does not restrict."""
     if statuses:
-        query = query.where(Q(status__in=list(statuses)))
-    return query.where(Q(created_on__gte=days[0], created_on__lte=days[1])) if days else query
+        query = query.where(is_one_of("status", statuses))
+    return query.where(is_between("created_on", *days)) if days else query
 
 
 async def fetch_existing_of_deals(deal_ids: Collection[int]) -> list[Lead]:

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 
 from tortoise import fields
-from tortoise.expressions import F, Q
+from tortoise.expressions import F
 from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
 from domain.ledger.record_facts import Credit, Moment, TaskFacts, TaskKind
 from models.db import connection
 from models.db.columns import PlainAttributes, enum_column, external_id_column, foreign_key, short_text_column
+from models.db.conditions import Condition, equals
 from models.db.row_query import RowQuery
 
 _NO_DUE_TIME = 1 << 50  # later than any due time in epoch seconds
@@ -78,7 +79,7 @@ def _to_epoch_seconds(moment: datetime) -> int:
 
 def select_existing() -> RowQuery[Task]:
     """Return the tasks that are not deleted."""
-    return RowQuery(_existing())
+    return RowQuery(Task, equals("deleted_at", None))
 
 
 def _existing() -> QuerySet[Task]:
@@ -95,12 +96,13 @@ def narrow(
 ) -> RowQuery[Task]:
     """Return the query for the tasks that match at a time; None does not restrict."""
     if kind is not None:
-        query = query.where(Q(kind=kind))
+        query = query.where(equals("kind", kind))
     if is_completed is not None:
-        query = query.where(Q(completed_at__isnull=not is_completed))
+        query = query.where(Condition("completed_at IS NOT NULL" if is_completed else "completed_at IS NULL"))
     if is_overdue is not None:
-        in_time = Q(due_at=None) | Q(due_at__gt=now) | ~Q(completed_at=None)
-        query = query.where(Q(completed_at=None, due_at__lte=now) if is_overdue else in_time)
+        in_time = Condition("(due_at IS NULL OR due_at > ? OR completed_at IS NOT NULL)", (now,))
+        overdue = Condition("completed_at IS NULL AND due_at <= ?", (now,))
+        query = query.where(overdue if is_overdue else in_time)
     return query
 
 

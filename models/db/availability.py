@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
 from tortoise.backends.base.client import Capabilities
 
 from models.db.errors import DatabaseUnavailable
+from models.db.values import SqlRecord, SqlStatement
 from models.db.write_queue import WriteQueue
 
 
@@ -52,3 +53,6 @@ class MonitoredClient(Protocol):
     capabilities: Capabilities
     write_queue: WriteQueue
     availability: Availability
+
+    async def fetch_records(self, statements: Sequence[SqlStatement]) -> list[Sequence[SqlRecord]]:
+        """Return the rows of each statement, run one after another on one connection."""

@@ -7,7 +7,7 @@ from datetime import date
 from functools import lru_cache
 from typing import Final
 
-from models.db import connection
+from models.db import connection, dialects
 from models.db.errors import translated_errors
 from models.db.values import SqlValue
 
@@ -49,7 +49,7 @@ def _to_sqlite_column(values: Sequence[SqlValue]) -> Sequence[SqlValue]:
     return [_to_text(value) if isinstance(value, date) else value for value in values]
 
 
-_to_text: Final = lru_cache(maxsize=8_192)(connection.to_sqlite_text)  # most dates stand in several rows and tables
+_to_text: Final = lru_cache(maxsize=8_192)(dialects.to_sqlite_text)  # most dates stand in several rows and tables
 
 
 async def execute_with_rows(

@@ -10,13 +10,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Final, TypeVar, cast
 
 import asyncpg
-import orjson
 from tortoise import Tortoise
 from tortoise.backends.base.client import BaseDBAsyncClient, TransactionalDBClient
 from tortoise.backends.base.config_generator import expand_db_url
@@ -26,9 +25,11 @@ from tortoise.models import Model
 from tortoise.transactions import in_transaction
 
 from domain.primitives.json_values import JsonObject
+from models.db import dialects
 from models.db.availability import MonitoredClient
 from models.db.errors import LockTimeout
-from models.db.values import SqlRow, SqlValue
+from models.db.row_factory import row_factory
+from models.db.values import SqlRecord, SqlRow, SqlStatement, SqlValue
 from models.db.write_queue import SERVER_LIMITS, BatchQueueFull, TimeLimits
 
 MODEL_MODULES: Final = (
@@ -84,6 +85,8 @@ APPLICATION_NAME: Final = "scoreline"  # of our sessions on PostgreSQL
 LEDGER_LOCK_ID: Final = 0x5C0E_0001
 BATCH_LOCK_ID: Final = 0x5C0E_0003
 
+_CACHED_STATEMENTS: Final = 300  # that a connection to PostgreSQL keeps prepared
+_MAX_CACHED_STATEMENT_BYTES: Final = 60_000  # above the largest constant text; longer ones are inserts of many rows
 _SQLITE_COMMAND_LOCK_SECONDS: Final = 60  # how long a command waits for the writer of another process
 _TAKE_LOCK_SQL: Final = "SELECT pg_advisory_xact_lock($1)"
 _SET_LOCK_TIMEOUT_SQL: Final = "SELECT set_config('lock_timeout', $1, true)"  # until the end of the transaction
@@ -118,6 +121,8 @@ def tortoise_config(
         )  # above that the pool reconnects by itself, and logs each failure at length
         credentials["command_timeout"] = limits.statement
         credentials["connection_class"] = _PooledConnection
+        credentials["statement_cache_size"] = _CACHED_STATEMENTS
+        credentials["max_cacheable_statement_size"] = _MAX_CACHED_STATEMENT_BYTES
         credentials["server_settings"] = {
             "application_name": APPLICATION_NAME,
             "statement_timeout": _to_milliseconds(limits.statement),  # also ends the statement of a frozen process
@@ -268,7 +273,7 @@ async def with_deadline(seconds: float, awaitable: Awaitable[Result], *, while_a
 
 def current_connection() -> BaseDBAsyncClient:
     """Return the open connection; inside a transaction that of the transaction."""
-    return get_connection(_dialect())
+    return get_connection(dialect())
 
 
 def current_client() -> MonitoredClient:
@@ -276,8 +281,8 @@ def current_client() -> MonitoredClient:
     return cast(MonitoredClient, current_connection())
 
 
-def _dialect() -> str:
-    """Return the name of the dialect, which is that of the connection."""
+def dialect() -> str:
+    """Return the name of the dialect of the open connection: "sqlite" or "postgres"."""
     return str(_any_model()._meta.default_connection)
 
 
@@ -286,28 +291,9 @@ def _any_model() -> type[Model]:
     return Tortoise.apps["models"]["Company"]  # type: ignore[no-any-return]
 
 
-def _to_dialect(client: BaseDBAsyncClient, sql: str, values: Sequence[SqlValue]) -> tuple[str, list[SqlValue]]:
-    """Translate `?` placeholders and values to the dialect of the connected database."""
-    if client.capabilities.dialect == "sqlite":
-        return sql, [_to_sqlite_value(value) for value in values]
-    return _number_placeholders(sql), list(values)
-
-
-def _to_sqlite_value(value: SqlValue) -> SqlValue:
-    if isinstance(value, date):
-        return to_sqlite_text(value)
-    return orjson.dumps(value).decode() if isinstance(value, list) else value
-
-
-def to_sqlite_text(value: date) -> str:
-    """Return a date or time as SQLite stores it: ISO 8601 text, times in UTC."""
-    return value.astimezone(UTC).isoformat(" ") if isinstance(value, datetime) else value.isoformat()
-
-
-@lru_cache(maxsize=512)
-def _number_placeholders(sql: str) -> str:
-    parts = sql.split("?")
-    return "".join(part + (f"${n}" if n < len(parts) else "") for n, part in enumerate(parts, 1))
+def _to_dialect(sql: str, values: Sequence[SqlValue]) -> SqlStatement:
+    """Translate a statement, with `?` placeholders and PostgreSQL's `= ANY(?)`, to the connected database."""
+    return dialects.to_sqlite(sql, values) if dialect() == "sqlite" else (dialects.number_placeholders(sql), values)
 
 
 def placeholders(values: Sequence[SqlValue]) -> str:
@@ -317,26 +303,42 @@ def placeholders(values: Sequence[SqlValue]) -> str:
 
 async def execute(sql: str, values: Sequence[SqlValue] = ()) -> None:
     """Run one statement with `?` placeholders."""
-    client = current_connection()
-    await client.execute_query(*_to_dialect(client, sql, values))
+    await fetch_records(sql, values)
 
 
 async def fetch_rows(sql: str, values: Sequence[SqlValue] = ()) -> list[SqlRow]:
     """Return the rows of one statement with `?` placeholders."""
-    client = current_connection()
-    return await client.execute_query_dict(*_to_dialect(client, sql, values))
+    return [dict(record) for record in await fetch_records(sql, values)]
+
+
+async def fetch_records(sql: str, values: Sequence[SqlValue] = ()) -> Sequence[SqlRecord]:
+    """Return the rows of one statement with `?` placeholders, as the driver returns them."""
+    [records] = await fetch_records_of_all([(sql, values)])
+    return records
+
+
+async def fetch_records_of_all(statements: Sequence[SqlStatement]) -> list[Sequence[SqlRecord]]:
+    """Return the rows of each statement, run one after another on one connection."""
+    if not statements:
+        return []
+    client = current_client()
+    return await client.fetch_records([_to_dialect(sql, values) for sql, values in statements])
 
 
 async def fetch_by_ids(model: type[Row], ids: Iterable[int]) -> dict[int, Row]:
-    """Return the rows with these ids, by id.
-
-    Plain SQL instead of a Tortoise query, because this statement runs far more often than any other.
-    """
-    unique_ids = sorted(set(ids))
+    """Return the rows with these ids, by id."""
+    unique_ids = list(set(ids))
     if not unique_ids:
         return {}
-    sql = f'SELECT * FROM "{model._meta.db_table}" WHERE id IN ({placeholders(unique_ids)})'  # noqa: S608
-    return {row["id"]: model._init_from_db(**row) for row in await fetch_rows(sql, unique_ids)}
+    factory = row_factory(model, dialect())
+    records = await fetch_records(_by_ids_sql(model), [unique_ids])
+    return {row.pk: row for row in map(factory.make_row, records)}
+
+
+@cache
+def _by_ids_sql(model: type[Model]) -> str:
+    columns = ", ".join(f'"{column}"' for column in model._meta.fields_db_projection.values())
+    return f'SELECT {columns} FROM "{model._meta.db_table}" WHERE id = ANY(?)'  # noqa: S608
 
 
 @lru_cache(maxsize=512)
@@ -369,7 +371,7 @@ async def reserve_ids(model: type[Model], count: int) -> list[int]:
     Only within `write_transaction`: on SQLite the ids are merely read, and only the single writer may use them.
     """
     table = model._meta.db_table
-    if _dialect() == "sqlite":
+    if dialect() == "sqlite":
         sequence_rows = await fetch_rows("SELECT seq FROM sqlite_sequence WHERE name = ?", [table])
         last_id = int(sequence_rows[0]["seq"]) if sequence_rows else 0
         return list(range(last_id + 1, last_id + count + 1))
@@ -392,6 +394,6 @@ def to_date(value: date | str) -> date:
 
 def days_between_sql(first: str, last: str) -> str:
     """Return the SQL expression for the number of days from one date column to another."""
-    if _dialect() == "sqlite":
+    if dialect() == "sqlite":
         return f"CAST(julianday({last}) - julianday({first}) AS INTEGER)"
     return f"({last} - {first})"

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from models.db.connection import current_connection
-
-
-def _is_sqlite() -> bool:
-    return bool(current_connection().capabilities.dialect == "sqlite")
+from models.db import connection
 
 
 def is_any_sql(expression: str) -> str:
@@ -14,9 +10,7 @@ def is_any_sql(expression: str) -> str:
 
     The text does not depend on the number of ids, so PostgreSQL plans the statement once.
     """
-    if _is_sqlite():
-        return f"{expression} IN (SELECT value FROM json_each(?))"  # noqa: S608
-    return f"{expression} = ANY(?::int[])"
+    return f"{expression} = ANY(?)"
 
 
 def id_pairs_sql(alias: str, first: str, second: str) -> str:
@@ -24,7 +18,7 @@ def id_pairs_sql(alias: str, first: str, second: str) -> str:
 
     first, second  the names of its columns
     """
-    if _is_sqlite():
+    if connection.dialect() == "sqlite":
         pairs = "json_each(?) one JOIN json_each(?) other ON other.key = one.key"
         return f"(SELECT one.value AS {first}, other.value AS {second} FROM {pairs}) AS {alias}"  # noqa: S608
     return f"unnest(?::int[], ?::int[]) AS {alias}({first}, {second})"

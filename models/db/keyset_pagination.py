@@ -11,15 +11,15 @@ import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final, Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 import orjson
 from tortoise import fields
-from tortoise.expressions import Q
 from tortoise.fields.base import Field
 from tortoise.models import Model
 
 from domain.errors.operation_errors import BadInput
+from models.db.conditions import EVERY_ROW, NO_ROW, Condition, equals
 from models.db.row_query import RowQuery
 
 Row = TypeVar("Row", bound=Model)
@@ -78,15 +78,19 @@ class PagedQuery(Generic[Row]):
 
         raises  BadInput for an invalid cursor
         """
-        page_arguments, query = self.page_arguments, self.query.query_set
+        page_arguments, query = self.page_arguments, self.query
         if page_arguments.after is not None:
-            query = query.filter(_after_key_filter(self.order, self._sort_key(page_arguments.after, "after")))
+            query = query.where(self._after(self.order, self._sort_key(page_arguments.after, "after")))
         if page_arguments.before is not None:
-            query = query.filter(
-                _after_key_filter(_reverse_order(self.order), self._sort_key(page_arguments.before, "before"))
-            )
+            sort_key = self._sort_key(page_arguments.before, "before")
+            query = query.where(self._after(_reverse_order(self.order), sort_key))
         order = _reverse_order(self.order) if page_arguments.is_backward else self.order
-        return RowQuery(query.order_by(*order).limit(page_arguments.size + 1))
+        return query.order_by(*order).limit(page_arguments.size + 1)
+
+    def _after(self, order: tuple[str, ...], key: Sequence[str | int | datetime]) -> Condition:
+        """Return the condition for rows after the key in that order."""
+        columns = self.query.model._meta.fields_db_projection
+        return _is_after([(f'"{columns[name.lstrip("-")]}"', name.startswith("-")) for name in order], key)
 
     def build_page(self, rows: Sequence[Row]) -> Page[Row]:
         """Return the page from the rows of its query."""
@@ -106,7 +110,7 @@ class PagedQuery(Generic[Row]):
 
     def _sort_key(self, cursor: str, argument: str) -> list[str | int | datetime]:
         values = decode_cursor(cursor)
-        columns = self.query.query_set.model._meta.fields_map
+        columns = self.query.model._meta.fields_map
         if self.epoch is not None and values and len(values) == len(self.order) + 1 and isinstance(values[-1], str):
             values.pop()  # a page of any epoch may be continued: its sort key means the same
         if values is None or len(values) != len(self.order):
@@ -169,14 +173,15 @@ def _reverse_order(order: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name[1:] if name.startswith("-") else f"-{name}" for name in order)
 
 
-def _after_key_filter(order: tuple[str, ...], key: Sequence[str | int | datetime]) -> Q:
-    """Return the filter for rows after the key in that order: (a > x) or (a = x and b > y) or …"""
-    condition = Q()
-    equal_prefix: dict[str, Any] = {}
-    for name, value in zip(order, key, strict=True):
-        field = name.lstrip("-")
-        comparison = "lt" if name.startswith("-") else "gt"
-        later_in_column = Q(**equal_prefix | {f"{field}__{comparison}": value})
-        condition = condition | later_in_column if condition.children or condition.filters else later_in_column
-        equal_prefix = {**equal_prefix, field: value}
+def _is_after(order: Sequence[tuple[str, bool]], key: Sequence[str | int | datetime]) -> Condition:
+    """Return the condition for rows after the key in an order: columns, each with whether it is descending."""
+    if len({is_descending for _, is_descending in order}) == 1:  # rows are compared as a whole, which indexes can do
+        columns, placeholders = ", ".join(column for column, _ in order), ", ".join("?" * len(order))
+        return Condition(f"({columns}) {'<' if order[0][1] else '>'} ({placeholders})", tuple(key))
+    # (a > x) or (a = x and b > y) or …
+    condition = NO_ROW
+    equal_prefix = EVERY_ROW
+    for (column, is_descending), value in zip(order, key, strict=True):
+        condition |= equal_prefix & Condition(f"{column} {'<' if is_descending else '>'} ?", (value,))
+        equal_prefix &= equals(column, value)
     return condition

@@ -7,12 +7,13 @@ replaces the one that caused it.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, cast
 
 import asyncpg
 from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
 from tortoise.backends.base.client import (
+    BaseDBAsyncClient,
     ConnectionWrapper,
     NestedTransactionContext,
     PoolConnectionWrapper,
@@ -24,12 +25,30 @@ from tortoise.connection import get_connections
 
 from models.db.availability import Availability
 from models.db.errors import translate_error, translated_errors
+from models.db.values import SqlRecord, SqlStatement
 from models.db.write_queue import WriteQueue
 
 log = logging.getLogger(__name__)
 
 
-class _ErrorTranslation:
+class _Statements(BaseDBAsyncClient):
+    """Runs statements with as few layers as possible, and translates the errors of all."""
+
+    async def fetch_records(self, statements: Sequence[SqlStatement]) -> list[Sequence[SqlRecord]]:
+        """Return the rows of each statement, run one after another on one connection."""
+        try:
+            async with self.acquire_connection() as connection:
+                results = []
+                for sql, values in statements:
+                    self.log.debug("%s: %s", sql, values)
+                    results.append(await connection.fetch(sql, *values))
+                return results
+        except Exception as error:
+            translated = translate_error(error)
+            if translated is None:
+                raise
+            raise translated from error
+
     async def _translate_exceptions(self, func: Callable[..., Awaitable[Any]], *args: object, **kwargs: object) -> Any:
         """Run a method of the client (Tortoise's hook around every statement), with errors translated."""
         try:
@@ -41,7 +60,7 @@ class _ErrorTranslation:
             raise translated from error
 
 
-class _Transaction(_ErrorTranslation, TransactionWrapper):
+class _Transaction(_Statements, TransactionWrapper):
     def _in_transaction(self) -> TransactionContext:
         return NestedTransactionContext(_Transaction(self))
 
@@ -98,7 +117,7 @@ class _TransactionContext(TransactionContextPooled):
             log.debug("A connection could not be released (%r).", error)
 
 
-class PostgresClient(_ErrorTranslation, AsyncpgDBClient):
+class PostgresClient(_Statements, AsyncpgDBClient):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.write_queue, self.availability = WriteQueue(), Availability()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
 from functools import cache
 from operator import attrgetter
 from typing import Any, Final, TypeVar
@@ -14,6 +13,8 @@ from tortoise.fields.base import Field
 from tortoise.models import Model
 
 from models.db import bulk_statements, connection
+from models.db.conditions import NO_ROW, Condition, equals, is_one_of
+from models.db.row_factory import RowFactory, row_factory
 from models.db.row_query import RowQuery
 from models.db.values import SqlRow
 
@@ -23,68 +24,9 @@ Row = TypeVar("Row", bound=Model)
 
 
 def from_columns(model: type[Row], columns: SqlRow) -> Row:
-    """Return the stored row with these values by column, as plain SQL returns them; others are ignored.
-
-    The same as Tortoise does it, which looks up the time zone of the process for each time that it converts.
-    """
-    row = model.__new__(model)
-    plan = _read_plan(model)
-    attributes = vars(row)
-    attributes.update(_partial=False, _saved_in_db=True, _custom_generated_pk=plan.has_own_ids, _await_when_save={})
-    for name, column in plan.plain:
-        attributes[name] = columns[column]
-    for name, column, convert in plan.converted:
-        attributes[name] = convert(columns[column])
-    return row
-
-
-@dataclass(frozen=True)
-class _ReadPlan:
-    """How the columns of a table become attributes.
-
-    plain        attribute and column, for values that both databases return as they are
-    converted    attribute, column and conversion of the others
-    has_own_ids  whether the database does not assign the ids
-    """
-
-    plain: Sequence[tuple[str, str]]
-    converted: Sequence[tuple[str, str, Callable[[Any], Any]]]
-    has_own_ids: bool
-
-
-@cache
-def _read_plan(model: type[Model]) -> _ReadPlan:
-    meta = model._meta
-    plain, converted = list[tuple[str, str]](), list[tuple[str, str, Callable[[Any], Any]]]()
-    for name, column in meta.fields_db_projection.items():
-        field = meta.fields_map[name]
-        if type(field) in _PLAIN_FIELDS:
-            plain.append((name, column))
-        else:
-            converted.append((name, column, _CONVERSIONS.get(type(field), field.to_python_value)))
-    return _ReadPlan(plain, converted, meta.db_pk_column not in meta.generated_db_fields)
-
-
-def _to_bool(value: int | None) -> bool | None:
-    return None if value is None else bool(value)
-
-
-def _to_date(value: date | str | None) -> date | None:
-    return datetime.fromisoformat(value).date() if isinstance(value, str) else value
-
-
-def _to_time(value: datetime | str | None) -> datetime | None:
-    return datetime.fromisoformat(value) if isinstance(value, str) else value
-
-
-_PLAIN_FIELDS: Final = frozenset(
-    {fields.BigIntField, fields.CharField, fields.IntField, fields.SmallIntField, fields.TextField}
-)
-_CONVERSIONS: Final[dict[type[Field[Any]], Callable[[Any], Any]]] = {
-    fields.BooleanField: _to_bool,
-    fields.DateField: _to_date,
-    fields.DatetimeField: _to_time,
-}
+    """Return the stored row with these values by column, as plain SQL returns them; others are ignored."""
+    factory: RowFactory[Row] = row_factory(model, connection.dialect())
+    return factory.make_row_by_column(columns)
 
 
 def table_name(model: type[Model]) -> str:
@@ -107,7 +49,7 @@ def take_place_of(row: Row, stored_row: Row) -> None:
 
 
 async def find(model: type[Row], row_id: int) -> Row | None:
-    return await model.get_or_none(id=row_id)
+    return await RowQuery(model).find(row_id)
 
 
 async def get(model: type[Row], row_id: int) -> Row:
@@ -116,25 +58,23 @@ async def get(model: type[Row], row_id: int) -> Row:
 
 
 async def exists(model: type[Model], row_id: int) -> bool:
-    return await model.exists(id=row_id)
+    return await RowQuery(model, equals("id", row_id)).count() > 0
 
 
 async def find_by_external_id(model: type[Row], external_id: str) -> Row | None:
     """Return the row with this id in another system."""
-    return await model.get_or_none(external_id=external_id)
+    rows = await RowQuery(model, equals("external_id", external_id)).fetch()
+    return rows[0] if rows else None
 
 
 async def fetch(model: type[Row], row_ids: Collection[int], external_ids: Collection[str] = ()) -> list[Row]:
     """Return the rows with any of these ids, or ids in another system."""
-    ids, texts = sorted(row_ids), sorted(external_ids)
-    conditions = [f"id IN ({connection.placeholders(ids)})"] if ids else []
-    if texts:
-        conditions.append(f"external_id IN ({connection.placeholders(texts)})")
-    if not conditions:
-        return []
-    # plain SQL, because building a Tortoise query of hundreds of ids takes longer than running it
-    sql = f'SELECT * FROM "{model._meta.db_table}" WHERE {" OR ".join(conditions)}'  # noqa: S608
-    return [from_columns(model, columns) for columns in await connection.fetch_rows(sql, [*ids, *texts])]
+    condition = NO_ROW
+    if row_ids:
+        condition |= is_one_of("id", row_ids)
+    if external_ids:
+        condition |= is_one_of("external_id", external_ids)
+    return [] if condition is NO_ROW else await RowQuery(model, condition).fetch()
 
 
 @cache
@@ -176,7 +116,18 @@ async def insert_all(rows: Sequence[Model], *, batch_size: int | None = None) ->
         row._saved_in_db = row._custom_generated_pk
 
 
-_UNCHANGED_FIELDS: Final = _PLAIN_FIELDS | {*_CONVERSIONS}  # when they are written
+_UNCHANGED_FIELDS: Final = frozenset(  # when they are written
+    {
+        fields.BigIntField,
+        fields.BooleanField,
+        fields.CharField,
+        fields.DateField,
+        fields.DatetimeField,
+        fields.IntField,
+        fields.SmallIntField,
+        fields.TextField,
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -232,14 +183,14 @@ def select(model: type[Row], row_ids: Collection[int], *, with_deleted: bool = T
 
     with_deleted  False only for tables whose rows are marked as deleted
     """
-    query = model.filter(id__in=sorted(set(row_ids)))
-    return RowQuery(query if with_deleted else query.filter(deleted_at=None))
+    query = RowQuery(model, is_one_of("id", set(row_ids)))
+    return query if with_deleted else query.where(equals("deleted_at", None))
 
 
 async def fetch_range(model: type[Row], first_id: int, last_id: int) -> list[Row]:
     """Return the rows with ids from the first to the last, both included, in order of id."""
-    return await model.filter(id__gte=first_id, id__lte=last_id).order_by("id")
+    return await RowQuery(model, Condition("id BETWEEN ? AND ?", (first_id, last_id))).order_by("id").fetch()
 
 
 async def count(model: type[Model]) -> int:
-    return await model.all().count()
+    return await RowQuery(model).count()

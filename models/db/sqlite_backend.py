@@ -25,7 +25,7 @@ from tortoise.connection import get_connections
 
 from models.db.availability import Availability
 from models.db.errors import DatabaseUnavailable, LockTimeout, translated_errors
-from models.db.values import SqlRow, SqlValue
+from models.db.values import SqlRecord, SqlRow, SqlStatement, SqlValue
 from models.db.write_queue import WriteQueue
 
 _RETRY_SECONDS: Final = 0.02
@@ -74,6 +74,16 @@ class _StatementErrors(SqliteClient):
         with translated_errors():
             result: list[SqlRow] = await super().execute_query_dict(query, values)
             return result
+
+    async def fetch_records(self, statements: Sequence[SqlStatement]) -> list[Sequence[SqlRecord]]:
+        """Return the rows of each statement, run one after another on the connection."""
+        with translated_errors():
+            async with self.acquire_connection() as connection:
+                results = []
+                for sql, values in statements:
+                    self.log.debug("%s: %s", sql, values)
+                    results.append(await connection.execute_fetchall(sql, values))
+                return results
 
 
 def _make_private(filename: str) -> None:
@@ -210,6 +220,12 @@ class ImmediateSqliteClient(_StatementErrors):
     async def execute_query_dict(self, query: str, values: list[SqlValue] | None = None) -> list[SqlRow]:
         return await _retry_while_locked(
             self.busy_timeout_seconds, lambda: super(ImmediateSqliteClient, self).execute_query_dict(query, values)
+        )
+
+    async def fetch_records(self, statements: Sequence[SqlStatement]) -> list[Sequence[SqlRecord]]:
+        # an attempt is repeated with all its statements, which is right for reads and for one write
+        return await _retry_while_locked(
+            self.busy_timeout_seconds, lambda: super(ImmediateSqliteClient, self).fetch_records(statements)
         )
 
 

@@ -9,6 +9,8 @@ from tortoise import fields
 from tortoise.models import Model
 
 from models.db.columns import enum_column, minor_units_column, text_column
+from models.db.conditions import Condition
+from models.db.row_query import RowQuery
 from models.organization.scopes import OwnerKind, ScopeKey
 
 
@@ -50,4 +52,5 @@ async def save_all(rows: Sequence[ForecastSnapshot]) -> None:
 
 async def list_for_period(scope: ScopeKey, first: date, last: date, basis: str) -> list[ForecastSnapshot]:
     """Return the snapshots of exactly this scope, period and basis, oldest first."""
-    return await ForecastSnapshot.filter(scope.is_owner, first_day=first, last_day=last, basis=basis).order_by("day")
+    is_of_period = Condition("first_day = ? AND last_day = ? AND basis = ?", (first, last, basis))
+    return await RowQuery(ForecastSnapshot, scope.is_owner & is_of_period).order_by("day").fetch()

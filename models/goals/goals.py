@@ -15,7 +15,8 @@ from tortoise.queryset import QuerySet
 from domain.primitives.periods import Period, PeriodKind
 from models.db import connection, id_lists, row_store
 from models.db.columns import bool_column, enum_column, foreign_key, minor_units_column, short_text_column, text_column
-from models.db.row_query import Condition, RowQuery
+from models.db.conditions import Condition, equals, is_one_of
+from models.db.row_query import RowQuery
 from models.db.values import SqlValue
 from models.organization import scopes
 from models.organization.people import Employee
@@ -81,6 +82,9 @@ class GoalChange(Model):
         indexes = (("goal_id", "at"),)
 
 
+_UNARCHIVED: Final = equals("archived_at", None)
+
+
 def _unarchived() -> QuerySet[Goal]:
     """Return the goals that are not archived."""
     return Goal.filter(archived_at=None)
@@ -95,7 +99,7 @@ def match_visible(
     """
     condition = scopes.owned_by_any(groups)
     for metric, metric_team_ids in restricted_metrics.items():
-        condition &= ~Q(metric=metric) | TeamScope.owned_by(metric_team_ids)
+        condition &= ~equals("metric", metric) | TeamScope.owned_by(metric_team_ids)
     return condition | EmployeeScope.owned_by(employee_ids)
 
 
@@ -104,10 +108,12 @@ def match_activities(team_ids: Collection[int], restricted_metrics: Mapping[str,
 
     restricted_metrics  by metric: the only teams of which goals for it are included
     """
-    condition = Q(employee_id__isnull=True, team_id__in=list(team_ids) or [-1])
+    condition = Condition("employee_id IS NULL") & is_one_of("team_id", team_ids)
     for metric, metric_team_ids in restricted_metrics.items():
-        goal_ids = Subquery(Goal.filter(metric=metric).values("id"))
-        condition &= ~Q(subject_kind="Goal", subject_id__in=goal_ids) | Q(team_id__in=list(metric_team_ids))
+        is_restricted = Condition(
+            "subject_kind = 'Goal' AND subject_id IN (SELECT id FROM goal WHERE metric = ?)", (metric,)
+        )
+        condition &= ~is_restricted | is_one_of("team_id", metric_team_ids)
     return condition
 
 
@@ -121,13 +127,13 @@ def select_overlapping(
     limit: int | None = None,
 ) -> RowQuery[Goal]:
     """Return the query for goals of periods that overlap the days, by their last day; None does not restrict."""
-    query = Goal.filter(first_day__lte=last_day, last_day__gte=first_day).filter(condition)
+    query = RowQuery(Goal, Condition("first_day <= ? AND last_day >= ?", (last_day, first_day))).where(condition)
     if metrics is not None:
-        query = query.filter(metric__in=list(metrics))
+        query = query.where(is_one_of("metric", metrics))
     if not with_archived:
-        query = query.filter(archived_at=None)
+        query = query.where(_UNARCHIVED)
     query = query.order_by("last_day", "id")
-    return RowQuery(query if limit is None else query.limit(limit))
+    return query if limit is None else query.limit(limit)
 
 
 async def fetch_overlapping(first_day: date, last_day: date) -> list[Goal]:
@@ -171,7 +177,8 @@ async def has_any() -> bool:
 
 async def owned_by_teams(team_ids: Collection[int], today: date) -> list[Goal]:
     """Return the unarchived goals that the teams own, of periods that are not over."""
-    return await _unarchived().filter(TeamScope.owned_by(team_ids), last_day__gte=today)
+    query = RowQuery(Goal, TeamScope.owned_by(team_ids) & _UNARCHIVED)
+    return await query.where(Condition("last_day >= ?", (today,))).fetch()
 
 
 async def is_renewal_due(today: date) -> bool:
@@ -199,17 +206,12 @@ async def find_competing(scope: ScopeKey, metric: str, period: Period, *, until:
 
     until  the last day on which an overlapping one may begin
     """
-    overlapping_kind = Q(kind=period.kind, first_day__lte=until, last_day__gte=period.start)
-    return await (
-        _unarchived()
-        .filter(
-            Q(first_day=period.start, last_day=period.end) | (overlapping_kind & ~Q(kind=PeriodKind.CUSTOM)),
-            scope.is_owner,
-            metric=metric,
-        )
-        .order_by("first_day", "id")
-        .first()
-    )
+    has_same_days = Condition("first_day = ? AND last_day = ?", (period.start, period.end))
+    overlaps = Condition("first_day <= ? AND last_day >= ?", (until, period.start)) & equals("kind", period.kind)
+    is_competing = has_same_days if period.kind is PeriodKind.CUSTOM else has_same_days | overlaps
+    query = RowQuery(Goal, scope.is_owner & _UNARCHIVED & equals("metric", metric)).where(is_competing)
+    rows = await query.order_by("first_day", "id").limit(1).fetch()
+    return rows[0] if rows else None
 
 
 async def by_ids(ids: Sequence[int]) -> list[Goal | None]:

@@ -13,6 +13,7 @@ from tortoise.models import Model
 
 from models.db import bulk_statements, connection
 from models.db.columns import bool_column, enum_column, foreign_key, text_column
+from models.db.conditions import equals
 from models.db.row_query import RowQuery
 
 MAX_STORED_REJECTIONS: Final = 10_000  # of one import; more are only counted
@@ -97,11 +98,11 @@ class ImportRejection(Model):
 
 
 def select_all() -> RowQuery[ImportJob]:
-    return RowQuery(ImportJob.all())
+    return RowQuery(ImportJob)
 
 
 def select_rejections(job_id: int) -> RowQuery[ImportRejection]:
-    return RowQuery(ImportRejection.filter(job_id=job_id))
+    return RowQuery(ImportRejection, equals("job_id", job_id))
 
 
 async def find_running() -> ImportJob | None:

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from tortoise.expressions import Q
-
 from models.db import connection
+from models.db.conditions import NO_ROW, Condition, is_between, is_one_of
 from models.db.values import SqlClause, SqlValue
 from models.organization.people import TeamSpan
 
@@ -60,11 +59,9 @@ def team_condition(spans: Sequence[TeamSpan], team_column: str, day_column: str)
     return f"({' OR '.join(conditions)})", values
 
 
-def team_filter(spans: Sequence[TeamSpan]) -> Q:
+def team_filter(spans: Sequence[TeamSpan]) -> Condition:
     """Return the filter for ledger entries of a team that is among those of the entry's day."""
-    condition = Q(id=0)
+    condition = NO_ROW
     for span in spans:
-        condition |= Q(
-            effective_on__gte=span.first_day, effective_on__lte=span.last_day, team_id__in=sorted(span.team_ids)
-        )
+        condition |= is_between("effective_on", span.first_day, span.last_day) & is_one_of("team_id", span.team_ids)
     return condition

@@ -16,6 +16,7 @@ from tortoise.models import Model
 from domain.ledger.metrics import Score
 from models.db import bulk_statements, connection, id_lists, json_aggregates, row_store
 from models.db.columns import bool_column, foreign_key, text_column
+from models.db.conditions import equals, is_between
 from models.db.row_query import RowQuery
 from models.db.values import SqlValue
 from models.goals.goals import GOAL_VALUE_SQL, Goal
@@ -333,12 +334,10 @@ def select_entries(
     team_spans: Sequence[TeamSpan] | None = None,
 ) -> RowQuery[ScoreEntry]:
     """Return the query for the postings for the days: of one employee, of some teams, or of all."""
-    query = ScoreEntry.filter(metric=metric, effective_on__gte=first_day, effective_on__lte=last_day)
+    query = RowQuery(ScoreEntry, equals("metric", metric) & is_between("effective_on", first_day, last_day))
     if employee_id is not None:
-        query = query.filter(employee_id=employee_id)
-    if team_spans is not None:
-        query = query.filter(team_filter(team_spans))
-    return RowQuery(query)
+        query = query.where(equals("employee_id", employee_id))
+    return query if team_spans is None else query.where(team_filter(team_spans))
 
 
 async def postings(
@@ -351,7 +350,7 @@ async def postings(
 ) -> list[tuple[datetime, int]]:
     """Return the instants and amounts of the postings for the days: of one employee, of some teams, or of all."""
     query = select_entries(metric, first_day, last_day, employee_id=employee_id, team_spans=team_spans)
-    return await query.query_set.order_by("id").values_list("recorded_at", "amount")
+    return [(at, amount) for at, amount in await query.order_by("id").fetch_values("recorded_at", "amount")]
 
 
 async def is_empty() -> bool:

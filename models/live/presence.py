@@ -8,9 +8,9 @@ from typing import Final
 
 from tortoise import fields
 from tortoise.models import Model
-from tortoise.queryset import QuerySet
 
 from models.db.columns import text_column
+from models.db.conditions import Condition, is_one_of
 from models.db.row_query import RowQuery
 
 PRESENCE_TTL: Final = timedelta(seconds=75)  # an employee counts as online for this long after the last renewal
@@ -44,7 +44,7 @@ async def set_online(process: str, employee_ids: Collection[int], now: datetime)
 
 async def record_heartbeat(employee_id: int, now: datetime) -> bool:
     """Set an employee online because of a heartbeat, with or without a socket; return whether they were offline."""
-    was_online = await _unexpired([employee_id], now).exists()
+    was_online = await select_online([employee_id], now).count() > 0
     row = Presence(process=HEARTBEAT_PROCESS, employee_id=employee_id, until=now + PRESENCE_TTL)
     await Presence.bulk_create([row], on_conflict=["process", "employee_id"], update_fields=["until"])
     return not was_online
@@ -53,7 +53,7 @@ async def record_heartbeat(employee_id: int, now: datetime) -> bool:
 async def online_until(employee_ids: Sequence[int], now: datetime) -> dict[int, datetime]:
     """Return, for each online employee, the instant at which they go offline unless renewed."""
     until_by_employee: dict[int, datetime] = {}
-    for row in await _unexpired(employee_ids, now):
+    for row in await select_online(employee_ids, now).fetch():
         until_by_employee[row.employee_id] = max(row.until, until_by_employee.get(row.employee_id, row.until))
     return until_by_employee
 
@@ -73,8 +73,4 @@ async def _replace_rows(process: str, employee_ids: Collection[int], now: dateti
 
 def select_online(employee_ids: Collection[int], now: datetime) -> RowQuery[Presence]:
     """Return the query for the rows of these employees that have not expired."""
-    return RowQuery(_unexpired(employee_ids, now))
-
-
-def _unexpired(employee_ids: Collection[int], now: datetime) -> QuerySet[Presence]:
-    return Presence.filter(employee_id__in=set(employee_ids), until__gt=now)
+    return RowQuery(Presence, is_one_of("employee_id", set(employee_ids)) & Condition("until > ?", (now,)))

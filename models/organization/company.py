@@ -7,7 +7,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 from tortoise import fields
 from tortoise.models import Model
@@ -15,7 +15,9 @@ from tortoise.models import Model
 from domain.primitives.calendar import DEFAULT_WORKDAY_END, DEFAULT_WORKDAY_START, Calendar, Weekday
 from domain.primitives.calendar_changes import ZoneChange
 from models.db.columns import bool_column, currency_column, enum_column, short_text_column, text_column
-from models.db.query_batch import BatchQuery, fetch_all_batched
+from models.db.conditions import equals
+from models.db.consistent_read import fetch_all_at_once
+from models.db.row_query import RowQuery
 from models.db.values import SqlRow
 
 REFERENCE_POSITION_SQL: Final = "(SELECT moved FROM company WHERE id = 1)"  # of the reference data, see `ReferenceData`
@@ -168,9 +170,13 @@ class ExchangeRate(Model):
         unique_together = (("currency", "valid_from"),)
 
 
-def company_queries() -> list[BatchQuery]:
+def company_queries() -> list[RowQuery[Any]]:
     """Return the queries for the rows that `assemble_company` takes."""
-    return [Company.filter(id=1), CompanyDay.all().order_by("day"), EarlierCalendar.all().order_by("until")]
+    return [
+        RowQuery(Company, equals("id", 1)),
+        RowQuery(CompanyDay).order_by("day"),
+        RowQuery(EarlierCalendar).order_by("until"),
+    ]
 
 
 def assemble_company(
@@ -186,7 +192,7 @@ def assemble_company(
 
 async def find_company() -> Company | None:
     """Return the company, or None before `./run setup`."""
-    return assemble_company(*await fetch_all_batched(company_queries()))
+    return assemble_company(*await fetch_all_at_once(company_queries()))
 
 
 async def load_exchange_rates() -> list[ExchangeRate]:

@@ -7,31 +7,28 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from tortoise.expressions import Q
-
-from models.db.row_query import Condition
-from models.db.values import SqlRow
+from models.db.conditions import EVERY_ROW, Condition, equals, is_one_of
 
 
 def match_any() -> Condition:
     """Return the condition that every row meets."""
-    return Q()
+    return EVERY_ROW
 
 
 def match_employee(column: str, employee_id: int | None) -> Condition:
-    return _match(f"{column}_id", employee_id)
+    return equals(f"{column}_id", employee_id)
 
 
 def match_reports(column: str, manager_id: int | None) -> Condition:
     """Return the condition for rows of the employees with this manager."""
-    return _match(f"{column}__manager_id", manager_id)
+    return _match_employees(column, equals("manager_id", manager_id))
 
 
 def match_members(column: str, team_ids: Collection[int]) -> Condition:
     """Return the condition for rows of the present members of these teams."""
-    return _match(f"{column}__team_id__in", list(team_ids) or [0])
+    return _match_employees(column, is_one_of("team_id", team_ids))
 
 
-def _match(lookup: str, value: int | list[int] | None) -> Q:
-    conditions: SqlRow = {lookup: value}
-    return Q(**conditions)
+def _match_employees(column: str, condition: Condition) -> Condition:
+    """Return the condition for rows of the employees that meet a condition."""
+    return Condition(f"{column}_id IN (SELECT id FROM employee WHERE {condition.sql})", condition.values)  # noqa: S608

@@ -24,7 +24,8 @@ from models.db.columns import (
     short_text_column,
     text_column,
 )
-from models.db.query_batch import fetch_all_batched
+from models.db.conditions import contains, equals, is_one_of
+from models.db.consistent_read import fetch_all_at_once
 from models.db.row_query import RowQuery
 from models.organization.company import REFERENCE_POSITION_SQL
 
@@ -203,7 +204,7 @@ class TeamTree:
 
 
 async def load_team_tree() -> TeamTree:
-    return TeamTree(*await fetch_all_batched([Team.all(), EarlierParent.all()]))
+    return TeamTree(*await fetch_all_at_once([RowQuery(Team), RowQuery(EarlierParent)]))
 
 
 async def record_parent(team_id: int, parent_id: int | None, until: date) -> None:
@@ -248,14 +249,14 @@ def select_employees(
 
     team_ids  further restricts them to the members of these teams
     """
-    query = Employee.all()
+    query = RowQuery(Employee)
     if search:
-        query = query.filter(search_key__contains=search_key(search))
+        query = query.where(contains("needle", search_key(search)))
     if team_id is not None:
-        query = query.filter(team_id=team_id)
+        query = query.where(equals("team_id", team_id))
     if active is not None:
-        query = query.filter(active=active)
-    return RowQuery(query if team_ids is None else query.filter(team_id__in=list(team_ids) or [0]))
+        query = query.where(equals("active", active))
+    return query if team_ids is None else query.where(is_one_of("team_id", team_ids))
 
 
 async def fetch_all() -> list[Employee]:

@@ -8,14 +8,16 @@ cache is used only if its position is equal, so no request sees stale data.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from domain.ledger.metrics import Metric
 from models.auth.sessions import Device
 from models.crm.custom_metrics import CompanyMetric, index_metrics
 from models.crm.pipelines import Stage
 from models.db import connection, row_store
-from models.db.query_batch import BatchQuery, fetch_all_batched
+from models.db.conditions import equals
+from models.db.consistent_read import fetch_all_at_once
+from models.db.row_query import RowQuery
 from models.organization.company import (
     REFERENCE_POSITION_SQL,
     Company,
@@ -99,27 +101,27 @@ async def find_device(digest: str) -> tuple[Device | None, ChangeLogPosition]:
 
 async def load_with_employee(employee_id: int) -> tuple[Employee, bool, ReferenceData]:
     """Return an employee, whether they are set as the manager of anyone, and the current reference data."""
-    employee_queries: list[BatchQuery] = [
-        Employee.filter(id=employee_id),
-        Employee.filter(manager_id=employee_id).limit(1),
+    employee_queries = [
+        RowQuery(Employee, equals("id", employee_id)),
+        RowQuery(Employee, equals("manager_id", employee_id)).limit(1),
     ]
-    employees, direct_reports, *rest = await fetch_all_batched([*employee_queries, *_reference_queries()])
+    employees, direct_reports, *rest = await fetch_all_at_once([*employee_queries, *_reference_queries()])
     return employees[0], bool(direct_reports), _build_reference_data(*rest)
 
 
 async def load_reference_data() -> ReferenceData:
     """Return the current reference data, read in one statement and thus consistent."""
-    return _build_reference_data(*await fetch_all_batched(_reference_queries()))
+    return _build_reference_data(*await fetch_all_at_once(_reference_queries()))
 
 
-def _reference_queries() -> list[BatchQuery]:
+def _reference_queries() -> list[RowQuery[Any]]:
     return [
-        Team.all(),
-        EarlierParent.all(),
+        RowQuery(Team),
+        RowQuery(EarlierParent),
         *company_queries(),
-        CompanyMetric.all().order_by("name", "id"),
-        ExchangeRate.all().order_by("currency", "-valid_from"),
-        Stage.all().order_by("pipeline_id", "position", "id").limit(1),
+        RowQuery(CompanyMetric).order_by("name", "id"),
+        RowQuery(ExchangeRate).order_by("currency", "-valid_from"),
+        RowQuery(Stage).order_by("pipeline_id", "position", "id").limit(1),
     ]
 
 

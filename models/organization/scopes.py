@@ -16,8 +16,7 @@ from datetime import date
 from enum import StrEnum
 from typing import ClassVar, Final, Self
 
-from tortoise.expressions import Q
-
+from models.db.conditions import NO_ROW, Condition, equals, is_one_of
 from models.organization.company import Company
 from models.organization.employee_conditions import match_any, match_employee, match_members
 from models.organization.people import Employee, Team, TeamSpan, TeamTree
@@ -68,9 +67,9 @@ class ScopeKey(ABC):
         """Return all scopes of this kind; none of employees, which are no groups."""
 
     @classmethod
-    def owned_by(cls, ids: Iterable[int]) -> Q:
+    def owned_by(cls, ids: Iterable[int]) -> Condition:
         """Return the filter for rows, such as goals, with an owner of this kind and one of these ids."""
-        return Q(owner_kind=cls.kind, owner_id__in=list(ids) or [-1])
+        return equals("owner_kind", cls.kind) & is_one_of("owner_id", ids)
 
     @property
     def employee_id(self) -> int | None:
@@ -96,9 +95,9 @@ class ScopeKey(ABC):
         return None
 
     @property
-    def is_owner(self) -> Q:
+    def is_owner(self) -> Condition:
         """The filter for rows that the scope owns, such as its goals."""
-        return self.owned_by([self.id])
+        return equals("owner_kind", self.kind) & equals("owner_id", self.id)
 
     def team_ids(self, tree: TeamTree) -> frozenset[int] | None:
         """Return the ids of the teams in the scope; None for the company and employees."""
@@ -121,7 +120,7 @@ class ScopeKey(ABC):
         return self in self.covering(tree, employee_id, team_id)
 
     @abstractmethod
-    def member_filter(self, tree: TeamTree, field: str) -> Q:
+    def member_filter(self, tree: TeamTree, field: str) -> Condition:
         """Return the filter for rows with an employee of the scope in a field, such as "owner"."""
 
 
@@ -153,7 +152,7 @@ class EmployeeScope(ScopeKey):
     def activity_team_id(self) -> None:
         return None
 
-    def member_filter(self, tree: TeamTree, field: str) -> Q:
+    def member_filter(self, tree: TeamTree, field: str) -> Condition:
         return match_employee(field, self.id)
 
 
@@ -202,7 +201,7 @@ class TeamScope(ScopeKey):
     def child_team_ids(self, tree: TeamTree) -> list[int]:
         return tree.child_ids(self.id)
 
-    def member_filter(self, tree: TeamTree, field: str) -> Q:
+    def member_filter(self, tree: TeamTree, field: str) -> Condition:
         return match_members(field, self.team_ids(tree))
 
 
@@ -240,7 +239,7 @@ class CompanyScope(ScopeKey):
     def child_team_ids(self, tree: TeamTree) -> list[int]:
         return tree.child_ids(None)
 
-    def member_filter(self, tree: TeamTree, field: str) -> Q:
+    def member_filter(self, tree: TeamTree, field: str) -> Condition:
         return match_any()
 
 
@@ -285,14 +284,14 @@ def by_kind(keys: Iterable[ScopeKey]) -> Iterator[tuple[type[ScopeKey], list[Sco
             yield scope_kind, keys_of_kind
 
 
-def owned_by_any(keys: Iterable[ScopeKey]) -> Q:
+def owned_by_any(keys: Iterable[ScopeKey]) -> Condition:
     """Return the filter for rows, such as goals, that any of the scopes owns; none if there are no keys."""
-    condition = Q(id=0)
+    condition = NO_ROW
     for scope_kind, keys_of_kind in by_kind(keys):
         condition |= scope_kind.owned_by(key.id for key in keys_of_kind)
     return condition
 
 
-def owned_within(team_ids: Collection[int]) -> Q:
+def owned_within(team_ids: Collection[int]) -> Condition:
     """Return the filter for rows, such as goals, that one of the teams or any employee owns."""
-    return TeamScope.owned_by(team_ids) | Q(owner_kind=EmployeeScope.kind)
+    return TeamScope.owned_by(team_ids) | equals("owner_kind", EmployeeScope.kind)

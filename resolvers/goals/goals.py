@@ -16,7 +16,7 @@ from domain.primitives.periods import Period, PeriodKind
 from domain.primitives.units import Unit
 from models.crm.activities import ActivityKind
 from models.db import row_store
-from models.db.row_query import Condition
+from models.db.conditions import Condition
 from models.goals import goals
 from models.goals.goals import Goal
 from models.ledger import scores

@@ -23,8 +23,7 @@ from domain.permissions import Action, Reach
 from domain.primitives.calendar import Calendar
 from models.crm import custom_metrics, pipelines
 from models.crm.pipelines import Stage
-from models.db.query_batch import CountQuery, fetch_all_batched
-from models.db.row_query import RowQuery
+from models.db.row_query import CountQuery, RowQuery, fetch_all
 from models.db.row_store import TableRow
 from models.organization import absences, company, people
 from models.organization import reference_data as reference_models
@@ -250,12 +249,12 @@ class RequestContext:
         return values[key] if key in values else self.load_for_viewer(load_many, key)
 
     def fetch(self, query: RowQuery[Row]) -> Awaitable[list[Row]]:
-        """Return the rows of a query, run in one statement with all queries of the same tick of the event loop."""
-        return self.load(fetch_all_batched, query)
+        """Return the rows of a query, run on one connection with all queries of the same tick of the event loop."""
+        return self.load(fetch_all, query)
 
     def count(self, query: RowQuery[Any]) -> Awaitable[int]:
         """Do the same for the number of rows."""
-        return self.load(fetch_all_batched, CountQuery(query))
+        return self.load(fetch_all, CountQuery(query))
 
     @property
     def open_unit_of_work(self) -> UnitOfWork:

@@ -14,7 +14,7 @@ from domain.errors.user_errors import Forbidden
 from domain.ledger.metrics import PRIVATE_METRICS
 from domain.permissions import Action, Actor, Reach, Role, reach
 from models.auth.sessions import Device
-from models.db.row_query import Condition
+from models.db.conditions import Condition
 from models.goals import goals
 from models.goals.goals import Goal
 from models.organization.employee_conditions import match_any, match_employee, match_members, match_reports

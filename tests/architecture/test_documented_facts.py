@@ -20,7 +20,7 @@ from domain.primitives import calendar
 from graph.base.field_declarations import WHOLE_VIEWER, declaration_of
 from graph.schema import create_schema
 from imports.piece_limit import FIRST_ROWS, MAX_ROWS
-from models.db import query_batch, retention
+from models.db import retention
 from models.db.write_queue import MAX_WAITING_BATCHES, SERVER_LIMITS
 from models.live import change_log
 from models.live.presence import PRESENCE_TTL
@@ -132,7 +132,6 @@ STATED_FACTS = [
     ("docs/api.md", f"{CLOCK_LEEWAY.seconds} seconds of leeway"),
     ("docs/live.md", f"has more than {leaderboard_cache._MAX_STALE_SCORES} stale scores"),
     ("docs/live.md", f"at most {leaderboard_cache._MAX_CACHED_ROWS:,} rows"),
-    ("docs/live.md", f"joins up to {query_batch._MAX_QUERIES_PER_STATEMENT} of them"),
 ]
 
 

@@ -12,6 +12,7 @@ import pytest
 from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
+from models.db import conditions
 from models.db.connection import MODEL_MODULES
 from tests.source_tree import read_source_files
 
@@ -29,6 +30,9 @@ METHODS_OF_OTHERS = {name for kind in (dict, list, set, Path) for name in dir(ki
     "all", "contains", "create", "delete", "describe", "fields", "get_table", "query",
 }  # fmt: skip
 METHODS_OF_QUERIES = {name for name in (*dir(QuerySet), *dir(Model)) if not name.startswith("_")} - METHODS_OF_OTHERS
+MAKERS_OF_QUERIES = {"RowQuery"} | {
+    name for name, member in vars(conditions).items() if getattr(member, "__module__", None) == conditions.__name__
+}
 STATE_OF_ROWS = re.compile(r"_meta|_saved_in_db|_custom_generated_pk|_init_from_db|_partial|_db|_db_\w+")
 SQL = re.compile(r"\b(SELECT\s.*\sFROM|INSERT\s+INTO|DELETE\s+FROM|UPDATE\s+\w+\s+SET)\s", re.DOTALL)
 
@@ -86,8 +90,9 @@ def test_only_models_db_knows_how_tortoise_keeps_the_state_of_a_row(layer):
         "activities.Activity.all()",
         "row.save()",
         "query.order_by('id')",
-        "query.query_set",
+        "RowQuery(Employee)",
         "Condition()",
+        "equals('id', 1)",
     ],
 )
 def test_use_of_query_is_found(code):
@@ -105,13 +110,13 @@ def _find_uses(is_use, layer):
 
 
 def _is_use_of_query(node):
-    """Return whether a node calls a method of a row class, a row or a query, looks into a RowQuery or makes a condition."""
+    """Return whether a node calls a method of a row class, a row or a query, makes a RowQuery or a condition."""
     match node:
         case ast.Attribute(value=ast.Name(id="row_store")):
             return False
         case ast.Attribute(value=ast.Name(id=owner) | ast.Attribute(attr=owner), attr=name) if owner in ROW_CLASSES:
             return name in METHODS_OF_ROW_CLASSES
-        case ast.Attribute(attr="query_set") | ast.Call(func=ast.Name(id="Condition")):
+        case ast.Call(func=ast.Name(id=name)) if name in MAKERS_OF_QUERIES:
             return True
         case ast.Call(func=ast.Attribute(attr=name)):
             return name in METHODS_OF_QUERIES and not _is_function_of_row_store(node.func)
