@@ -75,11 +75,11 @@ def measure_import_latency(company: BenchmarkCompany, rows: int, seconds: float)
 
 
 def _measure_waits(request: Callable[[], None], keep_going: Callable[[], bool]) -> list[float]:
-    """Repeat a request while `keep_going()` is true and return the seconds that each answer took."""
+    """Repeat a request while `keep_going()` is true, once at least, and return the seconds that each answer took."""
     for _ in range(10):
         request()
-    waits = []
-    while keep_going():
+    waits: list[float] = []
+    while not waits or keep_going():
         began = time.perf_counter()
         request()
         waits.append(time.perf_counter() - began)

@@ -49,7 +49,7 @@ async def create_database(url: str) -> None:
     """Create the database at a URL with empty tables, unless it has them; nothing is connected meanwhile."""
     if not db_connection.is_sqlite(url):
         await migrator.migrate(url)
-    elif not (path := Path(url.removeprefix("sqlite://"))).exists():
+    elif not (path := Path(url.removeprefix("sqlite://").partition("?")[0])).exists():
         db_connection.create_parent_directory(url)
         path.write_bytes(_read_migrated_file())  # noqa: ASYNC240
 
