@@ -256,7 +256,7 @@ def create_app(settings: Settings) -> ASGIApp:
         lifespan=lifespan,
     )
 
-    graphql_app = DataHeadersMiddleware(
+    cross_origin_app = DataHeadersMiddleware(
         CORSMiddleware(
             server.endpoint,
             allow_origins=settings.origins,
@@ -265,10 +265,16 @@ def create_app(settings: Settings) -> ASGIApp:
             expose_headers=("X-Request-Id", "Retry-After"),
         )
     )
+    # To a request without `Origin` the CORS middleware would add this alone.
+    plain_app = DataHeadersMiddleware(server.endpoint, [(b"vary", b"Origin")])
 
     async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
-        is_graphql = scope["type"] == "http" and scope["path"] in GRAPHQL_PATHS
-        await (graphql_app if is_graphql else starlette_app)(scope, receive, send)
+        if scope["type"] != "http" or scope["path"] not in GRAPHQL_PATHS:
+            await starlette_app(scope, receive, send)
+        elif any(name == b"origin" for name, _ in scope["headers"]):
+            await cross_origin_app(scope, receive, send)
+        else:
+            await plain_app(scope, receive, send)
 
     request_log = logging.RequestLogMiddleware(dispatch, prometheus.count_request)
     server.socket_endpoint.on_socket_closed = request_log.log_finished

@@ -101,9 +101,9 @@ class OperationRunner:
                 return context
 
             execution_result = await self.operations.execute(operation, create_context())
-            operation_result = self._make_result(
-                execution_result, dataclasses.replace(client, language=context.language) if context else client
-            )
+            if execution_result.errors and context is not None:
+                client = dataclasses.replace(client, language=context.language)
+            operation_result = self._make_result(execution_result, client)
         except Exception as error:  # noqa: BLE001 - the client gets a result in any case; formatting logs the cause
             operation_result = self.make_error_result(error, client)
         prometheus.count_operation(

@@ -37,14 +37,13 @@ class Availability:
             raise DatabaseUnavailable("The database does not answer.")
 
     @contextmanager
-    def away_future(self) -> Iterator[asyncio.Future[None]]:
-        """Yield a future that is done once the database is known not to answer."""
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._away_futures.add(future)
+    def watch(self, wake: asyncio.Future[None]) -> Iterator[None]:
+        """Have the future done once the database is known not to answer, until the end of the block."""
+        self._away_futures.add(wake)
         try:
-            yield future
+            yield
         finally:
-            self._away_futures.discard(future)
+            self._away_futures.discard(wake)
 
 
 class MonitoredClient(Protocol):

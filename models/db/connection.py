@@ -251,23 +251,33 @@ async def with_deadline(seconds: float, awaitable: Awaitable[Result], *, while_a
     while_available  raise DatabaseUnavailable as soon as the database is known not to answer
     """
     task = asyncio.ensure_future(awaitable)
-    task.add_done_callback(
-        lambda finished: finished.cancelled() or finished.exception()
-    )  # marks its exception as retrieved
+    loop = asyncio.get_running_loop()
+    availability = current_client().availability if while_available else None
+    wake: asyncio.Future[None] = (
+        loop.create_future()
+    )  # done with the task, at the deadline, or when the database is away
+
+    def end_wait(finished: asyncio.Future[Result] | None = None) -> None:
+        if finished is not None and not finished.cancelled():
+            finished.exception()  # marks it as retrieved
+        if not wake.done():
+            wake.set_result(None)
+
+    task.add_done_callback(end_wait)
+    timer = loop.call_later(seconds, end_wait)
     try:
-        if while_available:
-            client = current_client()
-            with client.availability.away_future() as away:
-                futures: set[asyncio.Future[Result] | asyncio.Future[None]] = {task, away}
-                await asyncio.wait(futures, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-            if away.done() and not task.done():
-                client.availability.check()
+        if availability is None:
+            await wake
         else:
-            await asyncio.wait({task}, timeout=seconds)
+            with availability.watch(wake):
+                await wake
+            if not task.done():
+                availability.check()
         if not task.done():
             raise DeadlineExceeded
         return task.result()
     finally:
+        timer.cancel()
         task.cancel()
 
 

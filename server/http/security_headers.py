@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -28,17 +29,22 @@ def list_common_headers(*, hsts: bool) -> list[tuple[str, str]]:
 
 
 class DataHeadersMiddleware:
-    """ASGI middleware: gives responses the policy of data and forbids caching, unless they have such headers."""
+    """ASGI middleware: gives responses the policy of data and forbids caching, unless they have such headers.
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    more_headers  further headers of all responses
+    """
+
+    def __init__(self, app: ASGIApp, more_headers: Sequence[tuple[bytes, bytes]] = ()) -> None:
+        self._app, self._more_headers = app, more_headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = list(message["headers"])
                 names = {name for name, _ in headers}
-                message = {**message, "headers": [*headers, *(item for item in _DEFAULTS if item[0] not in names)]}
+                headers += self._more_headers
+                headers += [item for item in _DEFAULTS if item[0] not in names]
+                message = {**message, "headers": headers}
             await send(message)
 
         await self._app(scope, receive, send_with_headers)

@@ -10,6 +10,7 @@ import hmac
 import ipaddress
 import math
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Final, Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -59,6 +60,21 @@ OPEN_SOCKETS: Final = _make_gauge("sockets_open", "Open WebSockets.")
 OPEN_SUBSCRIPTIONS: Final = _make_gauge("subscriptions_open", "Running subscriptions.")
 PUSHES: Final = _make_counter("pushes", "Results sent to subscribers.")
 DELIVERIES: Final = _make_counter("deliveries", "Attempts to send to an external channel.", "channel", "outcome")
+
+
+@cache
+def _request_counter(method: str, status: str) -> Counter:
+    return REQUESTS.labels(method, status)
+
+
+@cache
+def _operation_counter(kind: OperationKind, field: str, outcome: OperationOutcome) -> Counter:
+    return OPERATIONS.labels(kind, field, outcome)
+
+
+@cache
+def _operation_duration(kind: OperationKind) -> Histogram:
+    return OPERATION_SECONDS.labels(kind)
 
 
 class StatusCollector(Collector):
@@ -112,7 +128,7 @@ class StatusCollector(Collector):
 
 def count_request(method: str, status: int, seconds: float) -> None:
     """Count a finished request, or a closed socket as method `WS`. Used as `on_finished` of `RequestLogMiddleware`."""
-    REQUESTS.labels(
+    _request_counter(
         method if method in _KNOWN_METHODS else "other", str(status) if 100 <= status < 5000 else "other"
     ).inc()
     if method != "WS":
@@ -127,9 +143,9 @@ def count_operation(
     field    its only root field, by its name in the schema (not an alias); None if it has several or none.
     seconds  duration; None for subscriptions, which last as long as the client wants.
     """
-    OPERATIONS.labels(kind, field or "other", outcome).inc()
+    _operation_counter(kind, field or "other", outcome).inc()
     if seconds is not None:
-        OPERATION_SECONDS.labels(kind).observe(seconds)
+        _operation_duration(kind).observe(seconds)
 
 
 def render_metrics(*collectors: Collector) -> bytes:

@@ -47,7 +47,7 @@ def with_token(client: ClientInfo, authorization: object) -> ClientInfo:
     if isinstance(authorization, str):
         scheme, _, token = authorization.strip().partition(" ")
         if scheme.lower() == "bearer" and token.strip():
-            return dataclasses.replace(client, token=token.strip())
+            return ClientInfo(token.strip(), client.language, client.address, client.request_id)
     raise Unauthenticated("Send an access token as `Authorization: Bearer …`.")
 
 

@@ -1,5 +1,7 @@
 """Content negotiation (RFC 9110, 12): the media type of a response and its language, by weights.
 
+Clients send few different headers, so what follows from one is cached.
+
 A part of `Accept` or `Accept-Language` has a weight `q` from 0 to 1, by default 1. A weight of 0 excludes what it names.
 """
 
@@ -8,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from babel.core import negotiate_locale
@@ -65,6 +68,7 @@ def media_type_weight(accept: str, media_type: str) -> float:
     return 0.0
 
 
+@lru_cache(maxsize=256)
 def negotiate_response_format(accept: str) -> ResponseFormat | None:
     """Return the format of a GraphQL response by an `Accept` header; None if no format is acceptable.
 
@@ -87,6 +91,7 @@ def negotiate_response_format(accept: str) -> ResponseFormat | None:
     ]
 
 
+@lru_cache(maxsize=256)
 def negotiate_language(accept_language: str) -> str:
     """Return the code of the supported language that an `Accept-Language` header prefers; "" for none.
 

@@ -20,7 +20,8 @@ SHORT_LIVED = {
     ("server/background/import_processes.py", "_run_process"): 1,  # the watch over one import
     ("server/background/import_processes.py", "start"): 1,  # one import
     ("server/commands/import_job.py", "run_import_job"): 1,  # one import
-    ("server/http/graphql_endpoint.py", "_execute"): 2,  # one request, and the wait for its client to disconnect
+    ("server/http/graphql_endpoint.py", "_execute"): 1,  # one mutation
+    ("server/http/graphql_endpoint.py", "_start"): 1,  # the wait for the client of one request to disconnect
     ("server/websocket/graphql_transport_ws.py", "_start_handling"): 1,  # one message
     ("server/websocket/graphql_transport_ws.py", "_subscribe"): 1,  # one query or mutation
     ("server/websocket/graphql_transport_ws.py", "on_disconnect"): 1,  # the end of one socket
