@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from tortoise.backends.base.client import Capabilities
+from tortoise.backends.base.client import Capabilities, TransactionContext
 
 from models.db.errors import DatabaseUnavailable
 from models.db.write_queue import WriteQueue
@@ -52,3 +52,6 @@ class MonitoredClient(Protocol):
     capabilities: Capabilities
     write_queue: WriteQueue
     availability: Availability
+
+    def in_locked_transaction(self, lock_id: int | None) -> TransactionContext:
+        """Return a transaction that takes PostgreSQL's advisory lock with this id at its beginning (None: none)."""

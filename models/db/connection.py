@@ -197,11 +197,14 @@ async def write_transaction(*, is_batch: bool = False) -> AsyncIterator[None]:
         wait_seconds = await stack.enter_async_context(queue.batch_turn()) if is_batch else None
         if on_postgres and not is_batch:
             await stack.enter_async_context(queue.writer_turn())
+        if not is_batch:
+            await stack.enter_async_context(client.in_locked_transaction(LEDGER_LOCK_ID if on_postgres else None))
+            yield
+            return
         transaction = await stack.enter_async_context(in_transaction())
-        if on_postgres and is_batch:
+        if on_postgres:
             await _wait_for_other_batches(transaction, wait_seconds, queue.limits)
             await stack.enter_async_context(queue.writer_turn())
-        if on_postgres:
             await transaction.execute_query(_TAKE_LOCK_SQL, [LEDGER_LOCK_ID])
         yield
 

@@ -268,14 +268,6 @@ async def find_affected(
     ]
 
 
-async def set_version(goal_ids: Collection[int], version: int) -> None:
-    """Set the version of the goals to the change-log position of a change that moved them."""
-    await connection.execute(
-        f"UPDATE goal SET version = ? WHERE id IN ({connection.placeholders([*goal_ids])})",  # noqa: S608
-        [version, *goal_ids],
-    )
-
-
 async def targets_by_owner(metric: str, first_day: date, last_day: date) -> dict[ScopeKey, int]:
     """Return the target of each scope with a goal for the metric and exactly these days."""
     rows = await _unarchived().filter(metric=metric, first_day=first_day, last_day=last_day).order_by("id")

@@ -19,6 +19,7 @@ from models.db import bulk_statements, connection, json_aggregates, row_store
 from models.db.columns import bool_column, foreign_key, text_column
 from models.db.row_query import RowQuery
 from models.db.values import SqlValue
+from models.db.write_batch import MAX_BATCHED_ROWS, BatchedWrite, write_rows
 from models.goals.goals import GOAL_VALUE_SQL, Goal
 from models.ledger.score_filter import ScoreFilter, team_condition, team_filter
 from models.organization.people import TeamSpan
@@ -97,10 +98,12 @@ _ENTRY_COLUMNS: Final = (
     "metric", "employee_id", "team_id", "amount", "effective_on", "effective_at", "late", "recorded_at", "source_kind",
     "source_id",
 )  # fmt: skip
-_ADD_TO_DAILY_TOTALS_SQL = """
-INSERT INTO daily_total (metric, employee_id, team_id, day, amount) VALUES {rows}
-ON CONFLICT (metric, employee_id, day, team_id) DO UPDATE SET amount = daily_total.amount + excluded.amount
-"""
+_ADD_TO_DAILY_TOTAL_SQL = (
+    "ON CONFLICT (metric, employee_id, day, team_id) DO UPDATE SET amount = daily_total.amount + excluded.amount"
+)
+_ADD_TO_DAILY_TOTALS_SQL = (
+    f"INSERT INTO daily_total (metric, employee_id, team_id, day, amount) VALUES {{rows}} {_ADD_TO_DAILY_TOTAL_SQL}"  # noqa: S608
+)
 _ADD_ON_CONFLICT_SQL = "ON CONFLICT (metric, team_id, day) DO UPDATE SET amount = team_total.amount + excluded.amount"
 _ADD_TO_TEAM_TOTALS_SQL = (
     f"INSERT INTO team_total (metric, team_id, day, amount) VALUES {{rows}} {_ADD_ON_CONFLICT_SQL}"  # noqa: S608
@@ -129,6 +132,34 @@ WITH RECURSIVE credited(metric, team_id, day, amount) AS (VALUES {{rows}}), {HOL
 SELECT metric, id, day, SUM(amount) FROM holding GROUP BY metric, id, day HAVING SUM(amount) <> 0 {_ADD_ON_CONFLICT_SQL}
 """  # noqa: S608
 _CREDITED_COLUMN_TYPES: Final = ("VARCHAR", "INTEGER", "DATE", "BIGINT")
+# adds postings to the ledger, and to the totals of their employees, of their teams and all teams above
+_POSTING: Final = BatchedWrite(
+    "posting",
+    {
+        "metric": "VARCHAR", "employee_id": "INTEGER", "team_id": "INTEGER", "amount": "BIGINT", "effective_on": "DATE",
+        "effective_at": "TIMESTAMPTZ", "late": "BOOLEAN", "recorded_at": "TIMESTAMPTZ", "source_kind": "VARCHAR",
+        "source_id": "INTEGER",
+    },
+    {
+        "posted_entry": f"""
+            INSERT INTO score_entry ({", ".join(_ENTRY_COLUMNS)}) SELECT {", ".join(_ENTRY_COLUMNS)} FROM posting
+        """,
+        "posted_daily_total": f"""
+            INSERT INTO daily_total (metric, employee_id, team_id, day, amount)
+            SELECT metric, employee_id, team_id, effective_on, SUM(amount) FROM posting
+            GROUP BY metric, employee_id, team_id, effective_on HAVING SUM(amount) <> 0 {_ADD_TO_DAILY_TOTAL_SQL}
+        """,
+        "posted_team_total": f"""
+            INSERT INTO team_total (metric, team_id, day, amount)
+            WITH RECURSIVE credited AS (
+                SELECT metric, team_id, effective_on AS day, SUM(amount) AS amount FROM posting
+                GROUP BY metric, team_id, effective_on
+            ), {HOLDING_TEAMS_CTE}
+            SELECT metric, id, day, SUM(amount) FROM holding GROUP BY metric, id, day HAVING SUM(amount) <> 0
+            {_ADD_ON_CONFLICT_SQL}
+        """,
+    },
+)  # fmt: skip
 
 
 _score_columns: Final = attrgetter("metric", "employee_id", "team_id", "amount", "day", "at")
@@ -146,6 +177,9 @@ class Posting(NamedTuple):
 async def post(postings: Sequence[Posting], recorded_at: datetime) -> None:
     """Write postings to the ledger and add them to the totals."""
     rows = [(*_score_columns(score), late, recorded_at, kind, source) for score, late, kind, source in postings]
+    if len(rows) <= MAX_BATCHED_ROWS:
+        await write_rows(_POSTING, rows)
+        return
     await bulk_statements.insert_rows("score_entry", _ENTRY_COLUMNS, rows)
     await add_to_totals(posting.score for posting in postings)
 

@@ -85,9 +85,14 @@ async def _process_changes(context: RequestContext, changes: Sequence[RecordChan
     for deal_id in closed_deal_ids:
         last_activity.pop(("Deal", deal_id), None)
     last_activity |= _new_untouched_leads(lead_changes)
-    await inactivity.record_activity(last_activity, imported_until=None if notify else context.now())
-    await inactivity.remove("Deal", closed_deal_ids)
-    await inactivity.remove("Lead", touched_lead_ids)
+    await inactivity.update_timers(
+        last_activity,
+        ended=[
+            *(("Deal", deal_id) for deal_id in closed_deal_ids),
+            *(("Lead", lead_id) for lead_id in touched_lead_ids),
+        ],
+        imported_until=None if notify else context.now(),
+    )
 
 
 def _is_untouched(change: RecordChange) -> bool:

@@ -314,11 +314,9 @@ async def _save_changes(
     edit: EditContext, record_type: RecordType[Row, Input], changes: Sequence[PendingChange[Row]], *, notify: bool
 ) -> list[Goal]:
     new_changes = [change for change in changes if change.is_new]
-    updates = [(change, columns) for change in changes if (columns := change.changed_columns)]
-    await row_store.insert_with_ids([change.row for change in new_changes], batch_size=200)
-    for change, columns in updates:
-        await row_store.save(change.row, *columns)
-    effective_changes = [*new_changes, *(change for change, _ in updates)]
+    updates = [change for change in changes if change.changed_columns]
+    await row_store.store_all([change.row for change in new_changes], [change.row for change in updates])
+    effective_changes = [*new_changes, *updates]
     if not effective_changes:
         return []
     related = await record_type.save_related(edit, effective_changes)

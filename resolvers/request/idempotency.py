@@ -115,7 +115,7 @@ def _ensure_same_input(
 
 async def save_response(context: RequestContext, request: IdempotentRequest, response: Mapping[str, object]) -> None:
     """Save references to the rows of the response, and its other values except secrets."""
-    await row_store.insert(_build_record(context, request, response))
+    await sessions.save_idempotency_records([_build_record(context, request, response)])
 
 
 def _build_record(
@@ -166,7 +166,7 @@ async def record_batch(
     new_rows, goals = await _record_new(record_new, inputs, new_indexes) if new_indexes else ([], [])
     # Keyed by index for inputs recorded now, and by idempotency key for all that have one.
     rows_by_index_or_key: dict[int | str, Any] = dict(zip(new_indexes, new_rows, strict=True))
-    await row_store.insert_all(
+    await sessions.save_idempotency_records(
         [
             _build_record(context, request, {field: rows_by_index_or_key[index], "goals": goals})
             for index in new_indexes

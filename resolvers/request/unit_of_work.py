@@ -8,7 +8,6 @@ from datetime import datetime
 
 from models.db import connection
 from models.db.errors import DatabaseUnavailable
-from models.goals import goals
 from models.goals.goals import Goal
 from models.live import change_log
 from models.organization import reference_data
@@ -63,14 +62,12 @@ class UnitOfWork:
 
     async def _append_to_change_log(self) -> int:
         """Write the entry, and its position into all that has it as its version. Return the position."""
-        position = await change_log.append(self.topics, self.started_at)
+        position = await change_log.append(self.topics, self.started_at, moved_goal_ids=self.moved_goals)
         self._ensure_not_rewound(position)
         if self.changes_reference_data:
             await reference_data.set_position(position)
-        if self.moved_goals:
-            await goals.set_version(self.moved_goals, position)
-            for goal in self.moved_goals.values():
-                goal.version = position
+        for goal in self.moved_goals.values():
+            goal.version = position
         return position
 
     def _ensure_not_rewound(self, position: int) -> None:
