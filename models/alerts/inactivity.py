@@ -71,7 +71,7 @@ _TIMER: Final = BatchedWrite(
         "restarted_timer": f"""
             INSERT INTO silence (kind, subject_id, since, known, look_at)
             SELECT kind, subject_id, since, known, look_at FROM timer WHERE since IS NOT NULL {_RECORD_ACTIVITY_SQL}
-        """,
+        """,  # noqa: S608
         "removed_timer": """
             DELETE FROM silence WHERE (kind, subject_id) IN (SELECT kind, subject_id FROM timer WHERE since IS NULL)
         """,

@@ -134,7 +134,7 @@ _ACTIVITY: Final = BatchedWrite(
     {
         "added_activity": f"""
             INSERT INTO activity ({", ".join(ActivityRow._fields)}) SELECT {", ".join(ActivityRow._fields)} FROM new_activity
-        """
+        """  # noqa: S608
     },
 )  # fmt: skip
 

@@ -53,5 +53,9 @@ class MonitoredClient(Protocol):
     write_queue: WriteQueue
     availability: Availability
 
-    def in_locked_transaction(self, lock_id: int | None) -> TransactionContext:
-        """Return a transaction that takes PostgreSQL's advisory lock with this id at its beginning (None: none)."""
+    def in_locked_transaction(self, lock_id: int | None, *, reuses_plans: bool) -> TransactionContext:
+        """Return a transaction that begins in one round trip, whatever it needs at its beginning.
+
+        lock_id       of the advisory lock that it takes on PostgreSQL; None for none
+        reuses_plans  whether PostgreSQL plans each of its prepared statements once, and not for each set of values
+        """

@@ -176,11 +176,13 @@ async def connect(
 
 
 @asynccontextmanager
-async def write_transaction(*, is_batch: bool = False) -> AsyncIterator[None]:
+async def write_transaction(*, is_batch: bool = False, reuses_plans: bool = False) -> AsyncIterator[None]:
     """Run a transaction as the single writer of the ledger; within another one, as a part of it.
 
-    is_batch  whether it may hold the lock for long: then it gives way to the other writers
-    raises    LockTimeout, BatchQueueFull
+    is_batch      whether it may hold the lock for long: then it gives way to the other writers
+    reuses_plans  whether PostgreSQL plans each of its statements once: for a short one whose statements are always the
+                  same, and cost more to plan than to run
+    raises        LockTimeout, BatchQueueFull
 
     On PostgreSQL the lock is given in the order in which it was requested. On SQLite the writers of other processes
     only try for it from time to time, so a batch begins no sooner after another than each of them could try.
@@ -198,7 +200,9 @@ async def write_transaction(*, is_batch: bool = False) -> AsyncIterator[None]:
         if on_postgres and not is_batch:
             await stack.enter_async_context(queue.writer_turn())
         if not is_batch:
-            await stack.enter_async_context(client.in_locked_transaction(LEDGER_LOCK_ID if on_postgres else None))
+            await stack.enter_async_context(
+                client.in_locked_transaction(LEDGER_LOCK_ID if on_postgres else None, reuses_plans=reuses_plans)
+            )
             yield
             return
         transaction = await stack.enter_async_context(in_transaction())

@@ -49,14 +49,14 @@ class _ErrorTranslation:
 class _Transaction(_ErrorTranslation, TransactionWrapper):
     """A transaction with a batch of writes; a savepoint has the batch of its parent.
 
-    lock_id  of the advisory lock to take at the beginning; None for none
+    begin_command  the statements that begin it
     """
 
     _parent: Any  # the client, or the transaction of a savepoint
 
-    def __init__(self, parent: AsyncpgDBClient, lock_id: int | None = None) -> None:
+    def __init__(self, parent: AsyncpgDBClient, begin_command: str = "BEGIN") -> None:
         super().__init__(parent)
-        self.batch, self.lock_id = WriteBatch(), lock_id
+        self.batch, self.begin_command = WriteBatch(), begin_command
 
     def _in_transaction(self) -> TransactionContext:
         return NestedTransactionContext(_Transaction(self))
@@ -79,9 +79,7 @@ class _Transaction(_ErrorTranslation, TransactionWrapper):
         return await connection.fetch(sql, *values)  # type: ignore[no-any-return]
 
     async def begin(self) -> None:
-        # in one round trip: the transaction waits for its lock before it reads anything
-        lock = "" if self.lock_id is None else f"; SELECT pg_advisory_xact_lock({self.lock_id})"
-        await self._execute_command(f"BEGIN{lock}")
+        await self._execute_command(self.begin_command)
 
     async def commit(self) -> None:
         try:
@@ -175,8 +173,11 @@ class PostgresClient(_ErrorTranslation, AsyncpgDBClient):
     def _in_transaction(self) -> TransactionContext:
         return _TransactionContext(_Transaction(self), self._pool_init_lock)
 
-    def in_locked_transaction(self, lock_id: int | None) -> TransactionContext:
-        return _TransactionContext(_Transaction(self, lock_id), self._pool_init_lock)
+    def in_locked_transaction(self, lock_id: int | None, *, reuses_plans: bool) -> TransactionContext:
+        # all in one round trip: the transaction waits for its lock before it reads anything
+        plans = "; SET LOCAL plan_cache_mode = force_generic_plan" if reuses_plans else ""
+        lock = "" if lock_id is None else f"; SELECT pg_advisory_xact_lock({lock_id})"
+        return _TransactionContext(_Transaction(self, f"BEGIN{plans}{lock}"), self._pool_init_lock)
 
 
 client_class = PostgresClient

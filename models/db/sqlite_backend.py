@@ -237,7 +237,7 @@ class ImmediateSqliteClient(_StatementErrors):
     def _in_transaction(self) -> TransactionContext:
         return _ImmediateTransactionContext(_ImmediateTransaction(self), self._lock)
 
-    def in_locked_transaction(self, lock_id: int | None) -> TransactionContext:
+    def in_locked_transaction(self, lock_id: int | None, *, reuses_plans: bool) -> TransactionContext:
         return self._in_transaction()  # each takes the write lock of the database
 
     async def execute_insert(self, query: str, values: list[SqlValue]) -> int:
