@@ -8,7 +8,7 @@ and a goal is announced once. docs/decisions/ explains why.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, date, datetime
 from functools import cache, lru_cache
@@ -343,23 +343,6 @@ def insert_sql(table: str, columns: Sequence[str], row_count: int) -> str:
     """Return the statement that inserts so many rows, with placeholders for their values."""
     row_sql = f"({', '.join('?' * len(columns))})"
     return f"INSERT INTO {table} ({', '.join(columns)}) VALUES {', '.join([row_sql] * row_count)}"  # noqa: S608
-
-
-async def insert_row(table: str, values: Mapping[str, SqlValue]) -> int:
-    """Insert one row and return its id."""
-    result = await fetch_rows(f"{insert_sql(table, tuple(values), 1)} RETURNING id", list(values.values()))
-    return int(result[0]["id"])
-
-
-async def save_new_row(row: Model) -> None:
-    """Insert a new row and set the id that the database assigns."""
-    meta = row._meta
-    fields = [
-        (meta.fields_map[name], name, column) for name, column in meta.fields_db_projection.items() if name != "id"
-    ]
-    values = {column: field.to_db_value(getattr(row, name), row) for field, name, column in fields}
-    row.pk = await insert_row(meta.db_table, values)
-    row._saved_in_db = True
 
 
 async def reserve_ids(model: type[Model], count: int) -> list[int]:
