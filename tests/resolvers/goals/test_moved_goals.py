@@ -119,13 +119,13 @@ async def test_edits_return_exactly_the_goals_that_they_move(world: World, seed:
         if number == EDITS // 2:
             await world.mutate("updateEmployee", id=world.global_ids["Ann"], team=world.global_ids["South"])
         world.advance(hours=dice.random() * 3)
-        before = await read_values(world)
+        values_before = await read_values(world)
         payload = await editor.edit()
-        after = await read_values(world)
+        values_after = await read_values(world)
 
-        moved = {goal["id"]: goal["progress"]["value"] for goal in payload["goals"]}
-        assert moved.items() <= after.items()
-        assert {goal for goal, value in after.items() if value != before[goal]} <= moved.keys()
+        returned_values = {goal["id"]: goal["progress"]["value"] for goal in payload["goals"]}
+        assert returned_values.items() <= values_after.items()
+        assert {goal for goal, value in values_after.items() if value != values_before[goal]} <= returned_values.keys()
         assert await find_wrong_sale_kinds() == []
 
     assert [str(difference) for difference in (await reconcile()).differences] == []
