@@ -7,7 +7,7 @@ from datetime import date
 
 import asyncpg
 
-from models.ledger.scores import HOLDING_TEAMS_CTE
+from models.ledger.posting import HOLDING_TEAMS_CTE
 
 TEAM_SIZE = 20  # sellers per team
 

@@ -31,7 +31,7 @@ from models import migrator
 from models.crm.deals import Deal, StageEntry
 from models.crm.pipelines import Stage
 from models.db import connection
-from models.ledger import scores
+from models.ledger import posting
 from models.organization import people
 from models.organization.people import Employee, Team
 from resolvers.organization import company
@@ -148,7 +148,7 @@ async def fill_company(sellers: int, closed: int, open_: int) -> None:
             totals[key] = totals.get(key, 0) + amount
     await Deal.bulk_create(deals, batch_size=200)
     await StageEntry.bulk_create(visits, batch_size=1000)
-    await scores.add_to_totals(
+    await posting.add_to_totals(
         Score("deals_won_amount", owner, team.id, day, amount, NOW) for (owner, day), amount in totals.items()
     )
 

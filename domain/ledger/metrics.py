@@ -298,6 +298,11 @@ _METRICS_BY_FACTS_TYPE: Final = {
 }
 
 
+def list_metric_keys(facts_type: type[RecordFacts]) -> frozenset[str]:
+    """Return the keys of the metrics that are computed from records with these facts; not those of the company."""
+    return frozenset(metric.key for metric in METRICS.values() if metric.facts_type is facts_type)
+
+
 def make_company_metric(key: str, unit: Unit, name: str, description: str) -> Metric:
     """Return a metric defined by the company: it counts the results recorded for its key."""
     return Metric(

@@ -21,7 +21,7 @@ from graph.base.input_mapping import IDEMPOTENCY_KEY, to_json_fields
 from graph.base.row_types import Info
 from resolvers.auth import audit, sessions
 from resolvers.request import goal_visibility, idempotency
-from resolvers.request.idempotency import IdempotentRequest
+from resolvers.request.idempotency import IdempotentRequest, RequestRepeated
 
 Payload = TypeVar("Payload")
 Class = TypeVar("Class", bound=type)
@@ -74,10 +74,11 @@ class _UnitOfWorkExtension(_UserErrorsExtension):
     """Runs the mutation in one unit of work, once for each idempotency key.
 
     batch_argument  name of the argument with the inputs of a batch; a large one gives way to other writers
+    edits_records   whether the mutation begins with the read of an edit of records, which looks for the key as well
     """
 
-    def __init__(self, batch_argument: str | None = None) -> None:
-        self._batch_argument = batch_argument
+    def __init__(self, batch_argument: str | None = None, *, edits_records: bool = False) -> None:
+        self._batch_argument, self._edits_records = batch_argument, edits_records
 
     def apply(self, field: StrawberryField) -> None:
         """Give the mutation an argument for the key, unless its inputs hold their own."""
@@ -103,6 +104,7 @@ class _UnitOfWorkExtension(_UserErrorsExtension):
             lambda: next_(source, info, **arguments),
             key=key if isinstance(key, str) else None,
             is_batch=isinstance(batch, list) and len(batch) >= LARGE_BATCH_SIZE,
+            edits_records=self._edits_records,
         )
 
 
@@ -144,22 +146,34 @@ async def run_in_unit_of_work(
     *,
     key: str | None = None,
     is_batch: bool = False,
+    edits_records: bool = False,
 ) -> Payload:
     """Run a mutation in one unit of work, once for each idempotency key, and return its payload.
 
-    arguments  of the mutation, which identify the call
-    key        the idempotency key if the mutation takes it as an argument of its own
+    arguments      of the mutation, which identify the call
+    key            the idempotency key if the mutation takes it as an argument of its own
+    edits_records  whether the mutation begins with the read of an edit of records, which looks for the key as well
     """
     context = info.context
     context.viewer  # noqa: B018 - an anonymous client is refused before it takes the writers' lock
     request = identify_request(info.field_name, arguments, key)
-    async with context.unit_of_work(is_batch=is_batch) as unit_of_work:
-        saved_response = await idempotency.find_saved_response(context, request) if request else None
+    async with context.unit_of_work(is_batch=is_batch, edits_records=edits_records) as unit_of_work:
+        saved_response: Mapping[str, object] | None = None
+        if request and edits_records:
+            unit_of_work.unread_key = context.viewer.key, request.key
+        elif request:
+            saved_response = await idempotency.find_saved_response(context, request)
         if saved_response is None:
-            payload = await execute()
-            if request:
-                await idempotency.save_response(context, request, dict(vars(payload)))
-        else:
+            try:
+                payload = await execute()
+            except (RequestRepeated, UserError) as error:
+                saved_response = await idempotency.find_response_instead(context, request, error)
+                if saved_response is None:
+                    raise
+            else:
+                if request:
+                    await idempotency.save_response(context, request, dict(vars(payload)))
+        if saved_response is not None:
             payload = payload_type(**saved_response)
     # the fields of the payload are resolved with the permissions as they are after the mutation
     if {"people", "company", "absences"} & unit_of_work.topics:
@@ -170,12 +184,13 @@ async def run_in_unit_of_work(
     return payload
 
 
-def mutation(description: str, *, batch_argument: str | None = None) -> MutationDecorator:
+def mutation(description: str, *, batch_argument: str | None = None, edits_records: bool = False) -> MutationDecorator:
     """Return the decorator for a mutation that runs in a unit of work; its resolver returns the payload.
 
     batch_argument  name of the argument with the inputs of a batch
+    edits_records   whether the mutation begins with the read of an edit of records, see `run_in_unit_of_work`
     """
-    return _mutation(description, _UnitOfWorkExtension(batch_argument))
+    return _mutation(description, _UnitOfWorkExtension(batch_argument, edits_records=edits_records))
 
 
 def session_mutation(description: str) -> MutationDecorator:

@@ -40,7 +40,7 @@ class CallPayload:
 
 @strawberry.type
 class CallMutation:
-    @mutation("Record a call, or change one.")
+    @mutation("Record a call, or change one.", edits_records=True)
     async def record_call(self, info: Info, input: RecordCallInput) -> CallPayload:
         call, goals = unwrap_single(await calls.upsert_calls(info.context, [to_input(CallInput, input)]))
         return CallPayload(call=call, goals=goals)

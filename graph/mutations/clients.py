@@ -55,12 +55,12 @@ class ContactPayload:
 
 @strawberry.type
 class ClientMutation:
-    @mutation("Record a client, or change one.")
+    @mutation("Record a client, or change one.", edits_records=True)
     async def record_client(self, info: Info, input: RecordClientInput) -> ClientPayload:
         client, goals = unwrap_single(await clients.upsert_clients(info.context, [to_input(ClientInput, input)]))
         return ClientPayload(client=client, goals=goals)
 
-    @mutation("Record a contact, or change one.")
+    @mutation("Record a contact, or change one.", edits_records=True)
     async def record_contact(self, info: Info, input: RecordContactInput) -> ContactPayload:
         contact, goals = unwrap_single(await clients.upsert_contacts(info.context, [to_input(ContactInput, input)]))
         return ContactPayload(contact=contact, goals=goals)

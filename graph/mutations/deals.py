@@ -125,7 +125,7 @@ def _to_deal_payload(deal_and_goals: tuple[DealRef, list[GoalRef]]) -> DealPaylo
 
 @strawberry.type
 class DealMutation:
-    @mutation("Record a deal, or change the one that carries the `externalId`.")
+    @mutation("Record a deal, or change the one that carries the `externalId`.", edits_records=True)
     async def record_deal(self, info: Info, input: RecordDealInput) -> DealPayload:
         return _to_deal_payload(unwrap_single(await deals.upsert_deals(info.context, [to_input(DealInput, input)])))
 
@@ -142,15 +142,15 @@ class DealMutation:
         )
         return DealsPayload(deals=rows, goals=goals)
 
-    @mutation("Change the given fields of a deal; omitted fields stay.")
+    @mutation("Change the given fields of a deal; omitted fields stay.", edits_records=True)
     async def update_deal(self, info: Info, input: UpdateDealInput) -> DealPayload:
         return _to_deal_payload(await deals.update_deal(info.context, input.id, to_input(DealInput, input)))
 
-    @mutation("Move an open deal to another stage.")
+    @mutation("Move an open deal to another stage.", edits_records=True)
     async def move_deal(self, info: Info, input: MoveDealInput) -> DealPayload:
         return _to_deal_payload(await deals.move_deal(info.context, input.id, input.stage, input.at or None))
 
-    @mutation("Win a deal: it counts for its owner, on the day of the win.")
+    @mutation("Win a deal: it counts for its owner, on the day of the win.", edits_records=True)
     async def win_deal(self, info: Info, input: WinDealInput) -> DealPayload:
         win = DealInput(
             status=DealStatus.WON,
@@ -160,16 +160,16 @@ class DealMutation:
         )
         return _to_deal_payload(await deals.close_deal(info.context, input.id, win))
 
-    @mutation("Lose a deal.")
+    @mutation("Lose a deal.", edits_records=True)
     async def lose_deal(self, info: Info, input: LoseDealInput) -> DealPayload:
         loss = DealInput(status=DealStatus.LOST, lost_reason=keep_unset(input.reason), closed_at=input.at or None)
         return _to_deal_payload(await deals.close_deal(info.context, input.id, loss))
 
-    @mutation("Reopen a closed deal; the scores of its win are withdrawn.")
+    @mutation("Reopen a closed deal; the scores of its win are withdrawn.", edits_records=True)
     async def reopen_deal(self, info: Info, input: ReopenDealInput) -> DealPayload:
         return _to_deal_payload(await deals.reopen_deal(info.context, input.id, to_input(DealInput, input).stage))
 
-    @mutation("Flag a deal with a problem, or clear the flag.")
+    @mutation("Flag a deal with a problem, or clear the flag.", edits_records=True)
     async def flag_deal(self, info: Info, input: FlagDealInput) -> DealPayload:
         return _to_deal_payload(await deals.flag_deal(info.context, input.id, input.problem or None))
 

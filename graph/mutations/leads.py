@@ -56,7 +56,7 @@ class ConvertLeadPayload:
 
 @strawberry.type
 class LeadMutation:
-    @mutation("Record a lead, or change one.")
+    @mutation("Record a lead, or change one.", edits_records=True)
     async def record_lead(self, info: Info, input: RecordLeadInput) -> LeadPayload:
         lead, goals = unwrap_single(await leads.upsert_leads(info.context, [to_input(LeadInput, input)]))
         return LeadPayload(lead=lead, goals=goals)

@@ -37,7 +37,7 @@ class ResultPayload:
 
 @strawberry.type
 class ResultMutation:
-    @mutation("Record a measured value of one of the company's own metrics, or change one.")
+    @mutation("Record a measured value of one of the company's own metrics, or change one.", edits_records=True)
     async def record_result(self, info: Info, input: RecordResultInput) -> ResultPayload:
         result, goals = unwrap_single(await custom_metrics.upsert_results(info.context, [to_input(ResultInput, input)]))
         return ResultPayload(result=result, goals=goals)

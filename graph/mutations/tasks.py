@@ -38,7 +38,7 @@ class TaskPayload:
 
 @strawberry.type
 class TaskMutation:
-    @mutation("Create a task or an assignment, or change one.")
+    @mutation("Create a task or an assignment, or change one.", edits_records=True)
     async def create_task(self, info: Info, input: CreateTaskInput) -> TaskPayload:
         task, goals = unwrap_single(await tasks.upsert_tasks(info.context, [to_input(TaskInput, input)]))
         return TaskPayload(task=task, goals=goals)

@@ -19,6 +19,7 @@ from domain.permissions import Role
 from models.alerts.alerts import subject_clause
 from models.db import bulk_statements, connection, row_store
 from models.db.columns import text_column
+from models.db.write_batch import MAX_BATCHED_ROWS, BatchedWrite, write_rows
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -57,29 +58,51 @@ def from_microseconds(microseconds: int) -> datetime:
 
 
 _RECORD_ACTIVITY_SQL = """
-INSERT INTO silence (kind, subject_id, since, known, look_at) VALUES {rows}
 ON CONFLICT (kind, subject_id) DO UPDATE SET known = excluded.known, look_at = excluded.look_at,
     since = CASE WHEN excluded.since > silence.since THEN excluded.since ELSE silence.since END
 """
+_RECORD_ACTIVITIES_SQL = (
+    f"INSERT INTO silence (kind, subject_id, since, known, look_at) VALUES {{rows}} {_RECORD_ACTIVITY_SQL}"  # noqa: S608
+)
+_TIMER: Final = BatchedWrite(
+    "timer",
+    {"kind": "VARCHAR", "subject_id": "INTEGER", "since": "BIGINT", "known": "BIGINT", "look_at": "BIGINT"},
+    {
+        "restarted_timer": f"""
+            INSERT INTO silence (kind, subject_id, since, known, look_at)
+            SELECT kind, subject_id, since, known, look_at FROM timer WHERE since IS NOT NULL {_RECORD_ACTIVITY_SQL}
+        """,  # noqa: S608
+        "removed_timer": """
+            DELETE FROM silence WHERE (kind, subject_id) IN (SELECT kind, subject_id FROM timer WHERE since IS NULL)
+        """,
+    },
+    is_repeatable=False,
+)
 
 
-async def record_activity(last_activity: Mapping[Subject, datetime], *, imported_until: datetime | None = None) -> None:
+async def update_timers(
+    last_activity: Mapping[Subject, datetime],
+    *,
+    ended: Collection[Subject] = (),
+    imported_until: datetime | None = None,
+) -> None:
     """Record the time of the last activity of each subject; an earlier time than the stored one is ignored.
 
     The next check of an employee is scheduled `MIN_INACTIVITY` later; only then can a rule match.
+
+    ended  subjects that have a timer no more: deals that are no longer open, leads that were touched
     """
     until_microseconds = to_microseconds(imported_until) if imported_until else 0
     rows = sorted(
         (*subject, to_microseconds(at), until_microseconds, to_microseconds(at + MIN_INACTIVITY))
         for subject, at in last_activity.items()
     )
-    await bulk_statements.execute_with_rows(_RECORD_ACTIVITY_SQL, rows)
-
-
-async def remove(kind: str, subject_ids: Collection[int]) -> None:
-    """Delete the timers of deals that are no longer open, or of leads that were touched."""
-    if subject_ids:
-        await InactivityTimer.filter(kind=kind, subject_id__in=list(subject_ids)).delete()
+    ended_rows = [(*subject, None, 0, 0) for subject in sorted(ended)]
+    if len(rows) <= MAX_BATCHED_ROWS:
+        await write_rows(_TIMER, [*rows, *ended_rows])
+    else:
+        await bulk_statements.execute_with_rows(_RECORD_ACTIVITIES_SQL, rows)
+        await write_rows(_TIMER, ended_rows)
 
 
 async def find_timers(subjects: Collection[Subject]) -> dict[Subject, InactivityTimer]:
@@ -219,4 +242,4 @@ async def backfill(imported_until: datetime) -> None:
         last_activity = {
             (kind, row["id"]): connection.to_datetime(row["at"]) for row in await connection.fetch_rows(sql)
         }
-        await record_activity(last_activity, imported_until=imported_until)
+        await update_timers(last_activity, imported_until=imported_until)

@@ -5,7 +5,7 @@ Secrets are never stored, only the SHA-256 digests of random tokens and argon2 h
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -16,6 +16,7 @@ from domain.permissions import DeviceKind
 from domain.primitives.json_values import JsonObject
 from models.db import connection
 from models.db.columns import enum_column, foreign_key, short_text_column, text_column
+from models.db.write_batch import BatchedWrite, write_rows
 
 _MAX_LISTED: Final = 100
 
@@ -162,6 +163,23 @@ async def load_devices(device_ids: Collection[int]) -> dict[int, Device]:
 async def list_devices() -> list[Device]:
     """Return all devices, newest first."""
     return await Device.all().order_by("-id")
+
+
+_IDEMPOTENCY_RECORD: Final = BatchedWrite(
+    "new_idempotency_record",
+    {"actor": "VARCHAR", "key": "VARCHAR", "digest": "VARCHAR", "answer": "JSONB", "at": "TIMESTAMPTZ"},
+    {
+        "added_idempotency_record": """
+            INSERT INTO repeatable_call (actor, key, digest, answer, at)
+            SELECT actor, key, digest, answer, at FROM new_idempotency_record
+        """
+    },
+)
+
+
+async def save_idempotency_records(records: Sequence[IdempotencyRecord]) -> None:
+    rows = [(record.actor, record.key, record.digest, record.answer, record.at) for record in records]
+    await write_rows(_IDEMPOTENCY_RECORD, rows)
 
 
 async def find_idempotency_record(actor: str, key: str) -> IdempotencyRecord | None:

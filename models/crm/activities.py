@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Final, NamedTuple
@@ -27,6 +27,7 @@ from models.db.columns import (
 from models.db.conditions import Condition, is_one_of
 from models.db.row_query import RowQuery
 from models.db.values import SqlValue
+from models.db.write_batch import MAX_BATCHED_ROWS, BatchedWrite, write_rows
 
 _BATCH_SIZE: Final = 1000
 _EVENT_COLUMNS: Final = ("id", "kind", "subject_kind", "subject_id", "at", "employee_id", "actor_id", "team_id", "data")
@@ -124,8 +125,26 @@ class ActivityRow(NamedTuple):
     data: JsonObject
 
 
-async def insert_activities(rows: Iterable[ActivityRow]) -> None:
+_ACTIVITY: Final = BatchedWrite(
+    "new_activity",
+    {
+        "kind": "VARCHAR", "employee_id": "INTEGER", "team_id": "INTEGER", "actor_id": "INTEGER", "at": "TIMESTAMPTZ",
+        "recorded_at": "TIMESTAMPTZ", "subject_kind": "VARCHAR", "subject_id": "INTEGER", "client_id": "INTEGER",
+        "data": "JSONB",
+    },
+    {
+        "added_activity": f"""
+            INSERT INTO activity ({", ".join(ActivityRow._fields)}) SELECT {", ".join(ActivityRow._fields)} FROM new_activity
+        """  # noqa: S608
+    },
+)  # fmt: skip
+
+
+async def insert_activities(rows: Sequence[ActivityRow]) -> None:
     """Insert activities in the given order."""
+    if len(rows) <= MAX_BATCHED_ROWS:
+        await write_rows(_ACTIVITY, rows)
+        return
     values = [(*row[:-1], orjson.dumps(row.data).decode()) for row in rows]
     await bulk_statements.insert_rows("activity", ActivityRow._fields, values)
 
@@ -176,9 +195,25 @@ async def find_last_announcement(deal_id: int) -> AnnouncedWin | None:
     return await AnnouncedWin.filter(deal_id=deal_id).order_by("-id").first()
 
 
+_ANNOUNCED_WIN: Final = BatchedWrite(
+    "new_announced_win",
+    {
+        "win_id": "BIGINT", "revoked": "BOOLEAN", "deal_id": "INTEGER", "employee_id": "INTEGER", "team_id": "INTEGER",
+        "title": "VARCHAR", "amount": "BIGINT", "currency": "VARCHAR", "at": "TIMESTAMPTZ", "rung_at": "TIMESTAMPTZ",
+    },
+    {
+        "added_announced_win": """
+            INSERT INTO bell (win_id, revoked, deal_id, employee_id, team_id, title, amount, currency, at, rung_at)
+            SELECT win_id, revoked, deal_id, employee_id, team_id, title, amount, currency, at, rung_at
+            FROM new_announced_win
+        """
+    },
+)  # fmt: skip
+
+
 async def insert_announced_win(**columns: SqlValue) -> None:
     """Insert an announced win or a revocation, given the columns of `AnnouncedWin`."""
-    await connection.insert_row("bell", columns)
+    await write_rows(_ANNOUNCED_WIN, [[columns[name] for name in _ANNOUNCED_WIN.columns]])
 
 
 async def fetch_newest_id() -> int:

@@ -30,6 +30,7 @@ from models.db.columns import (
 )
 from models.db.conditions import Condition, contains, equals, is_between, is_one_of
 from models.db.row_query import RowQuery
+from models.db.write_batch import MAX_BATCHED_ROWS, BatchedWrite, write_rows
 
 
 class Deal(PlainAttributes, Model):
@@ -135,9 +136,25 @@ class StageEntry(Model):
         indexes = (("deal_id", "entered_at"), ("stage_id", "entered_at"), ("stage_id", "entered_on"))
 
 
+_STAGE_ENTRY: Final = BatchedWrite(
+    "new_stage_entry",
+    {"deal_id": "INTEGER", "stage_id": "INTEGER", "entered_at": "TIMESTAMPTZ", "entered_on": "DATE"},
+    {
+        "added_stage_entry": """
+            INSERT INTO stage_visit (deal_id, stage_id, entered_at, entered_on)
+            SELECT deal_id, stage_id, entered_at, entered_on FROM new_stage_entry
+        """
+    },
+)
+
+
 async def insert_stage_entries(entries: Iterable[tuple[int, int, datetime, date]]) -> None:
     """Insert stage entries: tuples of deal id, stage id, time of entry and its day."""
-    await bulk_statements.insert_rows("stage_visit", ("deal_id", "stage_id", "entered_at", "entered_on"), list(entries))
+    rows = list(entries)
+    if len(rows) <= MAX_BATCHED_ROWS:
+        await write_rows(_STAGE_ENTRY, rows)
+    else:
+        await bulk_statements.insert_rows("stage_visit", tuple(_STAGE_ENTRY.columns), rows)
 
 
 async def has_entered_stage(deal: Deal, at: datetime) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
-from tortoise.backends.base.client import Capabilities
+from tortoise.backends.base.client import Capabilities, TransactionContext
 
 from models.db.errors import DatabaseUnavailable
 from models.db.values import SqlRecord, SqlStatement
@@ -55,3 +55,10 @@ class MonitoredClient(Protocol):
 
     async def fetch_records(self, statements: Sequence[SqlStatement]) -> list[Sequence[SqlRecord]]:
         """Return the rows of each statement, run one after another on one connection."""
+
+    def in_locked_transaction(self, lock_id: int | None, *, reuses_plans: bool) -> TransactionContext:
+        """Return a transaction that begins in one round trip, whatever it needs at its beginning.
+
+        lock_id       of the advisory lock that it takes on PostgreSQL; None for none
+        reuses_plans  whether PostgreSQL plans each of its prepared statements once, and not for each set of values
+        """

@@ -8,7 +8,7 @@ and a goal is announced once. docs/decisions/ explains why.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import date, datetime
 from functools import cache, lru_cache
@@ -183,11 +183,13 @@ async def connect(
 
 
 @asynccontextmanager
-async def write_transaction(*, is_batch: bool = False) -> AsyncIterator[None]:
+async def write_transaction(*, is_batch: bool = False, reuses_plans: bool = False) -> AsyncIterator[None]:
     """Run a transaction as the single writer of the ledger; within another one, as a part of it.
 
-    is_batch  whether it may hold the lock for long: then it gives way to the other writers
-    raises    LockTimeout, BatchQueueFull
+    is_batch      whether it may hold the lock for long: then it gives way to the other writers
+    reuses_plans  whether PostgreSQL plans each of its statements once: for a short one whose statements are always the
+                  same, and cost more to plan than to run
+    raises        LockTimeout, BatchQueueFull
 
     On PostgreSQL the lock is given in the order in which it was requested. On SQLite the writers of other processes
     only try for it from time to time, so a batch begins no sooner after another than each of them could try.
@@ -204,11 +206,16 @@ async def write_transaction(*, is_batch: bool = False) -> AsyncIterator[None]:
         wait_seconds = await stack.enter_async_context(queue.batch_turn()) if is_batch else None
         if on_postgres and not is_batch:
             await stack.enter_async_context(queue.writer_turn())
+        if not is_batch:
+            await stack.enter_async_context(
+                client.in_locked_transaction(LEDGER_LOCK_ID if on_postgres else None, reuses_plans=reuses_plans)
+            )
+            yield
+            return
         transaction = await stack.enter_async_context(in_transaction())
-        if on_postgres and is_batch:
+        if on_postgres:
             await _wait_for_other_batches(transaction, wait_seconds, queue.limits)
             await stack.enter_async_context(queue.writer_turn())
-        if on_postgres:
             await transaction.execute_query(_TAKE_LOCK_SQL, [LEDGER_LOCK_ID])
         yield
 
@@ -356,23 +363,6 @@ def insert_sql(table: str, columns: Sequence[str], row_count: int) -> str:
     """Return the statement that inserts so many rows, with placeholders for their values."""
     row_sql = f"({', '.join('?' * len(columns))})"
     return f"INSERT INTO {table} ({', '.join(columns)}) VALUES {', '.join([row_sql] * row_count)}"  # noqa: S608
-
-
-async def insert_row(table: str, values: Mapping[str, SqlValue]) -> int:
-    """Insert one row and return its id."""
-    result = await fetch_rows(f"{insert_sql(table, tuple(values), 1)} RETURNING id", list(values.values()))
-    return int(result[0]["id"])
-
-
-async def save_new_row(row: Model) -> None:
-    """Insert a new row and set the id that the database assigns."""
-    meta = row._meta
-    fields = [
-        (meta.fields_map[name], name, column) for name, column in meta.fields_db_projection.items() if name != "id"
-    ]
-    values = {column: field.to_db_value(getattr(row, name), row) for field, name, column in fields}
-    row.pk = await insert_row(meta.db_table, values)
-    row._saved_in_db = True
 
 
 async def reserve_ids(model: type[Model], count: int) -> list[int]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import asyncpg
 from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
@@ -22,11 +22,15 @@ from tortoise.backends.base.client import (
     TransactionContextPooled,
 )
 from tortoise.connection import get_connections
+from tortoise.exceptions import TransactionManagementError
 
 from models.db.availability import Availability
 from models.db.errors import translate_error, translated_errors
-from models.db.values import SqlRecord, SqlStatement
+from models.db.values import SqlRecord, SqlRow, SqlStatement
+from models.db.write_batch import FlushingConnection, WriteBatch
 from models.db.write_queue import WriteQueue
+
+_SAVEPOINT: Final = "nested"  # one within another has the same name: PostgreSQL takes the newest
 
 log = logging.getLogger(__name__)
 
@@ -61,16 +65,73 @@ class _Statements(BaseDBAsyncClient):
 
 
 class _Transaction(_Statements, TransactionWrapper):
+    """A transaction with a batch of writes; a savepoint has the batch of its parent.
+
+    begin_command  the statements that begin it
+    """
+
+    _parent: Any  # the client, or the transaction of a savepoint
+
+    def __init__(self, parent: AsyncpgDBClient, begin_command: str = "BEGIN") -> None:
+        super().__init__(parent)
+        self.batch, self.begin_command = WriteBatch(), begin_command
+
     def _in_transaction(self) -> TransactionContext:
         return NestedTransactionContext(_Transaction(self))
 
-    async def commit(self) -> None:
+    def acquire_connection(self) -> FlushingConnection:
+        return FlushingConnection(self._lock, self, self._send_batch)
+
+    async def flush(self, returned_part: str | None = None) -> list[SqlRow]:
         with translated_errors():
-            await super().commit()
+            async with super().acquire_connection() as connection:
+                return [dict(row) for row in await self._send_batch(connection, returned_part)]
+
+    async def _send_batch(
+        self, connection: asyncpg.Connection, returned_part: str | None = None
+    ) -> list[asyncpg.Record]:
+        if not self.batch.rows_by_write:
+            return []
+        sql, values = self.batch.take_postgres_statement(returned_part)
+        self.log.debug("%s: %s", sql, values)
+        return await connection.fetch(sql, *values)  # type: ignore[no-any-return]
+
+    async def begin(self) -> None:
+        await self._execute_command(self.begin_command)
+
+    async def commit(self) -> None:
+        try:
+            await self.flush()
+        except BaseException:
+            await self.rollback()
+            raise
+        await self._finalize("COMMIT")
 
     async def rollback(self) -> None:
+        self.batch.discard()
+        await self._finalize("ROLLBACK")
+
+    async def savepoint(self) -> None:
+        await self._parent.flush()
+        await self._execute_command(f"SAVEPOINT {_SAVEPOINT}")
+
+    async def release_savepoint(self) -> None:
+        await self._parent.flush()
+        await self._execute_command(f"RELEASE SAVEPOINT {_SAVEPOINT}")
+
+    async def savepoint_rollback(self) -> None:
+        self._parent.batch.discard()
+        await self._execute_command(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}; RELEASE SAVEPOINT {_SAVEPOINT}")
+
+    async def _finalize(self, command: str) -> None:
+        if self._finalized:
+            raise TransactionManagementError("Transaction already finalised")
+        await self._execute_command(command)
+        self._finalized = True
+
+    async def _execute_command(self, command: str) -> None:
         with translated_errors():
-            await super().rollback()
+            await self._connection.execute(command)
 
 
 class _TransactionContext(TransactionContextPooled):
@@ -86,6 +147,7 @@ class _TransactionContext(TransactionContextPooled):
         try:
             await self.client.begin()
         except BaseException:
+            await self._roll_back()
             await self._release()
             raise
         self.token = get_connections().set(self.connection_name, self.client)
@@ -128,6 +190,12 @@ class PostgresClient(_Statements, AsyncpgDBClient):
 
     def _in_transaction(self) -> TransactionContext:
         return _TransactionContext(_Transaction(self), self._pool_init_lock)
+
+    def in_locked_transaction(self, lock_id: int | None, *, reuses_plans: bool) -> TransactionContext:
+        # all in one round trip: the transaction waits for its lock before it reads anything
+        plans = "; SET LOCAL plan_cache_mode = force_generic_plan" if reuses_plans else ""
+        lock = "" if lock_id is None else f"; SELECT pg_advisory_xact_lock({lock_id})"
+        return _TransactionContext(_Transaction(self, f"BEGIN{plans}{lock}"), self._pool_init_lock)
 
 
 client_class = PostgresClient

@@ -12,11 +12,12 @@ from tortoise import fields
 from tortoise.fields.base import Field
 from tortoise.models import Model
 
-from models.db import bulk_statements, connection
+from models.db import bulk_statements, connection, write_batch
 from models.db.conditions import NO_ROW, Condition, equals, is_one_of
 from models.db.row_factory import RowFactory, row_factory
 from models.db.row_query import RowQuery
 from models.db.values import SqlRow
+from models.db.write_batch import MAX_BATCHED_ROWS, BatchedWrite
 
 TableRow = Model  # of any table, for layers that do not know Tortoise
 
@@ -158,15 +159,50 @@ def _insert_plan(model: type[Model], *, with_id: bool) -> _InsertPlan | None:
     return _InsertPlan(tuple(meta.fields_db_projection[name] for name in names), attrgetter(*names), converted)
 
 
-async def insert_with_ids(rows: Sequence[Model], *, batch_size: int | None = None) -> None:
-    """Insert new rows of one table and set their ids. Within `write_transaction` only."""
-    if len(rows) == 1:
-        await connection.save_new_row(rows[0])
-    elif rows:
-        # an insert of many rows returns no ids: a range of ids is reserved first
+@cache
+def _row_write(model: type[Model]) -> BatchedWrite:
+    """Return the write of whole rows of a table without JSON columns, whether they are stored or not."""
+    plan = _insert_plan(model, with_id=True)
+    assert plan is not None
+    table, columns = table_name(model), ", ".join(plan.columns)
+    new_values = ", ".join(f"{column} = excluded.{column}" for column in plan.columns if column != "id")
+    return BatchedWrite(
+        f"{table}_row",
+        dict.fromkeys(plan.columns, ""),
+        {
+            f"stored_{table}": f"INSERT INTO {table} ({columns}) SELECT {columns} FROM {table}_row WHERE TRUE"  # noqa: S608
+            f" ON CONFLICT (id) DO UPDATE SET {new_values}"
+        },
+        table=table,
+        is_repeatable=False,
+    )
+
+
+async def store_all(new_rows: Sequence[Model], changed_rows: Sequence[Model] = ()) -> None:
+    """Insert new rows of one table, with new ids unless they have some, and store all columns of changed ones.
+
+    Few rows are written with the other writes of the transaction, see `write_batch`. Within `write_transaction` only,
+    and only for tables that are changed nowhere else.
+    """
+    await _assign_ids([row for row in new_rows if row.pk is None])
+    if len(new_rows) > MAX_BATCHED_ROWS:
+        await insert_all(new_rows)
+        new_rows = ()
+    rows = [*new_rows, *changed_rows]
+    for start in range(0, len(rows), MAX_BATCHED_ROWS):
+        chunk = rows[start : start + MAX_BATCHED_ROWS]
+        plan = _insert_plan(type(chunk[0]), with_id=True)
+        assert plan is not None, "a table with defaults that the database computes"
+        await write_batch.write_rows(_row_write(type(chunk[0])), [plan.values_of(row) for row in chunk])
+        for row in chunk:
+            row._saved_in_db = True
+
+
+async def _assign_ids(rows: Sequence[Model]) -> None:
+    """Give new rows of one table their ids. Within `write_transaction` only."""
+    if rows:
         for row, row_id in zip(rows, await connection.reserve_ids(type(rows[0]), len(rows)), strict=True):
             row.pk = row_id
-        await insert_all(rows, batch_size=batch_size)
 
 
 async def save(row: Model, *columns: str) -> None:

@@ -19,6 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+import aiosqlite
 from tortoise.backends.base.client import NestedTransactionContext, TransactionalDBClient, TransactionContext
 from tortoise.backends.sqlite.client import SqliteClient, SqliteTransactionContext, SqliteTransactionWrapper
 from tortoise.connection import get_connections
@@ -26,6 +27,7 @@ from tortoise.connection import get_connections
 from models.db.availability import Availability
 from models.db.errors import DatabaseUnavailable, LockTimeout, translated_errors
 from models.db.values import SqlRecord, SqlRow, SqlStatement, SqlValue
+from models.db.write_batch import FlushingConnection, WriteBatch
 from models.db.write_queue import WriteQueue
 
 _RETRY_SECONDS: Final = 0.02
@@ -103,8 +105,45 @@ def _make_private(filename: str) -> None:
 
 
 class _ImmediateTransaction(_StatementErrors, SqliteTransactionWrapper):
+    """A transaction with a batch of writes; a savepoint has the batch of its parent."""
+
+    _parent: Any  # the client, or the transaction of a savepoint
+
+    def __init__(self, parent: SqliteClient) -> None:
+        super().__init__(parent)
+        self.batch = WriteBatch()
+
     def _in_transaction(self) -> TransactionContext:
         return NestedTransactionContext(_ImmediateTransaction(self))
+
+    def acquire_connection(self) -> FlushingConnection:
+        return FlushingConnection(self._lock, self, self._send_batch)
+
+    async def flush(self, returned_part: str | None = None) -> list[SqlRow]:
+        with translated_errors():
+            async with super().acquire_connection() as connection:
+                return await self._send_batch(connection, returned_part)
+
+    async def _send_batch(self, connection: aiosqlite.Connection, returned_part: str | None = None) -> list[SqlRow]:
+        rows: list[SqlRow] = []
+        for part, sql, values in self.batch.take_sqlite_statements():
+            self.log.debug("%s: %s", sql, values)
+            part_rows = await connection.execute_fetchall(sql, values)
+            if part == returned_part:
+                rows = [dict(row) for row in part_rows]
+        return rows
+
+    async def savepoint(self) -> None:
+        await self._parent.flush()
+        await super().savepoint()
+
+    async def release_savepoint(self) -> None:
+        await self._parent.flush()
+        await super().release_savepoint()
+
+    async def savepoint_rollback(self) -> None:
+        self._parent.batch.discard()
+        await super().savepoint_rollback()
 
     async def begin(self) -> None:
         with translated_errors():
@@ -112,6 +151,7 @@ class _ImmediateTransaction(_StatementErrors, SqliteTransactionWrapper):
 
     async def execute_script(self, query: str) -> None:
         """Run statements within the transaction; sqlite3's own `executescript` would commit it first."""
+        await self.flush()
         statement = ""
         for line in query.splitlines(keepends=True):
             statement += line
@@ -122,6 +162,11 @@ class _ImmediateTransaction(_StatementErrors, SqliteTransactionWrapper):
             await self._connection.execute(statement)
 
     async def commit(self) -> None:
+        try:
+            await self.flush()
+        except BaseException:
+            await self.rollback()
+            raise
         with translated_errors():
             try:
                 await super().commit()
@@ -201,6 +246,9 @@ class ImmediateSqliteClient(_StatementErrors):
 
     def _in_transaction(self) -> TransactionContext:
         return _ImmediateTransactionContext(_ImmediateTransaction(self), self._lock)
+
+    def in_locked_transaction(self, lock_id: int | None, *, reuses_plans: bool) -> TransactionContext:
+        return self._in_transaction()  # each takes the write lock of the database
 
     async def execute_insert(self, query: str, values: list[SqlValue]) -> int:
         return await _retry_while_locked(

@@ -270,14 +270,6 @@ async def find_affected(
     ]
 
 
-async def set_version(goal_ids: Collection[int], version: int) -> None:
-    """Set the version of the goals to the change-log position of a change that moved them."""
-    await connection.execute(
-        f"UPDATE goal SET version = ? WHERE id IN ({connection.placeholders([*goal_ids])})",  # noqa: S608
-        [version, *goal_ids],
-    )
-
-
 # Which targets do these owners of one kind have for a metric and exactly these days?
 _TARGETS_SQL: Final = """
 SELECT id, owner_kind, owner_id, target FROM goal

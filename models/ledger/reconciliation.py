@@ -16,7 +16,7 @@ from models.crm.deals import Deal
 from models.db import connection as db_connection
 from models.db import row_store
 from models.db.values import SqlValue
-from models.ledger.scores import HOLDING_TEAMS_CTE
+from models.ledger.posting import HOLDING_TEAMS_CTE
 
 _WINDOW_IDS: Final = 2000  # ids compared at a time
 _MAX_ID: Final = (1 << 31) - 1

@@ -16,6 +16,7 @@ from tortoise import fields
 from tortoise.models import Model
 
 from models.db import connection
+from models.db.write_batch import BatchedWrite, BatchRow, write_and_return
 
 READ_BATCH_SIZE: Final = 1000
 
@@ -29,9 +30,37 @@ class Change(Model):
         table = "change"
 
 
-async def append(topics: Iterable[str], at: datetime) -> int:
-    """Append the changed topics and return the position."""
-    return await connection.insert_row("change", {"topics": orjson.dumps(sorted(set(topics))).decode(), "at": at})
+_CHANGE: Final = BatchedWrite(
+    "new_change",
+    {"topics": "JSONB", "at": "TIMESTAMPTZ"},
+    {"added_change": "INSERT INTO change (topics, at) SELECT topics, at FROM new_change RETURNING id"},
+)
+# gives goals the position of the change that moved them as their version
+_MOVED_GOAL: Final = BatchedWrite(
+    "moved_goal",
+    {"id": "INTEGER"},
+    {
+        "updated_goal": "UPDATE goal SET version = (SELECT id FROM added_change)"
+        " WHERE id IN ROWS (SELECT id FROM moved_goal)"
+    },
+    sqlite_statements={
+        "updated_goal": "UPDATE goal SET version = (SELECT MAX(id) FROM change)"
+        " WHERE id IN ROWS (SELECT id FROM moved_goal)"
+    },
+)
+
+
+async def append(topics: Iterable[str], at: datetime, *, moved_goal_ids: Iterable[int] = ()) -> int:
+    """Append the changed topics and return the position, which becomes the version of the goals that have moved.
+
+    Sends all writes of the transaction that wait.
+    """
+    writes: list[tuple[BatchedWrite, Sequence[BatchRow]]] = [
+        (_CHANGE, [(sorted(set(topics)), at)]),
+        (_MOVED_GOAL, [(goal_id,) for goal_id in moved_goal_ids]),
+    ]
+    [row] = await write_and_return(writes, "added_change")
+    return int(row["id"])
 
 
 async def read_after(position: int, limit: int = READ_BATCH_SIZE) -> Sequence[tuple[int, Sequence[str]]]:

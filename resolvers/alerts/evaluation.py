@@ -28,6 +28,7 @@ from models.alerts.alerts import Alert, RaisedAlert
 from models.crm.deals import Deal
 from models.crm.leads import Lead
 from models.db import connection, row_store
+from models.edits.edit_rows import AlertsBefore
 from models.organization import people
 from models.organization.people import Employee, TeamTree
 from resolvers.activities.entries import ActivityEntry, RecordChange
@@ -49,21 +50,33 @@ def to_event(line: ActivityEntry, actor: int | None) -> Event:
 
 
 async def evaluate_alerts(
-    context: RequestContext, changes: Sequence[RecordChange], moved_goals: MovedGoals, *, notify: bool
+    context: RequestContext,
+    changes: Sequence[RecordChange],
+    moved_goals: MovedGoals,
+    *,
+    notify: bool,
+    alerts_before: AlertsBefore | None = None,
 ) -> None:
     """Raise and resolve the alerts that follow from record changes and from the goals that they moved.
 
-    notify  False for an import: its records are history and raise no alerts
+    notify         False for an import: its records are history and raise no alerts
+    alerts_before  what the edit has read; None: nothing
     """
-    if changes:
-        await _process_changes(context, changes, notify=notify)
-    await settle_goal_alerts(context, moved_goals)
+    if changes and await _process_changes(context, changes, alerts_before, notify=notify):
+        alerts_before = None
+    await settle_goal_alerts(context, moved_goals, alerts_before)
     if notify and moved_goals.achievements:
         await raise_for_events(context, [to_event(entry, context.viewer.id) for entry in moved_goals.achievements])
 
 
-async def _process_changes(context: RequestContext, changes: Sequence[RecordChange], *, notify: bool) -> None:
-    """Raise and resolve alerts after record changes, and update the inactivity timers."""
+async def _process_changes(
+    context: RequestContext, changes: Sequence[RecordChange], alerts_before: AlertsBefore | None, *, notify: bool
+) -> bool:
+    """Raise and resolve alerts after record changes, and update the inactivity timers.
+
+    Return whether alerts may have been raised, so that `alerts_before` is out of date.
+    """
+    may_have_raised = False
     events = [to_event(line, context.viewer.id) for change in changes for line in change.entries]
     last_activity = latest_by_subject(
         (subject, event.at) for event in events for subject in alert_rules.subjects_of(event)
@@ -79,15 +92,22 @@ async def _process_changes(context: RequestContext, changes: Sequence[RecordChan
             if isinstance(change.previous, Deal | Lead)
         }
         ended = {*last_activity, *(("Lead", lead_id) for lead_id in touched_lead_ids)}
-        await raise_alerts(context, await inactivity_alerts.find_ended_inactivity(context, ended, previous_rows))
-        await raise_for_events(context, events)
-    await settle_alerts(context, last_activity, changes)
+        inactivity_pairs = await inactivity_alerts.find_ended_inactivity(context, ended, previous_rows, alerts_before)
+        may_have_raised = await raise_alerts(context, inactivity_pairs)
+        may_have_raised |= await raise_for_events(context, events, alerts_before)
+    await settle_alerts(context, last_activity, changes, None if may_have_raised else alerts_before)
     for deal_id in closed_deal_ids:
         last_activity.pop(("Deal", deal_id), None)
     last_activity |= _new_untouched_leads(lead_changes)
-    await inactivity.record_activity(last_activity, imported_until=None if notify else context.now())
-    await inactivity.remove("Deal", closed_deal_ids)
-    await inactivity.remove("Lead", touched_lead_ids)
+    await inactivity.update_timers(
+        last_activity,
+        ended=[
+            *(("Deal", deal_id) for deal_id in closed_deal_ids),
+            *(("Lead", lead_id) for lead_id in touched_lead_ids),
+        ],
+        imported_until=None if notify else context.now(),
+    )
+    return may_have_raised
 
 
 def _is_untouched(change: RecordChange) -> bool:
@@ -128,16 +148,24 @@ def _is_open_deal(facts: RecordFacts | None) -> bool:
     return isinstance(facts, DealFacts) and facts.status is DealStatus.OPEN
 
 
-async def raise_for_events(context: RequestContext, events: Sequence[Event]) -> None:
-    """Raise the alerts of events, for every active rule that matches."""
+async def raise_for_events(
+    context: RequestContext, events: Sequence[Event], alerts_before: AlertsBefore | None = None
+) -> bool:
+    """Raise the alerts of events, for every active rule that matches; return whether any may have been raised.
+
+    alerts_before  what the edit has read; None: nothing
+    """
     events = [event for event in events if not alert_rules.is_too_old(event, context.now())]
-    rules = await active_rules(context, {kind for event in events if (kind := alert_rules.alert_kind_of(event))})
+    kinds = {kind for event in events if (kind := alert_rules.alert_kind_of(event))}
+    rules = await active_rules(context, kinds, alerts_before)
     candidates = await build_candidates(context, events) if rules else []
-    await raise_alerts(context, [(rule, candidate) for candidate in candidates for rule in rules])
+    return await raise_alerts(context, [(rule, candidate) for candidate in candidates for rule in rules])
 
 
-async def raise_alerts(context: RequestContext, pairs: Sequence[tuple[ActiveRule, AlertCandidate]]) -> None:
+async def raise_alerts(context: RequestContext, pairs: Sequence[tuple[ActiveRule, AlertCandidate]]) -> bool:
     """Raise an alert for each pair in which the rule matches, unless one is active already.
+
+    Return whether a rule matches, so that alerts may have changed.
 
     An alert within the cool-down of its rule is raised without notification. An occurrence that had its alert
     already gets no other: that alert stands again.
@@ -146,7 +174,7 @@ async def raise_alerts(context: RequestContext, pairs: Sequence[tuple[ActiveRule
         (active_rule, candidate) for active_rule, candidate in pairs if alert_rules.matches(active_rule.rule, candidate)
     ]
     if not pairs:
-        return
+        return False
     deduplicator = await _load_deduplicator(pairs, context.now())
     to_raise = [
         (active_rule, candidate, notify)
@@ -154,7 +182,7 @@ async def raise_alerts(context: RequestContext, pairs: Sequence[tuple[ActiveRule
         if (notify := deduplicator.register(active_rule.rule, candidate)) is not None
     ]
     if not to_raise:
-        return
+        return True
     raised_alerts = [
         RaisedAlert(
             id=alert_id,
@@ -196,6 +224,7 @@ async def raise_alerts(context: RequestContext, pairs: Sequence[tuple[ActiveRule
             for alert, (row, active_rule, employee) in zip(inbox_alerts, recipients, strict=True)
         ],
     )
+    return True
 
 
 async def _load_deduplicator(pairs: Sequence[tuple[ActiveRule, AlertCandidate]], now: datetime) -> AlertDeduplicator:

@@ -14,13 +14,14 @@ from typing import Any, Final
 
 from domain.alerts import rules as alert_rules
 from domain.alerts.rules import INACTIVITY_KINDS, AlertCandidate, AlertKind, Event, Subject
-from domain.permissions import SELLING_ROLES
+from domain.permissions import SELLING_ROLES, Role
 from domain.primitives.json_values import JsonObject
 from models.alerts import alerts, inactivity
-from models.alerts.inactivity import MIN_INACTIVITY, InactiveEmployee, InactivityTimer
+from models.alerts.inactivity import MIN_INACTIVITY, InactivityTimer
 from models.crm.deals import Deal
 from models.crm.leads import Lead
 from models.db import row_store
+from models.edits.edit_rows import AlertsBefore
 from resolvers.alerts.candidates import build_candidates, deal_activity_data
 from resolvers.alerts.rules import ActiveRule, active_rules
 from resolvers.request.context import RequestContext
@@ -47,26 +48,42 @@ _WATCHED_RECORDS: Final = {
 
 
 async def find_ended_inactivity(
-    context: RequestContext, subjects: Collection[Subject], previous_rows: Mapping[Subject, Deal | Lead]
+    context: RequestContext,
+    subjects: Collection[Subject],
+    previous_rows: Mapping[Subject, Deal | Lead],
+    alerts_before: AlertsBefore | None = None,
 ) -> list[tuple[ActiveRule, AlertCandidate]]:
     """Return the inactivity of these subjects that had become too long by now, as (rule, candidate) pairs.
 
     Called when new activity ends the inactivity, before the timers are updated.
 
     previous_rows  records that are being edited, as they were before
+    alerts_before  what the edit has read; None: nothing
     """
-    now, timers = context.now(), await inactivity.find_timers(subjects)
+    now = context.now()
+    if alerts_before is not None and alerts_before.covers(subjects):
+        timers = {subject: alerts_before.timers[subject] for subject in subjects if subject in alerts_before.timers}
+    else:
+        timers = await inactivity.find_timers(subjects)
     overdue_timers = {
         subject: row
         for subject, row in timers.items()
         if subject[0] == "Lead" or now - inactivity.from_microseconds(row.since) > MIN_INACTIVITY
     }
     pairs = []
-    for active_rule in await active_rules(context, INACTIVITY_KINDS) if overdue_timers else ():
+    for active_rule in await active_rules(context, INACTIVITY_KINDS, alerts_before) if overdue_timers else ():
         if active_rule.rule.kind in _WATCHED_RECORDS:
             candidates = await find_inactive_records(context, active_rule, overdue_timers, previous_rows)
         else:
-            employee_ids = {subject_id for kind, subject_id in overdue_timers if kind == "Employee"}
+            # Joining or changing the team can only have begun the inactivity later than the timer says, so the
+            # employees need not be read unless a deadline has passed by their timers.
+            times = {
+                employee_id: timer_times
+                for employee_id, timer_times in _times_of("Employee", overdue_timers).items()
+                if (employee := context.loaded_employees.get(employee_id)) is None
+                or _covers_employee(active_rule, employee_id, employee.role)
+            }
+            employee_ids = set(await _passed_deadlines(context, active_rule, times))
             candidates = (
                 [candidate for _, candidate in (await find_inactive_employees(context, [active_rule], employee_ids))[0]]
                 if employee_ids
@@ -88,15 +105,7 @@ async def find_inactive_records(
     previous_rows  records that are being edited, as they were before
     """
     watched, rule = _WATCHED_RECORDS[active_rule.rule.kind], active_rule.rule
-    timer_times = {
-        record_id: (
-            inactivity.from_microseconds(row.since),
-            inactivity.from_microseconds(row.imported_until) if row.imported_until else None,
-        )
-        for (kind, record_id), row in timers.items()
-        if kind == watched.subject_kind
-    }
-    deadlines = await _passed_deadlines(context, active_rule, timer_times)
+    deadlines = await _passed_deadlines(context, active_rule, _times_of(watched.subject_kind, timers))
     events = []
     for row in await row_store.fetch(watched.model, deadlines.keys()):
         subject = (watched.subject_kind, row.id)
@@ -105,6 +114,20 @@ async def find_inactive_records(
         data = {**watched.alert_data(row), "days": rule.days, "hours": rule.hours}
         events.append(Event(rule.kind.value, subject, deadlines[row.id], row.owner_id, data=data))
     return await _build_matching_candidates(context, active_rule, events)
+
+
+def _times_of(
+    subject_kind: str, timers: Mapping[Subject, InactivityTimer]
+) -> dict[int, tuple[datetime, datetime | None]]:
+    """Return since when each subject of a kind has been inactive, and the time of the import that recorded that."""
+    return {
+        subject_id: (
+            inactivity.from_microseconds(row.since),
+            inactivity.from_microseconds(row.imported_until) if row.imported_until else None,
+        )
+        for (kind, subject_id), row in timers.items()
+        if kind == subject_kind
+    }
 
 
 async def find_inactive_employees(
@@ -121,7 +144,7 @@ async def find_inactive_employees(
         timer_times = {
             row.employee_id: (row.since, row.imported_until)
             for row in inactive_employees
-            if _is_covered(active_rule, row)
+            if _covers_employee(active_rule, row.employee_id, row.role)
         }
         passed, upcoming = await _split_deadlines(context, active_rule, timer_times)
         due += [(active_rule, employee_id, at) for employee_id, at in passed.items()]
@@ -157,9 +180,9 @@ async def resolve_unfounded_alerts(context: RequestContext) -> None:
     await alerts.resolve(unfounded, context.now())
 
 
-def _is_covered(active_rule: ActiveRule, employee: InactiveEmployee) -> bool:
+def _covers_employee(active_rule: ActiveRule, employee_id: int, role: Role) -> bool:
     rule_employee_id = active_rule.rule.employee_id
-    return employee.role in SELLING_ROLES if rule_employee_id is None else employee.employee_id == rule_employee_id
+    return role in SELLING_ROLES if rule_employee_id is None else employee_id == rule_employee_id
 
 
 async def _build_matching_candidates(

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 from domain.alerts.rules import (
@@ -24,7 +25,8 @@ from domain.primitives.units import Unit
 from models.alerts import alerts
 from models.alerts.alerts import AlertRule
 from models.crm.pipelines import Stage
-from models.db import row_store
+from models.db import json_rows, row_store
+from models.edits.edit_rows import AlertsBefore
 from models.organization.people import TeamTree
 from resolvers.alerts.inputs import RuleInput
 from resolvers.request import scopes, validation
@@ -58,12 +60,23 @@ def to_rule(row: AlertRule, tree: TeamTree) -> Rule:
     )
 
 
-async def active_rules(context: RequestContext, kinds: Collection[AlertKind]) -> list[ActiveRule]:
-    """Return the enabled rules of these kinds."""
+async def active_rules(
+    context: RequestContext, kinds: Collection[AlertKind], alerts_before: AlertsBefore | None = None
+) -> list[ActiveRule]:
+    """Return the enabled rules of these kinds, from what an edit has read (None: from the database)."""
     if not kinds:
         return []
-    rows = await alerts.fetch_enabled_rules(kinds)
+    if alerts_before is None:
+        rows = await alerts.fetch_enabled_rules(kinds)
+    else:
+        rows = [row for row in _parse_rules(alerts_before.rules) if row.kind in kinds]
     return [ActiveRule(row, to_rule(row, context.tree)) for row in rows]
+
+
+@lru_cache(maxsize=4)
+def _parse_rules(rules_json: str | None) -> Sequence[AlertRule]:
+    """Return the rules from JSON. They change seldom, so the same text comes again with each edit."""
+    return [row for row, _ in json_rows.decode_rows(AlertRule, rules_json)]
 
 
 async def has_any_rule() -> bool:

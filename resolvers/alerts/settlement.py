@@ -14,6 +14,7 @@ from domain.alerts.states import AlertState
 from domain.goals.progress import Progress
 from models.alerts import alerts
 from models.alerts.alerts import RaisedAlert
+from models.edits.edit_rows import AlertsBefore
 from models.goals.goals import Goal
 from resolvers.activities.entries import ActivityEntry, RecordChange
 from resolvers.request.context import RequestContext
@@ -21,12 +22,17 @@ from resolvers.request.goal_progress import calculate_goal_progress
 
 
 async def settle_alerts(
-    context: RequestContext, active_subjects: Collection[Subject], changes: Sequence[RecordChange]
+    context: RequestContext,
+    active_subjects: Collection[Subject],
+    changes: Sequence[RecordChange],
+    alerts_before: AlertsBefore | None = None,
 ) -> None:
     """Resolve alerts when their reason has gone, and let them stand again when it has come back.
 
     Inactivity alerts of active subjects are resolved. A change without the condition of a kind says nothing
     about it and leaves alerts of that kind as they are.
+
+    alerts_before  what the edit has read, if no alert has changed since
     """
     states = {
         (change.subject_kind, change.subject_id): change.alert_state
@@ -34,7 +40,7 @@ async def settle_alerts(
         if change.alert_state.conditions
     }
     resumable_subjects = {subject for subject, state in states.items() if any(state.conditions.values())}
-    rows = await alerts.find_active_and_resumable({*active_subjects, *states}, resumable_subjects)
+    rows = await _find_active_and_resumable({*active_subjects, *states}, resumable_subjects, alerts_before)
     inactivity_alerts_to_end = [
         row
         for row in rows
@@ -42,6 +48,14 @@ async def settle_alerts(
     ]
     await alerts.resolve(inactivity_alerts_to_end, context.now())
     await _apply_states(context, rows, states)
+
+
+async def _find_active_and_resumable(
+    subjects: Collection[Subject], resumable_subjects: Collection[Subject], alerts_before: AlertsBefore | None
+) -> list[RaisedAlert]:
+    if alerts_before is not None and alerts_before.covers(subjects):
+        return alerts_before.find_active_and_resumable(subjects, resumable_subjects)
+    return await alerts.find_active_and_resumable(subjects, resumable_subjects)
 
 
 async def _apply_states(
@@ -83,8 +97,13 @@ class MovedGoals:
     achievements: Sequence[ActivityEntry] = ()
 
 
-async def settle_goal_alerts(context: RequestContext, moved_goals: MovedGoals) -> None:
-    """Resolve alerts about moved goals that no longer apply at their new values, and let those stand again that do."""
+async def settle_goal_alerts(
+    context: RequestContext, moved_goals: MovedGoals, alerts_before: AlertsBefore | None = None
+) -> None:
+    """Resolve alerts about moved goals that no longer apply at their new values, and let those stand again that do.
+
+    alerts_before  what the edit has read, if no alert has changed since
+    """
     alerted_ids = moved_goals.alerted_ids
     pairs = [
         (goal, value)
@@ -94,7 +113,7 @@ async def settle_goal_alerts(context: RequestContext, moved_goals: MovedGoals) -
     if not pairs:
         return
     reached = {("Goal", goal.id) for goal, value in pairs if value >= goal.target and goal.archived_at is None}
-    rows = await alerts.find_active_and_resumable([("Goal", goal.id) for goal, _ in pairs], reached)
+    rows = await _find_active_and_resumable([("Goal", goal.id) for goal, _ in pairs], reached, alerts_before)
     if not rows:
         return
     alerted_ids = {row.subject_id for row in rows}

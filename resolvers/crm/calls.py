@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from domain.errors.user_errors import OutOfRange
-from domain.ledger.record_facts import CallOutcome
+from domain.ledger.record_facts import CallFacts, CallOutcome
 from models.crm.activities import ActivityKind
 from models.crm.calls import Call
 from models.crm.clients import Client
@@ -27,6 +27,7 @@ MAX_CALL_SECONDS = 86_400
 
 class CallType(RecordType[Call, CallInput]):
     model = Call
+    facts_type = CallFacts
 
     def new_row(self, edit: EditContext, input: CallInput) -> Call:
         started_at = _read_started_at(edit, input) or edit.now

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from domain.ledger.metrics import Score, compute_all_postings
+from models.edits.edit_rows import AlertsBefore, GoalsBefore
 from models.goals.goals import Goal
 from models.organization.scopes import covering_scopes
 from resolvers.activities.entries import ActivityEntry, RecordChange
@@ -60,20 +61,29 @@ def compute_effects(changes: Sequence[RecordChange], announcements: Sequence[Win
     )
 
 
-async def apply_effects(context: RequestContext, effects: ChangeEffects, *, notify: bool = True) -> list[Goal]:
+async def apply_effects(
+    context: RequestContext,
+    effects: ChangeEffects,
+    *,
+    notify: bool = True,
+    goals_before: GoalsBefore | None = None,
+    alerts_before: AlertsBefore | None = None,
+) -> list[Goal]:
     """Bring about the effects, and return the goals that moved.
 
-    notify  False for an import: achieved goals count as announced without an activity, no win is announced, and no
-            alert is raised
+    notify         False for an import: achieved goals count as announced without an activity, no win is announced,
+                   and no alert is raised
+    goals_before   goals that may move, as the edit has read them; None: they are read when scores are posted
+    alerts_before  what alerts depend on, likewise
     """
     postings = await post_differences(context, effects.differences)
-    moved_goals = await _move_goals(context, [posting.score for posting in postings])
+    moved_goals = await _move_goals(context, [posting.score for posting in postings], goals_before)
     achievements = moved_goals.achievements if notify else []
     await write_activity_entries(context, [*effects.entries, *achievements])
     context.publish(*effects.topics)
     for announcement in effects.announcements if notify else ():
         await announce_win(context, announcement)
-    await evaluate_alerts(context, effects.changes, moved_goals, notify=notify)
+    await evaluate_alerts(context, effects.changes, moved_goals, notify=notify, alerts_before=alerts_before)
     return moved_goals.goals
 
 
@@ -84,11 +94,13 @@ async def publish_posted_scores(context: RequestContext, posted_scores: Sequence
     return moved_goals.goals
 
 
-async def _move_goals(context: RequestContext, posted_scores: Sequence[Score]) -> MovedGoals:
+async def _move_goals(
+    context: RequestContext, posted_scores: Sequence[Score], goals_before: GoalsBefore | None = None
+) -> MovedGoals:
     """Publish the topics of posted scores, and mark the goals that they moved."""
     if not posted_scores:
         return MovedGoals()
-    candidates = await find_moved_goals(context, posted_scores)
+    candidates = await find_moved_goals(context, posted_scores, goals_before)
     context.publish(*_list_moved_topics(context, posted_scores))
     return await mark_goals_moved(
         context,

@@ -7,6 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from domain.errors.user_errors import Conflict
+from domain.ledger.record_facts import ClientFacts, ContactFacts
 from domain.permissions import Action
 from domain.primitives.money import from_minor
 from domain.primitives.unset import UNSET
@@ -29,6 +30,7 @@ from resolvers.request.validation import clean_update
 
 class ClientType(RecordType[Client, ClientInput]):
     model = Client
+    facts_type = ClientFacts
     creation_activity = ActivityKind.CLIENT_ADDED
 
     def new_row(self, edit: EditContext, input: ClientInput) -> Client:
@@ -48,6 +50,7 @@ class ClientType(RecordType[Client, ClientInput]):
 
 class ContactType(RecordType[Contact, ContactInput]):
     model = Contact
+    facts_type = ContactFacts
     creation_activity = ActivityKind.CONTACT_ADDED
 
     def new_row(self, edit: EditContext, input: ContactInput) -> Contact:

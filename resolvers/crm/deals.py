@@ -10,7 +10,7 @@ from typing import Final
 from domain.alerts.rules import AlertKind
 from domain.alerts.states import AlertState
 from domain.errors.user_errors import Conflict, Invalid, NotFound, OutOfRange, Required, UserError
-from domain.ledger.record_facts import DealStatus, SaleKind
+from domain.ledger.record_facts import DealFacts, DealStatus, SaleKind
 from domain.messages import Message
 from domain.primitives.money import convert, from_minor
 from domain.primitives.unset import UNSET, Unset
@@ -22,8 +22,8 @@ from models.crm.pipelines import Stage
 from models.db import row_store
 from models.goals.goals import Goal
 from models.organization.people import Employee
-from resolvers.activities.entries import ActivityEntry, RecordChange
-from resolvers.crm import lead_conversions, stage_history
+from resolvers.activities.entries import ActivityEntry
+from resolvers.crm import lead_conversions, sale_kinds, stage_history
 from resolvers.crm.inputs import DealInput
 from resolvers.crm.record_fields import (
     resolve_creation_time,
@@ -40,7 +40,7 @@ from resolvers.crm.record_type import (
     edit_record,
     upsert_records,
 )
-from resolvers.crm.win_announcements import list_announcements, was_won
+from resolvers.crm.win_announcements import list_announcements
 from resolvers.request import validation
 from resolvers.request.context import RequestContext
 from resolvers.request.inputs import Money
@@ -62,6 +62,7 @@ class DealType(RecordType[Deal, DealInput]):
     """The record type of deals."""
 
     model = Deal
+    facts_type = DealFacts
     has_stages = True
     credit_column = "won_by"
 
@@ -139,37 +140,16 @@ class DealType(RecordType[Deal, DealInput]):
             owner = edit.resolver.get_row(Employee, deal.owner_id)  # reassigned while it was won, and reopened now
             deal.opened_by, deal.opened_team = owner.id, edit.memberships.team_id_at(owner, edit.now)
 
-    async def save_related(self, edit: EditContext, changes: Sequence[PendingChange[Deal]]) -> RelatedChanges:
-        """Record stage entries, and correct sale kinds: FIRST for each client's earliest win, REPEAT for later ones.
+    def update_related(
+        self, edit: EditContext, changes: Sequence[PendingChange[Deal]]
+    ) -> Sequence[PendingChange[Deal]]:
+        return sale_kinds.update_sale_kinds(edit, changes)
 
-        Runs before posting, so that deals of this call post their final sale kind at once. Other deals of the
-        same clients are returned as changes if their sale kind flips, to be posted again.
-        """
+    async def save_related(self, edit: EditContext, changes: Sequence[PendingChange[Deal]]) -> RelatedChanges:
+        """Record stage entries; update the leads that deals come from, and the sale kinds of several deals."""
         await stage_history.record_stage_entries(edit, changes)
         record_changes = await lead_conversions.follow_deals(edit, changes)
-        changed_deals = {change.row.id: change.row for change in changes}
-        for deal in changed_deals.values():
-            if deal.client_id is None and deal.sale_kind is SaleKind.REPEAT and not deal.sale_kind_given:
-                deal.sale_kind = SaleKind.FIRST  # without a client, it does not follow an earlier win
-                await row_store.save(deal, "sale_kind")
-        client_ids = {
-            client_id
-            for change in changes
-            if change.row.status is DealStatus.WON or was_won(change)
-            for client_id in (change.row.client_id, change.previous.client_id if change.previous else None)
-            if client_id is not None
-        }
-        regraded_ids: dict[SaleKind, list[int]] = {}
-        outdated_ids = await deals.find_wins_with_outdated_sale_kind(client_ids) if client_ids else []
-        other_deals = await row_store.fetch(Deal, {*outdated_ids} - {*changed_deals})
-        for deal in [*(changed_deals[deal_id] for deal_id in outdated_ids if deal_id in changed_deals), *other_deals]:
-            before = deal.facts()
-            deal.sale_kind = SaleKind.REPEAT if deal.sale_kind is SaleKind.FIRST else SaleKind.FIRST
-            regraded_ids.setdefault(deal.sale_kind, []).append(deal.id)
-            if deal.id not in changed_deals:
-                record_changes.append(RecordChange("Deal", deal.id, before, deal.facts()))
-        for kind, ids in regraded_ids.items():  # grouped by kind: an import can change hundreds
-            await deals.set_sale_kind(ids, kind)
+        record_changes += await sale_kinds.correct_sale_kinds(edit, changes)
         return RelatedChanges(record_changes, list_announcements(edit, changes))
 
     def alert_state(self, edit: EditContext, row: Deal) -> AlertState:

@@ -9,7 +9,7 @@ from typing import Final
 from domain.alerts.rules import AlertKind
 from domain.alerts.states import AlertState
 from domain.errors.user_errors import Conflict
-from domain.ledger.record_facts import LeadStatus
+from domain.ledger.record_facts import LeadFacts, LeadStatus
 from domain.primitives.global_ids import encode_global_id
 from models.crm.activities import ActivityKind
 from models.crm.clients import Client
@@ -35,6 +35,7 @@ _HAND_OVER: Final = frozenset(
 
 class LeadType(RecordType[Lead, LeadInput]):
     model = Lead
+    facts_type = LeadFacts
 
     def new_row(self, edit: EditContext, input: LeadInput) -> Lead:
         lead = row_store.new(Lead, status=LeadStatus.NEW)

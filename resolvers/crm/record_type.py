@@ -24,16 +24,19 @@ from domain.primitives.calendar import Calendar
 from models.crm.activities import ActivityKind
 from models.crm.records import CrmRecord
 from models.db import row_store
+from models.edits.edit_rows import EditRows, read_edit_rows
 from models.goals.goals import Goal
 from models.organization.company import Company, ExchangeRateTable
 from models.organization.people import TeamMembershipHistory
 from resolvers.activities.entries import ActivityEntry, RecordChange
 from resolvers.crm.change_effects import apply_effects, compute_effects
+from resolvers.crm.edit_requests import build_edit_request
 from resolvers.crm.inputs import RecordInput
 from resolvers.leaderboards.wins import WinAnnouncement
 from resolvers.request import validation
 from resolvers.request.context import RequestContext
 from resolvers.request.id_resolution import IdResolver, owner_id_of
+from resolvers.request.idempotency import RequestRepeated
 
 Row = TypeVar("Row", bound=CrmRecord)
 Input = TypeVar("Input", bound=RecordInput)
@@ -51,7 +54,14 @@ class EditContext:
     memberships: TeamMembershipHistory
     now: datetime
     today: date
+    rows: EditRows
     first_stage_id: int | None = None  # the default stage of a new record, for record types with stages
+
+    @property
+    def is_up_to_date(self) -> bool:
+        """Whether the teams of the viewer are those of the moment when the rows were read."""
+        reference_data = self.context.viewer.reference_data
+        return reference_data is not None and reference_data.position == self.rows.position
 
 
 @dataclass
@@ -100,6 +110,7 @@ class RecordType(Generic[Row, Input]):
     creation_activity: ClassVar[ActivityKind | None] = None
     has_stages: ClassVar[bool] = False  # whether its records go through pipeline stages
     credit_column: ClassVar[str | None] = None  # with an employee who need not be the owner any more
+    facts_type: ClassVar[type[RecordFacts] | None] = None  # what metrics are computed from, except those of the company
 
     @cached_property
     def kind(self) -> str:
@@ -132,6 +143,10 @@ class RecordType(Generic[Row, Input]):
         record is deleted.
         """
         return AlertState()
+
+    def update_related(self, edit: EditContext, changes: Sequence[PendingChange[Row]]) -> Sequence[PendingChange[Row]]:
+        """Set the columns that depend on other records, before the records are saved; return the changes of others."""
+        return ()
 
     async def save_related(self, edit: EditContext, changes: Sequence[PendingChange[Row]]) -> RelatedChanges:
         """Update dependent rows after the records are saved and before the effects are computed; return their changes."""
@@ -263,14 +278,12 @@ async def _load_edit_context(
     allows_departed: bool = False,
 ) -> EditContext:
     resolver = IdResolver(context, allows_departed=allows_departed)
-    references = [input.references() for input in inputs]
-    for kind in references[0] if references else ():
-        await resolver.load_by_global_ids(kind, ((ids[kind] or None) for ids in references))
-    await resolver.load_by_global_ids(record_type.kind, (input.id for input in inputs))
-    await resolver.load_by_external_ids(record_type.kind, (input.external_id for input in inputs))
-    column = record_type.credit_column
-    credited_ids = [getattr(row, column) for row in resolver.loaded_rows(record_type.model)] if column else []
-    await resolver.load_by_row_ids("Employee", [*credited_ids, context.viewer.id])
+    edit_rows = await read_edit_rows(
+        await build_edit_request(context, record_type.model, record_type.credit_column, record_type.facts_type, inputs)
+    )
+    if edit_rows.saved_response is not None:
+        raise RequestRepeated(edit_rows.saved_response)
+    resolver.add_edit_rows(edit_rows)
     company, now = await context.company(), context.now()
     first_stage = await context.first_stage() if record_type.has_stages else None
     return EditContext(
@@ -282,6 +295,7 @@ async def _load_edit_context(
         resolver.memberships,
         now,
         company.calendar.day_of(now),
+        edit_rows,
         first_stage.id if first_stage else None,
     )
 
@@ -317,17 +331,31 @@ async def _save_changes(
     edit: EditContext, record_type: RecordType[Row, Input], changes: Sequence[PendingChange[Row]], *, notify: bool
 ) -> list[Goal]:
     new_changes = [change for change in changes if change.is_new]
-    updates = [(change, columns) for change in changes if (columns := change.changed_columns)]
-    await row_store.insert_with_ids([change.row for change in new_changes], batch_size=200)
-    for change, columns in updates:
-        await row_store.save(change.row, *columns)
-    effective_changes = [*new_changes, *(change for change, _ in updates)]
+    updates = [change for change in changes if change.changed_columns]
+    for change, new_id in zip(new_changes, edit.rows.new_ids, strict=False):
+        change.row.pk = new_id
+    effective_changes = [*new_changes, *updates]
     if not effective_changes:
         return []
+    related_updates = record_type.update_related(edit, effective_changes)
+    await row_store.store_all(
+        [change.row for change in new_changes], [change.row for change in [*updates, *related_updates]]
+    )
     related = await record_type.save_related(edit, effective_changes)
     record_changes = [_build_record_change(edit, record_type, change) for change in effective_changes]
+    record_changes += [
+        RecordChange(record_type.kind, change.row.id, change.before, change.row.facts()) for change in related_updates
+    ]
     effects = compute_effects([*record_changes, *related.changes], related.announcements)
-    return await apply_effects(edit.context, effects, notify=notify)
+    new_subjects = {(record_type.kind, change.row.id) for change in new_changes}  # without alerts or timers so far
+    alerts_before = edit.rows.alerts
+    return await apply_effects(
+        edit.context,
+        effects,
+        notify=notify,
+        goals_before=edit.rows.goals if edit.is_up_to_date else None,
+        alerts_before=replace(alerts_before, subjects=alerts_before.subjects | new_subjects),
+    )
 
 
 def _build_record_change(

@@ -8,7 +8,7 @@ from datetime import datetime
 from domain.alerts.rules import AlertKind
 from domain.alerts.states import AlertState
 from domain.errors.user_errors import Invalid
-from domain.ledger.record_facts import TaskKind
+from domain.ledger.record_facts import TaskFacts, TaskKind
 from domain.primitives.unset import UNSET
 from models.crm.activities import ActivityKind
 from models.crm.clients import Client
@@ -27,6 +27,7 @@ from resolvers.request.validation import clean_update
 
 class TaskType(RecordType[Task, TaskInput]):
     model = Task
+    facts_type = TaskFacts
 
     def new_row(self, edit: EditContext, input: TaskInput) -> Task:
         viewer = edit.context.viewer

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import date
 
 from domain.ledger.metrics import Score
 from models.crm.activities import ActivityKind
 from models.db import row_store
+from models.edits.edit_rows import GoalsBefore
 from models.goals import goals
 from models.goals.goals import Goal
 from models.ledger import scores
@@ -16,6 +19,8 @@ from resolvers.activities.log import write_activity_entries
 from resolvers.alerts.evaluation import evaluate_alerts
 from resolvers.alerts.settlement import MovedGoals
 from resolvers.request.context import RequestContext
+
+_CreditKey = tuple[int, int, date]  # employee, team and day
 
 
 async def publish_goal_changes(context: RequestContext, goals: Sequence[Goal]) -> None:
@@ -77,11 +82,15 @@ async def _load_current_values(moved_goals: Sequence[Goal], current_values: Mapp
     return [current_values[goal.id] if goal.id in current_values else loaded_values[goal.id] for goal in moved_goals]
 
 
-async def find_moved_goals(context: RequestContext, posted_scores: Sequence[Score]) -> list[goals.AffectedGoal]:
+async def find_moved_goals(
+    context: RequestContext, posted_scores: Sequence[Score], goals_before: GoalsBefore | None = None
+) -> list[goals.AffectedGoal]:
     """Return the goals that the posted scores have moved, with their current values.
 
     One query selects by metric, day and scope separately, so it may also return goals that match
     different scores in different conditions; these are filtered out here.
+
+    goals_before  what the edit has read before the scores were posted; None: nothing
     """
     trees = {day: context.tree.on(day) for day in {score.day for score in posted_scores}}  # few different ones
     keys = {(score.employee_id, score.team_id, score.day) for score in posted_scores}
@@ -90,18 +99,35 @@ async def find_moved_goals(context: RequestContext, posted_scores: Sequence[Scor
         for employee_id, team_id, tree in {(employee_id, team_id, trees[day]) for employee_id, team_id, day in keys}
     }
     credited = {key: scopes[key[0], key[1], trees[key[2]]] for key in keys}
+    if goals_before is not None and goals_before.covers(posted_scores, credited.values()):
+        return _add_scores(goals_before.goals, posted_scores, credited)
     candidates = await goals.find_affected(
         {score.metric for score in posted_scores},
         {*trees},
         frozenset[ScopeKey]().union(*credited.values()),
     )
     return [
-        candidate
-        for candidate in candidates
-        if any(
-            score.metric == candidate.goal.metric
-            and candidate.goal.first_day <= score.day <= candidate.goal.last_day
-            and candidate.goal.scope in credited[score.employee_id, score.team_id, score.day]
-            for score in posted_scores
-        )
+        candidate for candidate in candidates if any(_moves(score, candidate.goal, credited) for score in posted_scores)
     ]
+
+
+def _moves(score: Score, goal: Goal, credited: Mapping[_CreditKey, frozenset[ScopeKey]]) -> bool:
+    return (
+        score.metric == goal.metric
+        and goal.first_day <= score.day <= goal.last_day
+        and goal.scope in credited[score.employee_id, score.team_id, score.day]
+    )
+
+
+def _add_scores(
+    candidates: Sequence[goals.AffectedGoal],
+    posted_scores: Sequence[Score],
+    credited: Mapping[_CreditKey, frozenset[ScopeKey]],
+) -> list[goals.AffectedGoal]:
+    """Return the goals that the scores have moved, given with their values before."""
+    moved_goals = []
+    for candidate in candidates:
+        amounts = [score.amount for score in posted_scores if _moves(score, candidate.goal, credited)]
+        if amounts:
+            moved_goals.append(replace(candidate, value=candidate.value + sum(amounts)))
+    return moved_goals

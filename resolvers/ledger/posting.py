@@ -9,8 +9,8 @@ from datetime import date
 from domain.ledger.metrics import Score
 from domain.primitives.calendar import Calendar
 from domain.primitives.periods import is_month_closed
-from models.ledger import scores
-from models.ledger.scores import Posting
+from models.ledger import posting
+from models.ledger.posting import Posting
 from resolvers.request.context import RequestContext
 
 
@@ -41,7 +41,7 @@ async def post_differences(context: RequestContext, differences: Sequence[Record
             is_late = score.metric in late_metrics
             posted_score = score._replace(day=today, at=context.now()) if is_late else score
             postings.append(Posting(posted_score, is_late, record.source_kind, record.source_id))
-    await scores.post(postings, context.now())
+    await posting.post(postings, context.now())
     return postings
 
 

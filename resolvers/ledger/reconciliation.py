@@ -25,7 +25,7 @@ from models.crm import custom_metrics
 from models.crm.deals import Deal
 from models.db import connection, row_store
 from models.db.row_store import TableRow
-from models.ledger import reconciliation, scores
+from models.ledger import posting, reconciliation
 from models.ledger.reconciliation import Mismatches, PostedSum, StoredSum, StoredTeamSum
 from models.live import change_log
 from models.organization import people
@@ -181,7 +181,7 @@ class _Reconciliation:
                 mismatches = await reconciliation.mismatched_totals(metric)
                 team_mismatches = await reconciliation.mismatched_team_totals(metric)
                 if mismatches or team_mismatches:
-                    await scores.adjust_totals(
+                    await posting.adjust_totals(
                         {
                             (metric, total.employee_id, total.team_id, total.day): expected - total.amount
                             for total, expected in mismatches

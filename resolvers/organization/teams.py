@@ -9,7 +9,7 @@ from domain.errors.user_errors import Invalid
 from domain.primitives.unset import UNSET
 from models.db import row_store
 from models.goals import goals
-from models.ledger import scores
+from models.ledger import posting
 from models.organization import people
 from models.organization.people import Team
 from resolvers.auth import audit
@@ -59,7 +59,7 @@ async def _apply_team_input(context: RequestContext, team: Team, input: TeamInpu
         old_ancestor_ids, new_ancestor_ids = tree.path_to_root(original_parent_id), tree.path_to_root(parent_id)
         is_new = (await context.calendar()).day_of(team.created_at) >= today or not await calendar.has_past()
         moved_from = date.min if is_new else today  # a team without a past stands in its first place from the beginning
-        await scores.move_team_totals(team.id, moved_from, old_ancestor_ids, new_ancestor_ids)
+        await posting.move_team_totals(team.id, moved_from, old_ancestor_ids, new_ancestor_ids)
         affected_team_ids = set(old_ancestor_ids) ^ set(new_ancestor_ids)
         if not is_new:
             await people.record_parent(team.id, original_parent_id, today)

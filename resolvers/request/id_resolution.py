@@ -25,6 +25,7 @@ from models.crm.records import CrmRecord
 from models.crm.tasks import Task
 from models.db import row_store
 from models.db.row_store import TableRow
+from models.edits.edit_rows import EditRows
 from models.organization import people
 from models.organization.people import Employee, Team, TeamMembershipHistory
 from resolvers.request.context import RequestContext
@@ -52,12 +53,25 @@ OWNER_FIELDS: Final = {
     "Result": "employee",
 }
 _OWNER_COLUMNS: Final = {RECORD_MODELS[kind]: f"{field}_id" for kind, field in OWNER_FIELDS.items()}
-_MODELS: Final[dict[str, type[TableRow]]] = {**RECORD_MODELS, "Employee": Employee, "Team": Team, "Stage": Stage}
+REFERRED_MODELS: Final[dict[str, type[TableRow]]] = {
+    **RECORD_MODELS,
+    "Employee": Employee,
+    "Team": Team,
+    "Stage": Stage,
+}
 
 
 def owner_id_of(row: CrmRecord) -> int:
     """Return the id of the employee that owns the record."""
     return int(getattr(row, _OWNER_COLUMNS[type(row)]))
+
+
+def split_ids(kind: str, global_ids: Iterable[str | None]) -> tuple[set[int], set[str]]:
+    """Return the ids of rows of a type, and the ids in another system, that are among global ids."""
+    requested_ids = {global_id for global_id in global_ids if global_id}
+    external_ids = {external_id for global_id in requested_ids if (external_id := parse_external_id(global_id))}
+    types_and_ids = (decode_global_id(global_id) for global_id in requested_ids)
+    return {type_and_id[1] for type_and_id in types_and_ids if type_and_id and type_and_id[0] == kind}, external_ids
 
 
 class IdResolver:
@@ -73,12 +87,20 @@ class IdResolver:
 
     async def load_by_global_ids(self, kind: str, global_ids: Iterable[str | None]) -> None:
         """Load the rows of one type with these ids in one query, and the owners of the records."""
-        requested_ids = {global_id for global_id in global_ids if global_id}
-        external_ids = {external_id for global_id in requested_ids if (external_id := parse_external_id(global_id))}
-        types_and_ids = (decode_global_id(global_id) for global_id in requested_ids)
-        row_ids = {type_and_id[1] for type_and_id in types_and_ids if type_and_id and type_and_id[0] == kind}
+        row_ids, external_ids = split_ids(kind, global_ids)
         if await self._fetch(kind, row_ids, external_ids if kind != "Stage" else set()):
             await self.load_owners()
+
+    def add_edit_rows(self, edit_rows: EditRows) -> None:
+        """Add the rows of an edit, which were read together, and the team membership history of the employees."""
+        for kind, rows in edit_rows.rows.items():
+            for row in rows:
+                self.add_row(kind, row)
+        for employee in edit_rows.employees:
+            self.add_row("Employee", employee)
+            self.context.loaded_employees[employee.id] = employee
+        self.memberships = edit_rows.memberships
+        self.context.invalidate_if_changed(edit_rows.position)
 
     async def load_by_row_ids(self, kind: str, row_ids: Iterable[int | None]) -> None:
         """Load the rows of one type with these database ids, without the owners of the records."""
@@ -112,7 +134,7 @@ class IdResolver:
         if kind == "Employee":
             await self._fetch_employees(row_ids, external_ids)
             return False
-        rows = await row_store.fetch(_MODELS[kind], row_ids, external_ids)
+        rows = await row_store.fetch(REFERRED_MODELS[kind], row_ids, external_ids)
         for row in rows:
             self.add_row(kind, row)
         return bool(rows) and kind in RECORD_MODELS

@@ -95,16 +95,42 @@ def _to_json_value(value: object) -> str:
     return value.isoformat() if isinstance(value, date) else str(value)
 
 
+class RequestRepeated(Exception):
+    """Raised by the first read of an edit if the request's idempotency key has been used before."""
+
+    def __init__(self, record: IdempotencyRecord) -> None:
+        super().__init__(record.key)
+        self.record = record
+
+
 async def find_saved_response(context: RequestContext, request: IdempotentRequest) -> dict[str, object] | None:
     """Return the rows of the saved response, in their current state, without those not visible to the viewer now.
 
     None for a new request. Raises Conflict if the key was used with another input.
     """
     record = await sessions.find_idempotency_record(context.viewer.key, request.key)
-    if record is None:
-        return None
+    return None if record is None else await load_saved_response(context, request, record)
+
+
+async def load_saved_response(
+    context: RequestContext, request: IdempotentRequest, record: IdempotencyRecord
+) -> dict[str, object]:
+    """Do the same with the record of the key."""
     _ensure_same_input(record, request, *request.path)
     return {name: await _load_saved_value(context, saved_value) for name, saved_value in record.answer.items()}
+
+
+async def find_response_instead(
+    context: RequestContext, request: IdempotentRequest | None, error: RequestRepeated | UserError
+) -> dict[str, object] | None:
+    """Return the saved response to give instead of an error; None for an error of a new request."""
+    if request is None:
+        return None
+    if isinstance(error, RequestRepeated):
+        return await load_saved_response(context, request, error.record)
+    if context.open_unit_of_work.unread_key is not None:  # the input was refused before anything was read
+        return await find_saved_response(context, request)
+    return None
 
 
 def _ensure_same_input(
@@ -116,7 +142,7 @@ def _ensure_same_input(
 
 async def save_response(context: RequestContext, request: IdempotentRequest, response: Mapping[str, object]) -> None:
     """Save references to the rows of the response, and its other values except secrets."""
-    await row_store.insert(_build_record(context, request, response))
+    await sessions.save_idempotency_records([_build_record(context, request, response)])
 
 
 def _build_record(
@@ -167,7 +193,7 @@ async def record_batch(
     new_rows, goals = await _record_new(record_new, inputs, new_indexes) if new_indexes else ([], [])
     # Keyed by index for inputs recorded now, and by idempotency key for all that have one.
     rows_by_index_or_key: dict[int | str, Any] = dict(zip(new_indexes, new_rows, strict=True))
-    await row_store.insert_all(
+    await sessions.save_idempotency_records(
         [
             _build_record(context, request, {field: rows_by_index_or_key[index], "goals": goals})
             for index in new_indexes

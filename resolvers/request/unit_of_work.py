@@ -8,7 +8,6 @@ from datetime import datetime
 
 from models.db import connection
 from models.db.errors import DatabaseUnavailable
-from models.goals import goals
 from models.goals.goals import Goal
 from models.live import change_log
 from models.organization import reference_data
@@ -25,6 +24,7 @@ class UnitOfWork:
     topics       topics of the change log that have changed
     moved_goals  by id: goals with changed progress; their version becomes the position of the change
     on_commit    called after the commit, for lines of the log about what was done
+    unread_key   actor and idempotency key of the request, until its saved response has been looked for
     """
 
     def __init__(self, notifier: ChangeNotifier, started_at: datetime) -> None:
@@ -32,17 +32,24 @@ class UnitOfWork:
         self.topics = set[str]()
         self.moved_goals: dict[int, Goal] = {}
         self.on_commit: list[Callable[[], None]] = []
+        self.unread_key: tuple[str, str] | None = None
 
     @classmethod
     @asynccontextmanager
     async def run(
-        cls, notifier: ChangeNotifier, clock: Callable[[], datetime], *, is_batch: bool = False
+        cls,
+        notifier: ChangeNotifier,
+        clock: Callable[[], datetime],
+        *,
+        is_batch: bool = False,
+        edits_records: bool = False,
     ) -> AsyncIterator[UnitOfWork]:
         """Run the block in a transaction, write its entry in the change log, and notify after the commit.
 
-        is_batch  whether it may take seconds: then it gives way to the other writers
+        is_batch       whether it may take seconds: then it gives way to the other writers
+        edits_records  whether it is the edit of a few records
         """
-        async with connection.write_transaction(is_batch=is_batch):
+        async with connection.write_transaction(is_batch=is_batch, reuses_plans=edits_records):
             # the clock is read under the lock, so that times rise with the positions of the change log
             unit_of_work = cls(notifier, clock())
             yield unit_of_work
@@ -63,14 +70,12 @@ class UnitOfWork:
 
     async def _append_to_change_log(self) -> int:
         """Write the entry, and its position into all that has it as its version. Return the position."""
-        position = await change_log.append(self.topics, self.started_at)
+        position = await change_log.append(self.topics, self.started_at, moved_goal_ids=self.moved_goals)
         self._ensure_not_rewound(position)
         if self.changes_reference_data:
             await reference_data.set_position(position)
-        if self.moved_goals:
-            await goals.set_version(self.moved_goals, position)
-            for goal in self.moved_goals.values():
-                goal.version = position
+        for goal in self.moved_goals.values():
+            goal.version = position
         return position
 
     def _ensure_not_rewound(self, position: int) -> None:

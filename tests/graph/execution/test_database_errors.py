@@ -121,7 +121,7 @@ async def test_deadlock_is_unavailable(
         async with other.transaction():
             await other.execute("UPDATE team SET name = name WHERE name = 'South'")
 
-            async def append_then_update_other_team(topics: Any, at: Any) -> int:
+            async def append_then_update_other_team(topics: Any, at: Any, **options: Any) -> int:
                 blocked = asyncio.ensure_future(other.execute("UPDATE team SET name = name WHERE name = 'North'"))
                 await asyncio.sleep(0.2)
                 try:

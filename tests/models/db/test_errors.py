@@ -134,12 +134,12 @@ async def test_first_error_is_told_when_the_connection_is_lost_before_the_rollba
 async def test_connection_returns_to_the_pool_when_its_transaction_cannot_begin(
     postgres_tables_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def fail(self: Any) -> None:
+    async def fail(self: Any, command: str) -> None:
         raise asyncpg.ConnectionDoesNotExistError("closed")
 
     async with connection.connect(postgres_tables_url, pool_size=2):
         with monkeypatch.context() as patch:
-            patch.setattr("asyncpg.transaction.Transaction.start", fail)
+            patch.setattr("asyncpg.connection.Connection.execute", fail)
             for _ in range(3):
                 with pytest.raises(DatabaseUnavailable):
                     async with connection.write_transaction():

@@ -30,14 +30,14 @@ def make_products(*names: str) -> list[Product]:
     return [Product(name=name, price=100, currency="EUR") for name in names]
 
 
-@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("count", [1, 3, 201])
 async def test_inserted_rows_have_ids_and_are_updated_when_saved(count: int) -> None:
-    products = make_products(*"ABC"[:count])
+    products = make_products(*map(str, range(count)))
 
     async with connection.write_transaction():
-        await row_store.insert_with_ids(products, batch_size=2)
+        await row_store.store_all(products)
         products[-1].price = 200
-        await row_store.save(products[-1], "price")
+        await row_store.store_all([], products[-1:])
 
     assert [row_store.column_values(row) for row in products] == [
         row_store.column_values(await row_store.get(Product, row.id)) for row in products

@@ -12,8 +12,9 @@ from domain.ledger.metrics import Score
 from domain.primitives.global_ids import encode_global_id
 from domain.primitives.periods import PeriodKind
 from models.goals.goals import Goal
-from models.ledger import reconciliation, scores
-from models.ledger.scores import Posting, ScoreEntry
+from models.ledger import posting, reconciliation, scores
+from models.ledger.posting import Posting
+from models.ledger.scores import ScoreEntry
 from models.organization import people
 from models.organization.people import Employee, Team
 from models.organization.scopes import COMPANY, TeamScope
@@ -84,7 +85,7 @@ async def test_goal_values_equal_ledger_sums_after_postings_and_team_moves(world
         async with admin.unit_of_work():
             for step in dice.choices("pm", k=dice.randint(1, 4)):
                 if step == "p":
-                    await scores.post([random_posting() for _ in range(dice.randint(1, 20))], NOW)
+                    await posting.post([random_posting() for _ in range(dice.randint(1, 20))], NOW)
                 else:
                     await move_random_team()
 
