@@ -1,4 +1,4 @@
-"""Benchmarks the CPU and the memory of an import, compared with bare inserts of the rows that it wrote."""
+"""Benchmarks CPU, memory and locking of an import, compared with bare inserts of the rows that it wrote."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import closing
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,12 +22,14 @@ from benchmarks.scenarios import BenchmarkResult
 _TABLES: Final = ("client", "deal", "stage_visit", "activity", "silence", "score_entry", "daily_total", "team_total")
 _ROWS_PER_TRANSACTION: Final = 500
 _SMALL_EXPORT: Final = 100  # deals: what an import needs besides its rows
+_PROBE_SECONDS: Final = 0.005  # between two attempts to take the lock of the ledger
 
 
 @dataclass(frozen=True)
 class _ProcessUsage:
     cpu_seconds: float
     peak_bytes: int
+    longest_lock_seconds: float = 0
 
 
 def measure_import_cost(rows: int) -> Iterator[BenchmarkResult]:
@@ -46,13 +49,17 @@ def measure_import_cost(rows: int) -> Iterator[BenchmarkResult]:
         baseline_seconds / rows * 1e6,
         "≤ 3.0",
         "µs",
-        details={"megabytes_above_start": round((full.peak_bytes - small.peak_bytes) / 1e6)},
+        details={
+            "megabytes_above_start": round((full.peak_bytes - small.peak_bytes) / 1e6),
+            "longest_lock_ms": round(full.longest_lock_seconds * 1000),
+        },
     )
 
 
 def _import_deals(folder: Path, rows: int) -> _ProcessUsage:
-    folder.mkdir()
-    write_export(folder, rows)
+    export = folder / "export"
+    export.mkdir(parents=True)
+    write_export(export, rows)
     url = f"sqlite://{folder}/scoreline.db"
     _run_command(url, "migrate")
     _run_command(
@@ -69,9 +76,43 @@ def _import_deals(folder: Path, rows: int) -> _ProcessUsage:
         "--email",
         "a@example.com",
     )
-    return _run_command(
-        url, "import", str(folder), "--map", str(folder / "map.toml"), "--rejects", str(folder / "rejects.csv")
-    )
+    with _watch_lock(folder / "scoreline.db") as longest_hold:
+        usage = _run_command(
+            url, "import", str(export), "--map", str(export / "map.toml"), "--rejects", str(folder / "rejects.csv")
+        )
+    return replace(usage, longest_lock_seconds=longest_hold())
+
+
+@contextmanager
+def _watch_lock(database: Path) -> Iterator[Callable[[], float]]:
+    """Try to take the write lock of a database again and again during the block.
+
+    yields  returns the longest time in seconds, to the time between two attempts, for which it was held by others
+    """
+    longest_seconds, is_over = 0.0, threading.Event()
+
+    def watch() -> None:
+        nonlocal longest_seconds
+        locked_at: float | None = None
+        with closing(sqlite3.connect(database, timeout=0, isolation_level=None)) as probe:
+            while not is_over.wait(_PROBE_SECONDS):
+                now = time.perf_counter()
+                try:
+                    probe.execute("BEGIN IMMEDIATE")
+                    probe.execute("ROLLBACK")
+                except sqlite3.OperationalError:
+                    locked_at = locked_at or now
+                    longest_seconds = max(longest_seconds, now - locked_at)
+                else:
+                    locked_at = None
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield lambda: longest_seconds
+    finally:
+        is_over.set()
+        thread.join()
 
 
 def _run_command(url: str, *arguments: str) -> _ProcessUsage:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 import strawberry
 
+from graph.base.answer_parts import leaderboard_parts, needs_target
 from graph.base.connections import paged_field
 from graph.base.enums import ActivityKind, Interval, MoneyBasis, RankBy, RecordKind
 from graph.base.field_declarations import LEADERBOARD, declare
@@ -162,7 +163,9 @@ see.""",
         around: strawberry.ID | None = None,
         as_of: datetime | None = None,
     ) -> LeaderboardRef:
-        query = LeaderboardQuery(metric, period_key(period), scope, rank_by, first, around, as_of)
+        query = LeaderboardQuery(
+            metric, period_key(period), scope, rank_by, first, around, as_of, leaderboard_parts(info)
+        )
         return await leaderboards.load_leaderboard(_require_sign_in(info), query)
 
     @strawberry.field(
@@ -176,7 +179,9 @@ see.""",
         basis: MoneyBasis = MoneyBasis.REVENUE,
         what_if: WhatIfInput | None = None,
     ) -> ForecastRef:
-        return await forecasts.get_forecast(_require_sign_in(info), scope, forecast_query(period, basis, what_if))
+        return await forecasts.get_forecast(
+            _require_sign_in(info), scope, forecast_query(period, basis, what_if, with_target=needs_target(info))
+        )
 
     @strawberry.field(
         description="A null scope means the widest the viewer may see: the company, their first team, or themselves.",
@@ -190,7 +195,7 @@ see.""",
         metrics: list[str] | None = None,
     ) -> StatisticsRef:
         return await statistics.resolve_statistics(
-            _require_sign_in(info), scope, statistics_query(period, interval, metrics)
+            _require_sign_in(info), scope, statistics_query(info, period, interval, metrics)
         )
 
     @strawberry.field(description="A null scope means the same as for `statistics`.")
@@ -201,7 +206,7 @@ see.""",
         period: PeriodInput | None = None,
         pipeline: strawberry.ID | None = None,
     ) -> FunnelRef:
-        return await funnels.resolve_funnel(_require_sign_in(info), scope, funnel_query(period, pipeline))
+        return await funnels.resolve_funnel(_require_sign_in(info), scope, funnel_query(info, period, pipeline))
 
     @paged_field(Activity, "-id", description="The activity history, newest first.", are_events=True)
     async def activities(

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 
 import strawberry
 
+from graph.base.answer_parts import leaderboard_parts, needs_target
 from graph.base.enums import ActivityKind, MoneyBasis, RankBy
 from graph.base.field_declarations import CARD, GOALS, IMPORTS, LEADERBOARD, WHOLE_VIEWER, WINS, Sends, declare
 from graph.base.input_mapping import PeriodInput, forecast_query, period_key
@@ -59,7 +60,9 @@ next period begins, the goals of that period.""",
         first: int = 100,
         around: strawberry.ID | None = None,
     ) -> AsyncGenerator[LeaderboardRef, None]:
-        query = LeaderboardQuery(metric, period_key(period), scope, rank_by, first, around)
+        query = LeaderboardQuery(
+            metric, period_key(period), scope, rank_by, first, around, parts=leaderboard_parts(info)
+        )
         return leaderboards.leaderboard(info.context, query)
 
     @strawberry.subscription(metadata=declare(WHOLE_VIEWER, sends=Sends.STATES))
@@ -70,7 +73,7 @@ next period begins, the goals of that period.""",
         period: PeriodInput | None = None,
         basis: MoneyBasis = MoneyBasis.REVENUE,
     ) -> AsyncGenerator[ForecastRef, None]:
-        return forecasts.forecast(info.context, scope, forecast_query(period, basis))
+        return forecasts.forecast(info.context, scope, forecast_query(period, basis, with_target=needs_target(info)))
 
     @strawberry.subscription(
         description="""Wins as they happen, to be announced in the sales office. Imports and wins dated more than a day

@@ -181,17 +181,36 @@ class Batch:
 
         Raises CellError if an earlier row has the same id and other contents.
         """
-        contents = hash((*parsed.values.items(), *self.reader.raw_stage_entries(parsed.row.cells)))
-        place = self.file_name, parsed.row.line
-        parsed.is_copy = self.run.register_record(self.file_map.kind, external_id, place, contents)
-        parsed.registered_id = None if parsed.is_copy else external_id
-        return parsed.is_copy
+        [is_copy] = self._register([(external_id, parsed)])
+        if isinstance(is_copy, CellError):
+            raise is_copy
+        return is_copy
+
+    def _register(self, ids_and_rows: Sequence[tuple[str, ParsedRow]]) -> list[bool | CellError]:
+        """Remember external ids of records, and return whether each row is a copy of an earlier one.
+
+        It is a CellError if an earlier row has the same id and other contents.
+        """
+        records = [
+            (
+                external_id,
+                parsed.row.line,
+                hash((*parsed.values.items(), *self.reader.raw_stage_entries(parsed.row.cells))),
+            )
+            for external_id, parsed in ids_and_rows
+        ]
+        registrations = self.run.register_records(self.file_map.kind, self.file_name, records)
+        for (external_id, parsed), registration in zip(ids_and_rows, registrations, strict=True):
+            parsed.is_copy = registration is True
+            parsed.registered_id = external_id if registration is False else None
+        return registrations
 
     # records: the whole piece at once
 
     async def _import_records(self, rows: Sequence[ParsedRow]) -> list[RowOutcome]:
         """Record the piece: first new clients, which the records refer to, and last stage entries of the deals."""
         row_outcomes: dict[int, RowOutcome] = {}
+        self.input_builder.find_clients([parsed.values for parsed in rows])
         existing_ids = await self._find_existing_deals([parsed.external_id for parsed in rows if not parsed.error])
         inputs: dict[int, RecordInput] = {}
         copies: dict[int, str] = {}  # external ids of rows that are exact copies of earlier ones
@@ -207,13 +226,17 @@ class Batch:
             values, external_id = parsed.values, parsed.external_id
             try:
                 stage_entries[index] = self._stage_entries(values, external_id, parsed.row)
-                input = await self._build_input(values, external_id in existing_ids, parsed.row)
-                if self._is_copy(external_id, parsed):
-                    copies[index] = external_id
-                    continue
-                inputs[index] = replace(input, external_id=external_id)
+                inputs[index] = await self._build_input(values, external_id, external_id in existing_ids, parsed.row)
             except (CellError, UserError) as error:
                 row_outcomes[index] = error
+        registrations = self._register([(rows[index].external_id, rows[index]) for index in inputs])
+        for index, registration in zip([*inputs], registrations, strict=True):
+            if isinstance(registration, CellError):
+                row_outcomes[index] = registration
+            elif registration:
+                copies[index] = rows[index].external_id
+            if registration:
+                del inputs[index]
         await self._import_new_clients()
         outcomes = await import_records(self.run.context, _RECORD_TYPES[self.file_map.kind](), list(inputs.values()))
         row_outcomes.update(zip(inputs, outcomes, strict=True))
@@ -252,22 +275,22 @@ class Batch:
             for stage_name, moment in entries.items()
         ]
 
-    async def _build_input(self, values: RowValues, exists: bool, row: SourceRow) -> RecordInput:
+    async def _build_input(self, values: RowValues, external_id: str, exists: bool, row: SourceRow) -> RecordInput:
         match self.file_map.kind:
             case "deals":
-                has_stage_history = (
-                    self.run.import_map.has_stage_history or self.reader.stage_entries(row.cells) is not None
+                has_stage_history = self.run.import_map.has_stage_history or self.reader.has_stage_entries(row.cells)
+                return await self.input_builder.deal_input(
+                    values, external_id, exists=exists, has_stage_history=has_stage_history
                 )
-                return await self.input_builder.deal_input(values, exists=exists, has_stage_history=has_stage_history)
             case "clients":
-                return await self.input_builder.client_input(values)
+                return await self.input_builder.client_input(values, external_id)
             case "contacts":
-                return await self.input_builder.contact_input(values)
+                return await self.input_builder.contact_input(values, external_id)
             case "leads":
-                return await self.input_builder.lead_input(values)
+                return await self.input_builder.lead_input(values, external_id)
             case "calls":
-                return await self.input_builder.call_input(values)
-        return await self.input_builder.task_input(values)
+                return await self.input_builder.call_input(values, external_id)
+        return await self.input_builder.task_input(values, external_id)
 
     async def _import_new_clients(self) -> None:
         """Record the clients that rows of this piece name and that do not exist yet."""

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cache, lru_cache
 from string import Formatter
-from typing import Final
+from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from domain.i18n.languages import LANGUAGES
@@ -51,8 +50,7 @@ class CellError(MessageError):
         self.column = column
 
 
-@dataclass(frozen=True)
-class DateOrTime:
+class DateOrTime(NamedTuple):
     """A day, with the moment if the cell has a time."""
 
     day: date
@@ -76,12 +74,18 @@ class RowReader:
         self._translations = {
             field: {word.casefold(): ours for word, ours in words.items()} for field, words in file_map.values.items()
         }
+        self._fields: list[tuple[str, FieldSpec]] = [  # that the map reads
+            (field, field_type)
+            for field, field_type in FIELDS_BY_KIND[file_map.kind].items()
+            if any(field in fields for fields in (file_map.columns, file_map.constants, file_map.templates))
+        ]
+        self._entry_columns = [column for columns in file_map.stage_entry_columns.values() for column in columns]
         self._parse_time_text = lru_cache(maxsize=4096)(self._parse_time_uncached)
 
     def read_values(self, cells: Cells) -> RowValues:
         """Return the values of a row by field, without empty ones. Raises CellError."""
         row_values: RowValues = {}
-        for field, field_type in FIELDS_BY_KIND[self.file_map.kind].items():
+        for field, field_type in self._fields:
             column, text = self._find_text(field, cells)
             if text:
                 try:
@@ -92,7 +96,7 @@ class RowReader:
 
     def stage_entries(self, cells: Cells) -> dict[str, DateOrTime] | None:
         """Return when the row's deal entered each stage, by stage name; None if the file has no such columns."""
-        if not any(column in cells for columns in self.file_map.stage_entry_columns.values() for column in columns):
+        if not self.has_stage_entries(cells):
             return None
         entered: dict[str, DateOrTime] = {}
         for stage, columns in self.file_map.stage_entry_columns.items():
@@ -106,14 +110,13 @@ class RowReader:
                     break
         return entered
 
+    def has_stage_entries(self, cells: Cells) -> bool:
+        """Return whether the file has columns with the times of stage entries."""
+        return bool(self._entry_columns) and any(column in cells for column in self._entry_columns)
+
     def raw_stage_entries(self, cells: Cells) -> list[str]:
         """Return the texts of the columns with the times of stage entries, as far as the file has them."""
-        columns = (column for columns in self.file_map.stage_entry_columns.values() for column in columns)
-        return [cells[column] for column in columns if column in cells]
-
-    def raw_text(self, field: str, cells: Cells) -> str:
-        """Return the text of a field before it is parsed; empty if there is none."""
-        return self._find_text(field, cells)[1]
+        return [cells[column] for column in self._entry_columns if column in cells]
 
     def column_of(self, field: str, cells: Cells) -> str:
         """Return the column that a field is read from, or the field's name if it is read from none."""
@@ -132,7 +135,7 @@ class RowReader:
     def _find_text(self, field: str, cells: Cells) -> tuple[str, str]:
         for column in self.file_map.columns.get(field, ()):
             text = clean_cell(cells.get(column, ""))
-            if text and text.casefold() not in self.file_map.empty:
+            if text and not (self.file_map.empty and text.casefold() in self.file_map.empty):
                 return column, text
         if field in self.file_map.constants:
             return "", self.file_map.constants[field]
@@ -143,15 +146,16 @@ class RowReader:
         return "", ""
 
     def _parse_value(self, field: str, field_type: FieldSpec, text: str, column: str) -> CellValue:
-        translations = self._translations.get(field, {})
-        text = translations.get(text.casefold(), text)
+        translations = self._translations.get(field)
+        if translations:
+            text = translations.get(text.casefold(), text)
         if isinstance(field_type, tuple):
             word = text.casefold().replace(" ", "_")
             if word not in field_type:
                 raise CellError(
                     "“{text}” is none of {allowed}: define it in the map under values.{field}.",
                     text=text,
-                    allowed=", ".join([*translations, *field_type]),
+                    allowed=", ".join([*(translations or ()), *field_type]),
                     field=field,
                 )
             return word.upper()

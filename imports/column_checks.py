@@ -25,6 +25,15 @@ def template_columns(template: str) -> list[str]:
     return [name for _, name, _, _ in Formatter().parse(template) if name]
 
 
+def field_columns(file_map: FileMap, fields: Collection[str]) -> list[str]:
+    """Return the columns that the map reads for these fields, each once."""
+    names = [
+        *(name for field in fields for name in file_map.columns.get(field, ())),
+        *(name for field in fields for text in file_map.templates.get(field, ()) for name in template_columns(text)),
+    ]
+    return list(dict.fromkeys(names))
+
+
 def mapped_columns(file_map: FileMap) -> list[str]:
     """Return all columns that the map reads, in its order, each once."""
     names = [

@@ -68,6 +68,7 @@ FIELDS_BY_KIND: Final[Mapping[str, Mapping[str, FieldSpec]]] = {
         "pro_rated": _YES,
     },
 }  # fmt: skip
+STAGE_FIELDS: Final = ("pipeline", "stage", "status")  # in which rows name the stages of deals
 REQUIRED_FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     "teams": ("name",),
     "people": ("name",),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -149,26 +149,32 @@ class ImportRun:
         self.people_names: set[str] = set()  # of employees, as accepted rows name them
         self._records, self._file_numbers = SpillRegistry(), dict[str, int]()
 
-    def register_record(self, kind: str, external_id: str, place: tuple[str, int], contents: int) -> bool:
-        """Remember a record's external id; return whether another row of this run has the same id and contents.
+    def register_records(
+        self, kind: str, file_name: str, records: Sequence[tuple[str, int, int]]
+    ) -> list[bool | CellError]:
+        """Remember records of a file; return whether another row of this run has the same id and contents.
 
-        place     the name of the row's file, and its line
-        contents  a hash of what the row says
-        raises    CellError if another row has the same id and other contents
+        records  external id, line, and a hash of what the row says
+        returns  for each record; a CellError if another row has the same id and other contents
         """
-        file_name, line = place
-        numbers = self._file_numbers.setdefault(file_name, len(self._file_numbers)), line, contents
-        first_numbers = self._records.register(f"{kind}\0{external_id}", numbers)
-        if first_numbers[:2] == numbers[:2]:
-            return False
-        if first_numbers[2] != contents:
-            raise CellError(
-                "Line {line} of {file} has the same id and other contents: leave the one that is right.",
-                "id",
-                line=first_numbers[1],
-                file=list(self._file_numbers)[first_numbers[0]],
-            )
-        return True
+        number = self._file_numbers.setdefault(file_name, len(self._file_numbers))
+        entries = [(f"{kind}\0{external_id}", (number, line, contents)) for external_id, line, contents in records]
+        registrations: list[bool | CellError] = []
+        for (_, numbers), first_numbers in zip(entries, self._records.register(entries), strict=True):
+            if first_numbers[:2] == numbers[:2]:
+                registrations.append(False)
+            elif first_numbers[2] == numbers[2]:
+                registrations.append(True)
+            else:
+                registrations.append(
+                    CellError(
+                        "Line {line} of {file} has the same id and other contents: leave the one that is right.",
+                        "id",
+                        line=first_numbers[1],
+                        file=list(self._file_numbers)[first_numbers[0]],
+                    )
+                )
+        return registrations
 
     def forget_record(self, kind: str, external_id: str) -> None:
         """Forget the external id of a row that was rejected, so that another row may have it."""

@@ -8,10 +8,8 @@ one piece at most, and no more rows are in memory than one piece has.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from itertools import islice
-from typing import Final
 from zoneinfo import ZoneInfo
 
 from imports.batch import Batch
@@ -24,8 +22,6 @@ from imports.parsed_row import ParsedRow, RowParser
 from imports.piece_limit import PieceLimit
 from imports.stage_mapping import StageResolver
 from imports.toml_schema import MapError
-
-_ROWS_PER_TURN: Final = 1_000  # read before other tasks of the process have their turn
 
 
 class Importer(ImportRun):
@@ -71,12 +67,9 @@ class Importer(ImportRun):
         return self.result
 
     async def _create_stages(self, source_file: SourceFile, reader: RowReader, stage_resolver: StageResolver) -> None:
-        """Read the whole file for the stages that it names, then create those that are missing."""
-        for index, row in enumerate(source_file.read_rows()):
-            if not row.error:
-                stage_resolver.note_names(reader, row.cells)
-            if index % _ROWS_PER_TURN == 0:
-                await asyncio.sleep(0)
+        """Create the stages that the file names and that are missing."""
+        for cells in source_file.stage_cells:
+            stage_resolver.note_names(reader, cells)
         async with self.context.unit_of_work(is_batch=True):
             await stage_resolver.create_missing()
 

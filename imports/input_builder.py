@@ -6,7 +6,7 @@ the map says what happens to unknown ones.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -95,6 +95,11 @@ class InputBuilder:
             else await self.lookup.create_employee(text, self.file_map.prefix, details)
         )
 
+    def find_clients(self, rows: Iterable[RowValues]) -> None:
+        """Look up the clients that rows name at once, for `resolve_client`."""
+        texts = {str(values["client"]) for values in rows if "client" in values}
+        self.lookup.clients.prefetch(texts, self.file_map.prefix)
+
     def resolve_client(self, values: RowValues, owner: str, created: datetime | None) -> str | None:
         """Return the id of the row's client, or None; add an unknown client to `new_clients`.
 
@@ -131,7 +136,9 @@ class InputBuilder:
 
     # deals
 
-    async def deal_input(self, values: RowValues, *, exists: bool, has_stage_history: bool) -> DealInput:
+    async def deal_input(
+        self, values: RowValues, external_id: str, *, exists: bool, has_stage_history: bool
+    ) -> DealInput:
         """Return the input for a deal.
 
         exists             the deal exists already; it keeps its stage when it is closed
@@ -147,6 +154,7 @@ class InputBuilder:
         elif stage is not None and not exists and stage.position > 0:
             stage_entered_at = self.context.now()  # it has been in the stage since now at the latest
         return DealInput(
+            external_id=external_id,
             title=_text(values, "title"),
             problem=_text(values, "problem"),
             lost_reason=_text(values, "reason"),
@@ -213,9 +221,10 @@ class InputBuilder:
 
     # other records
 
-    async def client_input(self, values: RowValues) -> ClientInput:
+    async def client_input(self, values: RowValues, external_id: str) -> ClientInput:
         owner, created_at = await self._ownership(values)
         return ClientInput(
+            external_id=external_id,
             name=_text(values, "name"),
             email=_text(values, "email"),
             phone=_text(values, "phone"),
@@ -223,9 +232,10 @@ class InputBuilder:
             created_at=created_at,
         )
 
-    async def contact_input(self, values: RowValues) -> ContactInput:
+    async def contact_input(self, values: RowValues, external_id: str) -> ContactInput:
         owner, created_at = await self._ownership(values)
         return ContactInput(
+            external_id=external_id,
             name=_text(values, "name"),
             email=_text(values, "email"),
             phone=_text(values, "phone"),
@@ -234,9 +244,10 @@ class InputBuilder:
             client=self.resolve_client(values, owner, created_at) or UNSET,
         )
 
-    async def lead_input(self, values: RowValues) -> LeadInput:
+    async def lead_input(self, values: RowValues, external_id: str) -> LeadInput:
         owner, created_at = await self._ownership(values)
         return LeadInput(
+            external_id=external_id,
             title=_text(values, "title"),
             source=_text(values, "source"),
             contact_name=_text(values, "contact"),
@@ -249,10 +260,11 @@ class InputBuilder:
             client=self.resolve_client(values, owner, created_at) or UNSET,
         )
 
-    async def call_input(self, values: RowValues) -> CallInput:
+    async def call_input(self, values: RowValues, external_id: str) -> CallInput:
         seconds, employee = values.get("seconds"), await self.resolve_owner(values)
         started_at = self.to_instant(_moment(values, "started"))
         return CallInput(
+            external_id=external_id,
             employee=employee,
             direction=CallDirection(str(values["direction"])),
             outcome=_choice(CallOutcome, values, "outcome"),
@@ -263,13 +275,14 @@ class InputBuilder:
             deal=self._deal_reference(values),
         )
 
-    async def task_input(self, values: RowValues) -> TaskInput:
+    async def task_input(self, values: RowValues, external_id: str) -> TaskInput:
         assignee = await self.resolve_owner(values)
         completed_at = self._find_instant(values, "completed")
         created_at, as_of = self._find_instant(values, "created"), self.as_of_instant()
         if created_at is None and as_of:
             created_at = min(as_of, completed_at or as_of)
         return TaskInput(
+            external_id=external_id,
             title=_text(values, "title"),
             kind=_choice(TaskKind, values, "kind"),
             assignee=assignee,

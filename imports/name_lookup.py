@@ -104,6 +104,7 @@ class SpillNameIndex:
     def __init__(self, journal: UndoJournal) -> None:
         self._journal = journal
         self._ids_by_external_id, self._ids_by_name = SpillMultiMap(), SpillMultiMap()
+        self._prefetched: dict[tuple[str, str], tuple[int, str | None]] = {}  # by text and prefix
 
     def add_all(self, rows: Collection[tuple[str, str | None, str]]) -> None:
         """Add rows that are not in the index: id, external id and name."""
@@ -111,17 +112,28 @@ class SpillNameIndex:
             return
         external_ids = [(external_id, target_id) for target_id, external_id, _ in rows if external_id]
         names = [(search_key(name), target_id) for target_id, _, name in rows]
+        self._prefetched.clear()
         self._ids_by_external_id.add(external_ids)
         self._ids_by_name.add(names)
         self._journal.add(partial(self._ids_by_external_id.discard, external_ids))
         self._journal.add(partial(self._ids_by_name.discard, names))
+        self._journal.add(self._prefetched.clear)
+
+    def prefetch(self, texts: Collection[str], prefix: str = "") -> None:
+        """Look up texts at once, so that `find` has them at hand until rows are added or others are looked up."""
+        names_by_text = {text: search_key(text) for text in texts}
+        by_external_id = self._ids_by_external_id.find({f"{prefix}{text}" for text in texts})
+        by_name = self._ids_by_name.find({*names_by_text.values()})
+        self._prefetched.clear()
+        for text, name in names_by_text.items():
+            _, target_id = by_external_id.get(f"{prefix}{text}", (0, None))
+            self._prefetched[text, prefix] = by_name.get(name, (0, None)) if target_id is None else (1, target_id)
 
     def find(self, text: str, kind: str, prefix: str = "") -> str | None:
         """Return the id for an external id or name, or None. Raises CellError if several rows have the name."""
-        _, target_id = self._ids_by_external_id.find(f"{prefix}{text}")
-        if target_id is not None:
-            return target_id
-        count, target_id = self._ids_by_name.find(search_key(text))
+        if (text, prefix) not in self._prefetched:
+            self.prefetch([text], prefix)
+        count, target_id = self._prefetched[text, prefix]
         if count > 1:
             raise _ambiguous_name(count, kind, text)
         return target_id

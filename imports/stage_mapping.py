@@ -17,20 +17,15 @@ class StageResolver:
         self.import_map, self.file_map, self.lookup = import_map, file_map, lookup
         self._stage_maps = {search_key(name): stage_map for name, stage_map in file_map.stages.items()}
         self._stage_order = [search_key(stage_map.stage or name) for name, stage_map in file_map.stages.items()]
-        self._noted_texts = set[tuple[str, ...]]()  # stage, pipeline and status, as they stand in the file
         self._names_by_pipeline: dict[str, dict[str, None]] = {}
         self._closed_names: dict[str, str] = {}  # by pipeline: a name to create where no open stage is named
 
     def note_names(self, reader: RowReader, cells: Cells) -> None:
-        """Note the stage and pipeline that a row names, if it can be read."""
-        texts = tuple(reader.raw_text(field, cells) for field in ("stage", "pipeline", "status"))
-        if texts in self._noted_texts:
-            return
+        """Note the stage and pipeline that the cells of a row name, if these can be read."""
         try:
             values = reader.read_values(cells)
         except CellError:
             return  # the row will be rejected
-        self._noted_texts.add(texts)
         text = str(values.get("stage", ""))
         stage_map = self._find_stage_map(text, values)
         if stage_map is None:

@@ -25,15 +25,33 @@ def run_in_thread(coroutine: Coroutine[Any, Any, Any]) -> Any:
 
 
 @cache
+def _read_migrated_file() -> bytes:
+    """Return the content of an SQLite file with empty tables."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "tables.db"
+        run_in_thread(migrator.migrate(f"sqlite://{path}"))
+        return path.read_bytes()
+
+
+@cache
 def dump_schema() -> str:
     """Return the SQL script that creates the tables in SQLite."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "tables.db"
-        run_in_thread(migrator.migrate(f"sqlite://{path}"))
+        path.write_bytes(_read_migrated_file())
         connection = sqlite3.connect(path)
         statements = "\n".join(connection.iterdump())
         connection.close()
     return statements
+
+
+async def create_database(url: str) -> None:
+    """Create the database at a URL with empty tables, unless it has them; nothing is connected meanwhile."""
+    if not db_connection.is_sqlite(url):
+        await migrator.migrate(url)
+    elif not (path := Path(url.removeprefix("sqlite://").partition("?")[0])).exists():
+        db_connection.create_parent_directory(url)
+        path.write_bytes(_read_migrated_file())  # noqa: ASYNC240
 
 
 async def create_tables() -> None:

@@ -15,12 +15,12 @@ import uvicorn
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
-from models import migrator
 from models.db import connection
 from resolvers.organization import company
 from server import settings
 from server.clock import utc_now
 from server.uvicorn_runner import server_config
+from tests.empty_database import create_database
 
 ADMIN = {"email": "admin@example.com", "password": "correct horse"}
 
@@ -88,7 +88,7 @@ async def run_test_server(folder: Path, **overrides: Any) -> AsyncIterator[Runni
     """Run a server with a new company in an SQLite file in `folder`, or in the database of `database_url`."""
     overrides = {"database_url": f"sqlite://{folder}/scoreline.db", "secret": "s" * 32} | overrides
     loaded_settings = settings.load(host="127.0.0.1", port=0, log_level="error", **overrides)
-    await migrator.migrate(loaded_settings.database_url)
+    await create_database(loaded_settings.database_url)
     async with connection.connect(loaded_settings.database_url), connection.write_transaction():
         await company.set_up(
             name="Acme", currency="EUR", zone="Europe/Berlin", country=None, admin="Ada Admin", **ADMIN, now=utc_now()

@@ -200,6 +200,51 @@ _PAYLOAD_FIELDS = {
 @asynccontextmanager
 async def open_world(url: str, currency: str = "EUR") -> AsyncIterator[World]:
     """Set up a company with its first administrator in the empty database, with a hub that is notified at once."""
+    async with _connect_world(url) as world:
+        await company.set_up(
+            name="Acme",
+            currency=currency,
+            zone="Europe/Berlin",
+            country=None,
+            admin="Ada Admin",
+            email="admin@example.com",
+            password=PASSWORD,
+            now=world.now,
+        )
+        await world.sign_in("admin", "admin@example.com")
+        world.global_ids["admin"] = (await world.query("{ viewer { employee { id } } }"))["viewer"]["employee"]["id"]
+        world.global_ids["company"] = (await world.query("{ company { id } }"))["company"]["id"]
+        yield world
+
+
+@dataclass(frozen=True)
+class WorldTemplate:
+    """A company in a database to be copied, and what a `World` knows of it."""
+
+    url: str
+    now: datetime
+    tokens: dict[str, str]
+    global_ids: dict[str, str]
+    stage_ids: list[str]
+
+
+def make_template(world: World, url: str) -> WorldTemplate:
+    """Return the template of the world whose database is at the URL."""
+    return WorldTemplate(url, world.now, world.tokens, world.global_ids, world.stage_ids)
+
+
+@asynccontextmanager
+async def open_copy(template: WorldTemplate, url: str) -> AsyncIterator[World]:
+    """Open the copy of a template's database at a URL."""
+    async with _connect_world(url) as world:
+        world.now, world.stage_ids = template.now, [*template.stage_ids]
+        world.tokens, world.global_ids = {**template.tokens}, {**template.global_ids}
+        yield world
+
+
+@asynccontextmanager
+async def _connect_world(url: str) -> AsyncIterator[World]:
+    """Connect a database, create its tables if it has none, and run a hub that is notified at once."""
     async with connection.connect(url):
         await empty_database.create_tables()
         hub = Hub(
@@ -209,34 +254,19 @@ async def open_world(url: str, currency: str = "EUR") -> AsyncIterator[World]:
             clock=lambda: world.now,
             clock_resolution=0.01,
         )
+        services = Services(
+            "s" * 32,
+            UnlimitedRateLimiter(),
+            hub,
+            build_state,
+            access_token_seconds=400 * 86_400,
+            refresh_token_days=400,
+            session_idle_days=400,
+        )
+        schema = create_schema(allow_suggestions=True)
+        world = World(services, schema, DocumentExecutor(schema), hub)
         await hub.start()
         try:
-            services = Services(
-                "s" * 32,
-                UnlimitedRateLimiter(),
-                hub,
-                build_state,
-                access_token_seconds=400 * 86_400,
-                refresh_token_days=400,
-                session_idle_days=400,
-            )
-            schema = create_schema(allow_suggestions=True)
-            world = World(services, schema, DocumentExecutor(schema), hub)
-            await company.set_up(
-                name="Acme",
-                currency=currency,
-                zone="Europe/Berlin",
-                country=None,
-                admin="Ada Admin",
-                email="admin@example.com",
-                password=PASSWORD,
-                now=world.now,
-            )
-            await world.sign_in("admin", "admin@example.com")
-            world.global_ids["admin"] = (await world.query("{ viewer { employee { id } } }"))["viewer"]["employee"][
-                "id"
-            ]
-            world.global_ids["company"] = (await world.query("{ company { id } }"))["company"]["id"]
             yield world
         finally:
             await hub.stop()

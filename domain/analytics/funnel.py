@@ -20,6 +20,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from statistics import NormalDist
 from typing import Final
 
@@ -44,13 +45,34 @@ _ROUNDING_ERROR: Final = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
+class FunnelParts:
+    """The parts of a funnel that an answer needs; what is read from the database depends on them.
+
+    open_deals, open_clients, open_amounts  of the deals that are open now: their number, clients and amounts
+    outcomes  what became of the deals that entered the stages within the period
+    days      for how many days these deals were in each stage
+    others    both also of the deals of the other sellers, with which the scope is compared
+    """
+
+    open_deals: bool = True
+    open_clients: bool = True
+    open_amounts: bool = True
+    outcomes: bool = True
+    days: bool = True
+    others: bool = True
+
+
+ALL_PARTS: Final = FunnelParts()
+
+
+@dataclass(frozen=True, slots=True)
 class StayGroup:
     """A number of deals of one seller that entered a stage and had the same outcome there.
 
     seller_id, team_id   the employee credited with them, and the team they were or are in (0 for none)
     reached_later_stage  whether the deals have been in a later stage too
-    days                 calendar days of the company from the first entry to the exit, or until now
-    ended                whether the deals have left, for another stage or because they were closed
+    days                 calendar days of the company from the first entry to the exit, or until now; None if not read
+    ended                whether the deals have left, for another stage or because they were closed; None if not read
     """
 
     seller_id: int
@@ -58,8 +80,8 @@ class StayGroup:
     stage_id: int
     status: DealStatus
     reached_later_stage: bool
-    days: int
-    ended: bool
+    days: int | None
+    ended: bool | None
     deals: int
 
 
@@ -79,7 +101,8 @@ class Tally:
             self.advanced += group.deals
         elif group.status is DealStatus.LOST:
             self.lost += group.deals
-        (self.ended if group.ended else self.staying)[group.days] += group.deals
+        if group.days is not None:
+            (self.ended if group.ended else self.staying)[group.days] += group.deals
 
     @property
     def decided(self) -> int:
@@ -91,30 +114,72 @@ class Tally:
         return self.advanced / self.decided if self.decided else None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class StageAnalysis:
-    """The result of one stage for a scope.
+    """One stage for a scope. Each figure is computed when it is first read.
 
-    benchmark     conversion of all other sellers, 0 to 1; None if there are none, or no deal of theirs is decided
-    range         the 95 % confidence interval of the conversion, 0 to 1
-    stalled       number of deals still in the stage for longer than 95 % of the company's finished stays
-    missing_wins  number of additional wins if the scope converted as the others do; 0 if it is not weak
+    tally            outcomes of the scope's deals
+    other_tally      those of all other sellers; None for the company, which has no others to be compared with
+    seller_tallies   those of each seller, the scope's own included
+    later_stages     numbers of the company's deals by status, in each later stage
+    stage_count      number of stages of the pipeline
     """
 
     stage_id: int
     tally: Tally
-    benchmark: float | None
-    range: tuple[float, float] | None
-    median_days: int | None
-    stalled: int
-    weak: bool
-    slow: bool
-    missing_wins: float
+    other_tally: Tally | None
+    seller_tallies: Sequence[Tally]
+    later_stages: Sequence[Counter[DealStatus]]
+    stage_count: int
 
     @property
     def immature(self) -> bool:
         """Whether so many deals are undecided that the conversion will still change."""
         return self.tally.entered - self.tally.decided > IMMATURE_SHARE * self.tally.entered
+
+    @cached_property
+    def range(self) -> tuple[float, float] | None:
+        """The 95 % confidence interval of the conversion, 0 to 1; None if no deal is decided."""
+        return wilson_interval(self.tally.advanced, self.tally.decided)
+
+    @property
+    def benchmark(self) -> float | None:
+        """Conversion of all other sellers, 0 to 1; None if there are none, or no deal of theirs is decided."""
+        return None if self.other_tally is None else self.other_tally.conversion
+
+    @cached_property
+    def median_days(self) -> int | None:
+        """The median stay in days; None if more than half are still there at the end."""
+        return median_stay(self.tally.ended, self.tally.staying)
+
+    @cached_property
+    def stalled(self) -> int:
+        """Number of deals still in the stage for longer than 95 % of the company's finished stays."""
+        ended = self.tally.ended if self.other_tally is None else self.tally.ended + self.other_tally.ended
+        return _count_stalled(self.tally, _stay_quantile(ended))
+
+    @property
+    def weak(self) -> bool:
+        return self._gap is not None
+
+    @cached_property
+    def slow(self) -> bool:
+        # there is no prior, so each stage is one test
+        error_probability = ERROR_PROBABILITY / self.stage_count
+        return self.other_tally is not None and is_slow(
+            self.tally, self.other_tally, error_probability=error_probability
+        )
+
+    @property
+    def missing_wins(self) -> float:
+        """Number of additional wins if the scope converted as the others do; 0 if it is not weak."""
+        return (self._gap or 0.0) * self.tally.decided * _win_probability(self.later_stages)
+
+    @cached_property
+    def _gap(self) -> float | None:
+        if self.other_tally is None:
+            return None
+        return _conversion_gap(self.tally, self.other_tally, self.seller_tallies, self.stage_count)
 
 
 def analyze_stages(
@@ -135,33 +200,17 @@ def analyze_stages(
         (own_tallies if is_own(group) else other_tallies)[group.stage_id].add(group)
         seller_tallies[group.stage_id].setdefault(group.seller_id, Tally()).add(group)
         deals_by_status[group.stage_id][group.status] += group.deals
-    analyses = []
-    for index, stage_id in enumerate(stage_ids):
-        own_tally, other_tally = own_tallies[stage_id], other_tallies[stage_id]
-        gap = (
-            _conversion_gap(own_tally, other_tally, list(seller_tallies[stage_id].values()), len(stage_ids))
-            if compared
-            else None
+    return [
+        StageAnalysis(
+            stage_id,
+            own_tallies[stage_id],
+            other_tallies[stage_id] if compared else None,
+            list(seller_tallies[stage_id].values()),
+            [deals_by_status[later_id] for later_id in stage_ids[index + 1 :]],
+            len(stage_ids),
         )
-        analyses.append(
-            StageAnalysis(
-                stage_id,
-                own_tally,
-                other_tally.conversion if compared else None,
-                wilson_interval(own_tally.advanced, own_tally.decided),
-                median_stay(own_tally.ended, own_tally.staying),
-                stalled=_count_stalled(own_tally, _stay_quantile(own_tally.ended + other_tally.ended)),
-                weak=gap is not None,
-                slow=compared
-                and is_slow(
-                    own_tally, other_tally, error_probability=ERROR_PROBABILITY / len(stage_ids)
-                ),  # without a prior, so each stage is one test
-                missing_wins=(gap or 0.0)
-                * own_tally.decided
-                * _win_probability([deals_by_status[later_id] for later_id in stage_ids[index + 1 :]]),
-            )
-        )
-    return analyses
+        for index, stage_id in enumerate(stage_ids)
+    ]
 
 
 def find_weakest(stages: Sequence[StageAnalysis]) -> StageAnalysis | None:

@@ -31,6 +31,33 @@ _PERIOD_KINDS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
+class StatisticsParts:
+    """The parts of statistics that an answer needs; what is read from the database depends on them.
+
+    totals    of the metrics in the period; `points` also by day
+    average   of the amounts of wins
+    closed    numbers of won and lost deals, and the sales cycles
+    previous  the same of the period's counterpart
+    """
+
+    totals: bool = True
+    points: bool = True
+    average: bool = True
+    closed: bool = True
+    previous_totals: bool = True
+    previous_average: bool = True
+    previous_closed: bool = True
+
+    @property
+    def previous(self) -> bool:
+        """Whether anything of the counterpart is needed."""
+        return self.previous_totals or self.previous_average or self.previous_closed
+
+
+ALL_PARTS: Final = StatisticsParts()
+
+
+@dataclass(frozen=True, slots=True)
 class Point:
     """The value from the day `start` until the next point, in the metric's smallest unit."""
 

@@ -9,10 +9,10 @@ no handler.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from domain.ledger.record_facts import (
     CallDirection,
@@ -35,8 +35,7 @@ from domain.permissions import Action
 from domain.primitives.units import Unit
 
 
-@dataclass(frozen=True, slots=True)
-class Score:
+class Score(NamedTuple):
     """Contribution of one record to one metric.
 
     day, at  the day of the company's calendar that it counts for, and the instant
@@ -334,13 +333,15 @@ def compute_postings(metric: Metric, before: RecordFacts | None, after: RecordFa
         return []
     if metric.posts_increments and old_score and new_score:
         increment = new_score.amount - old_score.amount
-        if replace(old_score, amount=new_score.amount, at=new_score.at) == new_score:
-            return [replace(new_score, amount=increment)] if increment else []
-    return [*([replace(old_score, amount=-old_score.amount)] if old_score else []), *([new_score] if new_score else [])]
+        if old_score._replace(amount=new_score.amount, at=new_score.at) == new_score:
+            return [new_score._replace(amount=increment)] if increment else []
+    return [*([old_score._replace(amount=-old_score.amount)] if old_score else []), *([new_score] if new_score else [])]
 
 
 def compute_all_postings(before: RecordFacts | None, after: RecordFacts | None) -> list[Score]:
     """Return the postings of every metric computed from this type of record."""
+    if before is None and after is not None:  # a new record: nothing to withdraw
+        return [score for metric in _find_metrics_for(after) if (score := metric.score(after)) is not None]
     metrics = {
         metric.key: metric for record in (before, after) if record is not None for metric in _find_metrics_for(record)
     }

@@ -15,6 +15,7 @@ _BIGINT_TYPES: Final = frozenset({"Activity", "Alert", "DealWon", "ScoreEntry"})
 _MAX_INT32: Final = 2**31 - 1
 
 
+@lru_cache(maxsize=4_096)
 def encode_global_id(type_name: str, row_id: int) -> str:
     return base64.urlsafe_b64encode(f"{type_name}:{row_id}".encode()).decode().rstrip("=")
 

@@ -55,14 +55,17 @@ def to_minor(amount: Decimal, currency: str) -> int:
     Raises InvalidAmount for NaN, infinities, amounts beyond MAX_MAJOR_UNITS, and more digits than the currency has.
     """
     digits = minor_digits(currency)
-    scaled: Fraction = to_fraction(amount) * 10**digits
-    if scaled.denominator != 1:
+    _check_range(amount)
+    numerator, denominator = amount.as_integer_ratio() if amount else (0, 1)
+    scaled: int = numerator * 10**digits
+    minor, rest = divmod(scaled, denominator)
+    if rest:
         if not digits:
             raise InvalidAmount("An amount in {currency} has no digits after the point.", currency=currency)
         raise InvalidAmount(
             "An amount in {currency} has at most {digits} digits after the point.", currency=currency, digits=digits
         )
-    return scaled.numerator
+    return minor
 
 
 def to_fraction(number: Decimal) -> Fraction:
@@ -70,13 +73,17 @@ def to_fraction(number: Decimal) -> Fraction:
 
     Raises InvalidAmount for NaN, infinities, numbers beyond MAX_MAJOR_UNITS, and numbers closer to zero than 1e-40.
     """
+    _check_range(number)
+    return Fraction(number) if number else Fraction(0)
+
+
+def _check_range(number: Decimal) -> None:
     if not number.is_finite():
         raise InvalidAmount("Give a number.")
     if abs(number) > MAX_MAJOR_UNITS:
         raise InvalidAmount("Give a number from {least} to {most}.", least=-MAX_MAJOR_UNITS, most=MAX_MAJOR_UNITS)
     if number and number.adjusted() < -40:  # as a fraction it would fill the memory
         raise InvalidAmount("This is too close to zero: give a number with fewer digits after the point.")
-    return Fraction(number) if number else Fraction(0)
 
 
 def from_minor(minor: int, currency: str) -> Decimal:
@@ -96,4 +103,8 @@ def convert(minor: int, source: str, target: str, rate: Decimal) -> int:
 
     Computed exactly, then rounded once, half to even.
     """
-    return round(minor * Fraction(rate) * Fraction(10) ** (minor_digits(target) - minor_digits(source)))
+    numerator, denominator = rate.as_integer_ratio()
+    numerator *= minor * 10 ** minor_digits(target)
+    denominator *= 10 ** minor_digits(source)
+    amount, rest = divmod(numerator, denominator)
+    return round(Fraction(numerator, denominator)) if rest else amount

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 from typing import Final, Literal
 
 from domain.messages import MessageError, MessageValue
@@ -18,6 +19,7 @@ _DIRECTION_MARKS: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\
 _INVISIBLE_SYMBOLS: Final = frozenset("\u115f\u1160\u3164\uffa0\u2800")  # letters and symbols without a glyph
 _FORBIDDEN_CATEGORIES: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
 _ZERO_WIDTH_JOINER: Final = "\u200d"
+_MAX_CACHED_LENGTH: Final = 100  # characters of a text whose search key is kept for the next time
 _SKIN_TONES: Final = range(0x1F3FB, 0x1F400)
 _MAX_CODE_POINTS_PER_CHARACTER: Final = 4  # on average, per character as people count them
 _MAX_KEY_LENGTH: Final = 1000  # the size of the columns
@@ -86,11 +88,18 @@ def is_image_address(text: str) -> bool:
 
 def search_key(text: str) -> str:
     """Return the key by which names are searched and sorted: no case or style, Cyrillic io as ie, single spaces."""
+    return _find_search_key(text) if len(text) <= _MAX_CACHED_LENGTH else _build_search_key(text)
+
+
+def _build_search_key(text: str) -> str:
     if len(text) <= _MAX_KEY_LENGTH and _PLAIN_TEXT.fullmatch(text):
         return " ".join(text.lower().replace(_IO, _IE).split())
     text = text[:_MAX_KEY_LENGTH]  # normalization sorts combining marks one by one, which takes hours for a million
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()).replace(_IO, _IE)
     return " ".join(folded.split())[:_MAX_KEY_LENGTH]
+
+
+_find_search_key: Final = lru_cache(maxsize=256)(_build_search_key)  # an import asks for the same names in every row
 
 
 def _clean(text: str, limit: int, allowed_controls: str) -> str:

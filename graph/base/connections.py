@@ -14,7 +14,7 @@ from strawberry.types.field import StrawberryField
 from strawberry.utils.str_converters import to_snake_case
 
 from graph.base.field_declarations import NOTHING, WHOLE_VIEWER, declare
-from graph.base.row_types import Info
+from graph.base.row_types import Info, selects_any
 from models.db.keyset_pagination import DEFAULT_PAGE_SIZE, PageArguments, PagedQuery
 from models.db.row_query import Row, RowQuery
 
@@ -41,11 +41,11 @@ class PageInfo:
     first_row: strawberry.Private[RowOfPage | None]
     last_row: strawberry.Private[RowOfPage | None]
 
-    @strawberry.field
+    @strawberry.field(metadata=declare(NOTHING))
     def start_cursor(self) -> str | None:
         return self.first_row.cursor if self.first_row else None
 
-    @strawberry.field
+    @strawberry.field(metadata=declare(NOTHING))
     def end_cursor(self) -> str | None:
         return self.last_row.cursor if self.last_row else None
 
@@ -68,6 +68,8 @@ class Connection(Generic[Item]):
     async def total_count(self, info: Info) -> int:
         return await info.context.count(self.paged_query.query)
 
+
+_PAGE_FIELDS: Final = frozenset({"edges", "pageInfo"})  # the fields of a connection that need rows
 
 _PAGE_PARAMETERS: Final = [
     inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
@@ -121,10 +123,13 @@ async def _paginate(info: Info, paged_query: PagedQuery[Row]) -> Connection[Row]
     """Return the requested page of a list as a connection. Raises BadInput for an invalid cursor.
 
     Lists requested in the same tick of the event loop are fetched in one statement. Rows that the client selects
-    through references are joined in the same statement.
+    through references are joined in the same statement. If only the count is selected, no rows are fetched.
     """
-    relations = _requested_relations(info, paged_query.query)
-    page = paged_query.build_page(await info.context.fetch(paged_query.build_query().with_relations(relations)))
+    fetched: list[Row] = []
+    page_query = paged_query.build_query()  # an invalid cursor is an error even if no rows are selected
+    if selects_any(info, _PAGE_FIELDS):
+        fetched = await info.context.fetch(page_query.with_relations(_requested_relations(info, paged_query.query)))
+    page = paged_query.build_page(fetched)
     rows: list[Any] = [RowOfPage(row, paged_query) for row in page.rows]  # read like edges
     return Connection(
         edges=rows,

@@ -128,7 +128,9 @@ def period_key(period: PeriodInput | None) -> PeriodKey | None:
     return to_optional_input(PeriodKey, period)
 
 
-def forecast_query(period: PeriodInput | None, basis: MoneyBasis, what_if: WhatIfInput | None = None) -> ForecastQuery:
-    """Return the query of a forecast from its GraphQL arguments."""
+def forecast_query(
+    period: PeriodInput | None, basis: MoneyBasis, what_if: WhatIfInput | None = None, *, with_target: bool
+) -> ForecastQuery:
+    """Return the query of a forecast from its GraphQL arguments, and whether its target is needed."""
     win, lose = (what_if.win, what_if.lose) if what_if else (None, None)
-    return ForecastQuery(period_key(period), basis, tuple(win or ()), tuple(lose or ()))
+    return ForecastQuery(period_key(period), basis, tuple(win or ()), tuple(lose or ()), with_target)

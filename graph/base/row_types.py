@@ -6,11 +6,11 @@ of a level at once. Anything that needs a decision is a small resolver with the 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias, TypeVar, dataclass_transform
 
 import strawberry
-from strawberry.types.nodes import SelectedField, Selection
+from graphql import FieldNode, FragmentDefinitionNode, FragmentSpreadNode, InlineFragmentNode, SelectionNode
 
 from domain.permissions import Action
 from domain.primitives.global_ids import encode_global_id
@@ -65,14 +65,31 @@ def row_type(row_class: type, description: str) -> Callable[[Class], Class]:
 
 
 def selects_any(info: strawberry.Info[AnyContext, None], names: frozenset[str]) -> bool:
-    """Return whether the operation selects a field with one of these names, at any depth."""
-    pending: list[Selection] = list(info.selected_fields)
+    """Return whether the operation selects a field with one of these names below the field, at any depth."""
+    known_names: frozenset[str] | None = getattr(info, "selected_names", None)  # that of a planned field
+    if known_names is None:
+        known_names = collect_selected_names(info._raw_info.field_nodes, info._raw_info.fragments)
+    return not names.isdisjoint(known_names)
+
+
+def collect_selected_names(
+    nodes: Iterable[FieldNode], fragments: Mapping[str, FragmentDefinitionNode]
+) -> frozenset[str]:
+    """Return the names of all fields that are selected below these occurrences of a field."""
+    names: set[str] = set()
+    pending: list[SelectionNode] = [
+        selection for node in nodes if node.selection_set for selection in node.selection_set.selections
+    ]
     while pending:
         selection = pending.pop()
-        if isinstance(selection, SelectedField) and selection.name in names:
-            return True
-        pending += selection.selections
-    return False
+        if isinstance(selection, FragmentSpreadNode):
+            pending += fragments[selection.name.value].selection_set.selections
+            continue
+        if isinstance(selection, FieldNode):
+            names.add(selection.name.value)
+        if isinstance(selection, FieldNode | InlineFragmentNode) and selection.selection_set:
+            pending += selection.selection_set.selections
+    return frozenset(names)
 
 
 def row_field(
@@ -106,12 +123,12 @@ def reference_field(
     def resolve_many(rows: Sequence[object], info: Info) -> list[Value] | Awaitable[list[Value]]:
         return info.context.with_reference(lambda reference: list(map(prepare(reference), rows)))
 
-    def resolve(root: object, info: Info) -> Any:
-        row: Any = root
-        return info.context.with_reference(lambda reference: prepare(reference)(row))
+    def resolve(root: object, info: Info) -> object:
+        return info.context.with_reference(lambda reference: prepare(reference)(root))
 
+    resolver: Any = resolve  # else its type would be that of the value, which it may return as an awaitable
     field: Value = strawberry.field(
-        resolver=resolve,
+        resolver=resolver,
         graphql_type=graph_type,
         description=description,
         metadata={**declare(NOTHING), RESOLVE_MANY_KEY: resolve_many},

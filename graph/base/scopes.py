@@ -11,6 +11,7 @@ import strawberry
 from domain.i18n.period_labels import format_period
 from domain.primitives import periods
 from domain.primitives.calendar import Calendar
+from graph.base.answer_parts import funnel_parts, needs_target, statistics_parts
 from graph.base.enums import Interval, MoneyBasis, PeriodKind
 from graph.base.field_declarations import GOALS, WHOLE_VIEWER, declare
 from graph.base.input_mapping import PeriodInput, WhatIfInput, forecast_query, period_key
@@ -123,7 +124,11 @@ class Scope(Node):
         basis: MoneyBasis = MoneyBasis.REVENUE,
         what_if: WhatIfInput | None = None,
     ) -> ForecastRef | None:
-        return await forecasts.get_scope_forecast(info.context, to_scope(root), forecast_query(period, basis, what_if))
+        return await forecasts.get_scope_forecast(
+            info.context,
+            to_scope(root),
+            forecast_query(period, basis, what_if, with_target=needs_target(info)),
+        )
 
     @strawberry.field(
         description=f"{STATISTICS_DESCRIPTION} Null if the viewer may not see the card.",
@@ -138,7 +143,7 @@ class Scope(Node):
         metrics: list[str] | None = None,
     ) -> StatisticsRef | None:
         return await statistics.statistics_of_scope(
-            info.context, to_scope(root), statistics_query(period, interval, metrics)
+            info.context, to_scope(root), statistics_query(info, period, interval, metrics)
         )
 
     @strawberry.field(
@@ -152,17 +157,18 @@ class Scope(Node):
         period: PeriodInput | None = None,
         pipeline: strawberry.ID | None = None,
     ) -> FunnelRef | None:
-        return await funnels.funnel_of_scope(info.context, to_scope(root), funnel_query(period, pipeline))
+        return await funnels.funnel_of_scope(info.context, to_scope(root), funnel_query(info, period, pipeline))
 
 
-def funnel_query(period: PeriodInput | None, pipeline: strawberry.ID | None) -> funnels.FunnelQuery:
-    return funnels.FunnelQuery(period_key(period), pipeline)
+def funnel_query(info: Info, period: PeriodInput | None, pipeline: strawberry.ID | None) -> funnels.FunnelQuery:
+    return funnels.FunnelQuery(period_key(period), pipeline, funnel_parts(info))
 
 
 def statistics_query(
-    period: PeriodInput | None, interval: Interval, metrics: list[str] | None
+    info: Info, period: PeriodInput | None, interval: Interval, metrics: list[str] | None
 ) -> statistics.StatisticsQuery:
-    return statistics.StatisticsQuery(period_key(period), interval, None if metrics is None else tuple(metrics))
+    metric_keys = None if metrics is None else tuple(metrics)
+    return statistics.StatisticsQuery(period_key(period), interval, metric_keys, statistics_parts(info))
 
 
 async def _resolve_statistics(
@@ -173,7 +179,7 @@ async def _resolve_statistics(
     metrics: list[str] | None = None,
 ) -> StatisticsRef:
     return await statistics.resolve_statistics(
-        info.context, to_scope(root), statistics_query(period, interval, metrics)
+        info.context, to_scope(root), statistics_query(info, period, interval, metrics)
     )
 
 
@@ -187,7 +193,7 @@ def required_statistics_field() -> StatisticsRef:
 async def _resolve_funnel(
     root: ScopeRow, info: Info, period: PeriodInput | None = None, pipeline: strawberry.ID | None = None
 ) -> FunnelRef:
-    return await funnels.resolve_funnel(info.context, to_scope(root), funnel_query(period, pipeline))
+    return await funnels.resolve_funnel(info.context, to_scope(root), funnel_query(info, period, pipeline))
 
 
 def required_funnel_field() -> FunnelRef:
@@ -202,7 +208,9 @@ async def _resolve_forecast(
     basis: MoneyBasis = MoneyBasis.REVENUE,
     what_if: WhatIfInput | None = None,
 ) -> ForecastRef:
-    return await forecasts.get_forecast(info.context, to_scope(root), forecast_query(period, basis, what_if))
+    return await forecasts.get_forecast(
+        info.context, to_scope(root), forecast_query(period, basis, what_if, with_target=needs_target(info))
+    )
 
 
 def required_forecast_field() -> ForecastRef:

@@ -29,8 +29,6 @@ from graphql.execution.executor import Executor, invalid_return_type_error
 from graphql.execution.values import VariableValues
 from graphql.pyutils import Path as LibraryPath
 from graphql.pyutils import Undefined, UndefinedType, is_iterable
-from strawberry.types.nodes import Selection as SelectedNode
-from strawberry.types.nodes import convert_selections
 
 from graph.execution.awaiting import AWAITABLE, KINDS, ODD, Waiting, is_awaitable, settle
 from graph.execution.field_readers import Raised, Values
@@ -52,9 +50,9 @@ class PlannedFieldInfo:
         return self._field.name
 
     @property
-    def selected_fields(self) -> list[SelectedNode]:
-        raw_info = self._raw_info
-        return convert_selections(raw_info, raw_info.field_nodes)
+    def selected_names(self) -> frozenset[str]:
+        """The names of all fields that are selected below this one."""
+        return self._field.selected_names
 
     @property
     def _raw_info(self) -> GraphQLResolveInfo[object]:

@@ -36,6 +36,7 @@ from graphql.execution.collect_fields import (
 )
 from graphql.execution.values import VariableValues
 
+from graph.base.row_types import collect_selected_names
 from graph.execution.field_readers import FieldReader, reader_of
 
 MAX_PLANS_PER_OPERATION: Final = 32  # a client chooses the variables, so it must not choose how much is kept
@@ -64,6 +65,7 @@ class PlannedField:
     details       its occurrences in the document, which are merged
     selections    of a field of objects: by object type, what is selected of them
     object_types  of a field of objects: the object type of values, by their class
+    selected_names  the names of all fields selected below it
     arguments     of a field whose arguments are the same in all executions: as they are passed to its function
     """
 
@@ -77,6 +79,7 @@ class PlannedField:
     selections: dict[GraphQLObjectType, Selection] = field(default_factory=dict)
     object_types: dict[type, GraphQLObjectType] = field(default_factory=dict)
     arguments: dict[str, object] | None = None
+    selected_names: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:
@@ -140,6 +143,9 @@ class Plan:
                     details,
                     shape_of(definition.type),
                     reader_of(definition),
+                    selected_names=collect_selected_names(
+                        [occurrence.node for occurrence in details], self.compiled.fragment_definitions
+                    ),
                 )
             )
         return Selection(object_type, fields, _row_builder(tuple(field.response_key for field in fields)))

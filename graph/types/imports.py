@@ -34,7 +34,7 @@ class ImportProblem:
     line: int
     column: str = strawberry.field(description="Empty if it is the row as a whole.")
 
-    @strawberry.field
+    @strawberry.field(metadata=declare(NOTHING))
     @staticmethod
     def reason(root: strawberry.Parent[import_files.ImportProblem], info: Info) -> str:
         return translate(root.reason, info.context.language)
@@ -67,7 +67,9 @@ class ImportPreview:
     def map(root: strawberry.Parent[import_files.ImportPreview]) -> str:
         return root.map_name
 
-    @strawberry.field(description="Files that the map does not cover, with the reason.")
+    @strawberry.field(
+        description="Files that the map does not cover, with the reason.", metadata=declare(NOTHING, length=5)
+    )
     @staticmethod
     def ignored_files(root: strawberry.Parent[import_files.ImportPreview], info: Info) -> list[str]:
         return [translate(file, info.context.language) for file in root.ignored_files]

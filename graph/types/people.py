@@ -10,6 +10,7 @@ import strawberry
 
 from domain.permissions import Action
 from domain.primitives.global_ids import encode_global_id
+from graph.base.answer_parts import leaderboard_parts
 from graph.base.connections import paged_field
 from graph.base.enums import AbsenceKind, ActivityKind, CompanyDayKind, RankBy, Role, Weekday
 from graph.base.field_declarations import CARD, LEADERBOARD, NOTHING, PEOPLE, WHOLE_VIEWER, declare
@@ -224,7 +225,7 @@ else by role: of the roles that are not always ranked, those with a win or a goa
         period: PeriodInput | None = None,
         rank_by: RankBy = RankBy.VALUE,
     ) -> StandingRef | None:
-        query = LeaderboardQuery(metric=metric, period=period_key(period), rank_by=rank_by)
+        query = LeaderboardQuery(metric, period_key(period), rank_by=rank_by, parts=leaderboard_parts(info))
         return await info.context.load_for_viewer(load_standings, StandingKey(root.id, query))
 
     @paged_field(Activity, "-id", description="The employee's history, newest first.", are_events=True)

@@ -31,7 +31,7 @@ _MAX_DAYS: Final = 20_000
 def find_formats(name: str, rows: Iterable[SourceRow], file_map: FileMap) -> tuple[ColumnFormats, list[FileNote]]:
     """Return the formats of the columns whose format the map leaves open, and what is to be shown about them.
 
-    Reads the rows only if there are such columns. Raises ImportFileError for columns in doubt.
+    Reads all rows. Raises ImportFileError for columns in doubt.
     """
     numbers = {column: NumberEvidence() for column in _columns_of(file_map, FieldType.MONEY, FieldType.INTEGER)}
     dates = {column: DateEvidence() for column in _columns_of(file_map, FieldType.DATE_OR_TIME)}
@@ -41,12 +41,11 @@ def find_formats(name: str, rows: Iterable[SourceRow], file_map: FileMap) -> tup
     if open_separators is not None and not open_separators:
         dates.clear()
     watched: list[tuple[str, NumberEvidence | DateEvidence]] = [*numbers.items(), *dates.items()]
-    if watched:
-        for row in rows:
-            if row.error is None:
-                for column, evidence in watched:
-                    if cell := row.cells.get(column):
-                        evidence.add(row.line, cell)
+    for row in rows:
+        if row.error is None:
+            for column, evidence in watched:
+                if cell := row.cells.get(column):
+                    evidence.add(row.line, cell)
     doubts = [
         *(doubt for column, evidence in dates.items() for doubt in evidence.list_doubts(column, open_separators)),
         *(

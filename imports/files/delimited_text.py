@@ -53,7 +53,10 @@ class DelimitedText:
                 except csv.Error as error:
                     yield self._build_damaged_row(lines, str(error))
                     continue
-                if len(lines.record) > 1 and self.column_count and not self._fits(cells):
+                if len(lines.record) == 1 and not lines.is_damaged and '"' not in lines.record[0]:
+                    if any(cells):
+                        yield RawRow(lines.last, lines.last, cells)
+                elif len(lines.record) > 1 and self.column_count and not self._fits(cells):
                     reason = f"{len(cells)} cells, the header has {self.column_count}"
                     yield RawRow(lines.first, lines.last, cells, self._describe_open_quote(lines, reason))
                 elif any(cells):

@@ -182,7 +182,7 @@ def _list_folder(folder: Path, import_map: ImportMap | None) -> tuple[dict[Path,
     paths: dict[Path, str | None] = {}
     passed_over: list[PassedOver] = []
     for path in sorted(folder.iterdir()):
-        source_name = read_source_name(path) if path.is_file() else None
+        source_name = read_source_name(path) if path.is_file() and _may_be_read(path, import_map) else None
         reason = _find_reason_to_pass_over(path, get_file_name(source_name or path.name), import_map)
         if reason is None:
             paths[path] = source_name
@@ -193,6 +193,15 @@ def _list_folder(folder: Path, import_map: ImportMap | None) -> tuple[dict[Path,
         passed_over += [PassedOver(path.name, reason) for path, name in paths.items() if name is not None]
         paths = {path: name for path, name in paths.items() if name is None}
     return paths, passed_over
+
+
+def _may_be_read(path: Path, import_map: ImportMap | None) -> bool:
+    """Return whether a file may be a table by its name.
+
+    No other file of a folder is opened. If one were the database that this process uses, closing it would take the
+    locks of SQLite from the process, and another process would cut the shared memory off under it.
+    """
+    return path.suffix.lower() in TABLE_SUFFIXES or bool(import_map and import_map.find_file_maps(path.name))
 
 
 def _find_reason_to_pass_over(path: Path, export_name: str, import_map: ImportMap | None) -> Message | None:

@@ -7,13 +7,14 @@ by row, in the memory of one row.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
 
 from domain.messages import Message
-from imports.column_checks import rename_as_mapped
+from imports.column_checks import field_columns, rename_as_mapped
+from imports.field_specs import STAGE_FIELDS
 from imports.files.cell_formats import NO_FORMATS, ColumnFormats
 from imports.files.column_check import ColumnError, check_columns, make_unique
 from imports.files.column_evidence import find_formats
@@ -69,6 +70,7 @@ class SourceFile:
     """One table to import, with its map.
 
     formats      of the columns whose format the map leaves open
+    stage_cells  the cells that name a stage, pipeline or status: each combination of them once
     notes        what is to be shown before anything is written
     line_count   lines or rows of the table, for the progress
     fingerprint  of the file when it was opened
@@ -81,6 +83,7 @@ class SourceFile:
     fingerprint: FileFingerprint
     line_count: int
     formats: ColumnFormats = NO_FORMATS
+    stage_cells: Sequence[Mapping[str, str]] = ()
     notes: Sequence[FileNote] = field(default=())
 
     @property
@@ -135,11 +138,25 @@ def open_table(
     Raises ImportFileError if its cells can be read in two ways.
     """
     name = describe(path, table.sheet)
-    rows = skip_footer(read_table_rows(table, header), file_map)
+    stage_cells: dict[tuple[str, ...], Mapping[str, str]] = {}
+    rows = _collect_stage_cells(skip_footer(read_table_rows(table, header), file_map), file_map, stage_cells)
     formats, format_notes = find_formats(name, rows, file_map)
     footer_notes = note_footer(name, read_table_rows(table, header), file_map)
     notes = [*notes, *footer_notes, *format_notes]
-    return SourceFile(path, file_map, table, header, fingerprint, line_count, formats, notes)
+    return SourceFile(path, file_map, table, header, fingerprint, line_count, formats, [*stage_cells.values()], notes)
+
+
+def _collect_stage_cells(
+    rows: Iterable[SourceRow], file_map: FileMap, stage_cells: dict[tuple[str, ...], Mapping[str, str]]
+) -> Iterator[SourceRow]:
+    """Yield the rows, and add the cells with which they name stages to `stage_cells`."""
+    columns = field_columns(file_map, STAGE_FIELDS)
+    for row in rows:
+        if row.error is None:
+            texts = tuple([row.cells.get(column, "") for column in columns])
+            if texts not in stage_cells:
+                stage_cells[texts] = dict(zip(columns, texts, strict=True))
+        yield row
 
 
 def find_header(name: str, table: Table, file_map: FileMap, reading: Message) -> tuple[Header, list[FileNote]]:
@@ -189,7 +206,7 @@ def read_table_rows(table: Table, header: Header) -> Iterator[SourceRow]:
     for row in table.read():
         if row.line <= header.line:
             continue
-        cells, origin = [clean_cell(cell) for cell in row.cells], None
+        cells, origin = [clean_cell(cell) if cell else "" for cell in row.cells], None
         if header.origin_start is not None:
             cells, origin = split_origin(cells, header.origin_start, row.line)
         if len(cells) > count and not any(cells[count:]):

@@ -52,8 +52,7 @@ class RawRow(NamedTuple):
     error: Message | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SourceRow:
+class SourceRow(NamedTuple):
     """One row: the line it begins on, its cells by column, and the reason why it cannot be read (None: it can).
 
     Cells are texts, cleaned at their ends; those of a workbook may be `NumberCell` or `MomentCell`.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
 
-from domain.analytics.time_series import ClosedDeals
+from domain.analytics.time_series import ClosedDeals, StatisticsParts
 from domain.ledger.record_facts import DealStatus
 from domain.primitives.counterparts import Counterpart
 from domain.primitives.periods import Period
@@ -79,32 +79,36 @@ def team_clauses(
 
 @dataclass(frozen=True)
 class OwnerStatistics:
-    """The statistics of an owner: credited scores by metric and day of the period, and the closed deals.
+    """The statistics of an owner: credited scores by metric, also by day, and the closed deals of the period.
 
     previous_totals, previous_closed  of the counterpart
     """
 
+    totals: Counter[str] = field(default_factory=Counter)
     daily: dict[str, dict[date, int]] = field(default_factory=dict)
     previous_totals: Counter[str] = field(default_factory=Counter)
     closed: ClosedDeals = field(default_factory=ClosedDeals)
     previous_closed: ClosedDeals = field(default_factory=ClosedDeals)
 
 
-_DAILY_SQL: Final = """
-SELECT '{kind}' AS kind, {owner} AS owner, total.metric AS name, total.day AS day, 0 AS previous,
+# What was credited to each owner by metric and day, or altogether within the days?
+_TOTALS_SQL: Final = """
+SELECT '{kind}' AS kind, {owner} AS owner, total.metric AS name, {day} AS day, {previous} AS previous,
     CAST(NULL AS INTEGER) AS cycle, COUNT(*) AS deals, SUM(total.amount) AS amount
 FROM {table} total {join}
-WHERE total.metric IN ({metrics}) AND (total.day BETWEEN ? AND ? OR total.day BETWEEN ? AND ?) AND {condition}
-GROUP BY {owner}, total.metric, total.day
+WHERE total.metric IN ({metrics}) AND total.day BETWEEN ? AND ? AND {condition}
+GROUP BY {owner}, total.metric{by_day}
 """
+# What was credited to each owner by metric on one day until an instant?
 _CUT_DAY_SQL: Final = """
-SELECT '{kind}' AS kind, {owner} AS owner, entry.metric AS name, entry.effective_on AS day, 1 AS previous,
+SELECT '{kind}' AS kind, {owner} AS owner, entry.metric AS name, CAST(NULL AS DATE) AS day, 1 AS previous,
     CAST(NULL AS INTEGER) AS cycle, COUNT(*) AS deals, SUM(entry.amount) AS amount
 FROM score_entry entry {join}
 WHERE entry.metric IN ({metrics}) AND entry.effective_on = ? AND COALESCE(entry.effective_at, entry.recorded_at) <= ?
     AND {condition}
-GROUP BY {owner}, entry.metric, entry.effective_on
+GROUP BY {owner}, entry.metric
 """
+# How many deals did each owner win, by days from creation to win, and lose?
 _CLOSED_DEALS_SQL: Final = """
 SELECT '{kind}' AS kind, {owner} AS owner, deal.status AS name, CAST(NULL AS DATE) AS day, {previous} AS previous,
     {cycle} AS cycle, COUNT(*) AS deals, CAST(NULL AS BIGINT) AS amount
@@ -115,57 +119,81 @@ GROUP BY {owner}, deal.status, {cycle}
 
 
 async def read_statistics(
-    owners: Collection[ScopeKey], tree: TeamTree, metrics: Sequence[str], period: Period, counterpart: Counterpart
+    owners: Collection[ScopeKey],
+    tree: TeamTree,
+    metrics: Sequence[str],
+    period: Period,
+    counterpart: Counterpart | None,
+    parts: StatisticsParts,
 ) -> dict[ScopeKey, OwnerStatistics]:
-    """Return the statistics of each owner in a period and in its counterpart."""
+    """Return the statistics of each owner in a period and in its counterpart, in one statement.
+
+    metrics      of the totals
+    counterpart  None if the parts need nothing of it
+    parts        what is read; the rest is empty
+    """
     statistics = {owner: OwnerStatistics() for owner in owners}
-    if not owners:
-        return statistics
-    all_days = counterpart.days.start, period.end
+    all_days = period.start if counterpart is None else counterpart.days.start, period.end
     with_clause, deal_clauses = team_clauses(owners, tree, "deal.closed_on", all_days)
     _, entry_clauses = team_clauses(owners, tree, "entry.effective_on", all_days)
     _, total_clauses = team_clauses(owners, tree, "total.day", all_days)
-    selects = [
-        *_daily_selects(owners, metrics, period, counterpart, total_clauses),
-        *_cut_day_selects(owners, metrics, counterpart, entry_clauses),
-        *_closed_deals_selects(owners, period, counterpart, deal_clauses),
-    ]
+    selects: list[Select] = []
+    if metrics and (parts.totals or parts.average):
+        selects += _total_selects(owners, metrics, period, total_clauses, by_day=parts.points)
+    if parts.closed:
+        selects += _closed_deals_selects(owners, period, None, deal_clauses)
+    if counterpart is not None and metrics and (parts.previous_totals or parts.previous_average):
+        selects += _total_selects(owners, metrics, counterpart.days, total_clauses, previous=1)
+        selects += _cut_day_selects(owners, metrics, counterpart, entry_clauses)
+    if counterpart is not None and parts.previous_closed:
+        selects += _closed_deals_selects(owners, counterpart.days, counterpart, deal_clauses)
+    if not selects:
+        return statistics
     sql = with_clause + " UNION ALL ".join(select for select, _ in selects)
     for row in await connection.fetch_rows(sql, [value for _, values in selects for value in values]):
-        owner_statistics = statistics[scopes.scope_key(row["kind"], row["owner"])]
-        if row["day"] is None:
-            _add_closed_deals(owner_statistics.previous_closed if row["previous"] else owner_statistics.closed, row)
-            continue
-        day, amount = connection.to_date(row["day"]), int(row["amount"])
-        if row["previous"] or counterpart.days.contains(day):
-            owner_statistics.previous_totals[row["name"]] += amount
-        else:
-            owner_statistics.daily.setdefault(row["name"], {})[day] = amount
+        _add_row(statistics[scopes.scope_key(row["kind"], row["owner"])], row)
     return statistics
 
 
-def _daily_selects(
+def _add_row(statistics: OwnerStatistics, row: SqlRow) -> None:
+    if row["amount"] is None:
+        _add_closed_deals(statistics.previous_closed if row["previous"] else statistics.closed, row)
+        return
+    amount = int(row["amount"])
+    (statistics.previous_totals if row["previous"] else statistics.totals)[row["name"]] += amount
+    if row["day"] is not None:
+        statistics.daily.setdefault(row["name"], {})[connection.to_date(row["day"])] = amount
+
+
+def _total_selects(
     owners: Collection[ScopeKey],
     metrics: Sequence[str],
-    period: Period,
-    counterpart: Counterpart,
+    days: Period,
     clauses_of_teams: Sequence[TeamClause],
+    *,
+    by_day: bool = False,
+    previous: int = 0,
 ) -> Iterator[Select]:
-    """Yield the SELECTs of the totals of whole days, in the period and its counterpart."""
-    days = period.start, period.end, counterpart.days.start, counterpart.days.end
-    placeholders = connection.placeholders(metrics)
+    """Yield the SELECTs of the totals of whole days; `previous` is 1 for those of the counterpart."""
+    values: list[SqlValue] = [*metrics, days.start, days.end]
+    of_days = {
+        "day": "total.day" if by_day else "CAST(NULL AS DATE)",
+        "by_day": ", total.day" if by_day else "",
+        "previous": previous,
+        "metrics": connection.placeholders(metrics),
+    }
     for scope_kind, keys in scopes.by_kind(owners):
         if team_ids := [key.total_team_id for key in keys if key.total_team_id is not None]:
             owner = f"CASE WHEN total.team_id = {COMPANY_TEAM_ID} THEN 0 ELSE total.team_id END"
             condition = f"total.team_id IN ({connection.placeholders(team_ids)})"
             clauses = {"kind": scope_kind.kind, "owner": owner, "join": "", "condition": condition}
-            yield _DAILY_SQL.format(**clauses, table="team_total", metrics=placeholders), [*metrics, *days, *team_ids]
+            yield _TOTALS_SQL.format(**clauses, **of_days, table="team_total"), [*values, *team_ids]
             continue
-        for kind, owner, join, condition, values in owner_clauses(
+        for kind, owner, join, condition, owner_ids in owner_clauses(
             keys, "total.team_id", "total.employee_id", clauses_of_teams
         ):
             clauses = {"kind": kind, "owner": owner, "join": join, "condition": condition}
-            yield _DAILY_SQL.format(**clauses, table="daily_total", metrics=placeholders), [*metrics, *days, *values]
+            yield _TOTALS_SQL.format(**clauses, **of_days, table="daily_total"), [*values, *owner_ids]
 
 
 def _cut_day_selects(
@@ -186,22 +214,22 @@ def _cut_day_selects(
 
 
 def _closed_deals_selects(
-    owners: Collection[ScopeKey], period: Period, counterpart: Counterpart, clauses_of_teams: Sequence[TeamClause]
+    owners: Collection[ScopeKey], days: Period, counterpart: Counterpart | None, clauses_of_teams: Sequence[TeamClause]
 ) -> Iterator[Select]:
-    """Yield the SELECTs of the closed deals, of the period and of its counterpart apart."""
-    whole_days, cut_day = "deal.closed_on BETWEEN ? AND ?", "deal.closed_on = ? AND deal.closed_at <= ?"
-    days, previous_days = [(span.start, span.end) for span in (period, counterpart.days)]
-    spans: list[tuple[int, str, list[SqlValue]]] = [(0, whole_days, [*days]), (1, whole_days, [*previous_days])]
-    if counterpart.until is not None:
-        cut_values: list[SqlValue] = [*previous_days, counterpart.cut_day, counterpart.until]
-        spans[1] = (1, f"{whole_days} OR {cut_day}", cut_values)
+    """Yield the SELECTs of the deals closed within the days.
+
+    counterpart  if the days are its own: then the deals of its cut day count, too
+    """
+    span_condition, span_values = "deal.closed_on BETWEEN ? AND ?", list[SqlValue]([days.start, days.end])
+    if counterpart is not None and counterpart.until is not None:
+        span_condition += " OR deal.closed_on = ? AND deal.closed_at <= ?"
+        span_values += [counterpart.cut_day, counterpart.until]
     team, closer = "COALESCE(deal.won_team, deal.lost_team)", "COALESCE(deal.won_by, deal.lost_by)"
     cycle = f"CASE WHEN deal.status = 'WON' THEN {connection.days_between_sql('deal.created_on', 'deal.closed_on')} END"
-    for previous, span_condition, span_values in spans:
-        for kind, owner, join, condition, owner_ids in owner_clauses(owners, team, closer, clauses_of_teams):
-            clauses = {"kind": kind, "owner": owner, "join": join, "condition": condition, "days": span_condition}
-            sql = _CLOSED_DEALS_SQL.format(**clauses, cycle=cycle, previous=previous)
-            yield sql, [*span_values, *owner_ids]
+    for kind, owner, join, condition, owner_ids in owner_clauses(owners, team, closer, clauses_of_teams):
+        clauses = {"kind": kind, "owner": owner, "join": join, "condition": condition, "days": span_condition}
+        sql = _CLOSED_DEALS_SQL.format(**clauses, cycle=cycle, previous=int(counterpart is not None))
+        yield sql, [*span_values, *owner_ids]
 
 
 def _add_closed_deals(closed: ClosedDeals, row: SqlRow) -> None:

@@ -9,11 +9,11 @@ from tortoise.expressions import Q
 from tortoise.models import Model
 
 from domain.ledger.record_facts import CallDirection, CallFacts, CallOutcome, Credit, Moment
-from models.db.columns import enum_column, external_id_column, foreign_key
+from models.db.columns import PlainAttributes, enum_column, external_id_column, foreign_key
 from models.db.row_query import RowQuery
 
 
-class Call(Model):
+class Call(PlainAttributes, Model):
     id = fields.IntField(primary_key=True)
     external_id: str | None = external_id_column()
     employee = foreign_key("Employee")

@@ -14,11 +14,18 @@ from domain.primitives.text import search_key
 from models.crm.deals import Deal
 from models.crm.leads import Lead
 from models.crm.tasks import Task
-from models.db.columns import external_id_column, foreign_key, search_key_column, short_text_column, text_column
+from models.db.columns import (
+    PlainAttributes,
+    external_id_column,
+    foreign_key,
+    search_key_column,
+    short_text_column,
+    text_column,
+)
 from models.db.row_query import Condition, RowQuery
 
 
-class Client(Model):
+class Client(PlainAttributes, Model):
     id = fields.IntField(primary_key=True)
     external_id: str | None = external_id_column()
     name: str = short_text_column()
@@ -47,7 +54,7 @@ class Client(Model):
         self.name, self.search_key = name, search_key(name)
 
 
-class Contact(Model):
+class Contact(PlainAttributes, Model):
     """A contact: a person in the client base, with or without a client."""
 
     id = fields.IntField(primary_key=True)

@@ -19,6 +19,7 @@ from domain.primitives.text import search_key
 from models.db import bulk_statements, connection
 from models.db.columns import (
     MAX_TEXT_LENGTH,
+    PlainAttributes,
     bool_column,
     currency_column,
     enum_column,
@@ -31,7 +32,7 @@ from models.db.columns import (
 from models.db.row_query import RowQuery
 
 
-class Deal(Model):
+class Deal(PlainAttributes, Model):
     """A deal, from creation to its win or loss.
 
     Values that its scores need and the other fields do not determine are stored at the moment
@@ -244,27 +245,18 @@ async def set_sale_kind(deal_ids: Collection[int], kind: SaleKind) -> None:
     await Deal.filter(id__in=list(deal_ids)).update(sale_kind=kind)
 
 
-async def find_first_wins(client_ids: Collection[int]) -> dict[int, int]:
-    """Return the earliest win, among deals not deleted, of each client that has one: client id → deal id."""
-    first_win_ids: dict[int, int] = {}
-    rows = (
-        await _existing()
-        .filter(client_id__in=list(client_ids), status=DealStatus.WON)
-        .order_by("client_id", "closed_at", "id")
-        .values_list("client_id", "id")
-    )
-    for client_id, deal_id in rows:
-        first_win_ids.setdefault(client_id, deal_id)
-    return first_win_ids
+_OUTDATED_SALE_KINDS_SQL: Final = """
+SELECT id FROM (
+    SELECT id, sale_kind, sale_kind_given, ROW_NUMBER() OVER (PARTITION BY client_id ORDER BY closed_at, id) AS place
+    FROM deal WHERE client_id IN ({ids}) AND status = 'WON' AND deleted_at IS NULL
+) AS win WHERE NOT sale_kind_given AND (place = 1) <> (sale_kind = 'FIRST') ORDER BY id
+"""
 
 
-async def find_wins_with_outdated_sale_kind(client_ids: Collection[int]) -> list[Deal]:
-    """Return the won deals with a derived sale kind that no longer matches the order of the client's wins."""
-    first_win_ids = await find_first_wins(client_ids)
-    won_deals = _existing().filter(client_id__in=list(client_ids), status=DealStatus.WON, sale_kind_given=False)
-    wrong_first = await won_deals.filter(sale_kind=SaleKind.FIRST).exclude(id__in=list(first_win_ids.values()))
-    wrong_repeat = await won_deals.filter(id__in=list(first_win_ids.values())).exclude(sale_kind=SaleKind.FIRST)
-    return [*wrong_first, *wrong_repeat]
+async def find_wins_with_outdated_sale_kind(client_ids: Collection[int]) -> list[int]:
+    """Return the ids of won deals with a derived sale kind that no longer matches the order of the client's wins."""
+    sql = _OUTDATED_SALE_KINDS_SQL.format(ids=connection.placeholders([*client_ids]))
+    return [row["id"] for row in await connection.fetch_rows(sql, sorted(client_ids))]
 
 
 @dataclass(frozen=True, slots=True)

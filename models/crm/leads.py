@@ -10,11 +10,18 @@ from tortoise.expressions import Q
 from tortoise.models import Model
 
 from domain.ledger.record_facts import Credit, LeadFacts, LeadStatus, Moment
-from models.db.columns import enum_column, external_id_column, foreign_key, short_text_column, text_column
+from models.db.columns import (
+    PlainAttributes,
+    enum_column,
+    external_id_column,
+    foreign_key,
+    short_text_column,
+    text_column,
+)
 from models.db.row_query import RowQuery
 
 
-class Lead(Model):
+class Lead(PlainAttributes, Model):
     """A lead. `touched_at` is when it was first worked on; None before that, or if it was not recorded yet."""
 
     id = fields.IntField(primary_key=True)

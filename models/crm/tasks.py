@@ -12,13 +12,13 @@ from tortoise.queryset import QuerySet
 
 from domain.ledger.record_facts import Credit, Moment, TaskFacts, TaskKind
 from models.db import connection
-from models.db.columns import enum_column, external_id_column, foreign_key, short_text_column
+from models.db.columns import PlainAttributes, enum_column, external_id_column, foreign_key, short_text_column
 from models.db.row_query import RowQuery
 
 _NO_DUE_TIME = 1 << 50  # later than any due time in epoch seconds
 
 
-class Task(Model):
+class Task(PlainAttributes, Model):
     """A task of an employee, usually with a due time.
 
     `place` is the sort key of task lists: open tasks first, the soonest due first and those

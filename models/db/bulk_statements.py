@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from functools import lru_cache
 from typing import Final
 
 from models.db import connection
@@ -37,10 +38,18 @@ async def insert_rows(table: str, columns: Sequence[str], rows: Sequence[Sequenc
 
 async def _execute_for_each(sql: str, rows: Sequence[Sequence[SqlValue]]) -> None:
     """Run a statement once for each row of values, on SQLite: in one call, and prepared once."""
-    converted_rows = [
-        [connection.to_sqlite_text(value) if isinstance(value, date) else value for value in row] for row in rows
-    ]
-    await connection.current_connection().execute_many(sql, converted_rows)
+    columns = [_to_sqlite_column(column) for column in zip(*rows, strict=True)]
+    await connection.current_connection().execute_many(sql, list(map(list, zip(*columns, strict=True))))
+
+
+def _to_sqlite_column(values: Sequence[SqlValue]) -> Sequence[SqlValue]:
+    """Return the values of a column with dates and times as SQLite stores them."""
+    if not any(issubclass(value_type, date) for value_type in set(map(type, values))):
+        return values
+    return [_to_text(value) if isinstance(value, date) else value for value in values]
+
+
+_to_text: Final = lru_cache(maxsize=8_192)(connection.to_sqlite_text)  # most dates stand in several rows and tables
 
 
 async def execute_with_rows(

@@ -16,6 +16,16 @@ MAX_ENUM_LENGTH: Final = 20
 Value = TypeVar("Value", bound=StrEnum)
 
 
+class PlainAttributes:
+    """A base, before Tortoise's, of rows that are written by the hundred: setting an attribute does nothing else.
+
+    Tortoise looks for asynchronous defaults and for related rows of a wrong type, which takes most of the time of an
+    assignment; these tables have no such defaults, and related rows are set by their ids.
+    """
+
+    __setattr__ = object.__setattr__
+
+
 def foreign_key(model_name: str, *, null: bool = False) -> Any:
     """Return a foreign key; a row that is referred to cannot be deleted."""
     options = {"related_name": False, "on_delete": OnDelete.RESTRICT, **_nullable(null)}

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final, TypeVar, cast
 
 import asyncpg
+import orjson
 from tortoise import Tortoise
 from tortoise.backends.base.client import BaseDBAsyncClient, TransactionalDBClient
 from tortoise.backends.base.config_generator import expand_db_url
@@ -298,8 +299,14 @@ def _any_model() -> type[Model]:
 def _to_dialect(client: BaseDBAsyncClient, sql: str, values: Sequence[SqlValue]) -> tuple[str, list[SqlValue]]:
     """Translate `?` placeholders and values to the dialect of the connected database."""
     if client.capabilities.dialect == "sqlite":
-        return sql, [to_sqlite_text(value) if isinstance(value, date) else value for value in values]
+        return sql, [_to_sqlite_value(value) for value in values]
     return _number_placeholders(sql), list(values)
+
+
+def _to_sqlite_value(value: SqlValue) -> SqlValue:
+    if isinstance(value, date):
+        return to_sqlite_text(value)
+    return orjson.dumps(value).decode() if isinstance(value, list) else value
 
 
 def to_sqlite_text(value: date) -> str:

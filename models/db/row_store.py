@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime
 from functools import cache
 from operator import attrgetter
 from typing import Any, Final, TypeVar
@@ -22,8 +23,68 @@ Row = TypeVar("Row", bound=Model)
 
 
 def from_columns(model: type[Row], columns: SqlRow) -> Row:
-    """Return the stored row with these values by column, as plain SQL returns them; others are ignored."""
-    return model._init_from_db(**columns)
+    """Return the stored row with these values by column, as plain SQL returns them; others are ignored.
+
+    The same as Tortoise does it, which looks up the time zone of the process for each time that it converts.
+    """
+    row = model.__new__(model)
+    plan = _read_plan(model)
+    attributes = vars(row)
+    attributes.update(_partial=False, _saved_in_db=True, _custom_generated_pk=plan.has_own_ids, _await_when_save={})
+    for name, column in plan.plain:
+        attributes[name] = columns[column]
+    for name, column, convert in plan.converted:
+        attributes[name] = convert(columns[column])
+    return row
+
+
+@dataclass(frozen=True)
+class _ReadPlan:
+    """How the columns of a table become attributes.
+
+    plain        attribute and column, for values that both databases return as they are
+    converted    attribute, column and conversion of the others
+    has_own_ids  whether the database does not assign the ids
+    """
+
+    plain: Sequence[tuple[str, str]]
+    converted: Sequence[tuple[str, str, Callable[[Any], Any]]]
+    has_own_ids: bool
+
+
+@cache
+def _read_plan(model: type[Model]) -> _ReadPlan:
+    meta = model._meta
+    plain, converted = list[tuple[str, str]](), list[tuple[str, str, Callable[[Any], Any]]]()
+    for name, column in meta.fields_db_projection.items():
+        field = meta.fields_map[name]
+        if type(field) in _PLAIN_FIELDS:
+            plain.append((name, column))
+        else:
+            converted.append((name, column, _CONVERSIONS.get(type(field), field.to_python_value)))
+    return _ReadPlan(plain, converted, meta.db_pk_column not in meta.generated_db_fields)
+
+
+def _to_bool(value: int | None) -> bool | None:
+    return None if value is None else bool(value)
+
+
+def _to_date(value: date | str | None) -> date | None:
+    return datetime.fromisoformat(value).date() if isinstance(value, str) else value
+
+
+def _to_time(value: datetime | str | None) -> datetime | None:
+    return datetime.fromisoformat(value) if isinstance(value, str) else value
+
+
+_PLAIN_FIELDS: Final = frozenset(
+    {fields.BigIntField, fields.CharField, fields.IntField, fields.SmallIntField, fields.TextField}
+)
+_CONVERSIONS: Final[dict[type[Field[Any]], Callable[[Any], Any]]] = {
+    fields.BooleanField: _to_bool,
+    fields.DateField: _to_date,
+    fields.DatetimeField: _to_time,
+}
 
 
 def table_name(model: type[Model]) -> str:
@@ -115,18 +176,7 @@ async def insert_all(rows: Sequence[Model], *, batch_size: int | None = None) ->
         row._saved_in_db = row._custom_generated_pk
 
 
-_UNCHANGED_FIELDS: Final = frozenset(
-    {
-        fields.BigIntField,
-        fields.BooleanField,
-        fields.CharField,
-        fields.DateField,
-        fields.DatetimeField,
-        fields.IntField,
-        fields.SmallIntField,
-        fields.TextField,
-    }
-)
+_UNCHANGED_FIELDS: Final = _PLAIN_FIELDS | {*_CONVERSIONS}  # when they are written
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
 _CACHE_KIBIBYTES: Final = 8_192  # of each index
+_KEYS_PER_STATEMENT: Final = 500
 
 
 def _digest(key: str) -> bytes:
@@ -47,15 +48,14 @@ class SpillRegistry:
             "CREATE TABLE entry (key BLOB PRIMARY KEY, first INTEGER, second INTEGER, third INTEGER) WITHOUT ROWID"
         )
 
-    def register(self, key: str, numbers: tuple[int, int, int]) -> tuple[int, int, int]:
-        """Return the numbers of the text: these ones, unless it has others already. They have at most 64 bits."""
-        digest = _digest(key)
-        inserted = self._database.execute("INSERT OR IGNORE INTO entry VALUES (?, ?, ?, ?)", (digest, *numbers))
-        if inserted.rowcount:
-            return numbers
+    def register(self, entries: Sequence[tuple[str, tuple[int, int, int]]]) -> list[tuple[int, int, int]]:
+        """Return the numbers of each text: the given ones, unless it has others already. They have at most 64 bits."""
+        rows = [(_digest(key), *numbers) for key, numbers in entries]
+        inserted = self._database.executemany("INSERT OR IGNORE INTO entry VALUES (?, ?, ?, ?)", rows)
+        if inserted.rowcount == len(rows):
+            return [numbers for _, numbers in entries]
         sql = "SELECT first, second, third FROM entry WHERE key = ?"
-        row: tuple[int, int, int] = self._database.execute(sql, (digest,)).fetchone()
-        return row
+        return [self._database.execute(sql, row[:1]).fetchone() for row in rows]
 
     def forget(self, key: str) -> None:
         """Forget the numbers of the text, if it has any."""
@@ -80,8 +80,14 @@ class SpillMultiMap:
         rows = [(_digest(key), value) for key, value in pairs]
         self._database.executemany("DELETE FROM pair WHERE key = ? AND value = ?", rows)
 
-    def find(self, key: str) -> tuple[int, str | None]:
-        """Return how many values the key has, and one of them."""
-        sql = "SELECT count(*), min(value) FROM pair WHERE key = ?"
-        row: tuple[int, str | None] = self._database.execute(sql, (_digest(key),)).fetchone()
-        return row
+    def find(self, keys: Collection[str]) -> dict[str, tuple[int, str]]:
+        """Return how many values each key has, and one of them; nothing for a key without any."""
+        keys_by_digest = {_digest(key): key for key in keys}
+        found: dict[str, tuple[int, str]] = {}
+        all_digests = [*keys_by_digest]
+        for start in range(0, len(all_digests), _KEYS_PER_STATEMENT):
+            digests = all_digests[start : start + _KEYS_PER_STATEMENT]
+            sql = f"SELECT key, count(*), min(value) FROM pair WHERE key IN ({', '.join('?' * len(digests))}) GROUP BY key"  # noqa: S608
+            for digest, count, value in self._database.execute(sql, digests):
+                found[keys_by_digest[digest]] = count, value
+        return found

@@ -13,7 +13,7 @@ from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
 from domain.primitives.periods import Period, PeriodKind
-from models.db import connection, row_store
+from models.db import connection, id_lists, row_store
 from models.db.columns import bool_column, enum_column, foreign_key, minor_units_column, short_text_column, text_column
 from models.db.row_query import Condition, RowQuery
 from models.db.values import SqlValue
@@ -276,10 +276,25 @@ async def set_version(goal_ids: Collection[int], version: int) -> None:
     )
 
 
-async def targets_by_owner(metric: str, first_day: date, last_day: date) -> dict[ScopeKey, int]:
-    """Return the target of each scope with a goal for the metric and exactly these days."""
-    rows = await _unarchived().filter(metric=metric, first_day=first_day, last_day=last_day).order_by("id")
-    return {row.scope: row.target for row in rows}
+# Which targets do these owners of one kind have for a metric and exactly these days?
+_TARGETS_SQL: Final = """
+SELECT id, owner_kind, owner_id, target FROM goal
+WHERE owner_kind = ? AND {is_owner} AND metric = ? AND first_day = ? AND last_day = ? AND archived_at IS NULL
+"""
+
+
+async def targets_by_owner(
+    owners: Collection[ScopeKey], metric: str, first_day: date, last_day: date
+) -> dict[ScopeKey, int]:
+    """Return the target of each of the owners with a goal for the metric and exactly these days, in one statement."""
+    selects, values = [], list[SqlValue]()
+    for scope_kind, keys in scopes.by_kind(owners):
+        selects.append(_TARGETS_SQL.format(is_owner=id_lists.is_any_sql("owner_id")))
+        values += [scope_kind.kind, [key.id for key in keys], metric, first_day, last_day]
+    if not selects:
+        return {}
+    rows = await connection.fetch_rows(" UNION ALL ".join(selects) + " ORDER BY id", values)
+    return {scopes.scope_key(row["owner_kind"], row["owner_id"]): row["target"] for row in rows}
 
 
 async def change_histories(goal_ids: Sequence[int]) -> list[list[GoalChange]]:

@@ -11,11 +11,10 @@ from operator import attrgetter
 from typing import Final, NamedTuple
 
 from tortoise import fields
-from tortoise.functions import Sum
 from tortoise.models import Model
 
 from domain.ledger.metrics import Score
-from models.db import bulk_statements, connection, json_aggregates, row_store
+from models.db import bulk_statements, connection, id_lists, json_aggregates, row_store
 from models.db.columns import bool_column, foreign_key, text_column
 from models.db.row_query import RowQuery
 from models.db.values import SqlValue
@@ -206,15 +205,25 @@ async def move_team_totals(
             await connection.execute(sql, [*sorted(ancestor_ids), team_id, first_day])
 
 
-async def totals_by_employee_and_team(*, metric: str, first_day: date, last_day: date) -> dict[tuple[int, int], int]:
-    """Return the scores within the days, both included, by employee id and the id of the credited team."""
-    rows = (
-        await DailyTotal.filter(metric=metric, day__gte=first_day, day__lte=last_day)
-        .annotate(total=Sum("amount"))
-        .group_by("employee_id", "team_id")
-        .values_list("employee_id", "team_id", "total")
-    )
-    return {(employee, team): int(total) for employee, team, total in rows}
+# What was credited to each employee within the days, by the team that it was credited to?
+_CREDITED_TOTALS_SQL: Final = """
+SELECT employee_id, team_id, SUM(amount) AS total FROM daily_total
+WHERE metric = ? AND day BETWEEN ? AND ? AND {condition} GROUP BY employee_id, team_id
+"""
+
+
+async def totals_by_employee_and_team(
+    *, metric: str, first_day: date, last_day: date, employee_ids: Collection[int] | None = None
+) -> dict[tuple[int, int], int]:
+    """Return the scores within the days, both included, by employee id and the id of the credited team.
+
+    employee_ids  None for all employees
+    """
+    condition = "1 = 1" if employee_ids is None else id_lists.is_any_sql("employee_id")
+    values = [] if employee_ids is None else [sorted(employee_ids)]
+    sql = _CREDITED_TOTALS_SQL.format(condition=condition)
+    rows = await connection.fetch_rows(sql, [metric, first_day, last_day, *values])
+    return {(row["employee_id"], row["team_id"]): int(row["total"]) for row in rows}
 
 
 _TOTALS_SQL = """

@@ -326,6 +326,8 @@ class TeamMembershipHistory:
         memberships = self._memberships.get(employee.id)
         if not memberships:
             return employee.team_id or 0
+        if len(memberships) == 1:
+            return memberships[0][1]
         return next((team_id for since, team_id in reversed(memberships) if since <= moment), memberships[0][1])
 
     def has_left_by(self, employee: Employee, moment: datetime) -> bool:

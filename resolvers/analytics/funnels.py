@@ -6,13 +6,13 @@ pipeline has no others in a period, they are shown in its first stage: created, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
 from domain.analytics import funnel as arithmetic
-from domain.analytics.funnel import StayGroup
+from domain.analytics.funnel import ALL_PARTS, FunnelParts, StayGroup
 from domain.errors.operation_errors import ResourceNotFound
 from domain.permissions import Action
 from domain.primitives.global_ids import decode_global_id
@@ -32,15 +32,19 @@ from resolvers.request.scopes import Scope, ScopeArgument
 
 @dataclass(frozen=True)
 class FunnelQuery:
-    """The arguments of a funnel; the pipeline as a global id."""
+    """The arguments of a funnel, and the parts that the answer needs; the pipeline as a global id."""
 
     period: PeriodKey | None = None
     pipeline: str | None = None
+    parts: FunnelParts = ALL_PARTS
 
 
 @dataclass(frozen=True)
 class FunnelStage:
-    """One stage: the deals open in it now, and the analysis of those that entered it within the period."""
+    """One stage: the deals open in it now, and the analysis of those that entered it within the period.
+
+    Figures of parts that the query does not need are empty.
+    """
 
     stage: Stage
     open_deals: StageOpenDeals
@@ -53,7 +57,11 @@ class Funnel:
     scope: Scope
     period: Period
     stages: Sequence[FunnelStage]
-    weakest: FunnelStage | None
+
+    @property
+    def weakest(self) -> FunnelStage | None:
+        weakest = arithmetic.find_weakest([stage.analysis for stage in self.stages])
+        return None if weakest is None else next(stage for stage in self.stages if stage.analysis is weakest)
 
 
 async def resolve_funnel(context: RequestContext, scope_request: ScopeArgument, query: FunnelQuery) -> Funnel:
@@ -83,25 +91,27 @@ async def load_funnels(context: RequestContext, requests: Sequence[tuple[Scope, 
 
 
 async def _load_for_query(context: RequestContext, query_scopes: Sequence[Scope], query: FunnelQuery) -> list[Funnel]:
-    period = await resolve_query_period(context, query.period)
-    company, today = await context.company(), await context.today()
+    period, parts = await resolve_query_period(context, query.period), query.parts
+    today = await context.today()
     stages, open_deals = await funnels.stages_with_open_deals(
-        [scope.key for scope in query_scopes], context.tree, _decode_pipeline_id(query.pipeline)
+        [scope.key for scope in query_scopes], context.tree, _decode_pipeline_id(query.pipeline), parts
     )
     if not stages and query.pipeline is not None:
         raise _pipeline_not_found()
-    groups = await _filter_visible(context, await _load_stay_groups(stages, period, today))
-    currencies = {
-        currency
-        for by_stage in open_deals.values()
-        for stage_deals in by_stage.values()
-        for currency in stage_deals.amounts
-    }
-    rates = await context.rates() if currencies - {company.currency} else ExchangeRateTable([], company.currency)
+    groups = await _load_visible_groups(context, query_scopes, stages, period, parts) if parts.outcomes else []
+    rates = await _load_rates(context, open_deals.values())
     return [
         _build_funnel(context, scope, period, stages, groups, open_deals[scope.key], rates, today)
         for scope in query_scopes
     ]
+
+
+async def _load_rates(context: RequestContext, open_deals: Iterable[Mapping[int, StageOpenDeals]]) -> ExchangeRateTable:
+    company = await context.company()
+    currencies = {
+        currency for by_stage in open_deals for stage_deals in by_stage.values() for currency in stage_deals.amounts
+    }
+    return await context.rates() if currencies - {company.currency} else ExchangeRateTable([], company.currency)
 
 
 def _decode_pipeline_id(global_id: str | None) -> int | None:
@@ -117,13 +127,26 @@ def _pipeline_not_found() -> ResourceNotFound:
     return ResourceNotFound("There is no such pipeline.", field="pipeline")
 
 
-async def _load_stay_groups(stages: Sequence[Stage], period: Period, today: date) -> list[StayGroup]:
+async def _load_visible_groups(
+    context: RequestContext,
+    query_scopes: Sequence[Scope],
+    stages: Sequence[Stage],
+    period: Period,
+    parts: FunnelParts,
+) -> Sequence[StayGroup]:
+    """Return the outcomes of the deals of all sellers that the viewer may see; of employees alone if that suffices."""
     if not stages:
         return []
-    pipeline_id, days = stages[0].pipeline_id, (period.start, period.end)
-    return await funnels.stay_groups(pipeline_id, days, today) or await funnels.created_deal_groups(
-        pipeline_id, stages[0].id, days, today
+    pipeline_id, days, today = stages[0].pipeline_id, (period.start, period.end), await context.today()
+    employee_ids = [scope.key.employee_id for scope in query_scopes if scope.key.employee_id is not None]
+    of_employees_alone = not parts.others and len(employee_ids) == len(query_scopes)
+    seller_ids = employee_ids if of_employees_alone else None
+    groups = await funnels.stay_groups(
+        pipeline_id, days, today, with_days=parts.days, seller_ids=seller_ids
+    ) or await funnels.created_deal_groups(
+        pipeline_id, stages[0].id, days, today, with_days=parts.days, seller_ids=seller_ids
     )
+    return groups if of_employees_alone else await _filter_visible(context, groups)
 
 
 async def _filter_visible(context: RequestContext, groups: Sequence[StayGroup]) -> Sequence[StayGroup]:
@@ -157,17 +180,11 @@ def _build_funnel(
     analyses = arithmetic.analyze_stages(
         [stage.id for stage in stages], groups, is_own, compared=not scope.key.is_company
     )
-    stages_by_id = {
-        analysis.stage_id: FunnelStage(
-            stage,
-            open_deals.get(stage.id, StageOpenDeals()),
-            _open_amount(open_deals.get(stage.id, StageOpenDeals()), rates, today),
-            analysis,
-        )
-        for stage, analysis in zip(stages, analyses, strict=True)
-    }
-    weakest = arithmetic.find_weakest(analyses)
-    return Funnel(scope, period, list(stages_by_id.values()), stages_by_id[weakest.stage_id] if weakest else None)
+    funnel_stages = []
+    for stage, analysis in zip(stages, analyses, strict=True):
+        stage_deals = open_deals.get(stage.id, StageOpenDeals())
+        funnel_stages.append(FunnelStage(stage, stage_deals, _open_amount(stage_deals, rates, today), analysis))
+    return Funnel(scope, period, funnel_stages)
 
 
 def _open_amount(open_deals: StageOpenDeals, rates: ExchangeRateTable, today: date) -> Decimal:

@@ -10,16 +10,26 @@ Every figure has the same figure of the period's counterpart beside it, see `dom
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import Final
 
-from domain.analytics.time_series import ClosedDeals, Interval, Point, average_amount, build_points, max_point_count
+from domain.analytics.time_series import (
+    ALL_PARTS,
+    ClosedDeals,
+    Interval,
+    Point,
+    StatisticsParts,
+    average_amount,
+    build_points,
+    max_point_count,
+)
 from domain.errors.operation_errors import BadInput
 from domain.ledger.metrics import Metric
 from domain.permissions import Action
+from domain.primitives.calendar import Calendar
 from domain.primitives.counterparts import Counterpart, find_counterpart
 from domain.primitives.periods import Period, shift_period
 from domain.primitives.units import Unit, from_smallest
@@ -38,22 +48,33 @@ MAX_POINTS: Final = 10_000  # of all series of a scope; five times as many of al
 
 @dataclass(frozen=True)
 class StatisticsQuery:
-    """The arguments of statistics; metrics None for all."""
+    """The arguments of statistics, and the parts that the answer needs; metrics None for all."""
 
     period: PeriodKey | None = None
     interval: Interval = Interval.DAY
     metrics: tuple[str, ...] | None = None
+    parts: StatisticsParts = ALL_PARTS
 
 
 @dataclass(frozen=True)
 class MetricSeries:
-    """One metric over the period, in its smallest unit."""
+    """One metric over the period, in its smallest unit.
+
+    daily  by day of the period
+    """
 
     metric: Metric
     total: int
     previous: int
-    points: Sequence[Point]
+    daily: Mapping[date, int]
+    period: Period
+    interval: Interval
+    calendar: Calendar
     currency: str
+
+    @property
+    def points(self) -> list[Point]:
+        return build_points(self.daily, self.period, self.interval, self.calendar)
 
     def in_metric_unit(self, amount: int) -> Decimal:
         """Convert an amount of the smallest unit to the metric's unit."""
@@ -127,26 +148,29 @@ async def _load_for_query(
     period: Period,
     metrics: Sequence[Metric],
 ) -> dict[tuple[Scope, StatisticsQuery], Statistics]:
-    company = await context.company()
-    calendar = company.calendar
-    metric_keys = dict.fromkeys([*(metric.key for metric in metrics), _WIN_COUNT, _WIN_AMOUNT])
-    tree = context.tree
+    company, parts = await context.company(), query.parts
+    metric_keys = [metric.key for metric in metrics] if parts.totals or parts.previous_totals else []
+    if parts.average or parts.previous_average:
+        metric_keys += [key for key in (_WIN_COUNT, _WIN_AMOUNT) if key not in metric_keys]
     statistics_by_owner: dict[ScopeKey, statistics.OwnerStatistics] = {}
-    for counterpart, owners in (await _group_by_counterpart(context, query_scopes, period)).items():
-        statistics_by_owner |= await statistics.read_statistics(owners, tree, [*metric_keys], period, counterpart)
+    for counterpart, owners in (await _group_by_counterpart(context, query_scopes, period, parts)).items():
+        statistics_by_owner |= await statistics.read_statistics(
+            owners, context.tree, metric_keys, period, counterpart, parts
+        )
 
     def build(scope: Scope) -> Statistics:
         owner = statistics_by_owner[scope.key]
-        totals = Counter({key: sum(daily.values()) for key, daily in owner.daily.items()})
         series = []
         for metric in metrics:
             if context.viewer.can_see_total(metric.key, scope.key, scope.employee):
-                points = build_points(owner.daily.get(metric.key, {}), period, query.interval, calendar)
-                amounts = totals[metric.key], owner.previous_totals[metric.key]
-                series.append(MetricSeries(metric, *amounts, points, company.currency))
+                total, previous = owner.totals[metric.key], owner.previous_totals[metric.key]
+                daily, interval, calendar = owner.daily.get(metric.key, {}), query.interval, company.calendar
+                series.append(
+                    MetricSeries(metric, total, previous, daily, period, interval, calendar, company.currency)
+                )
         figures, previous_figures = [
             DealFigures(closed, amounts[_WIN_AMOUNT], amounts[_WIN_COUNT], company.currency)
-            for closed, amounts in ((owner.closed, totals), (owner.previous_closed, owner.previous_totals))
+            for closed, amounts in ((owner.closed, owner.totals), (owner.previous_closed, owner.previous_totals))
         ]
         return Statistics(period, series, figures, previous_figures)
 
@@ -154,12 +178,14 @@ async def _load_for_query(
 
 
 async def _group_by_counterpart(
-    context: RequestContext, query_scopes: Collection[Scope], period: Period
-) -> dict[Counterpart, list[ScopeKey]]:
-    """Group the owners by what they are compared with: an employee by their own working days."""
+    context: RequestContext, query_scopes: Collection[Scope], period: Period, parts: StatisticsParts
+) -> dict[Counterpart | None, list[ScopeKey]]:
+    """Group the owners by what they are compared with, if they are: an employee by their own working days."""
+    if not parts.previous:
+        return {None: [scope.key for scope in query_scopes]}
     calendar, now = await context.calendar(), context.now()
     today, previous = calendar.day_of(now), shift_period(period, -1, calendar)
-    groups: dict[Counterpart, list[ScopeKey]] = {}
+    groups: dict[Counterpart | None, list[ScopeKey]] = {}
     for scope in query_scopes:
         own_calendar = calendar
         if scope.key.employee_id is not None and period.contains(today):

@@ -7,7 +7,7 @@ each employee; the rest is posted with their next heartbeat, or by the scheduled
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
@@ -49,13 +49,21 @@ class DayWorkTime:
 
 @dataclass(frozen=True)
 class WorkTime:
+    """The work time of an employee in a period; `worked_days` are the days with heartbeats, by date."""
+
     employee: Employee
     period: Period
-    days: Sequence[DayWorkTime]
+    worked_days: Mapping[date, DayWorkTime]
 
     @property
     def total_hours(self) -> float:
-        return round(sum(day.worked for day in self.days) / _MICROSECONDS_PER_HOUR, 4)
+        return round(sum(day.worked for day in self.worked_days.values()) / _MICROSECONDS_PER_HOUR, 4)
+
+    @property
+    def days(self) -> list[DayWorkTime]:
+        """All days of the period, in order."""
+        dates = [self.period.start + timedelta(days=n) for n in range(self.period.days)]
+        return [self.worked_days.get(day) or DayWorkTime(day) for day in dates]
 
 
 async def record_heartbeat(context: RequestContext) -> DayWorkTime:
@@ -135,9 +143,9 @@ async def load_work_times(
         rows = await context.fetch(
             worktime.select_days({employee.id for employee in employees}, period.start, period.end)
         )
+        days_by_employee: dict[int, dict[date, DayWorkTime]] = {employee.id: {} for employee in employees}
+        for row in rows:
+            days_by_employee[row.employee_id][row.day] = _day_from_row(row)
         for employee in employees:
-            worked_days = {row.day: _day_from_row(row) for row in rows if row.employee_id == employee.id}
-            dates = [period.start + timedelta(days=n) for n in range(period.days)]
-            days = [worked_days.get(day, DayWorkTime(day)) for day in dates]
-            results[employee, period_key] = WorkTime(employee, period, days)
+            results[employee, period_key] = WorkTime(employee, period, days_by_employee[employee.id])
     return [results[request] for request in requests]

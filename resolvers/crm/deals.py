@@ -160,12 +160,13 @@ class DealType(RecordType[Deal, DealInput]):
             if client_id is not None
         }
         regraded_ids: dict[SaleKind, list[int]] = {}
-        for row in await deals.find_wins_with_outdated_sale_kind(client_ids) if client_ids else ():
-            deal = changed_deals.get(row.id, row)
+        outdated_ids = await deals.find_wins_with_outdated_sale_kind(client_ids) if client_ids else []
+        other_deals = await row_store.fetch(Deal, {*outdated_ids} - {*changed_deals})
+        for deal in [*(changed_deals[deal_id] for deal_id in outdated_ids if deal_id in changed_deals), *other_deals]:
             before = deal.facts()
             deal.sale_kind = SaleKind.REPEAT if deal.sale_kind is SaleKind.FIRST else SaleKind.FIRST
             regraded_ids.setdefault(deal.sale_kind, []).append(deal.id)
-            if row.id not in changed_deals:
+            if deal.id not in changed_deals:
                 record_changes.append(RecordChange("Deal", deal.id, before, deal.facts()))
         for kind, ids in regraded_ids.items():  # grouped by kind: an import can change hundreds
             await deals.set_sale_kind(ids, kind)
@@ -279,7 +280,7 @@ def _read_money(
     if money is None:
         return None, None
     minor, currency = validation.clean_money(money, edit.company.currency, "input", field)
-    _find_rate(edit, currency, edit.calendar.day_of(edit.now), field)
+    _find_rate(edit, currency, edit.today, field)
     return minor, currency
 
 

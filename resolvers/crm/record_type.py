@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from enum import Enum
+from functools import cached_property
 from typing import ClassVar, Generic, TypeVar
 
 from domain.alerts.rules import AlertKind
@@ -49,6 +50,7 @@ class EditContext:
     resolver: IdResolver
     memberships: TeamMembershipHistory
     now: datetime
+    today: date
     first_stage_id: int | None = None  # the default stage of a new record, for record types with stages
 
 
@@ -99,9 +101,9 @@ class RecordType(Generic[Row, Input]):
     has_stages: ClassVar[bool] = False  # whether its records go through pipeline stages
     credit_column: ClassVar[str | None] = None  # with an employee who need not be the owner any more
 
-    @property
+    @cached_property
     def kind(self) -> str:
-        """Return the GraphQL type of the records."""
+        """The GraphQL type of the records."""
         return self.model.__name__
 
     def new_row(self, edit: EditContext, input: Input) -> Row:
@@ -269,7 +271,7 @@ async def _load_edit_context(
     column = record_type.credit_column
     credited_ids = [getattr(row, column) for row in resolver.loaded_rows(record_type.model)] if column else []
     await resolver.load_by_row_ids("Employee", [*credited_ids, context.viewer.id])
-    company = await context.company()
+    company, now = await context.company(), context.now()
     first_stage = await context.first_stage() if record_type.has_stages else None
     return EditContext(
         context,
@@ -278,7 +280,8 @@ async def _load_edit_context(
         await context.rates(),
         resolver,
         resolver.memberships,
-        context.now(),
+        now,
+        company.calendar.day_of(now),
         first_stage.id if first_stage else None,
     )
 
@@ -337,5 +340,6 @@ def _build_record_change(
         state = replace(state, conditions=dict.fromkeys(AlertKind, False))
     else:
         entries = record_type.activity_entries(edit, change)
-        state = replace(state, deleted_before=change.previous.deleted_at if change.previous else None)
+        if change.was_deleted and change.previous:
+            state = replace(state, deleted_before=change.previous.deleted_at)
     return RecordChange(record_type.kind, row.id, change.before, row.facts(), entries, change.previous, state)

@@ -55,6 +55,8 @@ async def import_stage_entries(
 
     returns  outcome or error of each entry, in their order: NEW, or UNCHANGED if the same entry exists already
     """
+    if not imported_entries:
+        return []
     resolver = IdResolver(context)
     await resolver.load_by_global_ids("Deal", (entry.deal_global_id for entry in imported_entries))
     stored_entries = await deals.fetch_stage_entries(resolver.loaded_ids("Deal"))

@@ -79,7 +79,9 @@ class TaskType(RecordType[Task, TaskInput]):
             due = task.due_at.isoformat() if task.due_at else None
             entries.append(self.make_entry(change, ActivityKind.TASK_CREATED, task.created_at, kind=task.kind, due=due))
         previous_completed_at = change.previous.completed_at if change.previous else None
-        if task.overdue_at is not None and change.has_changed("overdue_at"):
+        # a due time that is moved behind the completion makes no task overdue that was none while it was open
+        stays_completed = task.completed_at is not None and previous_completed_at is not None
+        if task.overdue_at is not None and change.has_changed("overdue_at") and not stays_completed:
             open_since = edit.now if previous_completed_at is not None else task.created_at
             entries.append(make_overdue_entry(task, max(task.overdue_at, open_since)))
         if task.completed_at is not None and previous_completed_at is None:

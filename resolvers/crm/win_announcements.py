@@ -14,8 +14,8 @@ def list_announcements(edit: EditContext, changes: Sequence[PendingChange[Deal]]
     """Return the announcements of new wins, unless closed over a day ago, and the revocations of former wins."""
     announcements = []
     for change in changes:
-        facts = change.row.facts()
-        is_won, was_won_before = facts is not None and facts.status is DealStatus.WON, was_won(change)
+        is_won = change.row.deleted_at is None and change.row.status is DealStatus.WON
+        was_won_before = was_won(change)
         if is_won != was_won_before:
             announcement = _make_announcement(change)
             if was_won_before or (edit.now - announcement.at).total_seconds() <= 86_400:

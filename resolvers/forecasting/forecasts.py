@@ -8,7 +8,7 @@ lost; nothing is written.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -51,13 +51,15 @@ class MoneyBasis(StrEnum):
 class ForecastQuery:
     """Parameters of a forecast; the period is resolved for each execution, since "this month" changes.
 
-    win, lose  global ids of deals to be taken as won within the period, and as lost
+    win, lose    global ids of deals to be taken as won within the period, and as lost
+    with_target  whether the target is needed, or the probability to reach it
     """
 
     period: PeriodKey | None = None
     money: MoneyBasis = MoneyBasis.REVENUE
     win: tuple[str, ...] = ()
     lose: tuple[str, ...] = ()
+    with_target: bool = True
 
     @property
     def basis(self) -> Basis:
@@ -130,7 +132,7 @@ async def get_forecast(context: RequestContext, scope: ScopeArgument, query: For
         raise ResourceNotFound(
             "There is no such scope: give the id of a team, an employee or the company.", field="scope"
         )
-    return await context.load_for_viewer(load_forecasts, (resolved_scope.key, query))
+    return await context.load_for_viewer(load_forecasts, (resolved_scope, query))
 
 
 async def get_scope_forecast(context: RequestContext, scope: Scope, query: ForecastQuery) -> Forecast | None:
@@ -152,14 +154,14 @@ async def _resolve_scope(context: RequestContext, global_id: str | None) -> Scop
     )
 
 
-async def load_forecasts(context: RequestContext, requests: Sequence[tuple[ScopeKey, ForecastQuery]]) -> list[Forecast]:
+async def load_forecasts(context: RequestContext, requests: Sequence[tuple[Scope, ForecastQuery]]) -> list[Forecast]:
     """Return the forecasts of pairs of scope and query; the viewer's permission must have been checked."""
     snapshot = await get_forecast_engine(context).snapshot(context)
-    rows = await scopes.load_scope_rows(context, {key for key, _ in requests})
     builders: dict[ForecastQuery, _ForecastBuilder] = {}
     for query in {query for _, query in requests}:
-        builders[query] = await _prepare_builder(context, snapshot, query)
-    builders_and_scopes = [(builders[query], Scope(key, rows[key])) for key, query in requests]
+        keys = {scope.key for scope, other in requests if other == query}
+        builders[query] = await _prepare_builder(context, snapshot, query, keys)
+    builders_and_scopes = [(builders[query], scope) for scope, query in requests]
     return await get_forecast_engine(context).run_in_worker(
         lambda: [builder.build(scope) for builder, scope in builders_and_scopes]
     )
@@ -231,11 +233,20 @@ class _ForecastBuilder:
         )
 
 
-async def _prepare_builder(context: RequestContext, snapshot: DealSnapshot, query: ForecastQuery) -> _ForecastBuilder:
+async def _prepare_builder(
+    context: RequestContext, snapshot: DealSnapshot, query: ForecastQuery, keys: Collection[ScopeKey]
+) -> _ForecastBuilder:
+    """Read what the forecasts of the scopes `keys` share for one query."""
     period = await resolve_query_period(context, query.period)
     today, company = await context.today(), await context.company()
     metric = BOOKED_METRICS[query.basis]
-    booked = await scores.totals_by_employee_and_team(metric=metric, first_day=period.start, last_day=period.end)
+    employee_ids = [key.employee_id for key in keys if key.employee_id is not None]
+    booked = await scores.totals_by_employee_and_team(
+        metric=metric,
+        first_day=period.start,
+        last_day=period.end,
+        employee_ids=employee_ids if len(employee_ids) == len(keys) else None,
+    )
     scenario = await what_if.apply_what_if(context, snapshot, query.win, query.lose, period, query.basis)
     for employee_and_team, amount in scenario.booked.items():
         booked[employee_and_team] = booked.get(employee_and_team, 0) + amount
@@ -244,7 +255,7 @@ async def _prepare_builder(context: RequestContext, snapshot: DealSnapshot, quer
     open_deals = (
         await get_forecast_engine(context).get_open_deals(snapshot, query.basis) if period.end >= today else None
     )
-    targets = await goals.targets_by_owner(metric, period.start, period.end)
+    targets = await goals.targets_by_owner(keys if query.with_target else (), metric, period.start, period.end)
     by_employee, by_team = Counter[int](), Counter[int]()
     for (employee, team), amount in booked.items():
         by_employee[employee] += amount

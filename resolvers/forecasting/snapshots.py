@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -11,10 +10,11 @@ from typing import Final
 from domain.primitives.periods import PeriodKind
 from models.forecasting import snapshots as rows
 from models.forecasting.snapshots import ForecastSnapshot
-from models.organization.scopes import ScopeKey, list_groups
+from models.organization.scopes import list_groups
 from resolvers.forecasting.forecasts import Forecast, ForecastQuery, MoneyBasis, load_forecasts
 from resolvers.request.context import RequestContext
 from resolvers.request.periods import PeriodKey
+from resolvers.request.scopes import Scope, load_scope_rows
 
 _SNAPSHOT_PERIODS: Final = (
     (PeriodKind.MONTH, 0),
@@ -32,18 +32,21 @@ async def take_snapshots(context: RequestContext) -> bool:
     today = await context.today()
     if await rows.exists_for_day(today):
         return False
-    requests = list(_snapshot_requests(context))
+    requests = await _snapshot_requests(context)
     forecasts = await load_forecasts(context, requests)
     async with context.unit_of_work():
         await rows.save_all([_to_row(forecast, today, context) for forecast in forecasts])
     return True
 
 
-def _snapshot_requests(context: RequestContext) -> Iterator[tuple[ScopeKey, ForecastQuery]]:
-    for kind, offset in _SNAPSHOT_PERIODS:
-        for basis in MoneyBasis:
-            query = ForecastQuery(PeriodKey(kind, offset=offset), basis)
-            yield from ((scope, query) for scope in list_groups(context.tree))
+async def _snapshot_requests(context: RequestContext) -> list[tuple[Scope, ForecastQuery]]:
+    rows = await load_scope_rows(context, list_groups(context.tree))
+    queries = [
+        ForecastQuery(PeriodKey(kind, offset=offset), basis, with_target=False)
+        for kind, offset in _SNAPSHOT_PERIODS
+        for basis in MoneyBasis
+    ]
+    return [(Scope(key, row), query) for query in queries for key, row in rows.items()]
 
 
 def _to_row(forecast: Forecast, today: date, context: RequestContext) -> ForecastSnapshot:

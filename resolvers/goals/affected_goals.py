@@ -83,11 +83,16 @@ async def find_moved_goals(context: RequestContext, posted_scores: Sequence[Scor
     One query selects by metric, day and scope separately, so it may also return goals that match
     different scores in different conditions; these are filtered out here.
     """
+    trees = {day: context.tree.on(day) for day in {score.day for score in posted_scores}}  # few different ones
     keys = {(score.employee_id, score.team_id, score.day) for score in posted_scores}
-    credited = {key: covering_scopes(context.tree.on(key[2]), key[0], key[1]) for key in keys}
+    scopes = {
+        (employee_id, team_id, tree): covering_scopes(tree, employee_id, team_id)
+        for employee_id, team_id, tree in {(employee_id, team_id, trees[day]) for employee_id, team_id, day in keys}
+    }
+    credited = {key: scopes[key[0], key[1], trees[key[2]]] for key in keys}
     candidates = await goals.find_affected(
         {score.metric for score in posted_scores},
-        {score.day for score in posted_scores},
+        {*trees},
         frozenset[ScopeKey]().union(*credited.values()),
     )
     return [

@@ -38,9 +38,24 @@ class RankBy(StrEnum):
     ATTAINMENT = "ATTAINMENT"
 
 
+@dataclass(frozen=True, slots=True)
+class LeaderboardParts:
+    """The parts of the rows of a leaderboard that an answer needs; the others are None.
+
+    previous_ranks  ranks at the start of the day
+    targets         of the employees, and their percentages
+    """
+
+    previous_ranks: bool = True
+    targets: bool = True
+
+
 @dataclass(frozen=True)
 class LeaderboardQuery:
-    """The arguments of a leaderboard; the period is resolved at each read, since "this month" changes."""
+    """The arguments of a leaderboard, and the parts that the answer needs.
+
+    The period is resolved at each read, since "this month" changes.
+    """
 
     metric: str = "deals_won_amount"
     period: PeriodKey | None = None
@@ -49,6 +64,7 @@ class LeaderboardQuery:
     first: int = 100  # rows, nearest to that of `around_global_id`
     around_global_id: str | None = None
     as_of: datetime | None = None
+    parts: LeaderboardParts = LeaderboardParts()
 
 
 @dataclass(frozen=True)
@@ -122,7 +138,7 @@ async def load_leaderboard(
         resolved.moment.today,
         resolved.scope,
         query.rank_by,
-        await _to_leaderboard_rows(resolved, ranked, rows),
+        await _to_leaderboard_rows(resolved, ranked, rows, query.parts),
         count,
         from_smallest(total, resolved.metric.unit, resolved.currency),
         version,
@@ -202,15 +218,18 @@ async def _load_ranked_scores(
 
 
 async def _to_leaderboard_rows(
-    resolved: _ResolvedQuery, ranked: RankedScores, rows: Sequence[RankedRow]
+    resolved: _ResolvedQuery, ranked: RankedScores, rows: Sequence[RankedRow], parts: LeaderboardParts
 ) -> list[LeaderboardRow]:
     """Return the rows in the metric's unit, with previous ranks, targets and the employees already loaded."""
 
     def to_decimal(amount: int | None) -> Decimal | None:
         return None if amount is None else from_smallest(amount, resolved.metric.unit, resolved.currency)
 
-    previous_ranks = [_previous_rank(resolved, ranked.day_start_ranking, row.employee_id) for row in rows]
-    targets = await ranked.load_targets([row.employee_id for row in rows])
+    previous_ranks = [
+        _previous_rank(resolved, ranked.day_start_ranking, row.employee_id) if parts.previous_ranks else None
+        for row in rows
+    ]
+    targets = await ranked.load_targets([row.employee_id for row in rows]) if parts.targets else {}
     return [
         LeaderboardRow(
             row.rank,
@@ -272,7 +291,7 @@ async def load_standings(context: RequestContext, keys: Sequence[StandingKey]) -
             if employee_id in ranked.ranking.roster.places
             for row in ranked.ranking.window(1, employee_id)
         ]
-        leaderboard_rows = await _to_leaderboard_rows(resolved, ranked, rows)
+        leaderboard_rows = await _to_leaderboard_rows(resolved, ranked, rows, query.parts)
         rows_by_key |= {StandingKey(row.employee_id, query): row for row in leaderboard_rows}
     return [rows_by_key.get(key) for key in keys]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 
 from domain.ledger.metrics import Score
@@ -34,11 +34,12 @@ async def post_differences(context: RequestContext, differences: Sequence[Record
     closed_periods = ClosedPeriods(company.calendar, today, company.close_after_workdays)
     postings: list[Posting] = []
     for record in differences:
-        late_metrics = {score.metric for score in record.scores if closed_periods.contains(score.day)}
-        late_metrics.update(record.late_metrics)
+        late_metrics = {*record.late_metrics}
+        if closed_periods.close_after is not None:
+            late_metrics.update(score.metric for score in record.scores if closed_periods.contains(score.day))
         for score in record.scores:
             is_late = score.metric in late_metrics
-            posted_score = replace(score, day=today, at=context.now()) if is_late else score
+            posted_score = score._replace(day=today, at=context.now()) if is_late else score
             postings.append(Posting(posted_score, is_late, record.source_kind, record.source_id))
     await scores.post(postings, context.now())
     return postings

@@ -51,12 +51,13 @@ OWNER_FIELDS: Final = {
     "Task": "assignee",
     "Result": "employee",
 }
+_OWNER_COLUMNS: Final = {RECORD_MODELS[kind]: f"{field}_id" for kind, field in OWNER_FIELDS.items()}
 _MODELS: Final[dict[str, type[TableRow]]] = {**RECORD_MODELS, "Employee": Employee, "Team": Team, "Stage": Stage}
 
 
 def owner_id_of(row: CrmRecord) -> int:
     """Return the id of the employee that owns the record."""
-    return int(getattr(row, f"{OWNER_FIELDS[type(row).__name__]}_id"))
+    return int(getattr(row, _OWNER_COLUMNS[type(row)]))
 
 
 class IdResolver:
@@ -68,6 +69,7 @@ class IdResolver:
         self._rows: dict[tuple[str, int], TableRow] = {}
         self._rows_by_external_id: dict[tuple[str, str], TableRow] = {}
         self.memberships = TeamMembershipHistory()  # of the loaded employees
+        self._new_owners: dict[str, Employee] = {}  # by global id: who may get records, as far as it has been asked
 
     async def load_by_global_ids(self, kind: str, global_ids: Iterable[str | None]) -> None:
         """Load the rows of one type with these ids in one query, and the owners of the records."""
@@ -75,20 +77,20 @@ class IdResolver:
         external_ids = {external_id for global_id in requested_ids if (external_id := parse_external_id(global_id))}
         types_and_ids = (decode_global_id(global_id) for global_id in requested_ids)
         row_ids = {type_and_id[1] for type_and_id in types_and_ids if type_and_id and type_and_id[0] == kind}
-        await self._fetch(kind, row_ids, external_ids if kind != "Stage" else set())
-        await self.load_owners()
+        if await self._fetch(kind, row_ids, external_ids if kind != "Stage" else set()):
+            await self.load_owners()
 
     async def load_by_row_ids(self, kind: str, row_ids: Iterable[int | None]) -> None:
         """Load the rows of one type with these database ids, without the owners of the records."""
         await self._fetch(kind, {row_id for row_id in row_ids if row_id} - self.loaded_ids(kind), set())
 
     async def load_by_external_ids(self, kind: str, external_ids: Iterable[str | None]) -> None:
-        await self._fetch(
+        if await self._fetch(
             kind,
             set(),
             {external_id for external_id in external_ids if external_id and len(external_id) <= MAX_EXTERNAL_ID_LENGTH},
-        )
-        await self.load_owners()
+        ):
+            await self.load_owners()
 
     async def load_owners(self) -> None:
         """Load the owners of all loaded records, in one query for all types."""
@@ -103,14 +105,17 @@ class IdResolver:
         """Make an unsaved row available by its id in another system, so that a batch can repeat it."""
         self._rows_by_external_id[kind, external_id] = row
 
-    async def _fetch(self, kind: str, row_ids: set[int], external_ids: set[str]) -> None:
+    async def _fetch(self, kind: str, row_ids: set[int], external_ids: set[str]) -> bool:
+        """Load rows of one type; return whether there are records, which have owners, among them."""
         if not row_ids and not external_ids:
-            return
+            return False
         if kind == "Employee":
             await self._fetch_employees(row_ids, external_ids)
-            return
-        for row in await row_store.fetch(_MODELS[kind], row_ids, external_ids):
+            return False
+        rows = await row_store.fetch(_MODELS[kind], row_ids, external_ids)
+        for row in rows:
             self.add_row(kind, row)
+        return bool(rows) and kind in RECORD_MODELS
 
     async def _fetch_employees(self, row_ids: set[int], external_ids: set[str]) -> None:
         """Load employees with their team membership history, always including the viewer.
@@ -228,9 +233,12 @@ class IdResolver:
             if viewer.employee is None:
                 raise Required("Name the owner of this record: a device has no records of its own.", *path)
             return viewer.employee
-        employee = self.resolve_employee(global_id, *path)
-        if not viewer.can(Action.RECORD, employee):
-            raise Forbidden("You can record only for yourself and for those below you.", *path)
+        employee = self._new_owners.get(global_id)
+        if employee is None:
+            employee = self.resolve_employee(global_id, *path)
+            if not viewer.can(Action.RECORD, employee):
+                raise Forbidden("You can record only for yourself and for those below you.", *path)
+            self._new_owners[global_id] = employee
         self.ensure_not_departed(employee, *path, at=at)
         return employee
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
 import signal
@@ -16,7 +15,6 @@ from urllib.request import urlopen
 
 import pytest
 
-from models import migrator
 from tests.backing_services import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -33,14 +31,13 @@ if "--multiprocessing-fork" in sys.orig_argv:
 
 @pytest.fixture
 def supervisor(
-    request: pytest.FixtureRequest, postgres_url: str, redis_url: str, tmp_path: Path
+    request: pytest.FixtureRequest, postgres_tables_url: str, redis_url: str, tmp_path: Path
 ) -> Iterator[tuple[subprocess.Popen[bytes], Path, int]]:
     """The process that runs two workers, its log and its port. Parameter: the code that each process runs first."""
-    asyncio.run(migrator.migrate(postgres_url))
     (tmp_path / "sitecustomize.py").write_text(getattr(request, "param", ""))
     port, log = free_port(), tmp_path / "log"
     settings = {
-        "SCORELINE_DATABASE_URL": postgres_url, "SCORELINE_REDIS_URL": redis_url, "SCORELINE_SECRET": "s" * 64,
+        "SCORELINE_DATABASE_URL": postgres_tables_url, "SCORELINE_REDIS_URL": redis_url, "SCORELINE_SECRET": "s" * 64,
         "SCORELINE_PORT": str(port), "WEB_CONCURRENCY": "2", "PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path}",
     }  # fmt: skip
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SCORELINE_")}

@@ -47,7 +47,7 @@ async def test_commands_lead_from_empty_folder_to_first_deal_on_leaderboard(home
             "There is no company yet: `./run setup` creates it, in this or another terminal."
             in server.process.stderr_text
         )
-        assert (await server.read_readiness())[0] == 200
+        await server.wait_until_ready()
         result = home.succeed(*SETUP_COMMAND, **PASSWORD_SETTING)
         assert "Acme is set up. Ada Admin signs in with admin@example.com" in result.out
         await server.sign_in()

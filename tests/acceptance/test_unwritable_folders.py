@@ -12,6 +12,7 @@ from typing import Final
 
 import pytest
 
+from tests.acceptance.test_setup import error_sentence as failure_sentence
 from tests.processes import ROOT, Workspace, prepare_database
 
 PR_CAPBSET_DROP: Final = 24
@@ -75,25 +76,19 @@ def test_command_fails_with_a_sentence_in_read_only_folder(read_only_folder: Pat
 def test_command_fails_with_a_sentence_where_var_is_a_file(tmp_path: Path, command: tuple[str, ...]) -> None:
     (tmp_path / "var").touch()
 
-    process = run(tmp_path, "-P", "-m", "server", *command)
+    result = Workspace(tmp_path, secret=None).run(*command)
 
-    assert error_sentence(process).startswith("Error: var cannot be used: a folder is needed there, and it is none.")
+    assert failure_sentence(result).startswith("Error: var cannot be used: a folder is needed there, and it is none.")
 
 
 @pytest.mark.parametrize("command", ["migrate", "serve", "reconcile"])
 def test_database_that_cannot_be_opened_is_named(tmp_path: Path, command: str) -> None:
     (tmp_path / "scoreline.db").mkdir()
 
-    process = run(
-        tmp_path,
-        *("-P", "-m", "server", command),
-        SCORELINE_DATABASE_URL="sqlite://scoreline.db",
-        SCORELINE_SECRET="s" * 32,
-    )
+    result = Workspace(tmp_path, database_url="sqlite://scoreline.db").run(command)
 
-    assert (
-        error_sentence(process) == "Error: The database cannot be reached: scoreline.db: unable to open database file"
-    )
+    sentence = failure_sentence(result)
+    assert sentence == "Error: The database cannot be reached: scoreline.db: unable to open database file"
 
 
 def test_read_only_database_is_not_served(read_only_folder: Path) -> None:
@@ -121,8 +116,7 @@ def test_import_fails_before_it_begins_when_rejects_file_cannot_be_written(tmp_p
 
     result = workspace.run("import", "accounts.csv", "--map", "maven", "--rejects", rejects)
 
-    assert result.code == 1
-    (sentence,) = result.err.splitlines()
+    sentence = failure_sentence(result)
     assert sentence.startswith(f"Error: {rejects} ")
     assert sentence.endswith("for rejected rows.")
     assert "1 new" in workspace.succeed("import", "accounts.csv", "--map", "maven").out

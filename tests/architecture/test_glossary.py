@@ -21,6 +21,7 @@ NO_VALUE = "—"  # of a term without a class, or without a Russian word of its 
 EXEMPT_CLASSES = {
     "NullHandler": "the FrameHandler that does nothing",
     "LimitedHttpProtocol": "uvicorn's HTTP protocol with a size limit",
+    "PlainAttributes": "a base of rows without Tortoise's checks of attributes",
 }
 
 

@@ -258,7 +258,18 @@ async def assert_goals_cover_every_day(world: World) -> None:
         assert len(covered) == (today - min(days)).days + 1, (owner, kind, "a day has no goal")
 
 
-@pytest.mark.parametrize(("seed", "rounds"), [(1, 2), (2, 2), pytest.param(3, 6, marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    ("database_url", "seed", "rounds"),
+    [
+        ("sqlite", 1, 2),
+        ("postgres", 2, 2),
+        *(
+            pytest.param(database, seed, rounds, marks=pytest.mark.long)
+            for database, seed, rounds in (("sqlite", 2, 2), ("postgres", 1, 2), ("sqlite", 3, 6), ("postgres", 3, 6))
+        ),
+    ],
+    indirect=["database_url"],
+)
 async def test_what_is_over_stays_whatever_changes_later(database_url: str, seed: int, rounds: int) -> None:
     dice = random.Random(seed)
     async with open_world(database_url) as world:

@@ -269,8 +269,8 @@ async def test_saved_map_loads_again_and_imports_the_same(company: ImportTestCom
     ]  # fmt: skip
     saved_map = parse_map(found_map.text, "deals")
     assert saved_map == found_map.parse()
-    again = await company.import_source(found_map.text, company.directory / "deals.csv")
-    assert again.counts["deals"] == {"read": 3, "unchanged": 3}
+    second_run = await company.import_source(found_map.text, company.directory / "deals.csv")
+    assert second_run.counts["deals"] == {"read": 3, "unchanged": 3}
 
 
 async def test_rows_with_a_stage_that_was_left_open_are_rejected(company: ImportTestCompany) -> None:
@@ -290,11 +290,11 @@ async def test_rejected_rows_are_recognized_again_after_mending(company: ImportT
     rejects = company.directory / "mended.csv"
     rejects.write_text((company.directory / "rejects.csv").read_text(encoding="utf-8-sig").replace("Gone", "Offer"))
 
-    again = find_map(rejects)
+    mended_map = find_map(rejects)
 
-    assert [table.kind for table in again.tables] == ["deals"]
-    assert again.content.files[0]["pattern"] == "deals.csv"
-    assert [row.cells["Deal"] for row in again.tables[0].rows] == ["Lamps"]
+    assert [table.kind for table in mended_map.tables] == ["deals"]
+    assert mended_map.content.files[0]["pattern"] == "deals.csv"
+    assert [row.cells["Deal"] for row in mended_map.tables[0].rows] == ["Lamps"]
 
 
 def test_headers_with_signs_of_toml_come_through_the_text_of_the_map() -> None:

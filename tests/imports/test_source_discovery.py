@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tracemalloc
 from pathlib import Path
+from typing import IO, Any
 
 import pytest
 
@@ -33,6 +34,25 @@ def test_everything_in_a_folder_that_is_not_imported_is_named_with_the_reason(tm
         "pipe.csv (no regular file)",
         "~$deals.xlsx (a hidden or temporary file)",
     ]
+
+
+def test_no_file_of_a_folder_is_opened_that_is_no_table_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("deals.csv", "scoreline.db", "scoreline.db-shm"):
+        (tmp_path / name).write_text(ROWS)
+    opened_names = set()
+    open_path = Path.open
+
+    def record_name(path: Path, *arguments: Any, **options: Any) -> IO[Any]:
+        opened_names.add(path.name)
+        return open_path(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", record_name)
+
+    find_sources(tmp_path, parse_deal_map('pattern = "deals*.csv"'))
+
+    assert opened_names == {"deals.csv"}
 
 
 def test_folder_without_files_of_the_map_is_refused_with_what_is_in_it(tmp_path: Path) -> None:

@@ -157,8 +157,8 @@ async def test_work_of_a_colleague_is_noticed_only_by_viewers_with_the_right() -
         await check_work_is_noticed_by_right(world, "Pat")
 
 
-async def test_work_in_a_managed_team_is_noticed_only_by_viewers_with_the_right(database_url: str) -> None:
-    async with open_privacy_company(database_url) as world:
+async def test_work_in_a_managed_team_is_noticed_only_by_viewers_with_the_right(usual_database_url: str) -> None:
+    async with open_privacy_company(usual_database_url) as world:
         await check_work_is_noticed_by_right(world, "Cid")
 
 
@@ -188,8 +188,8 @@ async def check_work_is_noticed_by_right(world: World, seller: str) -> None:
     assert_noticed_only_by(deal_noticed, reached(Action.VIEW_CARD, Action.VIEW_FORECAST) | forecasts)
 
 
-async def test_target_of_a_team_is_noticed_only_by_viewers_who_may_see_its_goals(database_url: str) -> None:
-    async with open_privacy_company(database_url) as world:
+async def test_target_of_a_team_is_noticed_only_by_viewers_who_may_see_its_goals(usual_database_url: str) -> None:
+    async with open_privacy_company(usual_database_url) as world:
         observation = Observation(world, ("South", "North", "Sales", "company"))
 
         def change_target(metric: str, team: str) -> Callable[[], Awaitable[Any]]:

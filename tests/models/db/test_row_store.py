@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
+from tortoise.models import Model
 
 from models.alerts import alerts
 from models.alerts.alerts import AlertRule
+from models.alerts.inactivity import InactivityTimer
 from models.crm.pipelines import Product
 from models.db import connection, row_store
 from models.db.row_query import RowQuery
+from models.ledger.scores import DailyTotal
 from tests.empty_database import create_tables
 from tests.statement_counter import count_statements
 from tests.world import START
@@ -78,3 +81,22 @@ async def test_deleted_rule_is_found_only_among_the_deleted() -> None:
     assert await alerts.find_rule(rule.id) is None
     assert (await alerts.find_rule(rule.id, with_deleted=True)).id == rule.id
     assert isinstance(alerts.select_inbox(None), RowQuery)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        Product(name="Chair", price=100, currency="EUR"),
+        AlertRule(kind="DEAL_LOST", created_at=START),
+        AlertRule(kind="DEAL_WON", created_at=START, deleted_at=START, active=False),
+        DailyTotal(metric="deals_won", employee_id=1, day=START.date(), amount=3),
+        InactivityTimer(kind="Deal", subject_id=1, since=1, imported_until=2),  # a column of another name
+    ],
+    ids=lambda row: type(row).__name__,
+)
+async def test_row_from_plain_columns_equals_the_one_that_tortoise_reads(row: Model) -> None:
+    await row_store.insert(row)
+
+    [columns] = await connection.fetch_rows(f"SELECT * FROM {row_store.table_name(type(row))}")
+
+    assert vars(row_store.from_columns(type(row), columns)) == vars(await row_store.get(type(row), row.pk))

@@ -218,6 +218,7 @@ _numbers = itertools.count()
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @for_all(steps=STEPS)
 @example(steps=["delete", "hour", "restore"])
+@example(steps=["delay", "hour", "complete", "hasten"])
 async def test_alert_stands_exactly_while_the_task_is_overdue_after_any_steps(world: World, steps: list[str]) -> None:
     await set_only_rule(world, "TASK_OVERDUE")
     title = f"Task {next(_numbers)}"

@@ -5,35 +5,29 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import AsyncIterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 
 from domain.analytics.funnel import StayGroup
 from domain.ledger.record_facts import DealStatus
-from domain.primitives.global_ids import encode_global_id
 from models.analytics import funnels
 from models.crm.deals import Deal, StageEntry
 from models.crm.pipelines import Stage
-from models.db import connection
 from models.organization.people import Employee
-from tests.resolvers.two_sellers import open_world_with_two_sellers, record_won_deal
+from tests.resolvers.funnel_deals import BERLIN_NOON, FUNNEL_QUERY, open_world_with_stages, record_deal, seed_deals
+from tests.resolvers.two_sellers import record_won_deal
 from tests.statement_counter import count_statements
 from tests.world import World
 
 FUNNEL_FIELDS = """scope { name } weakest { stage { name } } stages { stage { name } openDeals openAmount clients entered advanced lost
   conversionPercent conversionLowPercent conversionHighPercent immature benchmarkPercent medianDaysInStage weak slow }"""
-FUNNEL_QUERY = "query($scope: ID, $period: PeriodInput, $pipeline: ID) { funnel(scope: $scope, period: $period, pipeline: $pipeline) { %s } }"
-BERLIN_NOON = datetime(2026, 11, 1, 11, 0, tzinfo=UTC)
 
 
 @pytest.fixture
 async def world(database_url: str) -> AsyncIterator[World]:
-    async with open_world_with_two_sellers(database_url) as world:
-        pipeline = (await world.query("{ pipelines { id stages { id } } }"))["pipelines"][0]
-        world.global_ids["Sales pipeline"] = pipeline["id"]
-        world.stage_ids = [stage["id"] for stage in pipeline["stages"]]
+    async with open_world_with_stages(database_url) as world:
         yield world
 
 
@@ -46,20 +40,6 @@ async def read_counts(world: World, scope: str | None = None, **variables: Any) 
     """Return the numbers of entered, advanced and lost deals by stage."""
     funnel_data = await read_funnel(world, scope=scope, **variables)
     return [(stage["entered"], stage["advanced"], stage["lost"]) for stage in funnel_data["stages"]]
-
-
-async def record_deal(world: World, user: str, *stages: int, end: str | None = None, **input: Any) -> str:
-    """Record a deal, move it through stages, a day in each, and close it with `end` (win or lose) if given."""
-    payload = await world.mutate(
-        "recordDeal", user, title="Chairs", stage=world.stage_ids[stages[0]], amount={"amount": "10"}, **input
-    )
-    deal_id = payload["deal"]["id"]
-    for stage in stages[1:]:
-        world.advance(days=1)
-        await world.mutate("moveDeal", user, id=deal_id, stage=world.stage_ids[stage])
-    if end:
-        await world.mutate(f"{end}Deal", user, id=deal_id)
-    return deal_id
 
 
 async def test_entered_deals_are_advanced_lost_or_open(world: World) -> None:
@@ -218,39 +198,6 @@ async def test_new_seller_with_three_lost_deals_is_not_weak(world: World) -> Non
     first_stage = (await read_funnel(world, scope="Ann"))["stages"][0]
 
     assert (first_stage["conversionPercent"], first_stage["weak"], first_stage["slow"]) == (0, False, False)
-
-
-async def seed_deals(world: World, *, sellers: int, weak: int | None = None, deals: int = 80) -> None:
-    """Insert deals of equal sellers, except that the `weak` one converts less than half as well in the second stage."""
-    generator = random.Random(11)
-    stages = await Stage.all().order_by("position")
-    rows, visits = [], []
-    for number in range(sellers):
-        seller = await Employee.create(name=f"S{number}", search_key=f"s{number}", created_at=BERLIN_NOON)
-        world.global_ids[f"S{number}"] = encode_global_id("Employee", seller.id)
-        for _ in range(deals):
-            path, is_advancing = [0], generator.random() < 0.9
-            while is_advancing and len(path) < 5:
-                path.append(path[-1] + 1)
-                probability = 0.35 if number == weak and path[-1] == 1 else 0.75
-                is_advancing = generator.random() < probability
-            status = DealStatus.WON if is_advancing else DealStatus.LOST
-            row = Deal(
-                id=len(rows) + 1, title="Chairs", owner_id=seller.id, stage_id=stages[path[-1]].id, status=status,
-                created_at=BERLIN_NOON, created_on=date(2026, 11, 1), closed_at=BERLIN_NOON, closed_on=date(2026, 11, 9),
-                opened_by=seller.id, won_by=seller.id if is_advancing else None, lost_by=None if is_advancing else seller.id,
-            )  # fmt: skip
-            row._custom_generated_pk = True
-            rows.append(row)
-            visits += [
-                StageEntry(deal_id=row.id, stage_id=stages[index].id, entered_at=BERLIN_NOON + timedelta(days=index),
-                           entered_on=date(2026, 11, 1 + index))
-                for index in path
-            ]  # fmt: skip
-    await Deal.bulk_create(rows, batch_size=200)
-    await StageEntry.bulk_create(visits, batch_size=500)
-    if connection.current_connection().capabilities.dialect == "postgres":
-        await connection.execute("SELECT setval(pg_get_serial_sequence('deal', 'id'), (SELECT MAX(id) FROM deal))")
 
 
 async def test_stay_groups_equal_reading_deals_one_by_one(world: World) -> None:

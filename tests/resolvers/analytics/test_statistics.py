@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import random
+import re
+from collections.abc import AsyncIterator, Collection
 from typing import Any
 
 import pytest
 
+from graph.base.answer_parts import (
+    AVERAGE,
+    CLOSED,
+    POINTS,
+    PREVIOUS_AVERAGE,
+    PREVIOUS_CLOSED,
+    PREVIOUS_TOTALS,
+    TOTALS,
+)
+from graph.schema import create_schema
 from models.db import connection
 from tests.resolvers.two_sellers import open_world_with_two_sellers, record_won_deal
 from tests.statement_counter import count_statements
@@ -239,6 +251,77 @@ async def test_statistics_of_all_members_are_read_in_one_batch(world: World) -> 
     assert {member["name"]: member["statistics"]["winRatePercent"] for member in members}["Cid"] == 100
     assert len([statement for statement in statements if "daily_total" in statement]) == 1
     assert len([statement for statement in statements if "closed_on BETWEEN" in statement]) == 1
+
+
+SERIES_FIELDS = {"total", "previousTotal", "points"}
+STATISTICS_FIELDS = sorted({*TOTALS, *POINTS, *AVERAGE, *CLOSED, *PREVIOUS_TOTALS, *PREVIOUS_AVERAGE, *PREVIOUS_CLOSED})
+
+
+def test_every_field_of_statistics_has_its_part() -> None:
+    types: Any = create_schema()._schema.type_map
+    fields = {*types["Statistics"].fields, *types["MetricSeries"].fields}
+
+    assert fields - {"series", "metric", "period"} == set(STATISTICS_FIELDS)
+
+
+def select_fields(fields: Collection[str]) -> str:
+    """Return the selection of these fields, in statistics or in their series."""
+    names = {"points": "points { start value }"}
+    of_series = " ".join(names.get(field, field) for field in fields if field in SERIES_FIELDS)
+    return " ".join({*fields} - SERIES_FIELDS) + f" series {{ metric {{ key }} {of_series} }}"
+
+
+def restrict_statistics(statistics: dict[str, Any], fields: Collection[str]) -> dict[str, Any]:
+    """Return the statistics with nothing but these fields."""
+    names = {"metric", *fields}
+    series = [{name: value for name, value in row.items() if name in names} for row in statistics["series"]]
+    return {name: statistics[name] for name in fields if name not in SERIES_FIELDS} | {"series": series}
+
+
+async def test_every_selection_shows_the_figures_of_the_full_answer(world: World) -> None:
+    for amount, created_at, closed_at in (
+        ("10", "2026-09-29T10:00:00Z", "2026-10-02T10:00:00Z"),
+        ("70", "2026-09-01T10:00:00Z", "2026-10-16T06:00:00Z"),  # on the day at which the counterpart is cut
+        ("30", "2026-11-01T10:00:00Z", "2026-11-02T10:00:00Z"),
+        ("50", "2026-11-02T10:00:00Z", "2026-11-17T10:00:00Z"),
+    ):
+        await record_won_deal(world, "Ann", amount, createdAt=created_at, closedAt=closed_at)
+    await record_won_deal(world, "Bob", "5")
+    for closed_at in ("2026-10-05T10:00:00Z", "2026-11-05T10:00:00Z", "2026-11-06T10:00:00Z"):
+        await record_loss(world, closedAt=closed_at)
+    generator = random.Random(3)
+    for user, scope in (("admin", "Ann"), ("Ann", "Ann"), ("admin", "Sales"), ("admin", "company")):
+        query = "query($scope: ID) { statistics(scope: $scope) { %s } }"
+        scope_id = world.global_ids[scope]
+        full = (await world.query(query % select_fields(STATISTICS_FIELDS), user, scope=scope_id))["statistics"]
+        assert None not in full.values()
+        assert {"0", "0.00"}.isdisjoint(row[name] for row in full["series"][:2] for name in ("total", "previousTotal"))
+        subsets = [[], *([field] for field in STATISTICS_FIELDS)]
+        subsets += [generator.sample(STATISTICS_FIELDS, generator.randrange(2, 5)) for _ in range(10)]
+        for fields in subsets:
+            partial = (await world.query(query % select_fields(fields), user, scope=scope_id))["statistics"]
+            assert partial == restrict_statistics(full, fields), (user, scope, fields)
+
+
+@pytest.mark.parametrize(
+    ("fields", "tables"),
+    [
+        ("series { metric { key } } period { start }", set()),
+        ("series { total points { value } }", {"daily_total"}),
+        ("averageDealAmount", {"daily_total"}),
+        ("winRatePercent", {"deal"}),
+        ("previousMedianSalesCycleDays", {"deal"}),
+        ("series { previousTotal }", {"daily_total", "score_entry"}),
+    ],
+)
+async def test_statistics_read_only_what_is_selected(world: World, fields: str, tables: set[str]) -> None:
+    document = f"query($id: ID!) {{ employee(id: $id) {{ statistics {{ {fields} }} }} }}"
+    await world.query(document, id=world.global_ids["Ann"])  # the reference data is in the cache from here on
+    with count_statements() as statements:
+        await world.query(document, id=world.global_ids["Ann"])
+
+    named = [set(re.findall(r"(?:FROM|JOIN) (daily_total|score_entry|deal)\b", statement)) for statement in statements]
+    assert [names for names in named if names] == ([tables] if tables else [])
 
 
 async def test_statistics_total_equals_ledger_sum(world: World) -> None:

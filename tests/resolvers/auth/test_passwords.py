@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from domain.errors.user_errors import Invalid
-from models import migrator
 from models.db import connection
 from models.organization.people import Employee
 from resolvers.auth import passwords
 from resolvers.organization import company
+from tests.empty_database import create_database
 from tests.world import PASSWORD, START, World, open_world
 
 NEW_PASSWORD = "battery staple"
@@ -54,7 +54,7 @@ async def test_guessable_password_is_refused_wherever_one_is_set(world: World, p
 
 
 async def test_first_administrator_gets_no_guessable_password(database_url: str) -> None:
-    await migrator.migrate(database_url)
+    await create_database(database_url)
     details: dict[str, Any] = {
         "name": "Acme",
         "currency": "EUR",

@@ -62,8 +62,8 @@ async def test_forecast_of_month_is_what_is_booked_when_its_last_day_is_over(wor
 async def test_day_off_is_ahead_until_midnight(world: World) -> None:
     sunday = [(await forecast_at(world, at(22, hour), period={"kind": "WEEK"})) for hour in (0, END, NIGHT)]
 
-    left = [parts["expected"] - parts["booked"] for parts in sunday]
-    assert left[0] > left[1] > left[2] > 0  # the history has wins on Sundays, too
+    remaining = [parts["expected"] - parts["booked"] for parts in sunday]
+    assert remaining[0] > remaining[1] > remaining[2] > 0  # the history has wins on Sundays, too
 
 
 async def test_forecast_of_later_month_knows_that_the_running_day_is_over(world: World) -> None:

@@ -122,7 +122,7 @@ def test_goal_of_a_period_ahead_stands_in_the_present_team(tree: TeamTree) -> No
         (TeamScope(SOUTH), set()),
         (EmployeeScope(ANN), {OwnerKind.EMPLOYEE}),
     ],
-    ids=str,
+    ids=["company", "team", "team below", "team beside", "employee"],
 )
 def test_goal_is_within_the_scopes_above_its_owner(
     tree: TeamTree, scope: ScopeKey, kinds_within: set[OwnerKind]

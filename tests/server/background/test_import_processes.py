@@ -142,7 +142,7 @@ async def test_process_ends_and_reports_itself_when_its_server_was_killed(compan
     job = await company.create_job()
     inbox = company.processes._inbox_folder
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "server", "import-job", str(job.id), f"{inbox}/deals.csv",
+        sys.executable, "-m", "server", "import-job", str(job.id), f"{inbox}/deals.csv", "en",
         cwd=ROOT, env={**os.environ, **company.environment}, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
     )  # fmt: skip
     assert process.stdin is not None
