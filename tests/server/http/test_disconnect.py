@@ -61,7 +61,7 @@ class Client:
 
 
 def start(runner: SlowRunner, client: Client) -> asyncio.Task[None]:
-    endpoint = GraphQLEndpoint(runner, max_body_bytes=1000, max_upload_bytes=1000)  # type: ignore[arg-type]
+    endpoint = GraphQLEndpoint(runner, max_body_bytes=1000, max_upload_bytes=1000)
     return asyncio.create_task(endpoint(SCOPE, client.events.get, client.send))
 
 
@@ -83,7 +83,7 @@ async def test_query_is_answered_while_its_client_is_watched(monkeypatch: Any) -
     runner, client = SlowRunner("query"), Client()
     request = start(runner, client)
     await runner.started.wait()
-    while client.events.empty() and not client.events._getters:  # type: ignore[attr-defined]
+    while client.events.empty() and not client.events._getters:
         await asyncio.sleep(0)
 
     runner.finish.set()
