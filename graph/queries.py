@@ -9,7 +9,7 @@ import strawberry
 from graph.base.answer_parts import leaderboard_parts, needs_target
 from graph.base.connections import paged_field
 from graph.base.enums import ActivityKind, Interval, MoneyBasis, RankBy, RecordKind
-from graph.base.field_declarations import declare
+from graph.base.field_declarations import LEADERBOARD, declare
 from graph.base.input_mapping import PeriodInput, WhatIfInput, forecast_query, period_key, to_optional_input
 from graph.base.lazy_types import (
     ActivityRef,
@@ -150,7 +150,7 @@ overlaps the given one (null: includes today), by their last day, at most 1000. 
         description="""`around` returns the `first` rows nearest to that employee; `asOf` returns the leaderboard as it
 was at that time, of the period that ran then unless the period is given by its days. Ranks are always those of the whole scope; of hours_worked, among those whose work time the viewer may
 see.""",
-        metadata=declare(page_size=MAX_PAGE_SIZE),
+        metadata=declare(LEADERBOARD, metric_argument="metric", page_size=MAX_PAGE_SIZE),
     )
     async def leaderboard(
         self,

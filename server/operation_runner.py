@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
+import orjson
 from graphql import ExecutionResult
 
 from domain.primitives.json_values import JsonObject
 from graph.execution import error_formatting
+from graph.execution.answer_keys import AnswerKeys
 from graph.execution.operations import InvalidDocument, Operation, Operations
 from resolvers.auth import audit
 from resolvers.request.client_info import ClientInfo
 from resolvers.request.context import RequestContext
+from resolvers.request.kept_answers import KeptAnswer
 from server.context_factory import ContextFactory
 from server.observability import logging, prometheus
 from server.requests.request_parsing import GraphQLRequest
@@ -32,14 +35,19 @@ _CLIENT_ERROR_CODES: Final = frozenset(
 _LOGGED_REFUSALS: Final = frozenset({"UNAUTHENTICATED", "FORBIDDEN", "THROTTLED", "QUERY_TOO_COMPLEX"})
 
 
-@dataclass(frozen=True)
 class OperationResult:
     """Result of an operation.
 
     payload  as the client gets it; it has no `data` if the operation was not executed.
     """
 
-    payload: JsonObject
+    def __init__(self, payload: JsonObject) -> None:
+        self.payload = payload
+
+    @cached_property
+    def body(self) -> bytes:
+        """The payload as JSON."""
+        return orjson.dumps(self.payload)
 
     @property
     def error_codes(self) -> list[str]:
@@ -58,11 +66,28 @@ class OperationResult:
         return "refused" if _CLIENT_ERROR_CODES.issuperset(self.error_codes) else "failed"
 
 
+class KeptResult(OperationResult):
+    """The kept result of an earlier operation, without errors."""
+
+    def __init__(self, body: bytes) -> None:
+        self.body = body
+
+    @cached_property
+    def payload(self) -> JsonObject:  # type: ignore[override]  # here it follows from the body
+        payload: JsonObject = orjson.loads(self.body)
+        return payload
+
+    @property
+    def error_codes(self) -> list[str]:
+        return []
+
+
 class OperationRunner:
     """Runs operations; every error becomes part of a result instead of an exception."""
 
     def __init__(self, operations: Operations, context_factory: ContextFactory) -> None:
         self.operations, self.context_factory = operations, context_factory
+        self._answer_keys = AnswerKeys(operations.schema)
 
     def make_error_result(self, error: Exception, client: ClientInfo) -> OperationResult:
         """Return the result of an operation that was not executed because of `error`."""
@@ -100,16 +125,42 @@ class OperationRunner:
                 context = await self.context_factory.create_for_request(client)
                 return context
 
-            execution_result = await self.operations.execute(operation, create_context())
-            if execution_result.errors and context is not None:
-                client = dataclasses.replace(client, language=context.language)
-            operation_result = self._make_result(execution_result, client)
+            operation_result: OperationResult
+            if self._answer_keys.may_keep(operation):
+                operation_result = await self.operations.run_with_deadline(
+                    self._execute_or_repeat(operation, create_context())
+                )
+            else:
+                execution_result = await self.operations.execute(operation, create_context())
+                if execution_result.errors and context is not None:
+                    client = dataclasses.replace(client, language=context.language)
+                operation_result = self._make_result(execution_result, client)
         except Exception as error:  # noqa: BLE001 - the client gets a result in any case; formatting logs the cause
             operation_result = self.make_error_result(error, client)
         prometheus.count_operation(
             operation.kind, operation.field_name, operation_result.outcome, time.perf_counter() - started_at
         )
         return operation_result
+
+    async def _execute_or_repeat(
+        self, operation: Operation, pending_context: Awaitable[RequestContext]
+    ) -> OperationResult:
+        """Return the kept answer of the operation if what it follows from is unchanged; else execute it, and keep it."""
+        context = await pending_context
+        kept_answers = context.services.state.kept_answers
+        key = self._answer_keys.make_key(operation, context)
+        if key is not None and (body := await kept_answers.find(key)) is not None:
+            return KeptResult(body)
+        execution_result = await self.operations.execute_in(context, operation)
+        client = context.client
+        if execution_result.errors:
+            client = dataclasses.replace(client, language=context.language)
+        result = self._make_result(execution_result, client)
+        state = context.answer_state
+        if key is None or execution_result.errors or state is None:
+            return result
+        kept_answers.keep(key, KeptAnswer(result.body, state))  # if it has moved meanwhile, it is never current
+        return result
 
     async def run_subscription(
         self, operation: Operation, context: StreamContext

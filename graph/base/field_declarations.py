@@ -7,7 +7,8 @@ Defaults by rule, so that most fields need no declaration:
 
 - A plain column and a function of the row alone (a resolver whose only parameter is `root`) depend on nothing in the
   viewer, as they do not know the viewer. Which rows the viewer may see is declared at the fields that return rows.
-- Fields of `Query` and `Mutation` declare no dependency: only subscriptions are shared.
+- Fields of `Query` and `Mutation` declare no dependency: only subscriptions are shared. An exception is the
+  leaderboard, whose answers are kept for others who ask the same (graph/execution/answer_keys.py).
 - The helpers of graph/base that make fields (`to_one`, `employee_ref`, `paged_field`, `payload`) declare them.
 - A field that is not a list counts as one row.
 

@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Awaitable, Hashable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from inspect import isawaitable
-from typing import Final, Literal
+from typing import Final, Literal, TypeVar
 
 import orjson
 import strawberry
@@ -52,6 +52,7 @@ from resolvers.request.context import RequestContext
 from resolvers.request.viewer import Viewer
 from subscriptions.core.stream_context import StreamContext
 
+Result = TypeVar("Result")
 OperationKind = Literal["query", "mutation", "subscription"]
 CACHE_SIZE: Final = 512  # entries of each LRU cache, so that an attacker cannot fill the memory with new texts
 
@@ -257,10 +258,12 @@ class Operations:
 
         The deadline includes authentication, which creates the context.
         """
+        return await self.run_with_deadline(self._execute_document(operation, pending_context))
+
+    async def run_with_deadline(self, awaitable: Awaitable[Result]) -> Result:
+        """Return the result of a part of an operation. Raises OperationTimeout after the deadline."""
         try:
-            return await with_deadline(
-                self.limits.deadline_seconds, self._execute_document(operation, pending_context), while_available=True
-            )
+            return await with_deadline(self.limits.deadline_seconds, awaitable, while_available=True)
         except DeadlineExceeded:
             raise OperationTimeout("This took too long and was given up: ask for less, or try again later.") from None
 

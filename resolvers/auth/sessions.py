@@ -226,14 +226,14 @@ async def authenticate(token: str, services: Services, now: datetime) -> Viewer:
     if token_id > authenticated.active_token_id:
         await _mark_token_active(session_id, token_id)
     reference_data = await services.state.reference_data.at(position)
-    viewer = Viewer.for_employee(
+    return Viewer.for_employee(
         authenticated.employee,
         reference_data.tree,
         session_id,
         expires_at,
         has_direct_reports=authenticated.has_direct_reports,
+        reference_data=reference_data,
     )
-    return replace(viewer, reference_data=reference_data)
 
 
 async def _mark_token_active(session_id: int, token_id: int) -> None:

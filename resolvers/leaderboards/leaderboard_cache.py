@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Final, NamedTuple
 
 from domain.leaderboards.ranking import RankedList
+from domain.primitives.calendar import Calendar
 from models.goals import goals
 from models.ledger import scores
 from models.ledger.score_filter import ScoreFilter
@@ -46,6 +47,8 @@ class RankedScores:
     transferred   of a team's leaderboard: the ranked employees who may have scores that are credited to other teams
     base_version  the version as long as no value and no target has moved
     moved_at      by employee id: the change-log position at which their value or target has last moved since
+    revision      replaced as soon as anything is known to have moved: as long as it is the same, so are the scores,
+                  targets and employees
     """
 
     key: LeaderboardKey
@@ -56,6 +59,7 @@ class RankedScores:
     transferred: frozenset[int]
     base_version: int
     moved_at: dict[int, int] = field(default_factory=dict)
+    revision: object = field(default_factory=object)
     # By employee id, loaded as rows are shown. A change replaces the dict, so that a read begun before the change
     # fills the old one and is not kept.
     targets: dict[int, int | None] = field(default_factory=dict)
@@ -236,6 +240,17 @@ class LeaderboardCache:
                         assert entry.ranked is not None
                         return entry.ranked
 
+    async def is_current(self, key: LeaderboardKey, today: date, revision: object) -> bool:
+        """Return whether the ranked scores of a key have this revision, with all that was committed before the call."""
+        await self._follow_change_log(None)
+        entry = self._entries.get(key)
+        if entry is None or entry.ranked is None or today != self._today:
+            return False
+        if entry.stale_ids or entry.ranked.revision is not revision:
+            return False
+        self._entries.move_to_end(key)
+        return True
+
     async def get_base_version(self) -> int:
         """Return the version of a board that does not move."""
         await self._follow_change_log(0)
@@ -268,19 +283,22 @@ class LeaderboardCache:
                 if key.by_attainment:
                     del self._entries[key]
                 elif entry.ranked is not None:
-                    entry.ranked.targets = {}
+                    entry.ranked.targets, entry.ranked.revision = {}, object()
                     moved_ids = filter(entry.ranked.has_part, moved_targets[key.score_filter.metric])
                     entry.ranked.moved_at |= dict.fromkeys(moved_ids, position)
         for metric, scores_of_metric in moved_scores.items():
             self._moved_at[metric].update((employee_id, position) for employee_id, _ in scores_of_metric)
         for key, entry in self._entries.items():
             score_filter = key.score_filter
-            entry.stale_ids.update(
+            stale_ids = {
                 employee_id
                 for employee_id, day in moved_scores.get(score_filter.metric, ())
                 if score_filter.first_day <= day <= score_filter.last_day
                 and score_filter.employee_id in (None, employee_id)
-            )
+            }
+            entry.stale_ids |= stale_ids
+            if stale_ids and entry.ranked is not None:
+                entry.ranked.revision = object()
 
     def _drop_rosters(self, seller_ids: set[int], moves: set[tuple[int, date]]) -> None:
         """Drop the rosters that may rank other employees after these changes, and their entries.
@@ -337,6 +355,7 @@ class LeaderboardCache:
         except BaseException:
             entry.stale_ids |= stale_ids
             raise
+        ranked.revision = object()
         moved_at = self._moved_at[ranked.key.score_filter.metric]
         for employee_id, (value, whole_value) in totals.items():
             is_transferred = employee_id in ranked.transferred
@@ -344,6 +363,23 @@ class LeaderboardCache:
                 # For later entries as well: the position may be above the one at which the move was followed
                 ranked.moved_at[employee_id] = moved_at[employee_id] = position
         return position
+
+
+@dataclass(frozen=True)
+class LeaderboardState:
+    """The ranked scores that an answer was made from; see `AnswerState`."""
+
+    cache: LeaderboardCache
+    key: LeaderboardKey
+    calendar: Calendar
+    clock: Callable[[], datetime]
+    today: date
+    revision: object
+
+    async def is_current(self) -> bool:
+        if self.calendar.day_of(self.clock()) != self.today:
+            return False
+        return await self.cache.is_current(self.key, self.today, self.revision)
 
 
 def _may_change(roster_key: _RosterKey, rosters: Rosters, moves: Iterable[tuple[int, date | None]]) -> bool:

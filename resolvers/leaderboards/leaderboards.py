@@ -22,7 +22,7 @@ from models.ledger.score_filter import ScoreFilter
 from models.organization.people import Employee
 from models.organization.quotas import SELLING_METRIC
 from resolvers.leaderboards import leaderboard_cache
-from resolvers.leaderboards.leaderboard_cache import LeaderboardCache, RankedScores
+from resolvers.leaderboards.leaderboard_cache import LeaderboardCache, LeaderboardState, RankedScores
 from resolvers.leaderboards.rosters import LeaderboardMoment
 from resolvers.request import scopes, validation
 from resolvers.request.context import RequestContext
@@ -210,7 +210,11 @@ async def _load_ranked_scores(
     assert isinstance(cache, LeaderboardCache)  # the request layer lies below and knows only a protocol
     if resolved.moment.as_of is not None:
         return await leaderboard_cache.ranked_scores_at(resolved.key, resolved.moment, await cache.get_base_version())
-    return await cache.get(resolved.key, resolved.moment, up_to_position)
+    ranked = await cache.get(resolved.key, resolved.moment, up_to_position)
+    context.answer_state = LeaderboardState(
+        cache, resolved.key, resolved.calendar, context.clock, resolved.moment.today, ranked.revision
+    )
+    return ranked
 
 
 async def _to_leaderboard_rows(

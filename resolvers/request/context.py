@@ -31,6 +31,7 @@ from models.organization.company import Company, ExchangeRateTable
 from models.organization.people import Employee, TeamTree
 from models.organization.reference_data import ReferenceData
 from resolvers.request.client_info import ClientInfo
+from resolvers.request.kept_answers import AnswerState
 from resolvers.request.loaders import Loaders, LoadMany
 from resolvers.request.services import ReferenceCacheProtocol, Services
 from resolvers.request.unit_of_work import UnitOfWork
@@ -65,6 +66,7 @@ class RequestContext:
     goal_values           by goal id: values to which changes of this operation have brought goals
     loaded_employees      employees that this operation has read, by id
     reference_cache       in a live stream: company data that need not be read again for each event
+    answer_state          the state that a leaderboard was made from; None if none was, or it may not be kept
     """
 
     client: ClientInfo
@@ -76,6 +78,7 @@ class RequestContext:
     goal_values: dict[int, int] = field(default_factory=dict)
     loaded_employees: dict[int, Employee] = field(default_factory=dict)
     reference_cache: ReferenceCacheProtocol | None = None
+    answer_state: AnswerState | None = None
     _load_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     _company: Company | None = None
     _metrics: dict[str, Metric] | None = None

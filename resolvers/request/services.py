@@ -21,6 +21,7 @@ from models.organization.company import Company
 from models.organization.people import Employee
 from models.organization.reference_data import ChangeLogPosition, ReferenceData
 from resolvers.request.import_files import ImportableFiles, ImportPreview, ImportSource
+from resolvers.request.kept_answers import KeptAnswers
 from resolvers.request.rate_limits import RateLimiterProtocol
 
 Result = TypeVar("Result")
@@ -155,6 +156,7 @@ class ProcessState:
     leaderboard_cache: LeaderboardCacheProtocol
     reference_data: ReferenceDataCache = field(default_factory=ReferenceDataCache)
     scheduler: SchedulerState = field(default_factory=SchedulerState)
+    kept_answers: KeptAnswers = field(default_factory=KeptAnswers)
 
 
 @dataclass(slots=True)

@@ -48,6 +48,7 @@ class Viewer:
         expires_at: datetime | None = None,
         *,
         has_direct_reports: bool,
+        reference_data: ReferenceData | None = None,
     ) -> Viewer:
         """Return the viewer of an employee.
 
@@ -63,7 +64,7 @@ class Viewer:
         actor = (
             Role.MANAGER if employee.role is Role.EMPLOYEE and (own_team_ids or has_direct_reports) else employee.role
         )
-        return Viewer(actor, tree, employee, None, session_id, expires_at, reachable_team_ids)
+        return Viewer(actor, tree, employee, None, session_id, expires_at, reachable_team_ids, reference_data)
 
     @staticmethod
     def for_device(device: Device, tree: TeamTree) -> Viewer:

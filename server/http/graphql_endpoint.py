@@ -6,7 +6,6 @@ import asyncio
 from contextlib import suppress
 from typing import Final
 
-import orjson
 from starlette.datastructures import Headers, QueryParams
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -283,7 +282,7 @@ def _make_response(
 ) -> ASGIApp:
     status = status or _http_status(result, strict=response_format.is_strict)
     is_body_unread = is_body_unread or status == 413
-    body, media_type = orjson.dumps(result.payload), response_format.media_type_of(status)
+    body, media_type = result.body, response_format.media_type_of(status)
     if status == 200 and not is_body_unread:
         return ResultResponse(body, media_type)
     response_class = DrainingResponse if is_body_unread else Response

@@ -307,7 +307,7 @@ class GraphQLTransportConnection:
             return  # completed by the client meanwhile; the id may already belong to another operation
         del self._operation_tasks[operation_id]
         if "data" in result.payload:
-            self._send_message({"id": operation_id, "type": "next", "payload": result.payload})
+            self._send_message({"id": operation_id, "type": "next", "payload": orjson.Fragment(result.body)})
             self._send_message({"id": operation_id, "type": "complete"})
         else:
             self._send_error(operation_id, result)

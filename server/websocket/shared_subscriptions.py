@@ -384,4 +384,4 @@ class SubscriptionRegistry:
 
 
 def _prepare_text(result: OperationResult) -> PreparedText:
-    return PreparedText(orjson.dumps(result.payload) + b"}")
+    return PreparedText(result.body + b"}")

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 
 import pytest
+from babel.numbers import parse_pattern
+from hypothesis import given
+from hypothesis import strategies as st
 
 from domain.alerts.rules import AlertKind
 from domain.i18n.activity_summaries import summarize_activity
@@ -114,3 +118,14 @@ def test_activity_summary_has_expected_wording(kind, data, english, russian):
 
 def test_other_language_falls_back_to_english():
     assert summarize_activity("LEAD_CREATED", "Lead", {"title": "x"}, "xx") == "New lead “x”"
+
+
+@pytest.mark.parametrize("language", [ENGLISH, RUSSIAN])
+@given(st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**15), max_value=10**15, places=None))
+def test_number_is_written_as_babel_writes_it(language, number):
+    number = Decimal(number).quantize(Decimal("1e-8")) if number.as_tuple().exponent < -8 else number
+    digits = max(0, -number.as_tuple().exponent)
+
+    assert language.number(number) == parse_pattern(f"#,##0.{'0' * digits}" if digits else "#,##0").apply(
+        number, language.locale
+    )

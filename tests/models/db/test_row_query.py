@@ -202,7 +202,7 @@ async def test_pages_are_the_parts_of_the_whole_list(world: World, order: tuple[
         ids = [*page_ids, *ids] if is_backward else [*ids, *page_ids]
         if not (page.has_previous if is_backward else page.has_next):
             break
-        cursor = paged_query.encode_cursor(page.rows[0 if is_backward else -1])
+        cursor = paged.encode_cursor(page.rows[0 if is_backward else -1])
 
     assert ids == expected
     assert len(ids) == 9
