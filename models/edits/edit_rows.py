@@ -21,7 +21,7 @@ from models.alerts.alerts import AlertRule, RaisedAlert
 from models.alerts.inactivity import InactivityTimer
 from models.auth.sessions import IdempotencyRecord
 from models.crm.deals import Deal
-from models.db import connection, json_rows
+from models.db import connection, json_rows, row_store
 from models.db.json_rows import array_parameter, array_rows, in_array, in_rows
 from models.goals.goals import GOAL_VALUE_SQL, AffectedGoal, Goal
 from models.organization.company import REFERENCE_POSITION_SQL
@@ -149,7 +149,7 @@ async def read_edit_rows(request: EditRequest) -> EditRows:
     values: list[Any] = []
     for kind in tables:
         values.append(array_parameter(on_sqlite, sorted(request.ids.get(kind, no_ids))))
-        if "external_id" in tables[kind].model._meta.fields_map:
+        if "external_id" in row_store.column_names(tables[kind].model):
             values.append(array_parameter(on_sqlite, sorted(request.external_ids.get(kind, no_ids))))
     values += [
         array_parameter(on_sqlite, sorted(request.ids.get("Employee", no_ids))),
@@ -239,7 +239,7 @@ _TEAM_PARENTS_SQL: Final = "SELECT id, parent_id FROM team UNION ALL SELECT team
 def _edit_rows_sql(on_sqlite: bool, tables: Sequence[tuple[str, type[Model], Sequence[str]]]) -> str:
     """Return the statement for a type of record, the first of the tables, and the types that it refers to."""
     record_kind, record_model, _ = tables[0]
-    record_table = record_model._meta.db_table
+    record_table = row_store.table_name(record_model)
     parts = [_rows_part(on_sqlite, kind, model) for kind, model, _ in tables]
     employees_of_rows = [
         "".join(f" UNION SELECT {column} FROM {kind.lower()}_row WHERE {column} IS NOT NULL" for column in columns)  # noqa: S608
@@ -336,9 +336,9 @@ def _first_win_parts(*, with_clients: bool) -> list[str]:
 def _rows_part(on_sqlite: bool, kind: str, model: type[Model]) -> str:
     """Return the part with the rows of a type: those with the given ids, or ids in another system."""
     condition = in_array(on_sqlite, "id", "int")
-    if "external_id" in model._meta.fields_map:
+    if "external_id" in row_store.column_names(model):
         condition = f"{condition} OR {in_array(on_sqlite, 'external_id', 'varchar')}"
-    return f"{kind.lower()}_row AS (SELECT * FROM {model._meta.db_table} WHERE {condition})"  # noqa: S608
+    return f"{kind.lower()}_row AS (SELECT * FROM {row_store.table_name(model)} WHERE {condition})"  # noqa: S608
 
 
 def _alert_part(on_sqlite: bool, kinds: Sequence[str]) -> str:

@@ -18,6 +18,7 @@ KIND_FILES = {
     "models/goals/goals.py": "goals of former employees wait, and leaderboards show the targets of employees",
     "models/alerts/alerts.py": "the column's default is the company",
     "models/organization/quotas.py": "an employee with a goal of their own is ranked",
+    "models/edits/edit_rows.py": "reads the goals of the employees of an edit, of their teams and of the company",
     "resolvers/forecasting/backtests.py": "groups sellers by company, team and employee",
 }
 KIND_CLASSES = {scope_kind.__name__ for scope_kind in SCOPE_KINDS}
