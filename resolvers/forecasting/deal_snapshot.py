@@ -144,5 +144,5 @@ def build_model(snapshot: DealSnapshot, trainer: ModelTrainer, basis: Basis) -> 
     yield
     model = FittedModel(trainer, known_at(table, snapshot.today - 1), snapshot.sellers.keys)
     yield
-    _ = model.mean_amounts  # compute the cached property here, in the worker thread
+    _ = model.amount_tables, model.open_deal_estimator  # compute the cached properties here, in the worker thread
     return model

@@ -18,7 +18,7 @@ from datetime import date, datetime
 from functools import partial
 from typing import Final, TypeVar, cast
 
-from domain.forecasting.arrays import Ints
+from domain.forecasting.arrays import Bools, Ints
 from domain.forecasting.cooperative import Steps
 from domain.forecasting.deal_table import DealTable
 from domain.forecasting.forecast import FittedModel, ForecastWindow, SellerForecasts
@@ -132,11 +132,12 @@ class ForecastEngine:
         return await self.memoize(key, lambda: self.run_in_worker(partial(snapshot.build_open_deals, basis)))
 
     async def forecast_sellers(
-        self, snapshot: DealSnapshot, basis: Basis, first: int, last: int, now: datetime
+        self, snapshot: DealSnapshot, basis: Basis, first: int, last: int, now: datetime, members: Bools
     ) -> SellerForecasts:
         """Return the sellers' forecasts of the days from `first` to `last` from the deals open now; memoized.
 
-        now  says what part of the running day is still ahead; results for an earlier part are dropped
+        now      says what part of the running day is still ahead; results for an earlier part are dropped
+        members  the sellers that need draws, booleans of shape (sellers,); those drawn before keep theirs
 
         The window is memoized by the past version and the forecast by the present version: a changed deal repeats only
         the last step.
@@ -152,9 +153,12 @@ class ForecastEngine:
         async def forecast() -> SellerForecasts:
             open_deals = await self.get_open_deals(snapshot, basis)
             window = await self._memoize_latest(window_slot, day_left, compute_window)
-            return await self.run_chunked(window.forecast_sellers(open_deals))
+            return await self.run_in_worker(partial(window.forecast_sellers, open_deals))
 
-        return await self._memoize_latest(slot, day_left, forecast)
+        forecasts = await self._memoize_latest(slot, day_left, forecast)
+        if not forecasts.has_draws(members):
+            await self.run_chunked(forecasts.draw(members))
+        return forecasts
 
     async def compute(self, key: TaskKey, function: Callable[[], Result]) -> Result:
         """Return the result of `function`, run in the worker thread once per key."""

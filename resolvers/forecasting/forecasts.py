@@ -156,9 +156,13 @@ async def load_forecasts(context: RequestContext, requests: Sequence[tuple[Scope
     """Return the forecasts of pairs of scope and query; the viewer's permission must have been checked."""
     snapshot = await get_forecast_engine(context).snapshot(context)
     rows = await scopes.load_scope_rows(context, {key for key, _ in requests})
+    members_by_query: dict[ForecastQuery, Bools] = {}
+    for key, query in requests:
+        members = snapshot.sellers.mask_of_scope(key, context.tree)
+        members_by_query[query] = members_by_query.get(query, False) | members
     builders: dict[ForecastQuery, _ForecastBuilder] = {}
-    for query in {query for _, query in requests}:
-        builders[query] = await _prepare_builder(context, snapshot, query)
+    for query, members in members_by_query.items():
+        builders[query] = await _prepare_builder(context, snapshot, query, members)
     builders_and_scopes = [(builders[query], Scope(key, rows[key])) for key, query in requests]
     return await get_forecast_engine(context).run_in_worker(
         lambda: [builder.build(scope) for builder, scope in builders_and_scopes]
@@ -231,7 +235,10 @@ class _ForecastBuilder:
         )
 
 
-async def _prepare_builder(context: RequestContext, snapshot: DealSnapshot, query: ForecastQuery) -> _ForecastBuilder:
+async def _prepare_builder(
+    context: RequestContext, snapshot: DealSnapshot, query: ForecastQuery, members: Bools
+) -> _ForecastBuilder:
+    """Prepare the forecasts of all scopes for one query; `members` are the sellers in any of the scopes."""
     period = await resolve_query_period(context, query.period)
     today, company = await context.today(), await context.company()
     metric = BOOKED_METRICS[query.basis]
@@ -240,7 +247,7 @@ async def _prepare_builder(context: RequestContext, snapshot: DealSnapshot, quer
     for employee_and_team, amount in scenario.booked.items():
         booked[employee_and_team] = booked.get(employee_and_team, 0) + amount
     snapshot = scenario.snapshot
-    seller_forecasts, confidence = await _forecast_sellers(context, snapshot, query.basis, period, today)
+    seller_forecasts, confidence = await _forecast_sellers(context, snapshot, query.basis, period, today, members)
     open_deals = (
         await get_forecast_engine(context).get_open_deals(snapshot, query.basis) if period.end >= today else None
     )
@@ -256,7 +263,7 @@ async def _prepare_builder(context: RequestContext, snapshot: DealSnapshot, quer
 
 
 async def _forecast_sellers(
-    context: RequestContext, snapshot: DealSnapshot, basis: Basis, period: Period, today: date
+    context: RequestContext, snapshot: DealSnapshot, basis: Basis, period: Period, today: date, members: Bools
 ) -> tuple[SellerForecasts | None, Confidence]:
     if period.end < today:
         return None, Confidence.NORMAL
@@ -265,7 +272,7 @@ async def _forecast_sellers(
     first, last = max(period.start, today).toordinal(), period.end.toordinal()
     if model.confidence is Confidence.NONE or last - snapshot.today > MAX_HORIZON_DAYS:
         return None, Confidence.NONE
-    return await engine.forecast_sellers(snapshot, basis, first, last, context.now()), model.confidence
+    return await engine.forecast_sellers(snapshot, basis, first, last, context.now(), members), model.confidence
 
 
 @dataclass(frozen=True)
