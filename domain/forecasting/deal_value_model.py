@@ -114,7 +114,9 @@ class OpenDealEstimator:
         stated, gross, list_price, product = (
             column[rows] for column in (deals.stated_worth, deals.gross, deals.price, deals.product)
         )
-        product = np.where(product < self._product_count, product, -1)  # -1, for none and new ones, takes the last ratio
+        product = np.where(
+            product < self._product_count, product, -1
+        )  # -1, for none and new ones, takes the last ratio
         trust = self._product_trust[product]
         fallback = trust * self._product_means[product] + (1 - trust) * seller_means
         estimate = np.where(list_price > 0, list_price * self._price_ratios[product], fallback)

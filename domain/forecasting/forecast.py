@@ -130,7 +130,7 @@ class ForecastWindow:
         """Compute what all sellers share; must be completed before the window is used."""
         model, first, last, day_left = self.model, self.first, self.last, self.day_left
         errors = yield from model.trainer.compute_errors(last - first + 1)
-        yield from model.trainer.prepare_month_ends(model.day)
+        yield from model.trainer.prepare(model.day)
         self.probabilities = model.trainer.compute_win_probabilities(model.day, first, last, day_left)
         expected = model.trainer.compute_expected_wins(model.day, first, last, day_left)
         yield
@@ -158,9 +158,7 @@ class ForecastWindow:
                 (self.count_draws, self._expected_by_counts, 1),
                 (self.new_draws, self._expected_from_new, 2),
             ):
-                draws[rows] = monte_carlo.sample_wins(
-                    expected[rows], multipliers, tables, self._streams, purpose, rows
-                )
+                draws[rows] = monte_carlo.sample_wins(expected[rows], multipliers, tables, self._streams, purpose, rows)
         self._is_drawn[rows] = True
 
     def forecast_sellers(self, deals: DealTable) -> SellerForecasts:
@@ -282,7 +280,10 @@ class SellerForecasts:
         is_same[self.deal_sellers[deals][is_other]] = False
         still_same = is_same[self.deal_sellers[deals]]
         deals, deals_before = deals[still_same], deals_before[still_same]
-        self.amounts[deals], self.contributions[deals] = before.amounts[deals_before], before.contributions[deals_before]
+        self.amounts[deals], self.contributions[deals] = (
+            before.amounts[deals_before],
+            before.contributions[deals_before],
+        )
         self.open_draws[is_same], self.from_open[is_same] = before.open_draws[is_same], before.from_open[is_same]
         self._is_drawn = is_same
 

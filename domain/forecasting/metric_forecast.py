@@ -70,9 +70,7 @@ class FittedMetricModel:
         first = int(days.min()) if len(days) else day
         self.volume = DailyVolume(days, counted, sellers, first=first, day=day, count=len(names), calendar=calendar)
         age = (day - days).astype(np.float64)
-        self.amount_tables = (
-            None if is_count else deal_value_model.AmountTables(amounts, age, sellers, len(names))
-        )
+        self.amount_tables = None if is_count else deal_value_model.AmountTables(amounts, age, sellers, len(names))
         self._errors: dict[int, ModelErrors] = {}
 
     @property
@@ -93,7 +91,7 @@ class FittedMetricModel:
             draws[rows] = monte_carlo.sample_wins(
                 (expected * presence)[rows],
                 monte_carlo.error_multipliers(streams, common, errors.seller_sd, rows),
-                self.amount_tables and self.amount_tables.of_sellers(rows),
+                None if self.amount_tables is None else self.amount_tables.of_sellers(rows),
                 streams,
                 1,
                 rows,

@@ -13,7 +13,7 @@ import numpy as np
 
 from domain.forecasting import random_variates
 from domain.forecasting.arrays import Floats, Ints
-from domain.forecasting.random_variates import DRAWS, TABLE_ORDER, RandomStreams
+from domain.forecasting.random_variates import TABLE_ORDER, RandomStreams
 
 BATCH_SIZE: Final = 32  # sellers per step: more would block the worker for long
 _MIN_MULTIPLIER: Final = 0.05  # floor of the multiplier that all sellers share
@@ -27,8 +27,7 @@ def common_multipliers(streams: RandomStreams, common_sd: float) -> Floats:
     """
     z = random_variates.stratified_normals(streams.common_bits(_COMMON_STREAM)[None])[0]
     multipliers = np.maximum(1 + common_sd * z, _MIN_MULTIPLIER)
-    multipliers /= multipliers.mean()
-    return multipliers
+    return np.asarray(multipliers / multipliers.mean())
 
 
 def error_multipliers(streams: RandomStreams, common: Floats, seller_sd: float, rows: Ints) -> Floats:
@@ -55,9 +54,7 @@ def sample_wins(
     wins = random_variates.poisson_quantiles(expected[:, None] * multipliers, level)
     if tables is None:
         return rescale_to_mean(wins.astype(np.float64), expected)
-    totals = random_variates.sum_new_wins(
-        wins, shuffle_tables(tables), streams.seller_bits(10 * purpose + 1, rows)
-    )
+    totals = random_variates.sum_new_wins(wins, shuffle_tables(tables), streams.seller_bits(10 * purpose + 1, rows))
     return rescale_to_mean(totals, expected * tables.mean(axis=1))
 
 
