@@ -229,7 +229,7 @@ async def run_benchmark(sellers: int, closed: int, open_: int) -> list[Measureme
             figures.append(await measure_card_after_win("after a win of today: a card with projections", 0.05, 0))
             figures.append(
                 await measure_card_after_win(
-                    "after a win of 40 days ago: the same card", MAX_PAST_WIN_RATIO * figures[-1].seconds, 40
+                    "after a win of 40 days ago: the same card", round(MAX_PAST_WIN_RATIO * figures[-1].seconds, 3), 40
                 )
             )
             figures.append(
