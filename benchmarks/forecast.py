@@ -41,10 +41,13 @@ from server.context_factory import ContextFactory, build_state
 from tests.world import UnlimitedRateLimiter
 
 NOW = datetime(2026, 11, 18, 9, 0, tzinfo=UTC)
+CARD_ROUNDS = 5  # wins after which a card is asked for
+MAX_PAST_WIN_RATIO = 2  # a card may cost so many times as much after a win dated back as after a win of today
 NEXT_MONTH = {"kind": "MONTH", "offset": 1}
 COMPANY_QUERY = "query($p: PeriodInput) { forecast(period: $p) { expected low median high pipeline confidence } }"
 ALL_SELLERS_QUERY = """query($p: PeriodInput) { forecast(period: $p) { expected low median high pipeline deals { expected } }
   teams { members { name forecast(period: $p) { expected low median high } } } }"""
+CARD_QUERY = "query($id: ID!) { employee(id: $id) { goals { progress { projected attainmentPercent } } } }"
 ACCURACY_QUERY = "query($p: PeriodInput) { forecast(period: $p) { accuracy { periods wape } } }"
 
 TWENTY_FIELDS = " ".join(f"a{n}: forecast(period: $p) {{ accuracy {{ periods wape }} }}" for n in range(20))
@@ -179,11 +182,27 @@ async def run_benchmark(sellers: int, closed: int, open_: int) -> list[Measureme
                     raise result.errors[0]
                 return result.data
 
-            async def win() -> None:
-                deal = await Deal.filter(status=DealStatus.OPEN).order_by("-id").first()
+            async def win(days_ago: int = 0) -> None:
+                at = NOW - timedelta(days=days_ago)
+                deal = await Deal.filter(status=DealStatus.OPEN, created_at__lt=at).order_by("-id").first()
                 assert deal is not None
                 document = "mutation($i: WinDealInput!) { winDeal(input: $i) { userErrors { message } } }"
-                await execute(document, i={"id": encode_global_id("Deal", deal.id)})
+                await execute(document, i={"id": encode_global_id("Deal", deal.id), "at": at.isoformat()})
+
+            async def set_goals(employee: str) -> None:
+                document = "mutation($i: SetGoalInput!) { setGoal(input: $i) { userErrors { message } } }"
+                for metric in ("deals_won", "deals_won_amount"):
+                    for kind in ("MONTH", "QUARTER"):
+                        goal = {"owner": employee, "metric": metric, "target": "1000000", "period": {"kind": kind}}
+                        await execute(document, i=goal)
+
+            async def measure_card_after_win(name: str, target_seconds: float, days_ago: int) -> Measurement:
+                """Return the median of the CPU time of a seller's projected goals, each time after another win."""
+                measurements = []
+                for _ in range(CARD_ROUNDS):
+                    await win(days_ago)
+                    measurements.append(await measure(name, target_seconds, lambda: execute(CARD_QUERY, id=seller)))
+                return sorted(measurements, key=lambda measurement: measurement.seconds)[CARD_ROUNDS // 2]
 
             await execute("{ company { name } }")
             gc.collect()
@@ -202,6 +221,15 @@ async def run_benchmark(sellers: int, closed: int, open_: int) -> list[Measureme
             figures.append(
                 await measure(
                     "after it: the company with all sellers", 0.2, lambda: execute(ALL_SELLERS_QUERY, p=NEXT_MONTH)
+                )
+            )
+            seller = encode_global_id("Employee", (await Employee.filter(name="Seller 0000").get()).id)
+            await set_goals(seller)
+            await execute(CARD_QUERY, id=seller)
+            figures.append(await measure_card_after_win("after a win of today: a card with projections", 0.05, 0))
+            figures.append(
+                await measure_card_after_win(
+                    "after a win of 40 days ago: the same card", round(MAX_PAST_WIN_RATIO * figures[-1].seconds, 3), 40
                 )
             )
             figures.append(

@@ -105,8 +105,8 @@ def forecast_origin(
     for horizon, months in HORIZON_MONTHS.items():
         days = _forecast_days(origin, horizon)
         window = yield from model.compute_window(*days)
-        seller_forecasts = yield from window.forecast_sellers(deals)
-        yield
+        seller_forecasts = window.forecast_sellers(deals)
+        yield from seller_forecasts.draw(np.ones(len(sellers), dtype=np.bool_))
         baselines = Baselines(model.trainer, deals, seller_forecasts.amounts, days, months)
         for index, group in enumerate(groups):
             if index % _GROUPS_PER_STEP == 0:

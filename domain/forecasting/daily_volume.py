@@ -61,6 +61,12 @@ class DailyVolume:
         self._posteriors: dict[int, CountPosterior] = {}
         self._forecasts: dict[tuple[int, int, int, float, bool], VolumeForecast] = {}
 
+    def take_over(self, before: DailyVolume, until: int) -> None:
+        """Take over what `before` has learnt as of days up to `until`, by which its events were the same."""
+        if (self.first, self.day_weights) == (before.first, before.day_weights):
+            self._posteriors |= {day: posterior for day, posterior in before._posteriors.items() if day <= until}
+            self._forecasts |= {key: forecast for key, forecast in before._forecasts.items() if key[0] <= until}
+
     @cached_property
     def day_weights(self) -> DayWeights:
         return fit_day_weights(self.calendar, self.days, self.first, self.day, self.amounts)
@@ -89,6 +95,9 @@ class DailyVolume:
         """Return the number of events from day `first` to day `last`; shape (sellers,)."""
         use = (self.days >= first) & (self.days <= last)
         return sum_by_index(self.sellers[use], self.amounts[use], self.count)
+
+    def is_fitted(self, day: int) -> bool:
+        return day in self._posteriors
 
     def fit_counts(self, day: int) -> CountPosterior:
         """Return the posterior of the monthly counts as known at the end of the day; cached."""

@@ -18,6 +18,11 @@ from domain.forecasting.arrays import NEVER, Bools, Floats, Ints
 _MIN_LOST_WITH_AMOUNT: Final = (
     0.5  # share of lost deals with an amount, from which amounts are taken to be stated while open
 )
+_STAGE_BITS: Final = 10  # bits of a stage's index where an entry into a stage is packed into one number
+_DAY_BITS: Final = 21  # bits of its day, before it
+_ROW_SHIFT: Final = _STAGE_BITS + _DAY_BITS
+_STAGE_MASK: Final = (1 << _STAGE_BITS) - 1
+_DAY_MASK: Final = (1 << _DAY_BITS) - 1
 
 
 class HistoryField(IntEnum):
@@ -134,17 +139,33 @@ _COLUMN_NAMES: Final = tuple(field.name for field in fields(DealTable) if field.
 
 def sort_canonically(table: DealTable) -> DealTable:
     """Return the deals in an order that depends neither on ids nor on the order of recording."""
-    order = np.lexsort([table.closed, table.stable_hash, table.created, table.seller])
+    return reorder(table, find_canonical_order(table))
+
+
+def find_canonical_order(table: DealTable) -> Ints:
+    """Return the rows of the table in the order of `sort_canonically`."""
+    return np.lexsort([table.closed, table.stable_hash, table.created, table.seller])
+
+
+def reorder(table: DealTable, order: Ints) -> DealTable:
+    """Return the table with its rows in the given order."""
     new_index = np.empty_like(order)
     new_index[order] = np.arange(len(order))
-    visit_order = np.lexsort([table.visits.stage, table.visits.day, new_index[table.visits.row]])
-    visits = table.visits
     return replace(
         table,
         **{name: getattr(table, name)[order] for name in _COLUMN_NAMES},
-        visits=StageVisits(new_index[visits.row][visit_order], visits.stage[visit_order], visits.day[visit_order]),
+        visits=_sort_visits(new_index[table.visits.row], table.visits.stage, table.visits.day),
         undo=replace(table.undo, row=new_index[table.undo.row]),
     )
+
+
+def _sort_visits(row: Ints, stage: Ints, day: Ints) -> StageVisits:
+    """Return the entries into stages sorted by row, day and stage."""
+    if len(row) and (stage.max() > _STAGE_MASK or day.max() > _DAY_MASK):
+        order = np.lexsort([stage, day, row])
+        return StageVisits(row[order], stage[order], day[order])
+    packed = np.sort((row << _ROW_SHIFT) | (day << _STAGE_BITS) | stage)  # far faster than sorting by three columns
+    return StageVisits(packed >> _ROW_SHIFT, packed & _STAGE_MASK, (packed >> _STAGE_BITS) & _DAY_MASK)
 
 
 def known_at(table: DealTable, day: int) -> DealTable:
@@ -195,3 +216,50 @@ def known_at(table: DealTable, day: int) -> DealTable:
         undo=empty_undo_log(),
     )
     return masked.select_rows(exists)
+
+
+@dataclass(frozen=True)
+class FirstDifferences:
+    """First day whose end knows different deals in two tables; NEVER if there is none.
+
+    arrivals  their creation;  wins  their wins;  any  any of what models without amounts learn from
+    """
+
+    arrivals: int
+    wins: int
+    any: int
+
+
+def find_first_differences(first: DealTable, second: DealTable) -> FirstDifferences:
+    """Compare two tables, of which `known_at` has returned each, except for products and amounts."""
+    orders = np.argsort(first.key), np.argsort(second.key)
+    keys = first.key[orders[0]], second.key[orders[1]]
+    if np.array_equal(*keys):  # no deal was added, as usual
+        is_in_both = (np.ones(len(keys[0]), dtype=np.bool_),) * 2
+    else:
+        is_in_both = np.isin(*keys, assume_unique=True), np.isin(*keys[::-1], assume_unique=True)
+    rows = tuple(order[mask] for order, mask in zip(orders, is_in_both, strict=True))
+    is_other_deal = np.zeros(len(rows[0]), dtype=np.bool_)
+    for name in ("created", "seller", "stable_hash"):
+        is_other_deal |= getattr(first, name)[rows[0]] != getattr(second, name)[rows[1]]
+    is_other_closing = (first.closed[rows[0]] != second.closed[rows[1]]) | (first.won[rows[0]] != second.won[rows[1]])
+    arrivals, wins, closings = NEVER, NEVER, NEVER
+    for table, table_rows, order, mask in zip((first, second), rows, orders, is_in_both, strict=True):
+        others = np.concatenate([table_rows[is_other_deal], order[~mask]])
+        arrivals = min(arrivals, int(table.created[others].min(initial=NEVER)))
+        others = np.concatenate([others, table_rows[is_other_closing]])
+        closings = min(closings, int(table.closed[others].min(initial=NEVER)))
+        wins = min(wins, int(table.closed[others[table.won[others]]].min(initial=NEVER)))
+    return FirstDifferences(arrivals, wins, min(arrivals, closings, _first_other_visit(first, second)))
+
+
+def _first_other_visit(first: DealTable, second: DealTable) -> int:
+    """Return the first day of an entry into a stage that only one of the tables has, NEVER if there is none."""
+    visits = [(table.key[table.visits.row], table.visits.day, table.visits.stage) for table in (first, second)]
+    if all(np.array_equal(*columns) for columns in zip(*visits, strict=True)):
+        return NEVER
+    limits = (1 << (63 - _ROW_SHIFT), _DAY_MASK, _STAGE_MASK)
+    if any(column.max(initial=0) >= limit for columns in visits for column, limit in zip(columns, limits, strict=True)):
+        return 0  # too large to be packed into one number each: taken as different from the beginning
+    first_packed, second_packed = ((key << _ROW_SHIFT) | (day << _STAGE_BITS) | stage for key, day, stage in visits)
+    return int(((np.setxor1d(first_packed, second_packed) >> _STAGE_BITS) & _DAY_MASK).min(initial=NEVER))

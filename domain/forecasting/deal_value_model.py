@@ -23,34 +23,57 @@ _MAX_SINGLE_SHARE: Final = 0.1  # largest share of the total that a single win m
 _RATIO_PRIOR_WINS: Final = 20.0  # wins at which a product's own ratio has weight one half
 
 
-def build_amount_tables(worth: Floats, age: Floats, seller: Ints, seller_count: int) -> Floats:
-    """Return the distribution of each seller's amounts as equally likely values, rising; shape (sellers, TABLE_SIZE).
+class AmountTables:
+    """The distribution of each seller's amounts as equally likely values; computed for a seller on first use.
 
     worth, age, seller  amount of each win, its age in days, and the seller's index; shape (n,)
-    sellers             number of sellers
+    seller_count        number of sellers
 
     A win's weight halves every nine months. A seller's own wins have the weight n / (n + 20), with n their discounted
     number; the wins of the whole company have the rest.
     """
-    if not len(worth):
-        return np.zeros((seller_count, TABLE_SIZE))
-    weight = 0.5 ** (age / DAYS_PER_MONTH / _HALF_LIFE_MONTHS)
-    order = np.argsort(worth, kind="stable")
-    worth, weight, seller = worth[order], weight[order], seller[order]
-    worth = _cap_giants(worth, weight)
-    company_weights = weight / weight.sum()
-    discounted_wins = sum_by_index(seller, weight, seller_count)
-    quantile_levels = (np.arange(TABLE_SIZE) + 0.5) / TABLE_SIZE
-    amounts = np.empty((seller_count, TABLE_SIZE))
-    for index in range(seller_count):
-        trust = discounted_wins[index] / (discounted_wins[index] + _PRIOR_WINS)
-        weights = (1 - trust) * company_weights
-        if discounted_wins[index]:
-            is_own = seller == index
-            weights = weights + trust * np.where(is_own, weight, 0.0) / discounted_wins[index]
-        cumulative = np.cumsum(weights)
-        amounts[index] = worth[np.minimum(np.searchsorted(cumulative, quantile_levels), len(worth) - 1)]
-    return amounts
+
+    def __init__(self, worth: Floats, age: Floats, seller: Ints, seller_count: int) -> None:
+        weight = 0.5 ** (age / DAYS_PER_MONTH / _HALF_LIFE_MONTHS)
+        order = np.argsort(worth, kind="stable")
+        self._weight = weight[order]
+        self._worth = _cap_giants(worth[order], self._weight) if len(worth) else worth
+        self._company_weights = self._weight / self._weight.sum()
+        sorted_sellers = seller[order]
+        self._discounted_wins = sum_by_index(sorted_sellers, self._weight, seller_count)
+        self._wins_by_seller = np.argsort(sorted_sellers, kind="stable")
+        self._first_wins = np.searchsorted(sorted_sellers[self._wins_by_seller], np.arange(seller_count + 1))
+        self._tables = np.zeros((seller_count, TABLE_SIZE))
+        self._means = np.zeros(seller_count)
+        self._is_computed = np.zeros(seller_count, dtype=np.bool_)
+        if not len(worth):
+            self._is_computed[:] = True
+
+    def of_sellers(self, rows: Ints) -> Floats:
+        """Return the amounts of a win of each of the sellers `rows`, in rising order; shape (rows, TABLE_SIZE)."""
+        self._compute(rows)
+        return self._tables[rows]
+
+    def means_of(self, rows: Ints) -> Floats:
+        """Return the mean amount of a win of each of the sellers `rows`; shape (rows,)."""
+        self._compute(rows)
+        return self._means[rows]
+
+    def _compute(self, rows: Ints) -> None:
+        missing = rows[~self._is_computed[rows]]
+        quantile_levels = (np.arange(TABLE_SIZE) + 0.5) / TABLE_SIZE
+        for index in missing.tolist():
+            own_wins = self._wins_by_seller[self._first_wins[index] : self._first_wins[index + 1]]
+            discounted_wins = self._discounted_wins[index]
+            trust = discounted_wins / (discounted_wins + _PRIOR_WINS)
+            weights = (1 - trust) * self._company_weights
+            weights[own_wins] += trust * self._weight[own_wins] / discounted_wins
+            cumulative = np.cumsum(weights)
+            self._tables[index] = self._worth[
+                np.minimum(np.searchsorted(cumulative, quantile_levels), len(self._worth) - 1)
+            ]
+        self._means[missing] = self._tables[missing].mean(axis=1)
+        self._is_computed[missing] = True
 
 
 def _cap_giants(worth: Floats, weight: Floats) -> Floats:
@@ -65,32 +88,40 @@ def _cap_giants(worth: Floats, weight: Floats) -> Floats:
     return weighted / weight
 
 
-def estimate_open_deals(past: DealTable, deals: DealTable, rows: Ints, mean_by_seller: Floats) -> tuple[Floats, Bools]:
-    """Return the amount of each open deal if won, and whether its own fields give it; shape of `rows` both.
+class OpenDealEstimator:
+    """Estimates the amounts of open deals from how past wins compare with the amounts and prices stated before.
 
-    past            the deals to learn from: how wins compare with the amounts and prices stated before
-    deals, rows     the deals and the rows of the open ones
-    mean_by_seller  mean amount of a win of each seller, for deals without an amount, a price or a product with wins
+    past  the deals to learn from
     """
-    stated, gross, list_price, product = (
-        column[rows] for column in (deals.stated_worth, deals.gross, deals.price, deals.product)
-    )
-    won = past.won & ~np.isnan(past.worth)
-    product_count = 1 + max(int(past.product.max(initial=-1)), int(deals.product.max(initial=-1)))
-    price_ratios = _value_ratios(past, won & (past.price > 0), past.price, product_count)
-    gross_ratios = _value_ratios(past, won & (past.gross > 0), past.gross, 0)
-    wins = sum_by_index(past.product[won] + 1, None, product_count + 1)[1:]
-    sums = sum_by_index(past.product[won] + 1, past.worth[won], product_count + 1)[1:]
-    fallback = mean_by_seller[deals.seller[rows]]
-    if product_count:
-        has_product = product >= 0
-        trust = np.where(has_product, wins[product] / (wins[product] + _PRIOR_WINS), 0.0)
-        fallback = trust * (sums / np.maximum(wins, 1.0))[product] + (1 - trust) * fallback
-    estimate = np.where(
-        list_price > 0, list_price * price_ratios[product], fallback
-    )  # product -1 takes the last ratio: that of all
-    estimate = np.where(gross > 0, gross * gross_ratios[0], estimate)
-    return np.where(np.isnan(stated), estimate, stated), ~np.isnan(stated) | (gross > 0) | (list_price > 0)
+
+    def __init__(self, past: DealTable) -> None:
+        won = past.won & ~np.isnan(past.worth)
+        self._product_count = 1 + int(past.product.max(initial=-1))
+        self._price_ratios = _value_ratios(past, won & (past.price > 0), past.price, self._product_count)
+        self._gross_ratio = _value_ratios(past, won & (past.gross > 0), past.gross, 0)[0]
+        wins = sum_by_index(past.product[won] + 1, None, self._product_count + 1)[1:]
+        sums = sum_by_index(past.product[won] + 1, past.worth[won], self._product_count + 1)[1:]
+        self._product_means = np.append(sums / np.maximum(wins, 1.0), 0.0)
+        self._product_trust = np.append(wins / (wins + _PRIOR_WINS), 0.0)
+
+    def estimate(self, deals: DealTable, rows: Ints, seller_means: Floats) -> tuple[Floats, Bools]:
+        """Return the amount of each open deal if won, and whether its own fields give it; shape of `rows` both.
+
+        deals, rows   the deals and the rows of the open ones
+        seller_means  mean amount of a win of each deal's seller, for deals without an amount, a price or a product
+                      with wins; shape of `rows`
+        """
+        stated, gross, list_price, product = (
+            column[rows] for column in (deals.stated_worth, deals.gross, deals.price, deals.product)
+        )
+        product = np.where(
+            product < self._product_count, product, -1
+        )  # -1, for none and new ones, takes the last ratio
+        trust = self._product_trust[product]
+        fallback = trust * self._product_means[product] + (1 - trust) * seller_means
+        estimate = np.where(list_price > 0, list_price * self._price_ratios[product], fallback)
+        estimate = np.where(gross > 0, gross * self._gross_ratio, estimate)
+        return np.where(np.isnan(stated), estimate, stated), ~np.isnan(stated) | (gross > 0) | (list_price > 0)
 
 
 def _value_ratios(past: DealTable, mask: Bools, base: Floats, product_count: int) -> Floats:

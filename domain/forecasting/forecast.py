@@ -2,8 +2,9 @@
 
 A `FittedModel` holds everything learnt from the past (`ModelTrainer`). A `ForecastWindow` of it holds `DRAWS` (1000)
 Monte Carlo draws per seller for the part that does not depend on the deals open now: the count model, and the
-pipeline model's new business. `ForecastWindow.forecast_sellers` adds the draws of the open deals. It is the only
-step that has to be repeated when a deal changes, and it is cheap.
+pipeline model's new business. `SellerForecasts` adds the draws of the open deals. It is the only step that has to be
+repeated when a deal changes, and only for the sellers whose deals have changed. Draws are made for the sellers that a
+request is about.
 
 The distribution of a group is computed from the sums of its sellers' draws, so the means of the parts always add up
 to the mean of the whole.
@@ -20,10 +21,11 @@ from typing import Final
 
 import numpy as np
 
-from domain.forecasting import deal_value_model, monte_carlo, random_variates
+from domain.forecasting import monte_carlo, random_variates
 from domain.forecasting.arrays import NEVER, Bools, Floats, Ints, sum_by_index
 from domain.forecasting.cooperative import Steps
 from domain.forecasting.deal_table import DealTable
+from domain.forecasting.deal_value_model import AmountTables, OpenDealEstimator
 from domain.forecasting.random_variates import DRAWS, OpenDeals, RandomStreams
 from domain.forecasting.training import ModelTrainer
 
@@ -75,27 +77,24 @@ class FittedModel:
         return rate_confidence(self.trainer.wins.complete_months, self.trainer.wins.total_until(self.day))
 
     @cached_property
-    def amount_tables(self) -> Floats:
-        """Equally likely amounts of a win of each seller, in rising order; shape (sellers, 2048)."""
+    def amount_tables(self) -> AmountTables:
+        """Amounts of a win of each seller."""
         past_deals = self.past_deals
         has_worth = past_deals.won & ~np.isnan(past_deals.worth)
         age = (self.day - past_deals.closed[has_worth]).astype(np.float64)
-        return deal_value_model.build_amount_tables(
-            past_deals.worth[has_worth], age, past_deals.seller[has_worth], len(self.seller_hashes)
-        )
+        return AmountTables(past_deals.worth[has_worth], age, past_deals.seller[has_worth], len(self.seller_hashes))
 
     @cached_property
-    def mean_amounts(self) -> Floats:
-        """Mean amount of a win of each seller; shape (sellers,)."""
-        return np.asarray(self.amount_tables.mean(axis=1))
+    def open_deal_estimator(self) -> OpenDealEstimator:
+        return OpenDealEstimator(self.past_deals)
 
     def compute_window(self, first: int, last: int, day_left: float = 1.0) -> Steps[ForecastWindow]:
-        """Compute the window from day `first` to day `last`, without the open deals.
+        """Compute the window from day `first` to day `last`, without the open deals and without any draws.
 
         day_left  the part of the running day, the one after `day`, that is still ahead: 1 to 0
         """
         window = ForecastWindow(self, first, last, day_left)
-        yield from window.draw()
+        yield from window.prepare()
         return window
 
     def compute_eventual_win_probabilities(self, deals: DealTable, rows: Ints) -> Floats:
@@ -111,25 +110,29 @@ class ForecastWindow:
     Both models are first scaled to the same total number of wins, their weighted mean. `pipeline_factor` is what the
     pipeline's expectation is multiplied by. It is fixed by what was known when the window was computed: otherwise a
     change of one deal would rescale every seller's draws, and not only its own seller's.
+
+    A seller's draws are made by the first `SellerForecasts.draw` that needs them: most requests are about few sellers.
     """
 
     def __init__(self, model: FittedModel, first: int, last: int, day_left: float) -> None:
         self.model, self.first, self.last, self.day_left = model, first, last, day_left
+        self.latest: SellerForecasts | None = None  # the last forecast made, of which unchanged draws are taken over
+        seller_count = len(model.seller_hashes)
+        self.multipliers, self.count_draws, self.new_draws = (np.zeros((seller_count, DRAWS)) for _ in range(3))
+        self._is_drawn = np.zeros(seller_count, dtype=np.bool_)
 
     @property
     def is_over(self) -> bool:
         """Whether nothing can be won in the window any more: it ends with the running day, which is over."""
         return self.last == self.model.day + 1 and self.day_left == 0
 
-    def draw(self) -> Steps[None]:
-        """Compute the draws; must be completed before the window is used."""
+    def prepare(self) -> Steps[None]:
+        """Compute what all sellers share; must be completed before the window is used."""
         model, first, last, day_left = self.model, self.first, self.last, self.day_left
         errors = yield from model.trainer.compute_errors(last - first + 1)
-        yield from model.trainer.prepare_month_ends(model.day)
+        yield from model.trainer.prepare(model.day)
         self.probabilities = model.trainer.compute_win_probabilities(model.day, first, last, day_left)
         expected = model.trainer.compute_expected_wins(model.day, first, last, day_left)
-        yield
-        _ = model.amount_tables
         yield
         count_total, pipeline_total = (
             float(expected.by_counts.sum()),
@@ -138,23 +141,28 @@ class ForecastWindow:
         target_total = (1 - errors.weight) * count_total + errors.weight * pipeline_total
         self.pipeline_factor = target_total / pipeline_total if pipeline_total > 0 else 1.0
         self.pipeline_parts = round(_WEIGHT_PARTS * errors.share_weight)
-        streams = RandomStreams(first * 10_000 + last - first, model.seller_hashes)
-        self.multipliers = yield from monte_carlo.error_multipliers(
-            streams, errors.common_sd(expected.log_sd), errors.seller_sd
-        )
-        if self.is_over:  # exactly nothing, in place of what the lower bounds of the models leave
-            self.count_draws = self.new_draws = np.zeros((len(model.seller_hashes), DRAWS))
-            return
-        scaled_by_counts = expected.by_counts * (target_total / count_total if count_total > 0 else 1.0)
-        self.count_draws = yield from monte_carlo.sample_wins(
-            scaled_by_counts, self.multipliers, model.amount_tables, streams, 1
-        )
-        self.new_draws = yield from monte_carlo.sample_wins(
-            expected.from_new * self.pipeline_factor, self.multipliers, model.amount_tables, streams, 2
-        )
+        self._expected_by_counts = expected.by_counts * (target_total / count_total if count_total > 0 else 1.0)
+        self._expected_from_new = expected.from_new * self.pipeline_factor
+        self._streams = RandomStreams(first * 10_000 + last - first, model.seller_hashes)
+        self._common_multipliers = monte_carlo.common_multipliers(self._streams, errors.common_sd(expected.log_sd))
+        self._seller_sd = errors.seller_sd
 
-    def forecast_sellers(self, deals: DealTable) -> Steps[SellerForecasts]:
-        """Compute the forecast of every seller from the deals that are open in `deals`."""
+    def draw(self, sellers: Ints) -> None:
+        """Make the draws of those of the sellers that have none yet."""
+        rows = sellers[~self._is_drawn[sellers]]
+        multipliers = monte_carlo.error_multipliers(self._streams, self._common_multipliers, self._seller_sd, rows)
+        self.multipliers[rows] = multipliers
+        if not self.is_over:  # else exactly nothing, in place of what the lower bounds of the models leave
+            tables = self.model.amount_tables.of_sellers(rows)
+            for draws, expected, purpose in (
+                (self.count_draws, self._expected_by_counts, 1),
+                (self.new_draws, self._expected_from_new, 2),
+            ):
+                draws[rows] = monte_carlo.sample_wins(expected[rows], multipliers, tables, self._streams, purpose, rows)
+        self._is_drawn[rows] = True
+
+    def forecast_sellers(self, deals: DealTable) -> SellerForecasts:
+        """Return the forecasts of the sellers, still without draws, from the deals that are open in `deals`."""
         model = self.model
         rows = np.flatnonzero(deals.open)
         uncorrected = model.trainer.compute_open_probabilities(deals, rows, self.probabilities, model.day)
@@ -163,41 +171,32 @@ class ForecastWindow:
             if self.is_over
             else np.clip(1 - (1 - uncorrected) ** self.pipeline_factor, _MIN_PROBABILITY, 1 - _MIN_PROBABILITY)
         )
-        amounts, is_stated = deal_value_model.estimate_open_deals(model.past_deals, deals, rows, model.mean_amounts)
-        seller = deals.seller[rows]
-        hashes = random_variates.mix_bits(
-            model.seller_hashes[seller] ^ random_variates.mix_bits(deals.stable_hash[rows].astype(np.uint64))
-        )
-        open_deals = OpenDeals(seller, win_probabilities, amounts, ~is_stated, hashes)
-        open_draws = np.zeros((len(model.seller_hashes), DRAWS))
-        for batch in monte_carlo.seller_batches(len(model.seller_hashes)):
-            batch_deals = open_deals.select_rows(batch)
-            means = sum_by_index(batch_deals.row, batch_deals.probabilities * batch_deals.amounts, len(batch))
-            draws = (
-                random_variates.sum_open_deals(batch_deals, monte_carlo.shuffle_tables(model.amount_tables, batch))
-                * self.multipliers[batch]
-            )
-            open_draws[batch] = monte_carlo.rescale_to_mean(draws, means)
-            yield
-        return SellerForecasts(self, deals, rows, win_probabilities, amounts, open_draws)
+        forecasts = SellerForecasts(self, deals, rows, win_probabilities)
+        if self.latest is not None:
+            forecasts.take_over(self.latest)
+        self.latest = forecasts
+        return forecasts
 
 
-@dataclass(frozen=True)
 class SellerForecasts:
     """The forecast of a window for every seller, given the deals open at one moment.
 
-    deals                       the deals at that moment
-    rows                        rows of the open ones; shape (open,)
-    win_probabilities, amounts  of each open deal: the probability of a win within the window, and its amount if won
-    open_draws                  draws of the amount won from open deals; shape (sellers, DRAWS)
+    deals              the deals at that moment
+    rows               rows of the open ones; shape (open,)
+    win_probabilities  of each open deal, within the window
+    amounts            of each open deal if it is won, once its seller has been drawn
+    contributions      what each open deal adds to the mean, once its seller has been drawn. A seller's deals sum to
+                       their `from_open`
+    open_draws         draws of the amount won from open deals; shape (sellers, DRAWS), as far as they have been drawn
+    from_open          the part of each seller's mean that comes from deals open now; shape (sellers,), likewise
     """
 
-    window: ForecastWindow
-    deals: DealTable
-    rows: Ints
-    win_probabilities: Floats
-    amounts: Floats
-    open_draws: Floats
+    def __init__(self, window: ForecastWindow, deals: DealTable, rows: Ints, win_probabilities: Floats) -> None:
+        self.window, self.deals, self.rows, self.win_probabilities = window, deals, rows, win_probabilities
+        self.amounts, self.contributions = np.zeros(len(rows)), np.zeros(len(rows))
+        seller_count = len(window.model.seller_hashes)
+        self.open_draws, self.from_open = np.zeros((seller_count, DRAWS)), np.zeros(seller_count)
+        self._is_drawn = np.zeros(seller_count, dtype=np.bool_)
 
     @cached_property
     def deal_keys(self) -> Ints:
@@ -209,6 +208,85 @@ class SellerForecasts:
         """The seller's index of each open deal; shape (open,)."""
         return self.deals.seller[self.rows]
 
+    def has_draws(self, members: Bools) -> bool:
+        """Return whether the sellers that `members` selects, booleans of shape (sellers,), have been drawn."""
+        return bool(self._is_drawn[members].all())
+
+    def draw(self, members: Bools) -> Steps[None]:
+        """Make the draws of those of the sellers that have none yet.
+
+        Several such computations may take turns: each step takes sellers that are still without draws.
+        """
+        while len(sellers := np.flatnonzero(members & ~self._is_drawn)[: monte_carlo.BATCH_SIZE]):
+            self._draw_batch(sellers)
+            yield
+
+    def _draw_batch(self, sellers: Ints) -> None:
+        window, model = self.window, self.window.model
+        window.draw(sellers)
+        batch_index = np.full(len(self._is_drawn), -1)
+        batch_index[sellers] = np.arange(len(sellers))
+        deals = np.flatnonzero(batch_index[self.deal_sellers] >= 0)
+        rows, seller = self.rows[deals], batch_index[self.deal_sellers[deals]]
+        tables = model.amount_tables.of_sellers(sellers)
+        probabilities = self.win_probabilities[deals]
+        amounts, is_stated = model.open_deal_estimator.estimate(self.deals, rows, tables.mean(axis=1)[seller])
+        hashes = random_variates.mix_bits(
+            model.seller_hashes[sellers[seller]]
+            ^ random_variates.mix_bits(self.deals.stable_hash[rows].astype(np.uint64))
+        )
+        open_deals = OpenDeals(seller, probabilities, amounts, ~is_stated, hashes)
+        draws = (
+            random_variates.sum_open_deals(open_deals, monte_carlo.shuffle_tables(tables)) * window.multipliers[sellers]
+        )
+        expected = probabilities * amounts
+        sums = sum_by_index(seller, expected, len(sellers))
+        self.open_draws[sellers] = monte_carlo.rescale_to_mean(draws, sums)
+        from_open = self._part_from_open(sellers)
+        self.amounts[deals], self.from_open[sellers] = amounts, from_open
+        self.contributions[deals] = expected * (from_open / np.where(sums != 0, sums, 1.0))[seller]
+        self._is_drawn[sellers] = True
+
+    def _part_from_open(self, sellers: Ints) -> Floats:
+        """Return the part of each seller's mean that comes from deals open now; shape of `sellers`.
+
+        This is the pipeline model's figure, reduced where the combined mean is lower than the pipeline's: its share
+        of the combined mean is never larger than its share of the pipeline's mean.
+        """
+        weight = self.window.pipeline_parts / _WEIGHT_PARTS
+        open_mean, new_mean, count_mean = (
+            draws[sellers].mean(axis=1) for draws in (self.open_draws, self.window.new_draws, self.window.count_draws)
+        )
+        pipeline_mean = open_mean + new_mean
+        combined_mean = (1 - weight) * count_mean + weight * pipeline_mean
+        share = np.where(pipeline_mean > 0, combined_mean / np.where(pipeline_mean > 0, pipeline_mean, 1.0), 0.0)
+        return np.asarray(open_mean * np.minimum(1.0, share))
+
+    def take_over(self, before: SellerForecasts) -> None:
+        """Take over the draws of sellers whose open deals are the same in an earlier forecast of the same window."""
+        seller_count = len(self._is_drawn)
+        deal_counts = [np.bincount(forecasts.deal_sellers, minlength=seller_count) for forecasts in (self, before)]
+        is_same = before._is_drawn & (deal_counts[0] == deal_counts[1])
+        deals, deals_before = (np.flatnonzero(is_same[forecasts.deal_sellers]) for forecasts in (self, before))
+        if not (self.deal_sellers[deals] == before.deal_sellers[deals_before]).all():
+            return  # the deals of a seller do not stand together, which happens in back-tests only
+        rows, rows_before = self.rows[deals], before.rows[deals_before]
+        is_other = self.win_probabilities[deals] != before.win_probabilities[deals_before]
+        for name in ("stable_hash", "product"):
+            is_other |= getattr(self.deals, name)[rows] != getattr(before.deals, name)[rows_before]
+        for name in ("stated_worth", "gross", "price"):
+            now, then = getattr(self.deals, name)[rows], getattr(before.deals, name)[rows_before]
+            is_other |= (now != then) & ~(np.isnan(now) & np.isnan(then))
+        is_same[self.deal_sellers[deals][is_other]] = False
+        still_same = is_same[self.deal_sellers[deals]]
+        deals, deals_before = deals[still_same], deals_before[still_same]
+        self.amounts[deals], self.contributions[deals] = (
+            before.amounts[deals_before],
+            before.contributions[deals_before],
+        )
+        self.open_draws[is_same], self.from_open[is_same] = before.open_draws[is_same], before.from_open[is_same]
+        self._is_drawn = is_same
+
     def is_overdue(self, today: int) -> Bools:
         """Return for each open deal whether its expected closing day has passed or is not set; shape (open,)."""
         expected_close = self.deals.expected_close[self.rows]
@@ -217,11 +295,13 @@ class SellerForecasts:
     def aggregate(self, members: Bools) -> Distribution:
         """Return the distribution of the amount that a group of sellers wins in the window.
 
-        members  which sellers belong to the group; booleans of shape (sellers,)
+        members  which sellers belong to the group; booleans of shape (sellers,). They must have been drawn
 
         The mean mixes the two models' means by their weights. The quantiles mix their quantile functions (both sets
         of draws are sorted first): the interval keeps the width of the models, where a mixture would be wider.
         """
+        if not self.has_draws(members):
+            raise ValueError("draw the sellers of a group before you aggregate them")
         pipeline_parts = self.window.pipeline_parts
         count_draws = self.window.count_draws[members].sum(axis=0)
         pipeline_draws = (self.open_draws[members] + self.window.new_draws[members]).sum(axis=0)
@@ -230,29 +310,6 @@ class SellerForecasts:
             (_WEIGHT_PARTS - pipeline_parts) * np.sort(count_draws) + pipeline_parts * np.sort(pipeline_draws)
         ) / _WEIGHT_PARTS
         return Distribution(Fraction(total, _WEIGHT_PARTS * DRAWS), float(self.from_open[members].sum()), draws)
-
-    @cached_property
-    def from_open(self) -> Floats:
-        """The part of each seller's mean that comes from deals open now; shape (sellers,).
-
-        This is the pipeline model's figure, reduced where the combined mean is lower than the pipeline's: its share
-        of the combined mean is never larger than its share of the pipeline's mean.
-        """
-        weight = self.window.pipeline_parts / _WEIGHT_PARTS
-        open_mean, new_mean, count_mean = (
-            draws.mean(axis=1) for draws in (self.open_draws, self.window.new_draws, self.window.count_draws)
-        )
-        pipeline_mean = open_mean + new_mean
-        combined_mean = (1 - weight) * count_mean + weight * pipeline_mean
-        share = np.where(pipeline_mean > 0, combined_mean / np.where(pipeline_mean > 0, pipeline_mean, 1.0), 0.0)
-        return np.asarray(open_mean * np.minimum(1.0, share))
-
-    @cached_property
-    def contributions(self) -> Floats:
-        """What each open deal adds to the mean; shape (open,). A seller's deals sum to their `from_open`."""
-        unscaled = self.win_probabilities * self.amounts
-        sums = sum_by_index(self.deal_sellers, unscaled, len(self.from_open))
-        return unscaled * (self.from_open / np.where(sums != 0, sums, 1.0))[self.deal_sellers]
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,6 @@ import numpy as np
 
 from domain.forecasting import deal_value_model, model_averaging, monte_carlo
 from domain.forecasting.arrays import Bools, Floats, Ints
-from domain.forecasting.cooperative import run_to_completion
 from domain.forecasting.daily_volume import DailyVolume, SellerActivity, find_seller_activity
 from domain.forecasting.forecast import Confidence, Distribution, rate_confidence
 from domain.forecasting.model_averaging import ModelErrors
@@ -71,9 +70,7 @@ class FittedMetricModel:
         first = int(days.min()) if len(days) else day
         self.volume = DailyVolume(days, counted, sellers, first=first, day=day, count=len(names), calendar=calendar)
         age = (day - days).astype(np.float64)
-        self.amount_tables = (
-            None if is_count else deal_value_model.build_amount_tables(amounts, age, sellers, len(names))
-        )
+        self.amount_tables = None if is_count else deal_value_model.AmountTables(amounts, age, sellers, len(names))
         self._errors: dict[int, ModelErrors] = {}
 
     @property
@@ -88,12 +85,18 @@ class FittedMetricModel:
         expected, log_sd = self._expect_events(self.day, first, last)
         errors = self._errors_for(last - first + 1)
         streams = RandomStreams(first * 10_000 + last - first, self.seller_hashes)
-        multipliers = run_to_completion(
-            monte_carlo.error_multipliers(streams, errors.common_sd(log_sd), errors.seller_sd)
-        )
-        return MetricWindow(
-            run_to_completion(monte_carlo.sample_wins(expected * presence, multipliers, self.amount_tables, streams, 1))
-        )
+        common = monte_carlo.common_multipliers(streams, errors.common_sd(log_sd))
+        draws = np.zeros((len(expected), DRAWS))
+        for rows in monte_carlo.seller_batches(len(expected)):
+            draws[rows] = monte_carlo.sample_wins(
+                (expected * presence)[rows],
+                monte_carlo.error_multipliers(streams, common, errors.seller_sd, rows),
+                None if self.amount_tables is None else self.amount_tables.of_sellers(rows),
+                streams,
+                1,
+                rows,
+            )
+        return MetricWindow(draws)
 
     def _expect_events(self, day: int, first: int, last: int) -> tuple[Floats, float]:
         is_known = self.volume.days <= day

@@ -1,6 +1,7 @@
 """Monte Carlo sampling: turns expected wins per seller into `DRAWS` draws of the won amount.
 
-All functions work on batches of sellers and yield in between, so that no single step blocks the worker for long.
+All functions work on some of the sellers, since most requests need few of them. The draws of a seller do not depend on
+which others are drawn with them.
 """
 
 from __future__ import annotations
@@ -12,58 +13,49 @@ import numpy as np
 
 from domain.forecasting import random_variates
 from domain.forecasting.arrays import Floats, Ints
-from domain.forecasting.cooperative import Steps
-from domain.forecasting.random_variates import DRAWS, TABLE_ORDER, RandomStreams
+from domain.forecasting.random_variates import TABLE_ORDER, RandomStreams
 
-_BATCH_SIZE: Final = 32  # sellers per step
+BATCH_SIZE: Final = 32  # sellers per step: more would block the worker for long
 _MIN_MULTIPLIER: Final = 0.05  # floor of the multiplier that all sellers share
 _COMMON_STREAM, _SELLER_STREAM = 3, 4  # purposes of random numbers; `sample_wins` uses 10 and above
 
 
-def error_multipliers(streams: RandomStreams, common_sd: float, seller_sd: float) -> Steps[Floats]:
-    """Draw the relative forecast error of each seller, 1 on average; shape (sellers, DRAWS).
+def common_multipliers(streams: RandomStreams, common_sd: float) -> Floats:
+    """Draw the relative forecast error that all sellers share, 1 on average; shape (DRAWS,).
 
-    common_sd  standard deviation of the error shared by all sellers; normal, as relative errors are measured
+    common_sd  its standard deviation; normal, as relative errors are measured
+    """
+    z = random_variates.stratified_normals(streams.common_bits(_COMMON_STREAM)[None])[0]
+    multipliers = np.maximum(1 + common_sd * z, _MIN_MULTIPLIER)
+    return np.asarray(multipliers / multipliers.mean())
+
+
+def error_multipliers(streams: RandomStreams, common: Floats, seller_sd: float, rows: Ints) -> Floats:
+    """Draw the relative forecast error of each of the sellers `rows`, 1 on average; shape (rows, DRAWS).
+
+    common     result of `common_multipliers`
     seller_sd  standard deviation of each seller's own error; log-normal
     """
-    z = random_variates.normal_quantiles(
-        random_variates.stratified_levels(streams.common_bits(_COMMON_STREAM)[None])[0]
-    )
-    shared = np.maximum(1 + common_sd * z, _MIN_MULTIPLIER)
-    shared /= shared.mean()
-    multipliers = np.empty((len(streams.sellers), DRAWS))
-    for rows in seller_batches(len(multipliers)):
-        z = random_variates.normal_quantiles(
-            random_variates.stratified_levels(streams.seller_bits(_SELLER_STREAM, rows))
-        )
-        multipliers[rows] = shared * np.exp(seller_sd * z - seller_sd**2 / 2)
-        yield
-    return multipliers
+    z = random_variates.stratified_normals(streams.seller_bits(_SELLER_STREAM, rows))
+    return np.asarray(common * np.exp(seller_sd * z - seller_sd**2 / 2))
 
 
 def sample_wins(
-    expected: Floats, multipliers: Floats, tables: Floats | None, streams: RandomStreams, purpose: int
-) -> Steps[Floats]:
-    """Draw the total amount of each seller's wins; shape (sellers, DRAWS), whole numbers.
+    expected: Floats, multipliers: Floats, tables: Floats | None, streams: RandomStreams, purpose: int, rows: Ints
+) -> Floats:
+    """Draw the total amount of the wins of each of the sellers `rows`; shape (rows, DRAWS), whole numbers.
 
-    expected     mean number of wins, shape (sellers,)
+    expected     mean number of wins, shape (rows,)
     multipliers  result of `error_multipliers`
-    tables       equally likely amounts of a win of each seller, shape (sellers, entries); None to count the wins
+    tables       equally likely amounts of a win, shape (rows, entries); None to count the wins
     purpose      number of this use of random numbers
     """
-    totals = np.zeros((len(expected), DRAWS))
-    for rows in seller_batches(len(expected)):
-        level = random_variates.stratified_levels(streams.seller_bits(10 * purpose, rows))
-        wins = random_variates.poisson_quantiles(expected[rows, None] * multipliers[rows], level)
-        if tables is None:
-            totals[rows] = rescale_to_mean(wins.astype(np.float64), expected[rows])
-        else:
-            batch_totals = random_variates.sum_new_wins(
-                wins, shuffle_tables(tables, rows), streams.seller_bits(10 * purpose + 1, rows)
-            )
-            totals[rows] = rescale_to_mean(batch_totals, expected[rows] * tables[rows].mean(axis=1))
-        yield
-    return totals
+    level = random_variates.stratified_levels(streams.seller_bits(10 * purpose, rows))
+    wins = random_variates.poisson_quantiles(expected[:, None] * multipliers, level)
+    if tables is None:
+        return rescale_to_mean(wins.astype(np.float64), expected)
+    totals = random_variates.sum_new_wins(wins, shuffle_tables(tables), streams.seller_bits(10 * purpose + 1, rows))
+    return rescale_to_mean(totals, expected * tables.mean(axis=1))
 
 
 def rescale_to_mean(draws: Floats, means: Floats) -> Floats:
@@ -73,13 +65,13 @@ def rescale_to_mean(draws: Floats, means: Floats) -> Floats:
     return np.rint(draws * factor[:, None])
 
 
-def shuffle_tables(tables: Floats, rows: Ints) -> Floats:
-    """Return the amount tables of the sellers `rows`, in the fixed shuffled order."""
-    return tables[rows[:, None], TABLE_ORDER]
+def shuffle_tables(tables: Floats) -> Floats:
+    """Return the amount tables in the fixed shuffled order."""
+    return tables[:, TABLE_ORDER]
 
 
 def seller_batches(seller_count: int) -> list[Ints]:
-    return [np.arange(start, min(start + _BATCH_SIZE, seller_count)) for start in range(0, seller_count, _BATCH_SIZE)]
+    return [np.arange(start, min(start + BATCH_SIZE, seller_count)) for start in range(0, seller_count, BATCH_SIZE)]
 
 
 def hash_seller_key(key: str) -> int:

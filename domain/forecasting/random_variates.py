@@ -12,6 +12,7 @@ Source: Steele, Lea & Flood, "Fast splittable pseudorandom number generators" (2
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -23,6 +24,7 @@ DRAWS: Final = 1000
 _COPRIME_STEPS: Final = np.array(
     [step for step in range(1, DRAWS) if step % 2 and step % 5], dtype=np.int64
 )  # DRAWS = 2³ 5³
+_EVEN_LEVELS: Final = (np.arange(DRAWS) + 0.5) / DRAWS
 _DRAW_INDEXES: Final[UInts] = np.arange(DRAWS, dtype=np.uint64)
 TABLE_ORDER: Final = np.random.Generator(np.random.PCG64(20)).permutation(
     TABLE_SIZE
@@ -70,10 +72,23 @@ def stratified_levels(bits: UInts) -> Floats:
 
     Stratified in place of independent levels: the mean of the draws is nearly free of sampling noise.
     """
-    order = np.argsort(bits, axis=-1)
-    ranks = np.empty(bits.shape, dtype=np.float64)
-    np.put_along_axis(ranks, order, np.broadcast_to(np.arange(DRAWS) + 0.5, bits.shape), axis=-1)
-    return ranks / DRAWS
+    return _EVEN_LEVELS[_ranks(bits)]
+
+
+def stratified_normals(bits: UInts) -> Floats:
+    """Return the standard normal quantiles of `stratified_levels`."""
+    return _normal_quantiles_of_even_levels()[_ranks(bits)]
+
+
+def _ranks(bits: UInts) -> Ints:
+    ranks = np.empty(bits.shape, dtype=np.int64)
+    np.put_along_axis(ranks, np.argsort(bits, axis=-1), np.broadcast_to(np.arange(DRAWS), bits.shape), axis=-1)
+    return ranks
+
+
+@cache
+def _normal_quantiles_of_even_levels() -> Floats:
+    return normal_quantiles(_EVEN_LEVELS)
 
 
 def poisson_quantiles(means: Floats, level: Floats) -> Ints:
@@ -179,15 +194,14 @@ class OpenDeals:
     amount_is_guess: Bools
     hashes: UInts
 
-    def select_rows(self, rows: Ints) -> OpenDeals:
-        """Return the deals of the consecutive `rows`, renumbered from 0."""
-        use = (self.row >= rows[0]) & (self.row <= rows[-1])
+    def select(self, mask: Bools, row_indexes: Ints) -> OpenDeals:
+        """Return the selected deals, with their rows replaced by `row_indexes`, which is indexed by row."""
         return OpenDeals(
-            self.row[use] - rows[0],
-            self.probabilities[use],
-            self.amounts[use],
-            self.amount_is_guess[use],
-            self.hashes[use],
+            row_indexes[self.row[mask]],
+            self.probabilities[mask],
+            self.amounts[mask],
+            self.amount_is_guess[mask],
+            self.hashes[mask],
         )
 
 

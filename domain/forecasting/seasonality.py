@@ -21,6 +21,7 @@ from domain.primitives.calendar import Calendar
 DAYS_PER_MONTH: Final = 365.25 / 12  # length of an average month
 _EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
 _PRIOR_EVENTS: Final = 10.0  # prior weight, in events, of "all days are alike"
+_WEIGHT_STEPS: Final = 100  # weights are whole multiples of one over this, and never 0
 
 
 def months_of(days: ArrayLike) -> Ints:
@@ -89,25 +90,31 @@ def fit_day_weights(calendar: Calendar, days: Ints, first: int, last: int, amoun
 
     amounts  number of events on each of `days`; None for one each
 
-    Each ratio to the average rate is shrunk towards 1: (n + prior) / (expected n + prior).
+    Each ratio to the average rate is shrunk towards 1: (n + prior) / (expected n + prior), and rounded to hundredths,
+    about what 10,000 events can tell. So a single event seldom changes a weight, and what was learnt with these weights
+    about earlier months need not be learnt again.
     """
     is_working, third = _working_days(calendar, first, last), _month_thirds(first, last)
     daily_counts = sum_by_index(days - first, amounts, last - first + 1)
     working_day_rate = daily_counts[is_working].sum() / max(1, is_working.sum())
-    day_off_weight = (daily_counts[~is_working].sum() + _PRIOR_EVENTS) / (
-        working_day_rate * (~is_working).sum() + _PRIOR_EVENTS
+    day_off_weight = _round_weights(
+        (daily_counts[~is_working].sum() + _PRIOR_EVENTS) / (working_day_rate * (~is_working).sum() + _PRIOR_EVENTS)
     )
     unscaled = np.where(is_working, 1.0, day_off_weight)
     mean_rate = daily_counts.sum() / unscaled.sum()
     third_counts = sum_by_index(third, daily_counts, 3)
     expected = sum_by_index(third, unscaled, 3) * mean_rate
-    third_weights = (third_counts + 3 * _PRIOR_EVENTS) / (expected + 3 * _PRIOR_EVENTS)
+    third_weights = _round_weights((third_counts + 3 * _PRIOR_EVENTS) / (expected + 3 * _PRIOR_EVENTS))
     return DayWeights(
         calendar,
         float(day_off_weight),
         (float(third_weights[0]), float(third_weights[1]), float(third_weights[2])),
         float((unscaled * third_weights[third]).mean()),
     )
+
+
+def _round_weights(weights: ArrayLike) -> Floats:
+    return np.maximum(np.rint(np.asarray(weights) * _WEIGHT_STEPS), 1) / _WEIGHT_STEPS  # type: ignore[no-any-return]
 
 
 def _month_thirds(first: int, last: int) -> Ints:

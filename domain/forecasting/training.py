@@ -18,7 +18,7 @@ from domain.forecasting.arrays import Bools, Floats, Ints, sum_by_index
 from domain.forecasting.calibration import Calibration, MonthEndSnapshot
 from domain.forecasting.cooperative import Steps
 from domain.forecasting.daily_volume import DailyVolume, SellerActivity, find_seller_activity
-from domain.forecasting.deal_table import DealTable, known_at
+from domain.forecasting.deal_table import DealTable, find_first_differences, known_at
 from domain.forecasting.hazard_model import Exposure, Hazards, ages_on, count_exposure, fit_hazards
 from domain.forecasting.model_averaging import ModelErrors
 from domain.forecasting.seasonality import DAYS_PER_MONTH, first_day, last_day, month_of, months_of
@@ -27,6 +27,7 @@ from domain.primitives.calendar import Calendar
 _LOOK_BACK_MONTHS: Final = 6  # month ends at which the models are tested
 _MIN_WINS: Final = 20.0  # wins needed by a month end to test the models there
 _MAX_WINDOW_MONTHS: Final = 3  # longest test window, in months
+_WHOLE_DAY: Final = 1.0  # part of the running day that is still ahead
 _MIN_WEIGHT: Final = 1e-9  # of the days of a month that are ahead, which may be a day that is over
 
 
@@ -63,12 +64,16 @@ class ModelTrainer:
 
     active  whether each seller is active, shape (sellers,)
 
+    before  a trainer of the same sellers: what it knows as of days on which both tables are equal is taken over
+
     Everything is computed on first use and cached: the inner forecasts of the recent month ends share hazards,
     month-end snapshots and exposure sums with each other and with the forecast itself.
     """
 
-    def __init__(self, table: DealTable, day: int, calendar: Calendar, active: Bools) -> None:
-        self.table, self.day, self.active = table, day, active
+    def __init__(
+        self, table: DealTable, day: int, calendar: Calendar, active: Bools, before: ModelTrainer | None = None
+    ) -> None:
+        self.table, self.day, self.calendar, self.active = table, day, calendar, active
         closed = table.closed[table.closed <= day]
         self.first = int(closed.min()) if len(closed) else day
         observation = {"first": self.first, "day": day, "count": len(active), "calendar": calendar}
@@ -78,7 +83,35 @@ class ModelTrainer:
         self._month_end_snapshots: dict[int, MonthEndSnapshot] = {}
         self._hazards: dict[int, Hazards] = {}
         self._win_probabilities: dict[tuple[int, int, int, float], WinProbabilities] = {}
+        self._expected_wins: dict[tuple[int, int, int, float], ExpectedWins] = {}
         self._errors: dict[int, ModelErrors] = {}
+        if before is not None and before.calendar == calendar and np.array_equal(before.active, active):
+            self._take_over(before)
+
+    def _take_over(self, before: ModelTrainer) -> None:
+        """Take over what a trainer of other deals has learnt from the time in which the deals were the same."""
+        differences = find_first_differences(before.table, self.table)
+        known = min(before.day, self.day)
+        self.wins.take_over(before.wins, min(known, differences.wins - 1))
+        self.arrivals.take_over(before.arrivals, min(known, differences.arrivals - 1))
+        has_same_weights = (self.first, self.wins.day_weights) == (before.first, before.wins.day_weights)
+        has_same_stages = self.has_stages == before.has_stages and forecasting_calibration.count_cells(
+            self.table.visits
+        ) == forecasting_calibration.count_cells(before.table.visits)
+        if not has_same_weights or not has_same_stages:
+            return
+        until = min(known, differences.any - 1)
+        if before.day == self.day == until:
+            self._errors |= before._errors
+        self._hazards |= {month: hazards for month, hazards in before._hazards.items() if last_day(month) <= until}
+        self._month_end_snapshots |= {
+            month: snapshot for month, snapshot in before._month_end_snapshots.items() if last_day(month + 1) <= until
+        }
+        self._win_probabilities |= {
+            key: probabilities for key, probabilities in before._win_probabilities.items() if key[0] <= until
+        }
+        if self.arrivals.day_weights == before.arrivals.day_weights:
+            self._expected_wins |= {key: wins for key, wins in before._expected_wins.items() if key[0] <= until}
 
     @property
     def seller_count(self) -> int:
@@ -105,11 +138,16 @@ class ModelTrainer:
             month_ends, month, self.seller_count, forecasting_calibration.count_cells(self.table.visits)
         )
 
-    def prepare_month_ends(self, day: int) -> Steps[None]:
-        """Compute the month-end snapshots before `day` one at a time; `compute_win_probabilities` needs them."""
+    def prepare(self, day: int) -> Steps[None]:
+        """Compute one at a time what forecasts as of the end of `day` need, as far as it is not known yet."""
         for month in self._month_ends_before(_last_complete_month(day)):
-            self._month_end_snapshot(month)
-            yield
+            if month not in self._month_end_snapshots:
+                self._month_end_snapshot(month)
+                yield
+        for volume in (self.wins, self.arrivals):
+            if not volume.is_fitted(day):
+                volume.fit_counts(day)
+                yield
 
     def _month_ends_before(self, month: int) -> range:
         return range(max(self.wins.first_month, month - _LOOK_BACK_MONTHS), month)
@@ -121,7 +159,9 @@ class ModelTrainer:
             )
         return self._month_end_snapshots[month]
 
-    def compute_win_probabilities(self, day: int, first: int, last: int, day_left: float = 1.0) -> WinProbabilities:
+    def compute_win_probabilities(
+        self, day: int, first: int, last: int, day_left: float = _WHOLE_DAY
+    ) -> WinProbabilities:
         """Return the win probabilities of open deals from day `first` to day `last`, as known at the end of `day`.
 
         day_left  the part of the day after `day` that is still ahead, 0 to 1; here and in the other methods
@@ -147,7 +187,7 @@ class ModelTrainer:
     ) -> tuple[Floats, Floats, float]:
         """Return each seller's expected wins by the count model, those from new deals, and the count model's log sd."""
         activity = self._seller_activity(day)
-        by_counts = self.wins.forecast(day, first, last, day_left if first == day + 1 else 1.0)
+        by_counts = self.wins.forecast(day, first, last, day_left if first == day + 1 else _WHOLE_DAY)
         arrivals = self.arrivals.forecast(day, day + 1, last, day_left, blocks=False)
         month_index = months_of(np.arange(day + 1, last + 1)) - month_of(day + 1)
         weights = self.arrivals.day_weights.compute_weights(day + 1, last)
@@ -172,12 +212,18 @@ class ModelTrainer:
             self.seller_count, seller, np.concatenate([table.created[is_created], table.closed[is_closed]])
         )
 
-    def compute_expected_wins(self, day: int, first: int, last: int, day_left: float = 1.0) -> ExpectedWins:
+    def compute_expected_wins(self, day: int, first: int, last: int, day_left: float = _WHOLE_DAY) -> ExpectedWins:
         """Return what both models expect of the days `first` to `last`, as known at the end of `day`.
 
-        day  the trainer's day, or an earlier one for an inner forecast
+        day  the trainer's day, or an earlier one for an inner forecast; cached
         """
-        deals = known_at(self.table, day)
+        key = (day, first, last, day_left)
+        if key not in self._expected_wins:
+            self._expected_wins[key] = self._compute_expected_wins(day, first, last, day_left)
+        return self._expected_wins[key]
+
+    def _compute_expected_wins(self, day: int, first: int, last: int, day_left: float) -> ExpectedWins:
+        deals = self.table if day == self.day else known_at(self.table, day)
         rows = np.flatnonzero(deals.open)
         probabilities = self.compute_open_probabilities(
             deals, rows, self.compute_win_probabilities(day, first, last, day_left), day
@@ -204,9 +250,11 @@ class ModelTrainer:
         windows = [(last_day(month), first_day(month + 1), last_day(month + months)) for month in ends]
         expected: list[ExpectedWins] = []
         for window in windows:
-            yield from self.prepare_month_ends(window[0])
+            if (*window, _WHOLE_DAY) not in self._expected_wins:
+                yield from self.prepare(window[0])
+                self.compute_expected_wins(*window)
+                yield
             expected.append(self.compute_expected_wins(*window))
-            yield
         actual = [self.wins.totals_by_seller(first, last_day_) for _, first, last_day_ in windows]
         return model_averaging.measure_errors(
             [wins.by_counts for wins in expected], [wins.from_open + wins.from_new for wins in expected], actual, months

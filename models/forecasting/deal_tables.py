@@ -132,7 +132,8 @@ class StageEntries:
     @cached_property
     def has_moves(self) -> bool:
         """Whether any deal has been in more than one stage."""
-        return len(np.unique(self.deal)) < len(self.deal)
+        deals = np.sort(self.deal)
+        return bool((deals[1:] == deals[:-1]).any())
 
     def select_deals(self, deal_ids: Ints) -> StageEntries:
         """Return the entries of the given deals."""
@@ -359,4 +360,4 @@ def _list_price(pricing: Pricing, name: str) -> float:
 
 def _to_dense_indexes(stage: Ints) -> Ints:
     """Replace stage ids by indexes from 0 on, in order of id."""
-    return np.unique(stage, return_inverse=True)[1]
+    return np.searchsorted(np.unique(stage), stage)

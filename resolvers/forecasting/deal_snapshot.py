@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
 
 from domain.forecasting.arrays import Floats, Ints
 from domain.forecasting.cooperative import Steps
-from domain.forecasting.deal_table import DealTable, known_at, sort_canonically
+from domain.forecasting.deal_table import DealTable, find_canonical_order, known_at, reorder, sort_canonically
 from domain.forecasting.forecast import FittedModel
 from domain.forecasting.training import ModelTrainer
 from domain.primitives.calendar import Calendar
@@ -52,10 +53,20 @@ class DealSnapshot:
         """The stage entries, or none if no deal has ever moved: then stages carry no information."""
         return self.all_stage_entries if self.all_stage_entries.has_moves else deal_tables.empty_stage_entries()
 
-    def build_table(self, basis: Basis) -> Steps[DealTable]:
-        table = deal_tables.build_table(self.deals, self.stage_entries, self.sellers, self.pricing, basis)
+    def build_count_table(self) -> Steps[tuple[DealTable, Ints]]:
+        """Return the table that counts deals, in canonical order, and this order of the snapshot's deals."""
+        table = deal_tables.build_table(self.deals, self.stage_entries, self.sellers, self.pricing, Basis.COUNT)
         yield
-        return sort_canonically(table)
+        order = find_canonical_order(table)
+        yield
+        return reorder(table, order), order
+
+    def build_table_without_entries(self, basis: Basis, order: Ints) -> Steps[DealTable]:
+        """Return the table of the basis without stage entries; its rows are the snapshot's deals in the given order."""
+        no_entries = deal_tables.empty_stage_entries()
+        table = deal_tables.build_table(self.deals, no_entries, self.sellers, self.pricing, basis)
+        yield
+        return reorder(table, order)
 
     def differs_only_in_deals(self, before: DealSnapshot) -> bool:
         """Return whether at most today's state of single deals differs from `before`, but not past, day or sellers."""
@@ -63,12 +74,25 @@ class DealSnapshot:
         past_now = self.past_version, self.today, self.calendar, self.currency, self.pricing
         return past_before == past_now and self.sellers is before.sellers
 
+    @cached_property
+    def _open_deals(self) -> tuple[DealColumns, StageEntries]:
+        """The deals that are open now, and their stage entries."""
+        open_deals = self.deals.open_deals()
+        return open_deals, self.stage_entries.select_deals(open_deals.id)
+
     def build_open_deals(self, basis: Basis) -> DealTable:
         """Return the table of the deals that are open now."""
-        open_deals = self.deals.open_deals()
-        stage_entries = self.stage_entries.select_deals(open_deals.id)
+        open_deals, stage_entries = self._open_deals
         table = deal_tables.build_table(open_deals, stage_entries, self.sellers, self.pricing, basis)
         return known_at(sort_canonically(table), self.today)
+
+
+@dataclass(frozen=True)
+class TrainedPast:
+    """A trainer, and the canonical order of the snapshot's deals, which is the same on each basis."""
+
+    trainer: ModelTrainer
+    order: Ints
 
 
 def has_same_sellers(first: SellerIndex, second: SellerIndex) -> bool:
@@ -130,19 +154,29 @@ def past_facts_of(
     return [*zip(*(column.tolist() for column in columns), strict=True), *entered]
 
 
-def build_trainer(snapshot: DealSnapshot) -> Steps[ModelTrainer]:
+def build_trainer(snapshot: DealSnapshot, before: ModelTrainer | None) -> Steps[TrainedPast]:
+    """Build the trainer of the deals up to the end of yesterday.
+
+    before  a trainer of an earlier state of the same sellers' deals, if there is one: what it has learnt from a time
+            that has not changed since is taken over
+    """
     day = snapshot.today - 1
-    table = yield from snapshot.build_table(Basis.COUNT)
+    table, order = yield from snapshot.build_count_table()
     yield
     deals = known_at(table, day)
     yield
-    return ModelTrainer(deals, day, snapshot.calendar, snapshot.sellers.active)
+    return TrainedPast(ModelTrainer(deals, day, snapshot.calendar, snapshot.sellers.active, before), order)
 
 
-def build_model(snapshot: DealSnapshot, trainer: ModelTrainer, basis: Basis) -> Steps[FittedModel]:
-    table = yield from snapshot.build_table(basis)
+def build_model(snapshot: DealSnapshot, past: TrainedPast, basis: Basis) -> Steps[FittedModel]:
+    if basis is Basis.COUNT:
+        deals = past.trainer.table
+    else:
+        table = yield from snapshot.build_table_without_entries(basis, past.order)
+        yield
+        deals = known_at(table, snapshot.today - 1)
+        yield
+    model = FittedModel(past.trainer, deals, snapshot.sellers.keys)
     yield
-    model = FittedModel(trainer, known_at(table, snapshot.today - 1), snapshot.sellers.keys)
-    yield
-    _ = model.mean_amounts  # compute the cached property here, in the worker thread
+    _ = model.amount_tables, model.open_deal_estimator  # compute the cached properties here, in the worker thread
     return model

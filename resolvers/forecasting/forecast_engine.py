@@ -18,7 +18,7 @@ from datetime import date, datetime
 from functools import partial
 from typing import Final, TypeVar, cast
 
-from domain.forecasting.arrays import Ints
+from domain.forecasting.arrays import Bools, Ints
 from domain.forecasting.cooperative import Steps
 from domain.forecasting.deal_table import DealTable
 from domain.forecasting.forecast import FittedModel, ForecastWindow, SellerForecasts
@@ -33,6 +33,7 @@ from models.live import change_log
 from models.organization.company import ExchangeRateTable
 from resolvers.forecasting.deal_snapshot import (
     DealSnapshot,
+    TrainedPast,
     build_model,
     build_trainer,
     has_same_names_and_teams,
@@ -66,6 +67,8 @@ class ForecastEngine:
         self._changed_sellers: set[int] | None = set()
         self._last_news: tuple[int, date] | None = None  # news counter and day for which the snapshot is up to date
         self._tasks: OrderedDict[TaskKey, asyncio.Task[object]] = OrderedDict()
+        # the keys of the sellers and the latest trainer, from which the next one takes over what still holds
+        self._last_trainer: tuple[tuple[str, ...], ModelTrainer] | None = None
         self._worker = ThreadPoolExecutor(1, "forecast")
         self._metric_histories = MetricHistoryCache()
 
@@ -111,18 +114,24 @@ class ForecastEngine:
             if is_outdated or (key[0] in _PAST_KEYS and key[1:3] != (snapshot.past_version, snapshot.today)):
                 del self._tasks[key]
 
-    async def get_trainer(self, snapshot: DealSnapshot) -> ModelTrainer:
+    async def get_trainer(self, snapshot: DealSnapshot) -> TrainedPast:
         """Return the model trainer of the deals up to the end of yesterday; memoized."""
-        return await self.memoize(
-            ("learner", snapshot.past_version, snapshot.today), lambda: self.run_chunked(build_trainer(snapshot))
-        )
+
+        async def build() -> TrainedPast:
+            keys, before = self._last_trainer or (None, None)
+            past = await self.run_chunked(build_trainer(snapshot, before if keys == snapshot.sellers.keys else None))
+            if isinstance(snapshot.past_version, int):  # not a scenario
+                self._last_trainer = snapshot.sellers.keys, past.trainer
+            return past
+
+        return await self.memoize(("learner", snapshot.past_version, snapshot.today), build)
 
     async def fit_model(self, snapshot: DealSnapshot, basis: Basis) -> FittedModel:
         """Return the fitted model of the basis; memoized."""
 
         async def fit() -> FittedModel:
-            trainer = await self.get_trainer(snapshot)
-            return await self.run_chunked(build_model(snapshot, trainer, basis))
+            past = await self.get_trainer(snapshot)
+            return await self.run_chunked(build_model(snapshot, past, basis))
 
         return await self.memoize(("fit", snapshot.past_version, snapshot.today, basis), fit)
 
@@ -132,11 +141,12 @@ class ForecastEngine:
         return await self.memoize(key, lambda: self.run_in_worker(partial(snapshot.build_open_deals, basis)))
 
     async def forecast_sellers(
-        self, snapshot: DealSnapshot, basis: Basis, first: int, last: int, now: datetime
+        self, snapshot: DealSnapshot, basis: Basis, first: int, last: int, now: datetime, members: Bools
     ) -> SellerForecasts:
         """Return the sellers' forecasts of the days from `first` to `last` from the deals open now; memoized.
 
-        now  says what part of the running day is still ahead; results for an earlier part are dropped
+        now      says what part of the running day is still ahead; results for an earlier part are dropped
+        members  the sellers that need draws, booleans of shape (sellers,); those drawn before keep theirs
 
         The window is memoized by the past version and the forecast by the present version: a changed deal repeats only
         the last step.
@@ -152,9 +162,12 @@ class ForecastEngine:
         async def forecast() -> SellerForecasts:
             open_deals = await self.get_open_deals(snapshot, basis)
             window = await self._memoize_latest(window_slot, day_left, compute_window)
-            return await self.run_chunked(window.forecast_sellers(open_deals))
+            return await self.run_in_worker(partial(window.forecast_sellers, open_deals))
 
-        return await self._memoize_latest(slot, day_left, forecast)
+        forecasts = await self._memoize_latest(slot, day_left, forecast)
+        if not forecasts.has_draws(members):
+            await self.run_chunked(forecasts.draw(members))
+        return forecasts
 
     async def compute(self, key: TaskKey, function: Callable[[], Result]) -> Result:
         """Return the result of `function`, run in the worker thread once per key."""

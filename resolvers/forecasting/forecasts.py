@@ -236,7 +236,7 @@ class _ForecastBuilder:
 async def _prepare_builder(
     context: RequestContext, snapshot: DealSnapshot, query: ForecastQuery, keys: Collection[ScopeKey]
 ) -> _ForecastBuilder:
-    """Read what the forecasts of the scopes `keys` share for one query."""
+    """Read and draw what the forecasts of the scopes `keys` share for one query."""
     period = await resolve_query_period(context, query.period)
     today, company = await context.today(), await context.company()
     metric = BOOKED_METRICS[query.basis]
@@ -251,7 +251,8 @@ async def _prepare_builder(
     for employee_and_team, amount in scenario.booked.items():
         booked[employee_and_team] = booked.get(employee_and_team, 0) + amount
     snapshot = scenario.snapshot
-    seller_forecasts, confidence = await _forecast_sellers(context, snapshot, query.basis, period, today)
+    members: Bools = np.logical_or.reduce([snapshot.sellers.mask_of_scope(key, context.tree) for key in keys])
+    seller_forecasts, confidence = await _forecast_sellers(context, snapshot, query.basis, period, today, members)
     open_deals = (
         await get_forecast_engine(context).get_open_deals(snapshot, query.basis) if period.end >= today else None
     )
@@ -267,7 +268,7 @@ async def _prepare_builder(
 
 
 async def _forecast_sellers(
-    context: RequestContext, snapshot: DealSnapshot, basis: Basis, period: Period, today: date
+    context: RequestContext, snapshot: DealSnapshot, basis: Basis, period: Period, today: date, members: Bools
 ) -> tuple[SellerForecasts | None, Confidence]:
     if period.end < today:
         return None, Confidence.NORMAL
@@ -276,7 +277,7 @@ async def _forecast_sellers(
     first, last = max(period.start, today).toordinal(), period.end.toordinal()
     if model.confidence is Confidence.NONE or last - snapshot.today > MAX_HORIZON_DAYS:
         return None, Confidence.NONE
-    return await engine.forecast_sellers(snapshot, basis, first, last, context.now()), model.confidence
+    return await engine.forecast_sellers(snapshot, basis, first, last, context.now(), members), model.confidence
 
 
 @dataclass(frozen=True)

@@ -128,7 +128,7 @@ async def _amount_if_won(context: RequestContext, snapshot: DealSnapshot, deal: 
 
 async def _expected_amount(context: RequestContext, snapshot: DealSnapshot, deal: Deal, basis: Basis) -> int:
     seller_forecasts = await get_forecast_engine(context).forecast_sellers(
-        snapshot, basis, snapshot.today, snapshot.today, context.now()
+        snapshot, basis, snapshot.today, snapshot.today, context.now(), snapshot.sellers.mask_of(deal.owner_id)
     )
     amounts = seller_forecasts.amounts[seller_forecasts.deal_keys == deal.id]
     return round(float(amounts[0])) if len(amounts) else 0

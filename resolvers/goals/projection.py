@@ -156,8 +156,7 @@ async def _project_goal(
     if cached is not None and cached[0] is source and cached[1] == key:
         remaining = cached[3]
     else:
-        member_mask = snapshot.sellers.mask_of_scope(goal.scope, context.tree)
-        remaining = source.aggregate(member_mask)
+        remaining = source.aggregate(snapshot.sellers.mask_of_scope(goal.scope, context.tree))
         cache[goal.id] = source, key, snapshot.sellers, remaining
     value = progress.value + remaining.mean
     return GoalProjection(
@@ -197,7 +196,8 @@ async def _forecast_source(
         )
     if (await engine.fit_model(snapshot, basis)).confidence is Confidence.NONE:
         return None
-    return await engine.forecast_sellers(snapshot, basis, first, last, row.as_of)
+    members = snapshot.sellers.mask_of_scope(row.goal.scope, context.tree)
+    return await engine.forecast_sellers(snapshot, basis, first, last, row.as_of, members)
 
 
 async def _fit_metric(

@@ -5,17 +5,22 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from domain.forecasting.deal_value_model import build_amount_tables, estimate_open_deals
+from domain.forecasting.deal_value_model import AmountTables, OpenDealEstimator
 from tests.domain.forecasting.test_deal_table import NAN, make_deals
 
 ZERO = np.zeros(1000)
+
+
+def amount_table(worth, age=ZERO):
+    """Return the amounts of the only seller of a company with these 1000 wins."""
+    return AmountTables(worth, age, np.zeros(1000, dtype=int), 1).of_sellers(np.array([0]))
 
 
 def test_amount_table_uses_own_wins_or_company_wins_without_own():
     worth = np.array([100.0] * 500 + [300.0] * 500)
     seller = np.array([0] * 500 + [1] * 500)
 
-    first, second, third = build_amount_tables(worth, ZERO, seller, 3).mean(axis=1)
+    first, second, third = AmountTables(worth, ZERO, seller, 3).means_of(np.arange(3))
 
     assert first == pytest.approx(100, rel=0.06)
     assert second == pytest.approx(300, rel=0.06)
@@ -25,26 +30,24 @@ def test_amount_table_uses_own_wins_or_company_wins_without_own():
 def test_amount_table_weights_recent_wins_more():
     worth, age = np.array([100.0, 300.0] * 500), np.array([730.0, 0.0] * 500)
 
-    assert build_amount_tables(worth, age, np.zeros(1000, dtype=int), 1).mean() > 260
+    assert amount_table(worth, age).mean() > 260
 
 
 def test_amount_table_caps_a_giant_win():
     worth = np.append(np.full(999, 100.0), 1e6)
 
-    amounts = build_amount_tables(worth, ZERO, np.zeros(1000, dtype=int), 1)
+    amounts = amount_table(worth)
 
     assert amounts.mean() < 120
     assert np.median(amounts) == 100
 
 
 def test_amount_table_supports_negative_amounts():
-    assert build_amount_tables(
-        np.array([-50.0, 150.0] * 500), ZERO, np.zeros(1000, dtype=int), 1
-    ).mean() == pytest.approx(50, abs=2)
+    assert amount_table(np.array([-50.0, 150.0] * 500)).mean() == pytest.approx(50, abs=2)
 
 
 def test_amount_table_is_zero_without_wins():
-    assert build_amount_tables(np.zeros(0), np.zeros(0), np.zeros(0, dtype=int), 2).sum() == 0
+    assert AmountTables(np.zeros(0), np.zeros(0), np.zeros(0, dtype=int), 2).of_sellers(np.arange(2)).sum() == 0
 
 
 def priced_deals():
@@ -59,7 +62,7 @@ def priced_deals():
 def test_open_deal_value_is_stated_amount_else_price_else_mean_win():
     table = priced_deals()
 
-    amounts, is_stated = estimate_open_deals(table, table, np.flatnonzero(table.open), np.array([555.0]))
+    amounts, is_stated = OpenDealEstimator(table).estimate(table, np.flatnonzero(table.open), np.array([555.0]))
 
     assert amounts.tolist() == pytest.approx([700, 900, 555])
     assert is_stated.tolist() == [True, True, False]
@@ -68,7 +71,7 @@ def test_open_deal_value_is_stated_amount_else_price_else_mean_win():
 def test_open_deal_value_uses_product_mean_without_price():
     table = replace(priced_deals(), price=np.full(13, NAN))
 
-    amounts, is_stated = estimate_open_deals(table, table, np.flatnonzero(table.open)[1:2], np.array([555.0]))
+    amounts, is_stated = OpenDealEstimator(table).estimate(table, np.flatnonzero(table.open)[1:2], np.array([555.0]))
 
     assert 555 < amounts[0] < 900
     assert not is_stated[0]
@@ -77,6 +80,6 @@ def test_open_deal_value_uses_product_mean_without_price():
 def test_open_deal_profit_is_usual_share_of_amount_without_cost():
     table = replace(priced_deals(), gross=np.array([1800.0] * 12 + [400.0]), stated_worth=np.full(13, NAN))
 
-    amounts, _ = estimate_open_deals(table, table, np.flatnonzero(table.open), np.array([555.0]))
+    amounts, _ = OpenDealEstimator(table).estimate(table, np.flatnonzero(table.open), np.array([555.0]))
 
     assert amounts.tolist() == pytest.approx([900, 900, 200])

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from domain.forecasting import monte_carlo, random_variates
-from domain.forecasting.cooperative import run_to_completion
 from domain.forecasting.deal_value_model import TABLE_SIZE
 from domain.forecasting.random_variates import DRAWS, OpenDeals, RandomStreams
 
@@ -117,21 +116,28 @@ def test_new_wins_take_amounts_from_the_table():
     assert draws[2].tolist() == counts[2].tolist()
 
 
+def draw_multipliers(common_sd, seller_sd):
+    common = monte_carlo.common_multipliers(STREAMS, common_sd)
+    return monte_carlo.error_multipliers(STREAMS, common, seller_sd, ALL_SELLERS)
+
+
 def test_draws_of_a_seller_do_not_depend_on_other_sellers():
     expected, tables = np.array([3.0, 5.0, 2.0]), np.stack([np.linspace(1, 9, TABLE_SIZE)] * 3)
-    multipliers = run_to_completion(monte_carlo.error_multipliers(STREAMS, 0.1, 0.1))
-    with_more_wins = run_to_completion(monte_carlo.sample_wins(expected * [1, 9, 1], multipliers, tables, STREAMS, 1))
+    multipliers = draw_multipliers(0.1, 0.1)
+    with_more_wins = monte_carlo.sample_wins(expected * [1, 9, 1], multipliers, tables, STREAMS, 1, ALL_SELLERS)
 
-    draws = run_to_completion(monte_carlo.sample_wins(expected, multipliers, tables, STREAMS, 1))
+    draws = monte_carlo.sample_wins(expected, multipliers, tables, STREAMS, 1, ALL_SELLERS)
+    alone = monte_carlo.sample_wins(expected[1:2], multipliers[1:2], tables[1:2], STREAMS, 1, ALL_SELLERS[1:2])
 
     assert draws[0].tolist() == with_more_wins[0].tolist()
+    assert draws[1].tolist() == alone[0].tolist()
     assert draws[2].tolist() == with_more_wins[2].tolist()
 
 
 def test_draws_are_whole_numbers_with_the_expected_mean():
-    multipliers = run_to_completion(monte_carlo.error_multipliers(STREAMS, 0.1, 0.2))
-    draws = run_to_completion(
-        monte_carlo.sample_wins(np.array([3.0, 0.0, 40.0]), multipliers, flat_table(250.0, 3), STREAMS, 1)
+    multipliers = draw_multipliers(0.1, 0.2)
+    draws = monte_carlo.sample_wins(
+        np.array([3.0, 0.0, 40.0]), multipliers, flat_table(250.0, 3), STREAMS, 1, ALL_SELLERS
     )
 
     assert (draws == np.rint(draws)).all()
@@ -139,7 +145,7 @@ def test_draws_are_whole_numbers_with_the_expected_mean():
 
 
 def test_error_multipliers_have_the_given_sd():
-    result = run_to_completion(monte_carlo.error_multipliers(STREAMS, 0.2, 0.0))
+    result = draw_multipliers(0.2, 0.0)
 
     assert result.std() == pytest.approx(0.2, rel=0.05)
     assert result.mean() == pytest.approx(1)

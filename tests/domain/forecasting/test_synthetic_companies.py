@@ -86,9 +86,9 @@ def fit_model(table, month, law):
 
 def forecast_next_month(model, deals):
     month = month_of(model.day) + 1
-    return run_to_completion(
-        run_to_completion(model.compute_window(model.day + 1, last_day(month))).forecast_sellers(deals)
-    )
+    seller_forecasts = run_to_completion(model.compute_window(model.day + 1, last_day(month))).forecast_sellers(deals)
+    run_to_completion(seller_forecasts.draw(np.ones(len(model.seller_hashes), dtype=bool)))
+    return seller_forecasts
 
 
 def all_sellers(law):

@@ -1,0 +1,157 @@
+"""Property tests: forecasts updated after any changes of the past equal those of an engine that starts anew."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+
+from domain.forecasting.seasonality import last_day, month_of
+from domain.ledger.record_facts import DealStatus
+from domain.primitives.global_ids import encode_global_id
+from models.crm.deals import Deal
+from models.forecasting.deal_tables import Basis
+from resolvers.forecasting.forecast_engine import ForecastEngine, get_forecast_engine
+from tests.resolvers.forecasting.half_year_company import seasoned_company
+from tests.world import World
+
+CHANGES_PER_SEQUENCE = 12
+DELETE = "mutation($id: ID!) { deleteDeal(id: $id) { userErrors { code } } }"
+SELLERS = ("Ann", "Bob")
+
+
+class PastChanger:
+    """Changes random deals of a company, most of them in its past."""
+
+    def __init__(self, world: World, seed: int) -> None:
+        self._world, self._random = world, random.Random(seed)
+        self.changes: list[Callable[[], Awaitable[object]]] = [
+            self.win, self.win, self.lose, self.create, self.create_won, self.delete, self.reopen, self.change_price,
+            self.hand_over, self.hand_over_open, self.correct_closing, self.move,
+        ]  # fmt: skip
+
+    async def change(self) -> str:
+        """Make one change and return what it was."""
+        change = self._random.choice(self.changes)
+        await change()
+        return change.__name__
+
+    async def _deal(self, status: DealStatus) -> Deal:
+        deals = await Deal.filter(status=status, deleted_at=None).order_by("id")
+        return self._random.choice(deals)
+
+    def _id(self, deal: Deal) -> str:
+        return encode_global_id("Deal", deal.id)
+
+    def _moment_after(self, deal: Deal) -> str:
+        days = (self._world.now - deal.created_at).total_seconds() / 86_400
+        return (self._world.now - timedelta(days=self._random.uniform(0, days))).isoformat()
+
+    def _moment(self) -> str:
+        return (self._world.now - timedelta(days=self._random.uniform(0, 220))).isoformat()
+
+    def _money(self) -> dict[str, str]:
+        return {"amount": str(self._random.randint(50, 1500))}
+
+    async def win(self) -> None:
+        deal = await self._deal(DealStatus.OPEN)
+        await self._world.mutate("winDeal", id=self._id(deal), at=self._moment_after(deal))
+
+    async def lose(self) -> None:
+        deal = await self._deal(DealStatus.OPEN)
+        await self._world.mutate("loseDeal", id=self._id(deal), at=self._moment_after(deal), reason="Price")
+
+    async def create(self) -> None:
+        owner = self._random.choice(SELLERS)
+        await self._world.mutate("recordDeal", owner, title="Late", createdAt=self._moment(), amount=self._money())
+
+    async def create_won(self) -> None:
+        owner, moment = self._random.choice(SELLERS), self._moment()
+        await self._world.mutate(
+            "recordDeal", owner, title="Won", createdAt=moment, closedAt=moment, status="WON", amount=self._money()
+        )
+
+    async def delete(self) -> None:
+        await self._world.query(DELETE, id=self._id(await self._deal(DealStatus.WON)))
+
+    async def reopen(self) -> None:
+        await self._world.mutate("reopenDeal", id=self._id(await self._deal(DealStatus.WON)))
+
+    async def change_price(self) -> None:
+        await self._world.mutate("updateDeal", id=self._id(await self._deal(DealStatus.WON)), amount=self._money())
+
+    async def hand_over(self) -> None:
+        deal, owner = await self._deal(DealStatus.WON), self._random.choice(SELLERS)
+        await self._world.mutate(
+            "updateDeal", id=self._id(deal), owner=self._world.global_ids[owner], moveCredit=self._random.random() < 0.5
+        )
+
+    async def hand_over_open(self) -> None:
+        deal, owner = await self._deal(DealStatus.OPEN), self._random.choice(SELLERS)
+        await self._world.mutate("updateDeal", id=self._id(deal), owner=self._world.global_ids[owner])
+
+    async def correct_closing(self) -> None:
+        deal = await self._deal(DealStatus.WON)
+        await self._world.mutate("updateDeal", id=self._id(deal), closedAt=self._moment_after(deal))
+
+    async def move(self) -> None:
+        deal, stage = await self._deal(DealStatus.OPEN), self._random.choice(self._world.stage_ids)
+        await self._world.mutate("moveDeal", id=self._id(deal), stage=stage)
+
+
+async def compute_numbers(world: World, engine: ForecastEngine, *, one_by_one: bool) -> dict[tuple[Any, ...], Any]:
+    """Return all arrays of the forecasts of this month and the next three, on each basis.
+
+    one_by_one  whether the draws of the sellers are asked for one seller at a time
+    """
+    context = await world.authenticated_context("admin")
+    snapshot = await engine.snapshot(context)
+    everybody = np.ones(len(snapshot.sellers.ids), dtype=bool)
+    numbers: dict[tuple[Any, ...], Any] = {}
+    for basis in Basis:
+        for months in (0, 3):
+            days = snapshot.today, last_day(month_of(snapshot.today) + months)
+            for seller in np.flatnonzero(everybody) if one_by_one else ():
+                only = np.arange(len(everybody)) == seller
+                await engine.forecast_sellers(snapshot, basis, *days, context.now(), only)
+            forecasts = await engine.forecast_sellers(snapshot, basis, *days, context.now(), everybody)
+            window = forecasts.window
+            arrays = (
+                window.count_draws, window.new_draws, window.multipliers, forecasts.open_draws, forecasts.amounts,
+                forecasts.win_probabilities, forecasts.contributions, forecasts.from_open, forecasts.deal_keys,
+            )  # fmt: skip
+            numbers[basis, months] = [array.tolist() for array in arrays], window.pipeline_parts
+    return numbers
+
+
+async def check_sequence(world: World, seed: int) -> None:
+    pipeline = (await world.query("{ pipelines { stages { id } } }"))["pipelines"][0]
+    world.stage_ids = [stage["id"] for stage in pipeline["stages"]]
+    engine, changer = get_forecast_engine(await world.authenticated_context("admin")), PastChanger(world, seed)
+    before = await compute_numbers(world, engine, one_by_one=False)
+    past_changes = 0
+    for number in range(CHANGES_PER_SEQUENCE):
+        change = await changer.change()
+        if number == CHANGES_PER_SEQUENCE // 2:
+            world.now += timedelta(days=1)
+        updated = await compute_numbers(world, engine, one_by_one=number % 2 == 0)
+
+        assert updated == await compute_numbers(world, ForecastEngine(), one_by_one=False), (number, change)
+        past_changes += updated != before
+        before = updated
+    assert past_changes > CHANGES_PER_SEQUENCE // 2  # the changes do change forecasts
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_updated_forecasts_equal_new_ones_after_random_changes(seed: int) -> None:
+    async with seasoned_company() as world:
+        await check_sequence(world, seed)
+
+
+async def test_updated_forecasts_equal_new_ones_on_each_database(database_url: str) -> None:
+    async with seasoned_company(database_url) as world:
+        await check_sequence(world, 11)
