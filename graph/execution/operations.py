@@ -47,7 +47,7 @@ from graph.execution.query_cost import CircularFragment
 from graph.execution.query_limits import QueryLimits, check_cost, parse_document
 from graph.execution.share_key import permission_fingerprint, permissions_used
 from graph.execution.variable_checks import validate_variables
-from models.db.connection import DeadlineExceeded, with_deadline
+from models.db.deadline import DeadlineExceeded, with_deadline
 from resolvers.request.context import RequestContext
 from resolvers.request.viewer import Viewer
 from subscriptions.core.stream_context import StreamContext

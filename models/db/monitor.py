@@ -10,7 +10,7 @@ import logging
 from typing import Final, NoReturn
 
 from models.db import connection
-from models.db.connection import DeadlineExceeded
+from models.db.deadline import DeadlineExceeded, with_deadline
 from models.db.postgres_backend import PostgresClient
 from models.db.write_queue import SERVER_LIMITS
 
@@ -67,7 +67,7 @@ class DatabaseMonitor:
         loop = asyncio.get_running_loop()
         latest_end = loop.time() + ANSWER_SECONDS + MAX_LAG_SECONDS
         try:
-            _, ended_sessions = await connection.with_deadline(ANSWER_SECONDS, client.execute_query(_PROBE_SQL))
+            _, ended_sessions = await with_deadline(ANSWER_SECONDS, client.execute_query(_PROBE_SQL))
         except DeadlineExceeded:
             return loop.time() > latest_end
         except Exception as error:  # noqa: BLE001 - whatever the reason is, there was no answer

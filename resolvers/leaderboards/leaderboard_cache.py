@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Final, NamedTuple
 
 from domain.leaderboards.ranking import RankedList
-from domain.primitives.calendar import Calendar
 from models.goals import goals
 from models.ledger import scores
 from models.ledger.score_filter import ScoreFilter
@@ -363,23 +362,6 @@ class LeaderboardCache:
                 # For later entries as well: the position may be above the one at which the move was followed
                 ranked.moved_at[employee_id] = moved_at[employee_id] = position
         return position
-
-
-@dataclass(frozen=True)
-class LeaderboardState:
-    """The ranked scores that an answer was made from; see `AnswerState`."""
-
-    cache: LeaderboardCache
-    key: LeaderboardKey
-    calendar: Calendar
-    clock: Callable[[], datetime]
-    today: date
-    revision: object
-
-    async def is_current(self) -> bool:
-        if self.calendar.day_of(self.clock()) != self.today:
-            return False
-        return await self.cache.is_current(self.key, self.today, self.revision)
 
 
 def _may_change(roster_key: _RosterKey, rosters: Rosters, moves: Iterable[tuple[int, date | None]]) -> bool:

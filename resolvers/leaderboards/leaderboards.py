@@ -22,7 +22,8 @@ from models.ledger.score_filter import ScoreFilter
 from models.organization.people import Employee
 from models.organization.quotas import SELLING_METRIC
 from resolvers.leaderboards import leaderboard_cache
-from resolvers.leaderboards.leaderboard_cache import LeaderboardCache, LeaderboardState, RankedScores
+from resolvers.leaderboards.leaderboard_cache import LeaderboardCache, RankedScores
+from resolvers.leaderboards.leaderboard_state import LeaderboardState
 from resolvers.leaderboards.rosters import LeaderboardMoment
 from resolvers.request import scopes, validation
 from resolvers.request.context import RequestContext

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from models.db.connection import with_deadline
+from models.db.deadline import with_deadline
 from subscriptions.core.hub import Hub
 
 DATABASE_TIMEOUT_SECONDS: Final = 1.0

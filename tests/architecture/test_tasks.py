@@ -13,7 +13,7 @@ STARTERS = {"create_task", "ensure_future", "start_soon", "run_coroutine_threads
 SHORT_LIVED = {
     ("graph/execution/awaiting.py", "settle"): 2,  # awaited or cancelled by `wait_for_all`
     ("imports/background_import.py", "run"): 1,  # the reports of one import
-    ("models/db/connection.py", "with_deadline"): 1,  # one operation
+    ("models/db/deadline.py", "with_deadline"): 1,  # one operation
     ("models/db/sqlite_backend.py", "_begin"): 1,  # one BEGIN
     ("resolvers/request/loaders.py", "_start"): 1,  # one batch
     ("resolvers/forecasting/forecast_engine.py", "memoize"): 1,  # one computation

@@ -12,6 +12,7 @@ import pytest
 
 from models.db import connection
 from models.db.connection import LEDGER_LOCK_ID
+from models.db.deadline import with_deadline
 from models.db.errors import DatabaseUnavailable
 from models.db.monitor import DatabaseMonitor
 from subscriptions.core.tasks import cancel_and_wait
@@ -56,7 +57,7 @@ async def write() -> None:
 async def test_frozen_database_refuses_at_once_and_works_again_when_it_answers(monitored: Postgres) -> None:
     monitored.pause()
     started_at = time.monotonic()
-    waiting = asyncio.create_task(connection.with_deadline(60, read(), while_available=True))
+    waiting = asyncio.create_task(with_deadline(60, read(), while_available=True))
     with pytest.raises(DatabaseUnavailable):
         await waiting
     assert time.monotonic() - started_at < 6  # usually 2

@@ -1,0 +1,27 @@
+"""The state that a kept answer of a leaderboard follows from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from domain.primitives.calendar import Calendar
+from resolvers.leaderboards.leaderboard_cache import LeaderboardCache, LeaderboardKey
+
+
+@dataclass(frozen=True)
+class LeaderboardState:
+    """The ranked scores that an answer was made from; see `AnswerState`."""
+
+    cache: LeaderboardCache
+    key: LeaderboardKey
+    calendar: Calendar
+    clock: Callable[[], datetime]
+    today: date
+    revision: object
+
+    async def is_current(self) -> bool:
+        if self.calendar.day_of(self.clock()) != self.today:
+            return False
+        return await self.cache.is_current(self.key, self.today, self.revision)
