@@ -15,6 +15,7 @@ from resolvers.organization import people
 from resolvers.organization.inputs import EmployeeInput
 from resolvers.request.context import RequestContext
 from server.http.rate_limit import RateLimiter
+from server.observability.log_format import REQUEST_LOGGER, RequestRecord
 from tests.http_server import run_test_server
 from tests.world import PASSWORD, World, open_world
 
@@ -151,10 +152,12 @@ async def test_refused_operations_and_sockets_are_logged(tmp_path: Path) -> None
     assert audited(logs, "socket of another origin refused")["origin"] == "https://evil.example.com"
 
 
-async def test_request_line_names_the_viewer(tmp_path: Path) -> None:
+async def test_request_line_names_the_viewer(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", REQUEST_LOGGER)
     async with run_test_server(tmp_path) as server:
-        with capture_logs() as logs:
-            await server.execute("{ company { name } }")
-            await server.post("{ company { name } }", token="")
+        caplog.clear()  # the server has been signed in to
+        await server.execute("{ company { name } }")
+        await server.post("{ company { name } }", token="")
 
-    assert [line["viewer"] for line in logs if line["event"] == "request"] == ["employee:1", None]
+    viewers = [record.event["viewer"] for record in caplog.records if isinstance(record, RequestRecord)]
+    assert viewers == ["employee:1", None]
