@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 from enum import Enum
 from functools import cache
 from operator import itemgetter
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import orjson
 from tortoise import fields
@@ -109,7 +109,16 @@ def _converter(field: Field[Any], dialect: str) -> _Converter | None:
         return None if dialect == "json" else bool
     if isinstance(field, fields.DatetimeField):
         return _parse_time
-    return date.fromisoformat if isinstance(field, fields.DateField) else field.to_python_value
+    if isinstance(field, fields.DateField):
+        return _parse_json_date if dialect == "json" else date.fromisoformat
+    return field.to_python_value
+
+
+_INFINITE_DAYS: Final = {"infinity": date.max, "-infinity": date.min}  # as PostgreSQL's driver stores and reads them
+
+
+def _parse_json_date(text: str) -> date:
+    return _INFINITE_DAYS.get(text) or date.fromisoformat(text)
 
 
 def _parse_time(text: str) -> datetime:
