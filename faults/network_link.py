@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Final
 
 _CHUNK_BYTES: Final = 65_536
-_COMMIT_STATEMENT: Final = b"COMMIT;\x00"  # as asyncpg sends it
+_COMMIT_STATEMENT: Final = b"COMMIT\x00"  # as our transactions send it
 
 
 class CommitCut(Enum):
