@@ -77,6 +77,7 @@ async def settle(waiting: list[Waiting]) -> None:
     places: list[tuple[Waiting, int, asyncio.Future[object]]] = []
     wholes: list[tuple[Waiting, asyncio.Future[Values]]] = []
     loaded: list[Waiting] = []
+    batches: dict[object, None] = {}
     for entry in waiting:
         if entry.all_values is not None:
             whole: asyncio.Future[Any] = asyncio.ensure_future(entry.all_values)
@@ -87,8 +88,9 @@ async def settle(waiting: list[Waiting]) -> None:
             if not is_awaitable(value):
                 continue
             if isinstance(value, PendingValue):
-                if not value.is_loaded:
-                    futures[value.batch_future()] = None
+                if not value.is_loaded and value.batch not in batches:
+                    batches[value.batch] = None
+                    futures[value.batch.add_waiter()] = None
                 if not loaded or loaded[-1] is not entry:
                     loaded.append(entry)
                 continue

@@ -24,9 +24,10 @@ class PendingValue(Generic[Value]):
     def is_loaded(self) -> bool:
         return self._batch.is_loaded
 
-    def batch_future(self) -> asyncio.Future[None]:
-        """Return a future that is done when the whole batch is loaded; it never has an error."""
-        return self._batch.add_waiter()
+    @property
+    def batch(self) -> _Batch[object, Value]:
+        """The batch that it is loaded with."""
+        return self._batch
 
     def outcome(self) -> Value | Exception:
         """Return the value once it is loaded, or the error of its batch."""
@@ -56,7 +57,10 @@ class _Batch(Generic[Key, Value]):
         return PendingValue(cast("_Batch[object, Value]", self), len(self.keys) - 1)
 
     def add_waiter(self) -> asyncio.Future[None]:
-        """Return a future of this waiter alone: if its task is cancelled, the others still get their values."""
+        """Return a future that is done when the batch is loaded; it never has an error.
+
+        It is of this waiter alone: if its task is cancelled, the others still get their values.
+        """
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiters.append(waiter)
         return waiter
