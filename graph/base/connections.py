@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 import strawberry
-from graphql import FieldNode, FragmentSpreadNode, InlineFragmentNode, SelectionNode, SelectionSetNode
 from strawberry.types.field import StrawberryField
 from strawberry.utils.str_converters import to_snake_case
 
 from graph.base.field_declarations import NOTHING, WHOLE_VIEWER, declare
-from graph.base.row_types import Info, selects_any
+from graph.base.row_types import Info, list_selected_fields, selects_any
 from models.db.keyset_pagination import DEFAULT_PAGE_SIZE, PageArguments, PagedQuery
 from models.db.row_query import Row, RowQuery
 
@@ -145,32 +144,9 @@ async def _paginate(info: Info, paged_query: PagedQuery[Row]) -> Connection[Row]
 
 def _requested_relations(info: Info, query: RowQuery[Row]) -> list[str]:
     """Return the foreign keys of the rows that the client selects fields of; field and foreign key share a name."""
-    requested = {to_snake_case(name) for name in _requested_node_fields(info)}
+    raw_info = info._raw_info
+    fields = raw_info.field_nodes
+    for name in ("edges", "node"):
+        fields = [field for field in list_selected_fields(fields, raw_info.fragments) if field.name.value == name]
+    requested = {to_snake_case(field.name.value) for field in list_selected_fields(fields, raw_info.fragments)}
     return sorted(requested & query.relation_names)
-
-
-def _requested_node_fields(info: Info) -> Iterator[str]:
-    """Yield the names of the fields that the client selects of a page's nodes."""
-    graphql_info = info._raw_info
-
-    def fields(selection_sets: Iterable[SelectionSetNode | None]) -> Iterator[FieldNode]:
-        for selection_set in selection_sets:
-            for selection in selection_set.selections if selection_set else ():
-                yield from expand(selection)
-
-    def expand(node: SelectionNode) -> Iterator[FieldNode]:
-        if isinstance(node, FieldNode):
-            yield node
-        elif isinstance(node, FragmentSpreadNode):
-            yield from fields([graphql_info.fragments[node.name.value].selection_set])
-        elif isinstance(node, InlineFragmentNode):
-            yield from fields([node.selection_set])
-
-    edge_fields = (
-        field
-        for field in fields(node.selection_set for node in graphql_info.field_nodes)
-        if field.name.value == "edges"
-    )
-    node_fields = (field for field in fields(edge.selection_set for edge in edge_fields) if field.name.value == "node")
-    for field in fields(node.selection_set for node in node_fields):
-        yield field.name.value

@@ -72,23 +72,34 @@ def selects_any(info: strawberry.Info[AnyContext, None], names: frozenset[str]) 
     return not names.isdisjoint(known_names)
 
 
-def collect_selected_names(
+def list_selected_fields(
     nodes: Iterable[FieldNode], fragments: Mapping[str, FragmentDefinitionNode]
-) -> frozenset[str]:
-    """Return the names of all fields that are selected below these occurrences of a field."""
-    names: set[str] = set()
+) -> list[FieldNode]:
+    """Return the fields that are selected directly below these occurrences of a field, those in fragments included."""
+    selected: list[FieldNode] = []
     pending: list[SelectionNode] = [
         selection for node in nodes if node.selection_set for selection in node.selection_set.selections
     ]
     while pending:
         selection = pending.pop()
-        if isinstance(selection, FragmentSpreadNode):
-            pending += fragments[selection.name.value].selection_set.selections
-            continue
         if isinstance(selection, FieldNode):
-            names.add(selection.name.value)
-        if isinstance(selection, FieldNode | InlineFragmentNode) and selection.selection_set:
+            selected.append(selection)
+        elif isinstance(selection, FragmentSpreadNode):
+            pending += fragments[selection.name.value].selection_set.selections
+        elif isinstance(selection, InlineFragmentNode):
             pending += selection.selection_set.selections
+    return selected
+
+
+def collect_selected_names(
+    nodes: Iterable[FieldNode], fragments: Mapping[str, FragmentDefinitionNode]
+) -> frozenset[str]:
+    """Return the names of all fields that are selected below these occurrences of a field, at any depth."""
+    names: set[str] = set()
+    fields = list_selected_fields(nodes, fragments)
+    while fields:
+        names |= {field.name.value for field in fields}
+        fields = list_selected_fields(fields, fragments)
     return frozenset(names)
 
 
