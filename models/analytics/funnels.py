@@ -96,7 +96,7 @@ def _owner_clauses(owners: Collection[ScopeKey], tree: TeamTree) -> Iterator[tup
     for scope_kind, keys in scopes.by_kind(owners):
         kind, employee_ids = scope_kind.kind, [key.id for key in keys if key.employee_id is not None]
         if employee_ids:
-            yield kind, "deal.owner_id", "", (id_lists.is_any_sql("deal.owner_id"), [employee_ids])
+            yield kind, "deal.owner_id", "", ("deal.owner_id = ANY(?)", [employee_ids])
         elif scope_kind.is_company:
             yield kind, "CAST(0 AS INTEGER)", "", ("1 = 1", [])  # a literal 0 would be a column position in GROUP BY
         else:
@@ -193,8 +193,8 @@ async def stay_groups(
     candidates, values = _VISITING_DEALS_SQL, list[SqlValue](days)
     if seller_ids is not None:
         conditions = {
-            "closer_is_seller": id_lists.is_any_sql("COALESCE(deal.won_by, deal.lost_by)"),
-            "owner_is_seller": id_lists.is_any_sql("deal.owner_id"),
+            "closer_is_seller": "COALESCE(deal.won_by, deal.lost_by) = ANY(?)",
+            "owner_is_seller": "deal.owner_id = ANY(?)",
         }
         candidates, values = _SELLERS_DEALS_SQL.format(**conditions), [list(seller_ids), list(seller_ids)]
     left_on = _LEFT_ON_SQL if with_days else "NULL"
@@ -217,7 +217,7 @@ async def created_deal_groups(
 
     Empty if any deal, of whatever seller, first entered a stage of the pipeline within the days.
     """
-    of_sellers, values = ("1 = 1", []) if seller_ids is None else (id_lists.is_any_sql(_SELLER_SQL), [list(seller_ids)])
+    of_sellers, values = ("1 = 1", []) if seller_ids is None else (f"{_SELLER_SQL} = ANY(?)", [list(seller_ids)])
     sql = _CREATED_DEALS_SQL.format(
         seller=_SELLER_SQL, team=_TEAM_SQL, of_sellers=of_sellers, ended=_grouping_sql(with_days)
     )

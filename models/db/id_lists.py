@@ -5,14 +5,6 @@ from __future__ import annotations
 from models.db import connection
 
 
-def is_any_sql(expression: str) -> str:
-    """Return the SQL condition that an expression is any of a list of ids, which is one parameter.
-
-    The text does not depend on the number of ids, so PostgreSQL plans the statement once.
-    """
-    return f"{expression} = ANY(?)"
-
-
 def id_pairs_sql(alias: str, first: str, second: str) -> str:
     """Return an SQL table of pairs of ids, which are two parameters: the list of the first ids and that of the second.
 

@@ -13,7 +13,7 @@ from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
 from domain.primitives.periods import Period, PeriodKind
-from models.db import connection, id_lists, row_store
+from models.db import connection, row_store
 from models.db.columns import bool_column, enum_column, foreign_key, minor_units_column, short_text_column, text_column
 from models.db.conditions import Condition, equals, is_one_of
 from models.db.row_query import RowQuery
@@ -283,7 +283,7 @@ async def targets_by_owner(
     """Return the target of each of the owners with a goal for the metric and exactly these days, in one statement."""
     selects, values = [], list[SqlValue]()
     for scope_kind, keys in scopes.by_kind(owners):
-        selects.append(_TARGETS_SQL.format(is_owner=id_lists.is_any_sql("owner_id")))
+        selects.append(_TARGETS_SQL.format(is_owner="owner_id = ANY(?)"))
         values += [scope_kind.kind, [key.id for key in keys], metric, first_day, last_day]
     if not selects:
         return {}

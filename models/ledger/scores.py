@@ -11,7 +11,7 @@ from typing import Final
 from tortoise import fields
 from tortoise.models import Model
 
-from models.db import connection, id_lists, json_aggregates, row_store
+from models.db import connection, json_aggregates, row_store
 from models.db.columns import bool_column, foreign_key, text_column
 from models.db.conditions import equals, is_between
 from models.db.row_query import RowQuery
@@ -103,7 +103,7 @@ async def totals_by_employee_and_team(
 
     employee_ids  None for all employees
     """
-    condition = "1 = 1" if employee_ids is None else id_lists.is_any_sql("employee_id")
+    condition = "1 = 1" if employee_ids is None else "employee_id = ANY(?)"
     values = [] if employee_ids is None else [sorted(employee_ids)]
     sql = _CREDITED_TOTALS_SQL.format(condition=condition)
     rows = await connection.fetch_rows(sql, [metric, first_day, last_day, *values])
