@@ -268,9 +268,7 @@ class Execution:
                 except Exception as error:  # noqa: BLE001 - becomes the error of this value
                     self._fail(column, index, error)
                     continue
-                if not isinstance(
-                    value, Mapping
-                ):  # rows and values of a class have one type; this holds for none other
+                if not isinstance(value, Mapping):  # all values of a class of ours have one type
                     known_types[type(value)] = object_type
             indices_by_type.setdefault(object_type, []).append(index)
         completed: Values = [None] * len(values)

@@ -61,12 +61,12 @@ class Shape:
 class PlannedField:
     """A selected field of one object type.
 
-    position      in its selection
-    details       its occurrences in the document, which are merged
-    selections    of a field of objects: by object type, what is selected of them
-    object_types  of a field of objects: the object type of values, by their class
+    position        in its selection
+    details         its occurrences in the document, which are merged
+    selections      of a field of objects: by object type, what is selected of them
+    object_types    of a field of objects: the object type of values, by their class
+    arguments       of a field whose arguments are the same in all executions: as they are passed to its function
     selected_names  the names of all fields selected below it
-    arguments     of a field whose arguments are the same in all executions: as they are passed to its function
     """
 
     response_key: str
