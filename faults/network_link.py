@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from enum import Enum
 from typing import Final
 
 _CHUNK_BYTES: Final = 65_536
-_COMMIT_STATEMENT: Final = b"COMMIT\x00"  # as our transactions send it
+_COMMIT_STATEMENT: Final = re.compile(rb"COMMIT;?\x00")  # as our transactions send it, and those of asyncpg
 
 
 class CommitCut(Enum):
@@ -118,7 +119,7 @@ class _Connection:
         with suppress(OSError):
             while chunk := await reader.read(_CHUNK_BYTES):
                 await self._link.pass_time()
-                cut = self._link.decide_on_commit() if _COMMIT_STATEMENT in chunk else None
+                cut = self._link.decide_on_commit() if _COMMIT_STATEMENT.search(chunk) else None
                 if cut is CommitCut.BEFORE:
                     return
                 self._drops_answer = cut is CommitCut.AFTER
