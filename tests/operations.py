@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
+from functools import cache
 from typing import Any, Final
 
 import strawberry
@@ -19,6 +20,12 @@ NO_LIMITS: Final = QueryLimits(
     deadline_seconds=60, document_bytes=MANY, tokens=MANY, nesting=MANY, depth=MANY, introspection=MANY,
     root_fields=MANY, fields=MANY, aliases=MANY, directives=MANY, overlapping_fields=MANY, cost=10**9,
 )  # fmt: skip
+
+
+@cache
+def executor_of(schema: strawberry.Schema) -> DocumentExecutor:
+    """Return the executor of a schema, which all tests of a process share: documents are validated once."""
+    return DocumentExecutor(schema)
 
 
 class DocumentExecutor:

@@ -29,7 +29,7 @@ from subscriptions.core.hub import Hub
 from subscriptions.core.reference_cache import ReferenceCache
 from subscriptions.core.stream_context import StreamContext
 from tests import empty_database
-from tests.operations import DocumentExecutor
+from tests.operations import DocumentExecutor, executor_of
 
 PASSWORD = "correct horse"
 START = datetime(2026, 11, 18, 9, 0, tzinfo=UTC)  # a Wednesday
@@ -264,7 +264,7 @@ async def _connect_world(url: str) -> AsyncIterator[World]:
             session_idle_days=400,
         )
         schema = create_schema(allow_suggestions=True)
-        world = World(services, schema, DocumentExecutor(schema), hub)
+        world = World(services, schema, executor_of(schema), hub)
         await hub.start()
         try:
             yield world

@@ -19,7 +19,7 @@ from resolvers.request.services import Services
 from server.context_factory import ContextFactory, build_state
 from subscriptions.core.hub import Hub
 from tests import empty_database
-from tests.operations import DocumentExecutor
+from tests.operations import DocumentExecutor, executor_of
 from tests.world import UnlimitedRateLimiter, World
 
 NOW = datetime(2026, 11, 18, 12, 0, tzinfo=UTC)  # a Wednesday that is a public holiday in Latvia
@@ -50,7 +50,7 @@ async def open_demo(now: datetime) -> AsyncIterator[Demo]:
             history = CompanyHistory(7, now, days=21)
             tokens = await seed_demo(history, ContextFactory(services, lambda: now).create_at)
             schema = build_schema(allow_suggestions=True)
-            world = World(services, schema, DocumentExecutor(schema), hub, now)
+            world = World(services, schema, executor_of(schema), hub, now)
             world.tokens["wallboard"] = tokens.wallboard
             yield Demo(history, tokens, world)
         finally:
