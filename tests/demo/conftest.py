@@ -19,7 +19,7 @@ from resolvers.request.services import Services
 from server.context_factory import ContextFactory, build_state
 from subscriptions.core.hub import Hub
 from tests import empty_database
-from tests.operations import DocumentExecutor, executor_of
+from tests.operations import executor_of
 from tests.world import UnlimitedRateLimiter, World
 
 NOW = datetime(2026, 11, 18, 12, 0, tzinfo=UTC)  # a Wednesday that is a public holiday in Latvia
