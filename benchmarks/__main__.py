@@ -10,7 +10,7 @@ from typing import Final
 
 import click
 
-from benchmarks import scaling, scenarios
+from benchmarks import kept_ratios, scaling, scenarios
 from benchmarks.company import BenchmarkCompany, set_up_company
 from benchmarks.harness import start_harness
 from benchmarks.import_cost import measure_import_cost
@@ -36,14 +36,18 @@ GROWTH: Final = "growth"  # sets up companies of its own
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("names", nargs=-1, type=click.Choice([*SCENARIOS, GROWTH]))
 @click.option("--quick", is_flag=True, help="Fewer sockets and rounds: noisier, but done in a minute.")
+@click.option("--check", is_flag=True, help="Fail if a ratio is more than 15 % above that of benchmarks/ratios.json.")
+@click.option("--save", is_flag=True, help="Write the ratios to benchmarks/ratios.json, for later checks.")
 @click.option("--json", "file", type=click.Path(path_type=Path), help="Also write the results to this file as JSON.")
-def main(names: tuple[str, ...], quick: bool, file: Path | None) -> None:
+def main(names: tuple[str, ...], quick: bool, check: bool, save: bool, file: Path | None) -> None:
     """Benchmark each operation against a minimal baseline measured in the same run.
 
     Starts its own PostgreSQL, Valkey and servers. Results are CPU time, which is steadier than wall-clock time; only
     the latency during an import is wall-clock time. Ratios to the baseline can be compared between machines. Without
     NAMES all benchmarks run, which takes some minutes.
     """
+    if quick and (check or save):
+        raise click.UsageError("a quick run is too noisy to be compared: leave out --quick")
     results: list[BenchmarkResult] = []
 
     def collect(new_results: Iterator[BenchmarkResult]) -> None:
@@ -67,6 +71,10 @@ def main(names: tuple[str, ...], quick: bool, file: Path | None) -> None:
     if file:
         entries = [{**vars(result), "ratio": result.ratio, "rate": result.rate} for result in results]
         file.write_text(json.dumps(entries, indent=2, ensure_ascii=False) + "\n")
+    if save:
+        kept_ratios.save_ratios(results)
+    if check and (regressions := kept_ratios.find_regressions(results)):
+        raise click.ClickException("\n".join(["more than 15 % above the kept ratio:", *regressions]))
 
 
 def format_result(result: BenchmarkResult) -> str:

@@ -1,8 +1,9 @@
-"""Minimal ASGI server that serves as the baseline: it sends prepared text to the same sockets and does nothing else.
+"""Minimal ASGI server that serves as the baseline: prepared text to sockets, one statement for an HTTP request.
 
 Started as `python -m benchmarks.baseline_server PORT [DATABASE REDIS]`. POST /push sends the request body to every
-socket. With a database and a Redis, each message on the Redis channel makes it run the SQL statements that a goal
-update needs and send a text to one socket.
+socket. With a database and a Redis, POST /floor/NAME runs the statement of that name (see `benchmarks/floors.py`) with
+the values in the body and answers with its JSON, and each message on the Redis channel makes it run the SQL statements
+that a goal update needs and send a text to one socket.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import asyncpg
 import orjson
 import uvicorn
 from redis.asyncio import Redis
+
+from benchmarks.floors import STATEMENTS
 
 GOAL_SQL = "SELECT id, name, owner_kind, owner_id, metric, target, first_day, last_day, version, archived_at FROM goal WHERE id = $1"
 VALUE_SQL = (
@@ -34,7 +37,8 @@ class BaselineServer:
 
     def __init__(self) -> None:
         self.senders: list[Any] = []
-        self.position = 0
+        self.pool: asyncpg.Pool | None = None
+        self.redis: Redis | None = None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
@@ -52,8 +56,11 @@ class BaselineServer:
                 text = body.decode()
                 for send_to_socket in self.senders:
                     await send_to_socket({"type": "websocket.send", "text": text})
-            await send({"type": "http.response.start", "status": 200, "headers": []})
-            await send({"type": "http.response.body", "body": b"ok"})
+            answer = await self.run_statement(scope["path"][7:], body) if scope["path"].startswith("/floor/") else b"ok"
+            await send(
+                {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(answer))]}
+            )
+            await send({"type": "http.response.body", "body": answer})
         else:
             await receive()
             await send({"type": "websocket.accept", "subprotocol": "graphql-transport-ws"})
@@ -67,10 +74,22 @@ class BaselineServer:
                     self.senders.append(send)
                     await send({"type": "websocket.send", "text": '{"id":"1","type":"next","payload":{}}'})
 
+    async def run_statement(self, operation: str, body: bytes) -> bytes:
+        """Run the statement of an operation with the values of the request, and return the body of the answer."""
+        assert self.pool is not None
+        assert self.redis is not None
+        answer: str = await self.pool.fetchval(STATEMENTS[operation], *orjson.loads(body))
+        if operation == "win":
+            await self.redis.publish("floor:news", answer)
+        return b'{"data":' + answer.encode() + b"}"
+
     async def listen(self, database_url: str, redis_url: str) -> None:
         """Handle messages `[socket index, goal id, text]`: run the goal's statements, send the text to the socket."""
-        pool = await asyncpg.create_pool(database_url, min_size=1, max_size=4, connection_class=ConnectionWithoutReset)
-        async with Redis.from_url(redis_url, socket_timeout=None).pubsub() as pubsub:
+        pool = self.pool = await asyncpg.create_pool(
+            database_url, min_size=1, max_size=4, connection_class=ConnectionWithoutReset
+        )
+        self.redis = Redis.from_url(redis_url, socket_timeout=None)
+        async with self.redis.pubsub() as pubsub:
             await pubsub.subscribe("scoreline:floor")
             async for message in pubsub.listen():
                 if message["type"] != "message":

@@ -7,6 +7,7 @@ from datetime import date
 
 import asyncpg
 
+from benchmarks.seller_records import RECORDS_PER_SELLER, insert_seller_records
 from models.ledger.posting import HOLDING_TEAMS_CTE
 
 TEAM_SIZE = 20  # sellers per team
@@ -55,13 +56,19 @@ SELECT metric, id, day, sum(amount) FROM holding GROUP BY 1, 2, 3
 """
 _INSERT_GOALS = """
 INSERT INTO goal (name, owner_kind, owner_id, metric, target, kind, first_day, last_day, recurring, announced, version, created_at)
-SELECT 'Plan of ' || name, owner_kind, owner_id, 'deals_won_amount', 100000000 * sellers, 'MONTH', $1, $2, false, '[]', 1,
+SELECT 'Plan of ' || name, owner_kind, owner_id, metric, target * sellers, kind, first_day, last_day, false, '[]', 1,
     now() - interval '40 days'
 FROM (
     SELECT name::text, 'EMPLOYEE' AS owner_kind, id AS owner_id, 1::bigint AS sellers FROM employee WHERE name LIKE 'Seller %'
     UNION ALL SELECT name, 'TEAM', id, CASE WHEN parent_id IS NULL THEN $3::int ELSE $4::int END FROM team
     UNION ALL SELECT name, 'COMPANY', 0, $3::int FROM company
-) AS owner ORDER BY owner_kind = 'EMPLOYEE' DESC, owner_kind, owner_id
+) AS owner
+CROSS JOIN (VALUES ('deals_won_amount', 100000000), ('deals_won', 1000), ('first_deals_won', 1000), ('calls_made', 1000),
+    ('tasks_completed', 1000)) AS plan (metric, target)
+CROSS JOIN (VALUES ('MONTH', $1::date, $2::date), ('YEAR', date_trunc('year', $1::date)::date,
+    (date_trunc('year', $1::date) + interval '1 year' - interval '1 day')::date)) AS period (kind, first_day, last_day)
+WHERE owner_kind = 'EMPLOYEE' OR (metric, kind) = ('deals_won_amount', 'MONTH')
+ORDER BY owner_kind = 'EMPLOYEE' DESC, owner_kind, owner_id, kind, metric = 'deals_won_amount' DESC, metric
 """
 
 
@@ -90,13 +97,15 @@ async def fill_company(
     *,
     sellers: int,
     deals: int,
+    records: int = RECORDS_PER_SELLER,
     hours: int = 8_700,
     on_progress: Callable[[int], None] = lambda step_count: None,
 ) -> None:
-    """Fill a newly set up company with sellers in teams of twenty, won deals, and goals.
+    """Fill a newly set up company with sellers in teams of twenty, their deals and other records, and goals.
 
-    Each seller, each team and the company get a monthly goal.
+    Each seller gets ten goals: five metrics for the month and for the year. Each team and the company get a monthly goal.
 
+    records      clients, leads, open deals, calls and tasks of each seller
     hours        the deals are won within this many hours before now; a year by default
     on_progress  called with the number of steps done since the last call, of `count_steps(deals)` in all
     """
@@ -133,6 +142,7 @@ async def fill_company(
                 _INSERT_SCORE_ENTRIES, first_deal_number, first_deal_number + _DEALS_PER_STEP - 1, timeout=600
             )
             on_progress(1)
+        await insert_seller_records(connection, records)
         await connection.execute(_INSERT_DAILY_TOTALS, timeout=600)
         await connection.execute(_INSERT_TEAM_TOTALS, timeout=600)
         on_progress(1)

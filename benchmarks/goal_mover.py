@@ -13,6 +13,11 @@ from redis.asyncio import Redis
 
 from benchmarks.harness import Harness
 
+_SELECT_GOALS = """
+SELECT id, owner_id FROM goal WHERE owner_kind = 'EMPLOYEE' AND metric = 'deals_won_amount' AND kind = 'MONTH'
+ORDER BY id LIMIT $1
+"""
+
 
 @dataclass
 class GoalMover:
@@ -25,7 +30,7 @@ class GoalMover:
     @classmethod
     async def create(cls, harness: Harness, goal_count: int) -> GoalMover:
         connection = await asyncpg.connect(harness.url)
-        rows = await connection.fetch("SELECT id, owner_id FROM goal ORDER BY id LIMIT $1", goal_count)
+        rows = await connection.fetch(_SELECT_GOALS, goal_count)
         return cls([(row["id"], row["owner_id"]) for row in rows], connection, Redis.from_url(harness.valkey.url))
 
     async def move(self, events: int, text: str | None) -> None:

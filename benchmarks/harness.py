@@ -6,10 +6,12 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.client import HTTPConnection
 from pathlib import Path
+from types import MappingProxyType
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -17,6 +19,7 @@ from tests.backing_services import Postgres, Valkey, free_port
 
 ROOT = Path(__file__).parent.parent
 SECRET = "b" * 64
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 ROUNDS = 5  # things to compare are measured in turns, because the speed of a machine changes within seconds
 
 
@@ -57,6 +60,16 @@ def resident_bytes(pid: int) -> int:
     return 0
 
 
+def post(connection: HTTPConnection, path: str, body: bytes, headers: Mapping[str, str] = NO_HEADERS) -> bytes:
+    """Return the answer to a POST; the connection stays open. Raises RuntimeError for another status than 200."""
+    connection.request("POST", path, body, {"Content-Type": "application/json", **headers})
+    with connection.getresponse() as response:
+        content = response.read()
+        if response.status != 200:
+            raise RuntimeError(f"{path} answered with {response.status}: {content[:500]!r}")
+    return content
+
+
 @dataclass
 class BenchmarkProcess:
     """A running server process; `address` is "host:port"."""
@@ -67,6 +80,10 @@ class BenchmarkProcess:
     @property
     def pid(self) -> int:
         return self.popen.pid
+
+    def open_connection(self) -> HTTPConnection:
+        """Return an HTTP connection to the process, to be closed by the caller."""
+        return HTTPConnection(self.address, timeout=30)
 
     def stop(self) -> None:
         self.popen.terminate()

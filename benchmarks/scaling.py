@@ -86,7 +86,9 @@ def serve_company(size: CompanySize) -> Iterator[Mapping[str, Callable[[int], fl
         with click.progressbar(
             length=count_steps(size.deals), label=describe_size(size), file=sys.stderr
         ) as progress_bar:
-            company = set_up_company(harness, sellers=size.employees, deals=size.deals, on_progress=progress_bar.update)
+            company = set_up_company(
+                harness, sellers=size.employees, deals=size.deals, records=5, on_progress=progress_bar.update
+            )
         server = harness.serve()
         _wait_until_warmed_up(harness, server)
         periods = generate_periods()

@@ -13,11 +13,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import count, repeat
-from typing import Any, Final
+from itertools import count, cycle, repeat
+from operator import itemgetter
+from typing import Any, Final, NamedTuple
 from urllib.request import Request, urlopen
 
 from benchmarks.company import RECORD_DEAL, BenchmarkCompany, deal_input, encode_row_id, record_win
+from benchmarks.floors import create_floor_tables
 from benchmarks.goal_mover import GoalMover
 from benchmarks.harness import (
     ROOT,
@@ -26,9 +28,9 @@ from benchmarks.harness import (
     compute_percentiles,
     cost_per_unit,
     cpu_seconds,
+    post,
     resident_bytes,
 )
-from benchmarks.statement_replay import StatementReplay
 
 LEADERBOARD_SUBSCRIPTION: Final = """subscription($scope: ID) { leaderboard(scope: $scope, first: 20) { total version standings {
   rank previousRank value gapToNext attainmentPercent employee { id name avatarUrl } } } }"""
@@ -36,12 +38,13 @@ GOAL_SUBSCRIPTION: Final = """subscription($goals: [ID!]) { goalProgress(goals: 
   progress { value attainmentPercent remaining expectedByNow pace projected version } } }"""
 LEADERBOARD_QUERY: Final = """query($period: PeriodInput) { leaderboard(first: 100, period: $period) { total version standings {
   rank previousRank value gapToNext attainmentPercent employee { id name avatarUrl } } } }"""
-EMPLOYEE_CARD_QUERY: Final = """query($id: ID!) { employee(id: $id) { name email team { name } manager { name } standing { rank value gapToNext }
-  goals { name metric { key } target period { label } progress { value attainmentPercent pace projected version } }
-  activities(first: 20) { edges { node { kind at summary } } } tasks(first: 20) { edges { node { title dueAt overdue } } }
-  calls(first: 20) { edges { node { direction outcome startedAt } } } leads(first: 20) { edges { node { title status } } }
-  clients(first: 20) { edges { node { name wonAmount } } }
-  deals(first: 20) { edges { node { title status amount { amount } stage { name } } } } } }"""
+EMPLOYEE_CARD_QUERY: Final = """query($id: ID!) { employee(id: $id) { id name email role team { id name }
+  standing { rank value } goals { id name metric { key } target period { start end } progress { value attainmentPercent pace version } }
+  activities(first: 20) { edges { node { id kind at summary } } } tasks(first: 20) { edges { node { id title dueAt completedAt } } }
+  calls(first: 20) { edges { node { id direction outcome startedAt } } }
+  leads(first: 20) { edges { node { id title source status createdAt } } }
+  clients(first: 20) { edges { node { id name email phone createdAt } } }
+  funnel { stages { stage { name } openDeals } } } }"""
 
 
 @dataclass
@@ -51,7 +54,7 @@ class BenchmarkResult:
     name: str
     cost: float
     baseline: float | None
-    target: str
+    target: str = ""
     unit: str = "µs"
     details: dict[str, Any] = field(default_factory=dict)
 
@@ -259,46 +262,82 @@ def generate_periods() -> Iterator[dict[str, Any]]:
         yield {"period": {"kind": "CUSTOM", "start": str(start), "end": str(end)}}
 
 
-def measure_requests(company: BenchmarkCompany, times: int) -> Iterator[BenchmarkResult]:
-    """Measure the CPU of server and database for the employee card, leaderboards and a won deal over HTTP.
+class HttpOperation(NamedTuple):
+    """An operation over HTTP, with the statement of its baseline; each call takes the next variables and values."""
 
-    The baseline is the same SQL statements run through the driver alone. A cached leaderboard runs hardly any
-    statements, so its baseline is the statements of an uncached one. Both are measured in turns, as in
-    `measure_goal_pushes`.
+    name: str
+    query: str
+    variable_sets: Iterator[dict[str, Any]]
+    statement: str
+    value_sets: Iterator[list[Any]]
+
+
+def list_http_operations(company: BenchmarkCompany) -> Iterator[HttpOperation]:
+    sellers = [(seller, {"id": encode_row_id("Employee", seller)}) for seller in company.seller_ids]
+    seller_values = [[seller] for seller, _ in sellers]
+    yield HttpOperation(
+        "employee card, of another seller each time",
+        EMPLOYEE_CARD_QUERY, cycle(variables for _, variables in sellers), "card", cycle(seller_values),
+    )  # fmt: skip
+    yield HttpOperation(
+        "employee card, asked for again",
+        EMPLOYEE_CARD_QUERY, repeat(sellers[0][1]), "card", repeat(seller_values[0]),
+    )  # fmt: skip
+    yield HttpOperation(
+        "board of 100 rows, of another period each time",
+        LEADERBOARD_QUERY, generate_periods(), "new_board",
+        ([period["start"], period["end"]] for period in map(itemgetter("period"), generate_periods())),
+    )  # fmt: skip
+    yield HttpOperation("board of 100 rows, asked for again", LEADERBOARD_QUERY, repeat({}), "board", repeat([]))
+    yield HttpOperation(
+        "a won deal",
+        RECORD_DEAL, ({"input": deal_input(variables["id"])} for _, variables in cycle(sellers)),
+        "win", ([seller, "Chairs", 10_000] for seller, _ in cycle(sellers)),
+    )  # fmt: skip
+
+
+def measure_requests(company: BenchmarkCompany, times: int) -> Iterator[BenchmarkResult]:
+    """Measure the CPU of server, PostgreSQL and Redis for the employee card, leaderboards and a won deal over HTTP.
+
+    The baseline is one statement by hand that returns the answer as JSON, sent as it is (see `benchmarks/floors.py`). Both
+    are measured in turns, as in `measure_goal_pushes`.
     """
     harness = company.harness
+    asyncio.run(create_floor_tables(harness.url))
     server = harness.serve()
+    baseline_server = harness.serve("benchmarks.baseline_server", harness.url, harness.valkey.url, path="/")
     wait_until_idle(server)
-    operations: tuple[tuple[str, str, Iterator[dict[str, Any]], str], ...] = (
-        ("employee card", EMPLOYEE_CARD_QUERY, repeat({"id": company.ids["seller"]}), "≤ 15"),
-        ("board of 100 rows, never asked for before", LEADERBOARD_QUERY, generate_periods(), "≤ 10"),
-        ("board of 100 rows, asked for again", LEADERBOARD_QUERY, repeat({}), "≤ 10"),
-        ("a won deal", RECORD_DEAL, repeat({"input": deal_input(company)}), "≤ 2.5"),
-    )
-    calls_per_round = times // ROUNDS
-    with asyncio.Runner() as runner:
-        for name, query, variables, target in operations:
-            for _ in range(10):
-                answer = company.execute(server, query, **next(variables))
-            traced_variables = generate_periods() if query is LEADERBOARD_QUERY else variables
-            replay = runner.run(StatementReplay.create(company, query, traced_variables, answer))
-            runner.run(replay.measure(10))
-            rounds, waits = list[tuple[float, float]](), list[float]()
-            for _ in range(ROUNDS):
-                began = harness.cpu_seconds(server, databases=True)
-                for _ in range(calls_per_round):
-                    started = time.perf_counter()
-                    company.execute(server, query, **next(variables))
-                    waits.append(time.perf_counter() - started)
-                rounds.append(
-                    (harness.cpu_seconds(server, databases=True) - began, runner.run(replay.measure(calls_per_round)))
-                )
-            runner.run(replay.connection.close())
-            cost, baseline_cost = cost_per_unit(rounds, calls_per_round)
-            yield BenchmarkResult(
-                name, cost, baseline_cost, target, details={"statements": replay.count, **compute_percentiles(waits)}
-            )
+    connection, baseline_connection = server.open_connection(), baseline_server.open_connection()
+    calls_per_round, waits = -(-times // ROUNDS), list[float]()
+
+    def call_server(operation: HttpOperation, times: int) -> float:
+        began = harness.cpu_seconds(server, databases=True)
+        for _ in range(times):
+            started = time.perf_counter()
+            company.execute_over(connection, operation.query, next(operation.variable_sets))
+            waits.append(time.perf_counter() - started)
+        return harness.cpu_seconds(server, databases=True) - began
+
+    def call_baseline(operation: HttpOperation, times: int) -> float:
+        began = harness.cpu_seconds(baseline_server, databases=True)
+        for _ in range(times):
+            values = json.dumps(next(operation.value_sets)).encode()
+            post(baseline_connection, f"/floor/{operation.statement}", values)
+        return harness.cpu_seconds(baseline_server, databases=True) - began
+
+    for operation in list_http_operations(company):
+        call_server(operation, 10)
+        call_baseline(operation, 10)
+        waits.clear()
+        rounds = [
+            (call_server(operation, calls_per_round), call_baseline(operation, calls_per_round)) for _ in range(ROUNDS)
+        ]
+        cost, baseline_cost = cost_per_unit(rounds, calls_per_round)
+        yield BenchmarkResult(operation.name, cost, baseline_cost, details=compute_percentiles(waits))
+    connection.close()
+    baseline_connection.close()
     server.stop()
+    baseline_server.stop()
 
 
 def _push_text(server: BenchmarkProcess, text: str) -> None:
