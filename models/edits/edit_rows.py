@@ -29,6 +29,7 @@ from models.organization.people import Employee, TeamMembershipHistory
 from models.organization.scopes import COMPANY, EmployeeScope, ScopeKey, TeamScope
 
 _WATCHED_KINDS: Final = frozenset({"Deal", "Lead"})  # records with inactivity timers
+_ALERTED_KINDS: Final = frozenset({"Deal", "Lead", "Task"})  # records that alerts are about
 
 
 @dataclass(frozen=True)
@@ -343,21 +344,31 @@ def _rows_part(on_sqlite: bool, kind: str, model: type[Model]) -> str:
 
 def _alert_part(on_sqlite: bool, kinds: Sequence[str]) -> str:
     """Return the part with the unresolved alerts, and those about records and goals that may stand again."""
-    sources = [("Employee", "person_id"), ("Goal", "goal_id"), *((kind, f"{kind.lower()}_row") for kind in kinds)]
-    conditions = {
-        "Employee": "resolved_at IS NULL",
-        "Goal": "(resolved_at IS NULL OR kind = 'GOAL_ACHIEVED')",
-    }
-    subjects = " OR ".join(
-        f"(subject_kind = '{kind}' AND {in_rows(on_sqlite, 'subject_id', f'SELECT id FROM {source}')}"  # noqa: S608
-        f" AND {conditions.get(kind, 'TRUE')})"
-        for kind, source in sources
+    sources = [
+        ("Employee", "person_id", " AND raised_alert.resolved_at IS NULL"),
+        ("Goal", "goal_id", " AND (raised_alert.resolved_at IS NULL OR raised_alert.kind = 'GOAL_ACHIEVED')"),
+        *((kind, f"{kind.lower()}_row", "") for kind in kinds if kind in _ALERTED_KINDS),
+    ]
+    alerts = " UNION ALL ".join(
+        _alerts_of_subjects(on_sqlite, kind, source, condition) for kind, source, condition in sources
     )
     can_resume = (
         "EXISTS (SELECT 1 FROM alert_rule WHERE alert_rule.id = raised_alert.rule_id"
         " AND alert_rule.kind = raised_alert.kind) AS can_resume"
     )
     return (
-        f"alert_row AS (SELECT raised_alert.*, {can_resume} FROM raised_alert"  # noqa: S608
-        f" WHERE kind IN ({_KNOWN_KINDS_SQL}) AND ({subjects}) ORDER BY id)"
+        f"alert_row AS (SELECT raised_alert.*, {can_resume} FROM ({alerts}) AS raised_alert"  # noqa: S608
+        f" WHERE kind IN ({_KNOWN_KINDS_SQL}) ORDER BY id)"
     )
+
+
+def _alerts_of_subjects(on_sqlite: bool, kind: str, source: str, condition: str) -> str:
+    """Return the SELECT of the alerts about subjects of a kind, looked up in the index one subject after another.
+
+    source  the part with the ids of the subjects
+    """
+    lookup = f"raised_alert.subject_kind = '{kind}' AND raised_alert.subject_id = {source}.id{condition}"
+    if on_sqlite:  # a CROSS JOIN keeps the order
+        return f"SELECT raised_alert.* FROM {source} CROSS JOIN raised_alert WHERE {lookup}"  # noqa: S608
+    # OFFSET keeps the planner from joining: it would read all alerts of the kind, which it takes to be few
+    return f"SELECT alert.* FROM {source} CROSS JOIN LATERAL (SELECT * FROM raised_alert WHERE {lookup} OFFSET 0) AS alert"  # noqa: S608
