@@ -371,4 +371,6 @@ def _alerts_of_subjects(on_sqlite: bool, kind: str, source: str, condition: str)
     if on_sqlite:  # a CROSS JOIN keeps the order
         return f"SELECT raised_alert.* FROM {source} CROSS JOIN raised_alert WHERE {lookup}"  # noqa: S608
     # OFFSET keeps the planner from joining: it would read all alerts of the kind, which it takes to be few
-    return f"SELECT alert.* FROM {source} CROSS JOIN LATERAL (SELECT * FROM raised_alert WHERE {lookup} OFFSET 0) AS alert"  # noqa: S608
+    return (
+        f"SELECT alert.* FROM {source} CROSS JOIN LATERAL (SELECT * FROM raised_alert WHERE {lookup} OFFSET 0) AS alert"  # noqa: S608
+    )

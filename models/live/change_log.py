@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 import orjson
 from tortoise import fields
@@ -19,6 +19,13 @@ from models.db import connection
 from models.db.write_batch import BatchedWrite, BatchRow, write_and_return
 
 READ_BATCH_SIZE: Final = 1000
+
+
+class LogPosition(NamedTuple):
+    """The position of an entry, and that of the entry before it; 0 if there is none."""
+
+    position: int
+    previous: int
 
 
 class Change(Model):
@@ -33,7 +40,10 @@ class Change(Model):
 _CHANGE: Final = BatchedWrite(
     "new_change",
     {"topics": "JSONB", "at": "TIMESTAMPTZ"},
-    {"added_change": "INSERT INTO change (topics, at) SELECT topics, at FROM new_change RETURNING id"},
+    {
+        "added_change": "INSERT INTO change (topics, at) SELECT topics, at FROM new_change RETURNING id,"
+        " (SELECT MAX(earlier.id) FROM change earlier WHERE earlier.id < change.id) AS previous_id"
+    },
 )
 # gives goals the position of the change that moved them as their version
 _MOVED_GOAL: Final = BatchedWrite(
@@ -50,7 +60,7 @@ _MOVED_GOAL: Final = BatchedWrite(
 )
 
 
-async def append(topics: Iterable[str], at: datetime, *, moved_goal_ids: Iterable[int] = ()) -> int:
+async def append(topics: Iterable[str], at: datetime, *, moved_goal_ids: Iterable[int] = ()) -> LogPosition:
     """Append the changed topics and return the position, which becomes the version of the goals that have moved.
 
     Sends all writes of the transaction that wait.
@@ -60,7 +70,7 @@ async def append(topics: Iterable[str], at: datetime, *, moved_goal_ids: Iterabl
         (_MOVED_GOAL, [(goal_id,) for goal_id in moved_goal_ids]),
     ]
     [row] = await write_and_return(writes, "added_change")
-    return int(row["id"])
+    return LogPosition(row["id"], row["previous_id"] or 0)
 
 
 async def read_after(position: int, limit: int = READ_BATCH_SIZE) -> Sequence[tuple[int, Sequence[str]]]:
