@@ -161,10 +161,18 @@ async def write_rows(write: BatchedWrite, rows: Sequence[BatchRow]) -> None:
     """Write rows: within a transaction before its next statement or its commit, else at once."""
     if not rows:
         return
-    async with _transaction() as transaction:
-        if write in transaction.batch.rows_by_write and not write.is_repeatable:
-            await transaction.flush()
-        transaction.batch.add(write, rows)
+    client = connection.current_connection()
+    if isinstance(client, TransactionalDBClient):
+        await _add(cast(BatchingTransaction, client), write, rows)
+    else:
+        async with in_transaction() as transaction:
+            await _add(cast(BatchingTransaction, transaction), write, rows)
+
+
+async def _add(transaction: BatchingTransaction, write: BatchedWrite, rows: Sequence[BatchRow]) -> None:
+    if write in transaction.batch.rows_by_write and not write.is_repeatable:
+        await transaction.flush()
+    transaction.batch.add(write, rows)
 
 
 async def write_and_return(
@@ -173,7 +181,8 @@ async def write_and_return(
     """Write rows now, together with those that wait, and return the rows of a part of the statement."""
     async with _transaction() as transaction:
         for write, rows in writes:
-            await write_rows(write, rows)
+            if rows:
+                await _add(transaction, write, rows)
         return await transaction.flush(returned_part)
 
 
