@@ -8,7 +8,7 @@ that the edit may move, and what alerts depend on.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
 from typing import Any, Final
@@ -96,15 +96,22 @@ class AlertsBefore:
     alerts    unresolved alerts, and those that may stand again, in order of id; each with whether its rule lets it
     subjects  all that they were read for
     rules     all enabled rules, the oldest first, as JSON
+    employees, memberships  as in `EditRows`; the employees by id
     """
 
     timers: Mapping[Subject, InactivityTimer]
     alerts: Sequence[tuple[RaisedAlert, bool]]
     subjects: frozenset[Subject]
     rules: str | None
+    employees: Mapping[int, Employee]
+    memberships: TeamMembershipHistory
 
     def covers(self, subjects: Collection[Subject]) -> bool:
         return self.subjects.issuperset(subjects)
+
+    def without_alerts(self) -> AlertsBefore:
+        """Return what is still so after alerts have changed."""
+        return replace(self, timers={}, alerts=(), subjects=frozenset())
 
     def find_active_and_resumable(
         self, subjects: Collection[Subject], resumable_subjects: Collection[Subject]
@@ -184,7 +191,7 @@ async def read_edit_rows(request: EditRequest) -> EditRows:
         row["position"],
         new_ids,
         goals,
-        _alerts_before(row, rows, employees, goals),
+        _alerts_before(row, rows, employees, memberships, goals),
         frozenset(json_rows.decode(row.get("client_ids"))),
         {win.client_id: win for win in first_wins if win.client_id is not None},
         saved_responses[0][0] if saved_responses else None,
@@ -216,6 +223,7 @@ def _alerts_before(
     row: Mapping[str, Any],
     rows: Mapping[str, Sequence[Model]],
     employees: Sequence[Employee],
+    memberships: TeamMembershipHistory,
     goals: GoalsBefore,
 ) -> AlertsBefore:
     subjects = {
@@ -229,6 +237,8 @@ def _alerts_before(
         [(alert, bool(columns["can_resume"])) for alert, columns in json_rows.decode_rows(RaisedAlert, row["alerts"])],
         frozenset(subjects),
         row["rules"],
+        {employee.id: employee for employee in employees},
+        memberships,
     )
 
 

@@ -7,7 +7,6 @@ from datetime import date
 
 from domain.ledger.metrics import Score
 from models.crm.activities import ActivityKind
-from models.db import row_store
 from models.edits.edit_rows import GoalsBefore
 from models.goals import goals
 from models.goals.goals import Goal
@@ -50,8 +49,7 @@ async def mark_goals_moved(
     for goal, value in zip(goals, values, strict=True):
         if value < goal.target or goal.target in goal.announced or goal.archived_at is not None:
             continue
-        goal.announced = [*goal.announced, goal.target]
-        await row_store.save(goal, "announced")
+        context.open_unit_of_work.announce(goal)
         achievements.append(make_goal_entry(context, goal, ActivityKind.GOAL_ACHIEVED, reached=goal.target))
     return MovedGoals(list(goals), values, alerted_goal_ids, achievements)
 

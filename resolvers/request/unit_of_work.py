@@ -25,6 +25,7 @@ class UnitOfWork:
     topics       topics of the change log that have changed
     scores       all that were posted, unless the topics are "*"
     moved_goals  by id: goals with changed progress; their version becomes the position of the change
+    achieved_ids  those of the moved goals of which `announced` has changed
     on_commit    called after the commit, for lines of the log about what was done
     unread_key   actor and idempotency key of the request, until its saved response has been looked for
     committed    its entry in the change log, once that is committed
@@ -35,6 +36,7 @@ class UnitOfWork:
         self.topics = set[str]()
         self.scores: list[Score] = []
         self.moved_goals: dict[int, Goal] = {}
+        self.achieved_ids = set[int]()
         self.on_commit: list[Callable[[], None]] = []
         self.unread_key: tuple[str, str] | None = None
         self.committed: CommittedChange | None = None
@@ -67,7 +69,15 @@ class UnitOfWork:
 
     def add_moved_goals(self, moved_goals: Iterable[Goal]) -> None:
         """Add goals with changed progress."""
-        self.moved_goals.update((goal.id, goal) for goal in moved_goals)
+        for goal in moved_goals:
+            if goal.id in self.achieved_ids:  # it was read again, and what was announced is not stored yet
+                goal.announced = self.moved_goals[goal.id].announced
+            self.moved_goals[goal.id] = goal
+
+    def announce(self, goal: Goal) -> None:
+        """Note that the target of a moved goal is announced; this is stored with the entry of the change log."""
+        goal.announced = [*goal.announced, goal.target]
+        self.achieved_ids.add(goal.id)
 
     @property
     def changes_reference_data(self) -> bool:
@@ -76,7 +86,11 @@ class UnitOfWork:
     async def _append_to_change_log(self) -> CommittedChange:
         """Write the entry, and its position into all that has it as its version."""
         position, previous_position = await change_log.append(
-            self.topics, self.started_at, moved_goal_ids=self.moved_goals
+            self.topics,
+            self.started_at,
+            moved_goals=[
+                (id_, goal.announced if id_ in self.achieved_ids else None) for id_, goal in self.moved_goals.items()
+            ],
         )
         self._ensure_not_rewound(position)
         if self.changes_reference_data:
