@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from fractions import Fraction
 from types import MappingProxyType
 from typing import Final
 
@@ -281,7 +280,10 @@ def is_behind(progress: Progress, percent: float | None) -> bool:
     """Return whether a running goal is more than `percent` points of its target below the even pace."""
     if progress.pace in (Pace.ACHIEVED, Pace.MISSED):
         return False
-    return (progress.expected_by_now - progress.value) * 100 > Fraction(percent or _DEFAULT_PERCENT) * progress.target
+    target, time = progress.target, progress.time
+    shortfall = target * time.elapsed - progress.value * time.total  # below an even pace, times `total`: exact
+    points, divisor = (percent or _DEFAULT_PERCENT).as_integer_ratio()
+    return shortfall * 100 * divisor > points * target * time.total
 
 
 def matches(rule: Rule, candidate: AlertCandidate) -> bool:

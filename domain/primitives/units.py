@@ -50,7 +50,7 @@ def from_smallest(value: int | Fraction, unit: Unit, currency: str) -> Decimal:
         case Unit.HOURS:
             return _round_to_places(Fraction(value) / _SECONDS_PER_HOUR)
         case Unit.COUNT:
-            return _round_to_places(Fraction(value))
+            return Decimal(value) if isinstance(value, int) else _round_to_places(value)
 
 
 def _round_to_places(value: Fraction) -> Decimal:

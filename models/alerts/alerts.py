@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Final
 
 from tortoise import fields
@@ -17,6 +18,7 @@ from models.db.columns import bool_column, enum_column, foreign_key, minor_units
 from models.db.conditions import Condition, equals, is_one_of
 from models.db.row_query import RowQuery
 from models.db.values import SqlClause, SqlValue
+from models.db.write_batch import MAX_BATCHED_ROWS, BatchedWrite, write_rows
 from models.organization.scopes import OwnerKind, ScopeKey, scope_key
 
 # Rows of any other kind are skipped: servers of a newer version write them, during an update or before it was undone.
@@ -110,6 +112,49 @@ class Alert(Model):
         table = "alert"
         unique_together = (("raised_id", "recipient_id"),)
         indexes = (("recipient_id", "id"), ("recipient_id", "read_at"))
+
+
+_RAISED_ALERT: Final = BatchedWrite(
+    "new_raised_alert",
+    {
+        "id": "BIGINT", "rule_id": "INTEGER", "kind": "VARCHAR", "subject_kind": "VARCHAR", "subject_id": "INTEGER",
+        "employee_id": "INTEGER", "occurred_at": "TIMESTAMPTZ", "raised_at": "TIMESTAMPTZ", "told": "BOOLEAN",
+        "data": "JSONB", "occurrence": "VARCHAR",
+    },
+    {
+        "added_raised_alert": """
+            INSERT INTO raised_alert (id, rule_id, kind, subject_kind, subject_id, employee_id, occurred_at, raised_at, told,
+                data, occurrence)
+            SELECT id, rule_id, kind, subject_kind, subject_id, employee_id, occurred_at, raised_at, told, data, occurrence
+            FROM new_raised_alert
+        """
+    },
+)  # fmt: skip
+_ALERT: Final = BatchedWrite(
+    "new_alert",
+    {"id": "BIGINT", "raised_id": "BIGINT", "recipient_id": "INTEGER"},
+    {
+        "added_alert": "INSERT INTO alert (id, raised_id, recipient_id) SELECT id, raised_id, recipient_id FROM new_alert"
+    },
+)
+_raised_alert_columns: Final = attrgetter(
+    "id", "rule_id", "kind", "subject_kind", "subject_id", "employee_id", "occurred_at", "raised_at", "notified", "data",
+    "occurrence",
+)  # fmt: skip
+_alert_columns: Final = attrgetter("id", "raised_id", "recipient_id")
+
+
+async def insert_alerts(raised_alerts: Sequence[RaisedAlert], inbox_alerts: Sequence[Alert]) -> None:
+    """Insert raised alerts, and those of them that are in an inbox; all have reserved ids and are unresolved and unread.
+
+    Few are written with the other writes of the transaction, see `write_batch`.
+    """
+    if max(len(raised_alerts), len(inbox_alerts)) > MAX_BATCHED_ROWS:
+        await row_store.insert_all(raised_alerts)
+        await row_store.insert_all(inbox_alerts)
+        return
+    await write_rows(_RAISED_ALERT, [_raised_alert_columns(row) for row in raised_alerts])
+    await write_rows(_ALERT, [_alert_columns(row) for row in inbox_alerts])
 
 
 async def fetch_enabled_rules(kinds: Collection[AlertKind]) -> list[AlertRule]:

@@ -326,16 +326,28 @@ async def reserve_ids(model: type[Model], count: int) -> list[int]:
 
     Only within `write_transaction`: on SQLite the ids are merely read, and only the single writer may use them.
     """
-    table = model._meta.db_table
+    [ids] = await reserve_ids_of([(model, count)])
+    return ids
+
+
+async def reserve_ids_of(models_and_counts: Sequence[tuple[type[Model], int]]) -> list[list[int]]:
+    """Do the same for several tables, in one statement on PostgreSQL."""
     if dialect() == "sqlite":
-        sequence_rows = await fetch_rows("SELECT seq FROM sqlite_sequence WHERE name = ?", [table])
-        last_id = int(sequence_rows[0]["seq"]) if sequence_rows else 0
-        return list(range(last_id + 1, last_id + count + 1))
-    reserved = await fetch_rows(
-        f"SELECT nextval(pg_get_serial_sequence('{table}', 'id')) AS id FROM generate_series(1, ?)",  # noqa: S608
-        [count],
+        return [await _next_ids_on_sqlite(model._meta.db_table, count) for model, count in models_and_counts]
+    selects = " UNION ALL ".join(
+        f"SELECT {number}, nextval(pg_get_serial_sequence('{model._meta.db_table}', 'id')) FROM generate_series(1, ?)"  # noqa: S608
+        for number, (model, _) in enumerate(models_and_counts)
     )
-    return [row["id"] for row in reserved]
+    ids: list[list[int]] = [[] for _ in models_and_counts]
+    for number, row_id in await fetch_records(selects, [count for _, count in models_and_counts]):
+        ids[number].append(row_id)
+    return ids
+
+
+async def _next_ids_on_sqlite(table: str, count: int) -> list[int]:
+    rows = await fetch_rows("SELECT seq FROM sqlite_sequence WHERE name = ?", [table])
+    last_id = int(rows[0]["seq"]) if rows else 0
+    return list(range(last_id + 1, last_id + count + 1))
 
 
 def to_datetime(value: datetime | str) -> datetime:

@@ -27,7 +27,7 @@ from tortoise.exceptions import TransactionManagementError
 from models.db.availability import Availability
 from models.db.errors import translate_error, translated_errors
 from models.db.values import SqlRecord, SqlRow, SqlStatement
-from models.db.write_batch import FlushingConnection, WriteBatch
+from models.db.write_batch import BatchingTransaction, WriteBatch
 from models.db.write_queue import WriteQueue
 
 _SAVEPOINT: Final = "nested"  # one within another has the same name: PostgreSQL takes the newest
@@ -64,63 +64,27 @@ class _Statements(BaseDBAsyncClient):
             raise translated from error
 
 
-class _Transaction(_Statements, TransactionWrapper):
-    """A transaction with a batch of writes; a savepoint has the batch of its parent.
+class _TransactionCommands(_Statements, TransactionWrapper):
+    """A transaction; `begin_command` are the statements that begin it."""
 
-    begin_command  the statements that begin it
-    """
-
-    _parent: Any  # the client, or the transaction of a savepoint
-
-    def __init__(self, parent: AsyncpgDBClient, begin_command: str = "BEGIN") -> None:
-        super().__init__(parent)
-        self.batch, self.begin_command = WriteBatch(), begin_command
-
-    def _in_transaction(self) -> TransactionContext:
-        return NestedTransactionContext(_Transaction(self))
-
-    def acquire_connection(self) -> FlushingConnection:
-        return FlushingConnection(self._lock, self, self._send_batch)
-
-    async def flush(self, returned_part: str | None = None) -> list[SqlRow]:
-        with translated_errors():
-            async with super().acquire_connection() as connection:
-                return [dict(row) for row in await self._send_batch(connection, returned_part)]
-
-    async def _send_batch(
-        self, connection: asyncpg.Connection, returned_part: str | None = None
-    ) -> list[asyncpg.Record]:
-        if not self.batch.rows_by_write:
-            return []
-        sql, values = self.batch.take_postgres_statement(returned_part)
-        self.log.debug("%s: %s", sql, values)
-        return await connection.fetch(sql, *values)  # type: ignore[no-any-return]
+    begin_command: str
 
     async def begin(self) -> None:
         await self._execute_command(self.begin_command)
 
     async def commit(self) -> None:
-        try:
-            await self.flush()
-        except BaseException:
-            await self.rollback()
-            raise
         await self._finalize("COMMIT")
 
     async def rollback(self) -> None:
-        self.batch.discard()
         await self._finalize("ROLLBACK")
 
     async def savepoint(self) -> None:
-        await self._parent.flush()
         await self._execute_command(f"SAVEPOINT {_SAVEPOINT}")
 
     async def release_savepoint(self) -> None:
-        await self._parent.flush()
         await self._execute_command(f"RELEASE SAVEPOINT {_SAVEPOINT}")
 
     async def savepoint_rollback(self) -> None:
-        self._parent.batch.discard()
         await self._execute_command(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}; RELEASE SAVEPOINT {_SAVEPOINT}")
 
     async def _finalize(self, command: str) -> None:
@@ -132,6 +96,26 @@ class _Transaction(_Statements, TransactionWrapper):
     async def _execute_command(self, command: str) -> None:
         with translated_errors():
             await self._connection.execute(command)
+
+
+class _Transaction(BatchingTransaction, _TransactionCommands):
+    """A transaction with a batch of writes."""
+
+    def __init__(self, parent: AsyncpgDBClient, begin_command: str = "BEGIN") -> None:
+        super().__init__(parent)
+        self.batch, self.begin_command = WriteBatch(), begin_command
+
+    def _in_transaction(self) -> TransactionContext:
+        return NestedTransactionContext(_Transaction(self))
+
+    async def _send_batch(
+        self, driver_connection: asyncpg.Connection, returned_part: str | None = None
+    ) -> list[SqlRow]:
+        if not self.batch.rows_by_write:
+            return []
+        sql, values = self.batch.take_postgres_statement(returned_part)
+        self.log.debug("%s: %s", sql, values)
+        return [dict(row) for row in await driver_connection.fetch(sql, *values)]
 
 
 class _TransactionContext(TransactionContextPooled):

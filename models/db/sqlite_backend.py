@@ -27,7 +27,7 @@ from tortoise.connection import get_connections
 from models.db.availability import Availability
 from models.db.errors import DatabaseUnavailable, LockTimeout, translated_errors
 from models.db.values import SqlRecord, SqlRow, SqlStatement, SqlValue
-from models.db.write_batch import FlushingConnection, WriteBatch
+from models.db.write_batch import BatchingTransaction, WriteBatch
 from models.db.write_queue import WriteQueue
 
 _RETRY_SECONDS: Final = 0.02
@@ -104,10 +104,25 @@ def _make_private(filename: str) -> None:
             log.warning("%s is open to others, and its permissions cannot be changed (%s).", path, error)
 
 
-class _ImmediateTransaction(_StatementErrors, SqliteTransactionWrapper):
-    """A transaction with a batch of writes; a savepoint has the batch of its parent."""
+class _ImmediateTransactionCommands(_StatementErrors, SqliteTransactionWrapper):
+    """A transaction that takes the write lock at its beginning."""
 
-    _parent: Any  # the client, or the transaction of a savepoint
+    async def begin(self) -> None:
+        with translated_errors():
+            await self._connection.execute("BEGIN IMMEDIATE")
+
+    async def commit(self) -> None:
+        with translated_errors():
+            try:
+                await super().commit()
+            except sqlite3.OperationalError:  # a full disk is reported here
+                await self._connection.rollback()
+                self._finalized = True
+                raise
+
+
+class _ImmediateTransaction(BatchingTransaction, _ImmediateTransactionCommands):
+    """A transaction with a batch of writes."""
 
     def __init__(self, parent: SqliteClient) -> None:
         super().__init__(parent)
@@ -116,38 +131,16 @@ class _ImmediateTransaction(_StatementErrors, SqliteTransactionWrapper):
     def _in_transaction(self) -> TransactionContext:
         return NestedTransactionContext(_ImmediateTransaction(self))
 
-    def acquire_connection(self) -> FlushingConnection:
-        return FlushingConnection(self._lock, self, self._send_batch)
-
-    async def flush(self, returned_part: str | None = None) -> list[SqlRow]:
-        with translated_errors():
-            async with super().acquire_connection() as connection:
-                return await self._send_batch(connection, returned_part)
-
-    async def _send_batch(self, connection: aiosqlite.Connection, returned_part: str | None = None) -> list[SqlRow]:
+    async def _send_batch(
+        self, driver_connection: aiosqlite.Connection, returned_part: str | None = None
+    ) -> list[SqlRow]:
         rows: list[SqlRow] = []
         for part, sql, values in self.batch.take_sqlite_statements():
             self.log.debug("%s: %s", sql, values)
-            part_rows = await connection.execute_fetchall(sql, values)
+            part_rows = await driver_connection.execute_fetchall(sql, values)
             if part == returned_part:
                 rows = [dict(row) for row in part_rows]
         return rows
-
-    async def savepoint(self) -> None:
-        await self._parent.flush()
-        await super().savepoint()
-
-    async def release_savepoint(self) -> None:
-        await self._parent.flush()
-        await super().release_savepoint()
-
-    async def savepoint_rollback(self) -> None:
-        self._parent.batch.discard()
-        await super().savepoint_rollback()
-
-    async def begin(self) -> None:
-        with translated_errors():
-            await self._connection.execute("BEGIN IMMEDIATE")
 
     async def execute_script(self, query: str) -> None:
         """Run statements within the transaction; sqlite3's own `executescript` would commit it first."""
@@ -160,20 +153,6 @@ class _ImmediateTransaction(_StatementErrors, SqliteTransactionWrapper):
                 statement = ""
         if statement.strip():
             await self._connection.execute(statement)
-
-    async def commit(self) -> None:
-        try:
-            await self.flush()
-        except BaseException:
-            await self.rollback()
-            raise
-        with translated_errors():
-            try:
-                await super().commit()
-            except sqlite3.OperationalError:  # a full disk is reported here
-                await self._connection.rollback()
-                self._finalized = True
-                raise
 
 
 class _ImmediateTransactionContext(SqliteTransactionContext):

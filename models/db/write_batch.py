@@ -20,13 +20,14 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, cast
 
 import orjson
 from tortoise.backends.base.client import ConnectionWrapper, TransactionalDBClient
 from tortoise.transactions import in_transaction
 
 from models.db import connection, dialects
+from models.db.errors import translated_errors
 from models.db.values import SqlRow, SqlValue
 
 MAX_BATCHED_ROWS: Final = 200  # of one write; above that a bulk load is faster than JSON
@@ -131,16 +132,7 @@ def _to_sqlite_value(value: object) -> str:
     return dialects.to_sqlite_text(value) if isinstance(value, date) else _to_postgres_value(value)
 
 
-class BatchingTransaction(Protocol):
-    """A transaction with a batch of writes."""
-
-    batch: WriteBatch
-
-    async def flush(self, returned_part: str | None = None) -> list[SqlRow]:
-        """Send the writes that wait, and return the rows of one of their parts."""
-
-
-class FlushingConnection(ConnectionWrapper[Any]):
+class _FlushingConnection(ConnectionWrapper[Any]):
     """The connection of a transaction, acquired for a statement: the writes that wait are sent first."""
 
     def __init__(self, lock: asyncio.Lock, client: Any, send_batch: Callable[[Any], Awaitable[object]]) -> None:
@@ -157,14 +149,75 @@ class FlushingConnection(ConnectionWrapper[Any]):
         return driver_connection
 
 
+class BatchingTransaction(TransactionalDBClient):
+    """Sends the batch of a transaction before each statement; a base class in front of the transaction of a driver.
+
+    A savepoint has the batch of its parent.
+    """
+
+    _parent: Any  # the client, or the transaction of a savepoint
+    _lock: asyncio.Lock
+    batch: WriteBatch
+
+    @property
+    def _commands(self) -> Any:
+        """The methods of the transaction of the driver."""
+        return super()
+
+    async def _send_batch(self, driver_connection: Any, returned_part: str | None = None) -> list[SqlRow]:
+        """Send the writes that wait on a connection of the driver, and return the rows of one of their parts."""
+        raise NotImplementedError
+
+    def acquire_connection(self) -> _FlushingConnection:
+        return _FlushingConnection(self._lock, self, self._send_batch)
+
+    async def flush(self, returned_part: str | None = None) -> list[SqlRow]:
+        """Send the writes that wait, and return the rows of one of their parts."""
+        with translated_errors():
+            async with super().acquire_connection() as driver_connection:
+                return await self._send_batch(driver_connection, returned_part)
+
+    async def commit(self) -> None:
+        try:
+            await self.flush()
+        except BaseException:
+            await self.rollback()
+            raise
+        await self._commands.commit()
+
+    async def rollback(self) -> None:
+        self.batch.discard()
+        await self._commands.rollback()
+
+    async def savepoint(self) -> None:
+        await self._parent.flush()
+        await self._commands.savepoint()
+
+    async def release_savepoint(self) -> None:
+        await self._parent.flush()
+        await self._commands.release_savepoint()
+
+    async def savepoint_rollback(self) -> None:
+        self._parent.batch.discard()
+        await self._commands.savepoint_rollback()
+
+
 async def write_rows(write: BatchedWrite, rows: Sequence[BatchRow]) -> None:
     """Write rows: within a transaction before its next statement or its commit, else at once."""
     if not rows:
         return
-    async with _transaction() as transaction:
-        if write in transaction.batch.rows_by_write and not write.is_repeatable:
-            await transaction.flush()
-        transaction.batch.add(write, rows)
+    client = connection.current_connection()
+    if isinstance(client, TransactionalDBClient):
+        await _add(cast(BatchingTransaction, client), write, rows)
+    else:
+        async with in_transaction() as transaction:
+            await _add(cast(BatchingTransaction, transaction), write, rows)
+
+
+async def _add(transaction: BatchingTransaction, write: BatchedWrite, rows: Sequence[BatchRow]) -> None:
+    if write in transaction.batch.rows_by_write and not write.is_repeatable:
+        await transaction.flush()
+    transaction.batch.add(write, rows)
 
 
 async def write_and_return(
@@ -173,7 +226,8 @@ async def write_and_return(
     """Write rows now, together with those that wait, and return the rows of a part of the statement."""
     async with _transaction() as transaction:
         for write, rows in writes:
-            await write_rows(write, rows)
+            if rows:
+                await _add(transaction, write, rows)
         return await transaction.flush(returned_part)
 
 

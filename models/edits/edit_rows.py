@@ -8,7 +8,7 @@ that the edit may move, and what alerts depend on.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
 from typing import Any, Final
@@ -29,6 +29,7 @@ from models.organization.people import Employee, TeamMembershipHistory
 from models.organization.scopes import COMPANY, EmployeeScope, ScopeKey, TeamScope
 
 _WATCHED_KINDS: Final = frozenset({"Deal", "Lead"})  # records with inactivity timers
+_ALERTED_KINDS: Final = frozenset({"Deal", "Lead", "Task"})  # records that alerts are about
 
 
 @dataclass(frozen=True)
@@ -95,15 +96,22 @@ class AlertsBefore:
     alerts    unresolved alerts, and those that may stand again, in order of id; each with whether its rule lets it
     subjects  all that they were read for
     rules     all enabled rules, the oldest first, as JSON
+    employees, memberships  as in `EditRows`; the employees by id
     """
 
     timers: Mapping[Subject, InactivityTimer]
     alerts: Sequence[tuple[RaisedAlert, bool]]
     subjects: frozenset[Subject]
     rules: str | None
+    employees: Mapping[int, Employee]
+    memberships: TeamMembershipHistory
 
     def covers(self, subjects: Collection[Subject]) -> bool:
         return self.subjects.issuperset(subjects)
+
+    def without_alerts(self) -> AlertsBefore:
+        """Return what is still so after alerts have changed."""
+        return replace(self, timers={}, alerts=(), subjects=frozenset())
 
     def find_active_and_resumable(
         self, subjects: Collection[Subject], resumable_subjects: Collection[Subject]
@@ -183,7 +191,7 @@ async def read_edit_rows(request: EditRequest) -> EditRows:
         row["position"],
         new_ids,
         goals,
-        _alerts_before(row, rows, employees, goals),
+        _alerts_before(row, rows, employees, memberships, goals),
         frozenset(json_rows.decode(row.get("client_ids"))),
         {win.client_id: win for win in first_wins if win.client_id is not None},
         saved_responses[0][0] if saved_responses else None,
@@ -215,6 +223,7 @@ def _alerts_before(
     row: Mapping[str, Any],
     rows: Mapping[str, Sequence[Model]],
     employees: Sequence[Employee],
+    memberships: TeamMembershipHistory,
     goals: GoalsBefore,
 ) -> AlertsBefore:
     subjects = {
@@ -228,6 +237,8 @@ def _alerts_before(
         [(alert, bool(columns["can_resume"])) for alert, columns in json_rows.decode_rows(RaisedAlert, row["alerts"])],
         frozenset(subjects),
         row["rules"],
+        {employee.id: employee for employee in employees},
+        memberships,
     )
 
 
@@ -343,21 +354,33 @@ def _rows_part(on_sqlite: bool, kind: str, model: type[Model]) -> str:
 
 def _alert_part(on_sqlite: bool, kinds: Sequence[str]) -> str:
     """Return the part with the unresolved alerts, and those about records and goals that may stand again."""
-    sources = [("Employee", "person_id"), ("Goal", "goal_id"), *((kind, f"{kind.lower()}_row") for kind in kinds)]
-    conditions = {
-        "Employee": "resolved_at IS NULL",
-        "Goal": "(resolved_at IS NULL OR kind = 'GOAL_ACHIEVED')",
-    }
-    subjects = " OR ".join(
-        f"(subject_kind = '{kind}' AND {in_rows(on_sqlite, 'subject_id', f'SELECT id FROM {source}')}"  # noqa: S608
-        f" AND {conditions.get(kind, 'TRUE')})"
-        for kind, source in sources
+    sources = [
+        ("Employee", "person_id", " AND raised_alert.resolved_at IS NULL"),
+        ("Goal", "goal_id", " AND (raised_alert.resolved_at IS NULL OR raised_alert.kind = 'GOAL_ACHIEVED')"),
+        *((kind, f"{kind.lower()}_row", "") for kind in kinds if kind in _ALERTED_KINDS),
+    ]
+    alerts = " UNION ALL ".join(
+        _alerts_of_subjects(on_sqlite, kind, source, condition) for kind, source, condition in sources
     )
     can_resume = (
         "EXISTS (SELECT 1 FROM alert_rule WHERE alert_rule.id = raised_alert.rule_id"
         " AND alert_rule.kind = raised_alert.kind) AS can_resume"
     )
     return (
-        f"alert_row AS (SELECT raised_alert.*, {can_resume} FROM raised_alert"  # noqa: S608
-        f" WHERE kind IN ({_KNOWN_KINDS_SQL}) AND ({subjects}) ORDER BY id)"
+        f"alert_row AS (SELECT raised_alert.*, {can_resume} FROM ({alerts}) AS raised_alert"  # noqa: S608
+        f" WHERE kind IN ({_KNOWN_KINDS_SQL}) ORDER BY id)"
+    )
+
+
+def _alerts_of_subjects(on_sqlite: bool, kind: str, source: str, condition: str) -> str:
+    """Return the SELECT of the alerts about subjects of a kind, looked up in the index one subject after another.
+
+    source  the part with the ids of the subjects
+    """
+    lookup = f"raised_alert.subject_kind = '{kind}' AND raised_alert.subject_id = {source}.id{condition}"
+    if on_sqlite:  # a CROSS JOIN keeps the order
+        return f"SELECT raised_alert.* FROM {source} CROSS JOIN raised_alert WHERE {lookup}"  # noqa: S608
+    # OFFSET keeps the planner from joining: it would read all alerts of the kind, which it takes to be few
+    return (
+        f"SELECT alert.* FROM {source} CROSS JOIN LATERAL (SELECT * FROM raised_alert WHERE {lookup} OFFSET 0) AS alert"  # noqa: S608
     )

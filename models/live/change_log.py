@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 import orjson
 from tortoise import fields
@@ -19,6 +19,13 @@ from models.db import connection
 from models.db.write_batch import BatchedWrite, BatchRow, write_and_return
 
 READ_BATCH_SIZE: Final = 1000
+
+
+class LogPosition(NamedTuple):
+    """The position of an entry, and that of the entry before it; 0 if there is none."""
+
+    position: int
+    previous: int
 
 
 class Change(Model):
@@ -33,34 +40,38 @@ class Change(Model):
 _CHANGE: Final = BatchedWrite(
     "new_change",
     {"topics": "JSONB", "at": "TIMESTAMPTZ"},
-    {"added_change": "INSERT INTO change (topics, at) SELECT topics, at FROM new_change RETURNING id"},
+    {
+        "added_change": "INSERT INTO change (topics, at) SELECT topics, at FROM new_change RETURNING id,"
+        " (SELECT MAX(earlier.id) FROM change earlier WHERE earlier.id < change.id) AS previous_id"
+    },
 )
 # gives goals the position of the change that moved them as their version
+_UPDATE_GOALS_SQL: Final = """UPDATE goal SET version = ({position}),
+    announced = COALESCE(moved_goal.announced, goal.announced)
+    FROM moved_goal WHERE goal.id = moved_goal.id AND goal.id IN ROWS (SELECT id FROM moved_goal)"""
 _MOVED_GOAL: Final = BatchedWrite(
     "moved_goal",
-    {"id": "INTEGER"},
-    {
-        "updated_goal": "UPDATE goal SET version = (SELECT id FROM added_change)"
-        " WHERE id IN ROWS (SELECT id FROM moved_goal)"
-    },
-    sqlite_statements={
-        "updated_goal": "UPDATE goal SET version = (SELECT MAX(id) FROM change)"
-        " WHERE id IN ROWS (SELECT id FROM moved_goal)"
-    },
+    {"id": "INTEGER", "announced": "JSONB"},
+    {"updated_goal": _UPDATE_GOALS_SQL.format(position="SELECT id FROM added_change")},
+    sqlite_statements={"updated_goal": _UPDATE_GOALS_SQL.format(position="SELECT MAX(id) FROM change")},
 )
 
 
-async def append(topics: Iterable[str], at: datetime, *, moved_goal_ids: Iterable[int] = ()) -> int:
+async def append(
+    topics: Iterable[str], at: datetime, *, moved_goals: Iterable[tuple[int, Sequence[int] | None]] = ()
+) -> LogPosition:
     """Append the changed topics and return the position, which becomes the version of the goals that have moved.
+
+    moved_goals  their ids, each with the targets that count as announced now; None: as before
 
     Sends all writes of the transaction that wait.
     """
     writes: list[tuple[BatchedWrite, Sequence[BatchRow]]] = [
         (_CHANGE, [(sorted(set(topics)), at)]),
-        (_MOVED_GOAL, [(goal_id,) for goal_id in moved_goal_ids]),
+        (_MOVED_GOAL, [*moved_goals]),
     ]
     [row] = await write_and_return(writes, "added_change")
-    return int(row["id"])
+    return LogPosition(row["id"], row["previous_id"] or 0)
 
 
 async def read_after(position: int, limit: int = READ_BATCH_SIZE) -> Sequence[tuple[int, Sequence[str]]]:

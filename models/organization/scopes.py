@@ -245,12 +245,12 @@ class CompanyScope(ScopeKey):
 
 SCOPE_KINDS: Final[tuple[type[ScopeKey], ...]] = (CompanyScope, TeamScope, EmployeeScope)
 COMPANY: Final = CompanyScope()
-_CLASS_BY_KIND: Final = {scope_kind.kind: scope_kind for scope_kind in SCOPE_KINDS}
+_CLASS_BY_KIND: Final[dict[str, type[ScopeKey]]] = {scope_kind.kind: scope_kind for scope_kind in SCOPE_KINDS}
 
 
 def scope_key(kind: str, scope_id: int) -> ScopeKey:
     """Return the key of a stored kind and id."""
-    return _CLASS_BY_KIND[OwnerKind(kind)](scope_id)
+    return _CLASS_BY_KIND[kind](scope_id)
 
 
 def key_of_row(row: Company | Team | Employee) -> ScopeKey:

@@ -15,6 +15,7 @@ from domain.primitives.money import convert, from_minor, to_minor
 from models.crm.deals import Deal
 from models.crm.pipelines import Stage
 from models.db import row_store
+from models.edits.edit_rows import AlertsBefore
 from models.organization import people
 from models.organization.company import Company, ExchangeRateTable
 from models.organization.people import Employee, TeamMembershipHistory
@@ -34,10 +35,16 @@ class EmployeeLookup:
         return self.team_history.team_id_at(self.employees[employee_id], moment)
 
 
-async def load_employees(employee_ids: Iterable[int | None]) -> EmployeeLookup:
+async def load_employees(
+    employee_ids: Iterable[int | None], alerts_before: AlertsBefore | None = None
+) -> EmployeeLookup:
+    """Return employees with their teams, from what an edit has read (None: from the database)."""
     ids = {id_ for id_ in employee_ids if id_}
     if not ids:
         return EmployeeLookup({}, TeamMembershipHistory())
+    if alerts_before is not None and alerts_before.employees.keys() >= ids:
+        employees = {id_: alerts_before.employees[id_] for id_ in ids}
+        return EmployeeLookup(employees, alerts_before.memberships)
     placed = await people.load_with_teams(ids)
     return EmployeeLookup(placed.employees, placed.team_history)
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
 from domain.alerts import rules as alert_rules
 from domain.alerts.rules import (
@@ -40,8 +39,6 @@ from resolvers.alerts.rules import ActiveRule, active_rules
 from resolvers.alerts.settlement import MovedGoals, settle_alerts, settle_goal_alerts
 from resolvers.request.context import RequestContext
 
-_INSERT_BATCH_SIZE: Final = 100
-
 
 def to_event(line: ActivityEntry, actor: int | None) -> Event:
     """Return the event of an activity entry that is about to be written."""
@@ -63,10 +60,11 @@ async def evaluate_alerts(
     alerts_before  what the edit has read; None: nothing
     """
     if changes and await _process_changes(context, changes, alerts_before, notify=notify):
-        alerts_before = None
+        alerts_before = alerts_before.without_alerts() if alerts_before else None
     await settle_goal_alerts(context, moved_goals, alerts_before)
     if notify and moved_goals.achievements:
-        await raise_for_events(context, [to_event(entry, context.viewer.id) for entry in moved_goals.achievements])
+        events = [to_event(entry, context.viewer.id) for entry in moved_goals.achievements]
+        await raise_for_events(context, events, alerts_before)
 
 
 async def _process_changes(
@@ -93,7 +91,7 @@ async def _process_changes(
         }
         ended = {*last_activity, *(("Lead", lead_id) for lead_id in touched_lead_ids)}
         inactivity_pairs = await inactivity_alerts.find_ended_inactivity(context, ended, previous_rows, alerts_before)
-        may_have_raised = await raise_alerts(context, inactivity_pairs)
+        may_have_raised = await raise_alerts(context, inactivity_pairs, alerts_before)
         may_have_raised |= await raise_for_events(context, events, alerts_before)
     await settle_alerts(context, last_activity, changes, None if may_have_raised else alerts_before)
     for deal_id in closed_deal_ids:
@@ -158,17 +156,28 @@ async def raise_for_events(
     events = [event for event in events if not alert_rules.is_too_old(event, context.now())]
     kinds = {kind for event in events if (kind := alert_rules.alert_kind_of(event))}
     rules = await active_rules(context, kinds, alerts_before)
-    candidates = await build_candidates(context, events) if rules else []
-    return await raise_alerts(context, [(rule, candidate) for candidate in candidates for rule in rules])
+    if not rules:
+        return False
+    alert_events = [event for event in events if alert_rules.alert_kind_of(event)]
+    lookup = await load_employees((event.employee_id for event in alert_events), alerts_before)
+    candidates = await build_candidates(context, alert_events, lookup)
+    pairs = [(rule, candidate) for candidate in candidates for rule in rules]
+    return await raise_alerts(context, pairs, alerts_before)
 
 
-async def raise_alerts(context: RequestContext, pairs: Sequence[tuple[ActiveRule, AlertCandidate]]) -> bool:
+async def raise_alerts(
+    context: RequestContext,
+    pairs: Sequence[tuple[ActiveRule, AlertCandidate]],
+    alerts_before: AlertsBefore | None = None,
+) -> bool:
     """Raise an alert for each pair in which the rule matches, unless one is active already.
 
     Return whether a rule matches, so that alerts may have changed.
 
     An alert within the cool-down of its rule is raised without notification. An occurrence that had its alert
     already gets no other: that alert stands again.
+
+    alerts_before  what the edit has read, of which the employees are taken; None: nothing
     """
     pairs = [
         (active_rule, candidate) for active_rule, candidate in pairs if alert_rules.matches(active_rule.rule, candidate)
@@ -183,6 +192,15 @@ async def raise_alerts(context: RequestContext, pairs: Sequence[tuple[ActiveRule
     ]
     if not to_raise:
         return True
+    notified_candidates = [candidate for _, candidate, notify in to_raise if notify]
+    recipient_lookup = await _RecipientLookup.load(context, notified_candidates, alerts_before)
+    recipients = [
+        recipient_lookup.select(active_rule.row.all_recipients, candidate) if notify else []
+        for active_rule, candidate, notify in to_raise
+    ]
+    raised_ids, inbox_ids = await connection.reserve_ids_of(
+        [(RaisedAlert, len(to_raise)), (Alert, sum(map(len, recipients)))]
+    )
     raised_alerts = [
         RaisedAlert(
             id=alert_id,
@@ -197,33 +215,29 @@ async def raise_alerts(context: RequestContext, pairs: Sequence[tuple[ActiveRule
             data=dict(candidate.data),
             occurrence=candidate.occurrence,
         )
-        for alert_id, (active_rule, candidate, notify) in zip(
-            await connection.reserve_ids(RaisedAlert, len(to_raise)), to_raise, strict=True
+        for alert_id, (active_rule, candidate, notify) in zip(raised_ids, to_raise, strict=True)
+    ]
+    in_inboxes = [
+        Notification(alert_id, employee, active_rule.row.channels, row)
+        for alert_id, (row, active_rule, employee) in zip(
+            inbox_ids,
+            [
+                (row, active_rule, employee)
+                for row, (active_rule, _, _), employees in zip(raised_alerts, to_raise, recipients, strict=True)
+                for employee in employees
+            ],
+            strict=True,
         )
     ]
-    await row_store.insert_all(raised_alerts, batch_size=_INSERT_BATCH_SIZE)
-    recipient_lookup = await _RecipientLookup.load(context, [candidate for _, candidate, notify in to_raise if notify])
-    recipients = [
-        (row, active_rule, employee)
-        for row, (active_rule, candidate, notify) in zip(raised_alerts, to_raise, strict=True)
-        if notify
-        for employee in recipient_lookup.select(active_rule.row.all_recipients, candidate)
-    ]
-    inbox_alerts = [
-        Alert(id=alert_id, raised_id=row.id, recipient_id=employee.id)
-        for alert_id, (row, _, employee) in zip(
-            await connection.reserve_ids(Alert, len(recipients)), recipients, strict=True
-        )
-    ]
-    await row_store.insert_all(inbox_alerts, batch_size=_INSERT_BATCH_SIZE)
-    context.publish(*(f"alerts:{employee.id}" for _, _, employee in recipients))
-    await notifications.enqueue(
-        context,
+    await alerts.insert_alerts(
+        raised_alerts,
         [
-            Notification(alert.id, employee, active_rule.row.channels, row)
-            for alert, (row, active_rule, employee) in zip(inbox_alerts, recipients, strict=True)
+            Alert(id=notification.alert_id, raised_id=notification.raised.id, recipient_id=notification.recipient.id)
+            for notification in in_inboxes
         ],
     )
+    context.publish(*(f"alerts:{notification.recipient.id}" for notification in in_inboxes))
+    await notifications.enqueue(context, in_inboxes)
     return True
 
 
@@ -275,8 +289,13 @@ class _RecipientLookup:
     active_employees: dict[int, Employee]
 
     @classmethod
-    async def load(cls, context: RequestContext, candidates: Sequence[AlertCandidate]) -> _RecipientLookup:
-        lookup = await load_employees(candidate.employee_id for candidate in candidates)
+    async def load(
+        cls,
+        context: RequestContext,
+        candidates: Sequence[AlertCandidate],
+        alerts_before: AlertsBefore | None,
+    ) -> _RecipientLookup:
+        lookup = await load_employees((candidate.employee_id for candidate in candidates), alerts_before)
         employees = dict(lookup.employees)
         employee_ids = {
             employee_id for row in employees.values() for employee_id in (row.id, row.manager_id) if employee_id

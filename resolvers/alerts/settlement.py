@@ -116,15 +116,12 @@ async def settle_goal_alerts(
     rows = await _find_active_and_resumable([("Goal", goal.id) for goal, _ in pairs], reached, alerts_before)
     if not rows:
         return
-    alerted_ids = {row.subject_id for row in rows}
-    progress_by_id = await _calculate_progress(context, [pair for pair in pairs if pair[0].id in alerted_ids])
-    behind_limits = {row.id: row.data.get("limit") for row in rows if row.kind is AlertKind.GOAL_BEHIND}
+    behind = [row for row in rows if row.kind is AlertKind.GOAL_BEHIND and row.resolved_at is None]
+    behind_ids = {row.subject_id for row in behind}
+    behind_pairs = [pair for pair in pairs if pair[0].id in behind_ids]
+    progress_by_id = await _calculate_progress(context, behind_pairs) if behind_pairs else {}
     recovered = [
-        row
-        for row in rows
-        if row.resolved_at is None
-        and row.id in behind_limits
-        and not alert_rules.is_behind(progress_by_id[row.subject_id], behind_limits[row.id])
+        row for row in behind if not alert_rules.is_behind(progress_by_id[row.subject_id], row.data.get("limit"))
     ]
     await alerts.resolve(recovered, context.now())
     await _apply_states(

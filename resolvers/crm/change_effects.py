@@ -101,6 +101,7 @@ async def _move_goals(
     if not posted_scores:
         return MovedGoals()
     candidates = await find_moved_goals(context, posted_scores, goals_before)
+    context.open_unit_of_work.scores += posted_scores
     context.publish(*_list_moved_topics(context, posted_scores))
     return await mark_goals_moved(
         context,

@@ -284,6 +284,7 @@ async def _load_edit_context(
     if edit_rows.saved_response is not None:
         raise RequestRepeated(edit_rows.saved_response)
     resolver.add_edit_rows(edit_rows)
+    context.edited_employees = {employee.id: employee for employee in edit_rows.employees}
     company, now = await context.company(), context.now()
     first_stage = await context.first_stage() if record_type.has_stages else None
     return EditContext(

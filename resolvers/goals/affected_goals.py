@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import date
 
 from domain.ledger.metrics import Score
 from models.crm.activities import ActivityKind
-from models.db import row_store
 from models.edits.edit_rows import GoalsBefore
 from models.goals import goals
 from models.goals.goals import Goal
@@ -51,8 +49,7 @@ async def mark_goals_moved(
     for goal, value in zip(goals, values, strict=True):
         if value < goal.target or goal.target in goal.announced or goal.archived_at is not None:
             continue
-        goal.announced = [*goal.announced, goal.target]
-        await row_store.save(goal, "announced")
+        context.open_unit_of_work.announce(goal)
         achievements.append(make_goal_entry(context, goal, ActivityKind.GOAL_ACHIEVED, reached=goal.target))
     return MovedGoals(list(goals), values, alerted_goal_ids, achievements)
 
@@ -106,17 +103,21 @@ async def find_moved_goals(
         {*trees},
         frozenset[ScopeKey]().union(*credited.values()),
     )
+    return [candidate for candidate in candidates if _select_moving(candidate.goal, posted_scores, credited)]
+
+
+def _select_moving(
+    goal: Goal, posted_scores: Iterable[Score], credited: Mapping[_CreditKey, frozenset[ScopeKey]]
+) -> list[Score]:
+    """Return the scores that move the goal."""
+    metric, first_day, last_day, scope = goal.metric, goal.first_day, goal.last_day, goal.scope
     return [
-        candidate for candidate in candidates if any(_moves(score, candidate.goal, credited) for score in posted_scores)
+        score
+        for score in posted_scores
+        if score.metric == metric
+        and first_day <= score.day <= last_day
+        and scope in credited[score.employee_id, score.team_id, score.day]
     ]
-
-
-def _moves(score: Score, goal: Goal, credited: Mapping[_CreditKey, frozenset[ScopeKey]]) -> bool:
-    return (
-        score.metric == goal.metric
-        and goal.first_day <= score.day <= goal.last_day
-        and goal.scope in credited[score.employee_id, score.team_id, score.day]
-    )
 
 
 def _add_scores(
@@ -127,7 +128,8 @@ def _add_scores(
     """Return the goals that the scores have moved, given with their values before."""
     moved_goals = []
     for candidate in candidates:
-        amounts = [score.amount for score in posted_scores if _moves(score, candidate.goal, credited)]
-        if amounts:
-            moved_goals.append(replace(candidate, value=candidate.value + sum(amounts)))
+        moving_scores = _select_moving(candidate.goal, posted_scores, credited)
+        if moving_scores:
+            value = candidate.value + sum(score.amount for score in moving_scores)
+            moved_goals.append(goals.AffectedGoal(candidate.goal, value, candidate.has_alert))
     return moved_goals

@@ -60,8 +60,9 @@ async def load_goal_states(context: RequestContext, rows: Sequence[Goal]) -> lis
 async def goal_states(context: RequestContext, rows: Sequence[Goal], values: Sequence[int]) -> list[GoalState]:
     """Return the state of each goal, given their values in the smallest unit."""
     company, metrics, now = await context.company(), await context.metrics(), context.now()
+    today = company.calendar.day_of(now)
     return [
-        GoalState(goal, current, metrics[goal.metric].unit, company.currency, now, company.calendar.day_of(now))
+        GoalState(goal, current, metrics[goal.metric].unit, company.currency, now, today)
         for goal, current in zip(rows, await calculate_goal_progress(context, rows, values, now), strict=True)
     ]
 

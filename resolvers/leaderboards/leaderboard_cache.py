@@ -2,7 +2,7 @@
 
 Changes are read from the change log, so a cached leaderboard is as exact as one built from the tables: it is valid at
 a position of the log, and brought to the newest position whenever it is requested. Only scores that have moved are read
-again and repositioned in the ranking. Changes of people or of the company's calendar drop all cached leaderboards.
+again and repositioned in the ranking; those that this process has posted itself are added. Changes of people or of the company's calendar drop all cached leaderboards.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from models.live import change_log
 from models.organization import people, quotas
 from models.organization.people import Employee
 from resolvers.leaderboards.rosters import LeaderboardMoment, Rosters, load_rosters
+from resolvers.request.services import CommittedChange
 
 _MAX_CACHED_ROWS: Final = 200_000  # of all cached leaderboards: some 60 MB
 _MAX_STALE_SCORES: Final = 500  # with more moved scores a leaderboard is rebuilt
@@ -249,6 +250,39 @@ class LeaderboardCache:
             return False
         self._entries.move_to_end(key)
         return True
+
+    def apply_committed(self, change: CommittedChange) -> None:
+        """Apply a change that this process has committed, so that neither the log nor its scores need be read.
+
+        Nothing is done if entries of the log before it were not applied, or are just being read.
+        """
+        if self._position != change.previous_position or self._follow_lock.locked():
+            return
+        stale_before = {key: frozenset(entry.stale_ids) for key, entry in self._entries.items()}
+        self._apply_topics(change.topics, change.position)
+        self._position = change.position
+        for key, entry in self._entries.items():
+            # the scores of an entry that is being read may be from before or after the change
+            if entry.ranked is not None and not entry.lock.locked() and key.score_filter.team_spans is None:
+                self._add_scores(entry, entry.ranked, entry.stale_ids - stale_before[key], change)
+
+    def _add_scores(
+        self, entry: _CacheEntry, ranked: RankedScores, employee_ids: Collection[int], change: CommittedChange
+    ) -> None:
+        """Add the scores of a change to those of the employees, which are no longer stale then.
+
+        ranked  of a leaderboard of all teams, on which values are whole scores
+        """
+        amounts = dict.fromkeys(employee_ids, 0)
+        score_filter = ranked.key.score_filter
+        for score in change.scores:
+            is_ranked = score.metric == score_filter.metric and score.employee_id in amounts
+            if is_ranked and score_filter.first_day <= score.day <= score_filter.last_day:
+                amounts[score.employee_id] += score.amount
+        for employee_id, amount in amounts.items():
+            if ranked.ranking.set_value(employee_id, ranked.ranking.values.get(employee_id, 0) + amount):
+                ranked.moved_at[employee_id] = change.position
+        entry.stale_ids -= amounts.keys()
 
     async def get_base_version(self) -> int:
         """Return the version of a board that does not move."""

@@ -211,6 +211,8 @@ async def _load_ranked_scores(
     assert isinstance(cache, LeaderboardCache)  # the request layer lies below and knows only a protocol
     if resolved.moment.as_of is not None:
         return await leaderboard_cache.ranked_scores_at(resolved.key, resolved.moment, await cache.get_base_version())
+    if up_to_position is None:
+        up_to_position = context.committed_position  # the answer to a change shows what stands with it
     ranked = await cache.get(resolved.key, resolved.moment, up_to_position)
     context.answer_state = LeaderboardState(
         cache, resolved.key, resolved.calendar, context.clock, resolved.moment.today, ranked.revision

@@ -64,6 +64,8 @@ class RequestContext:
     current_viewer        None for an anonymous client
     current_unit_of_work  the open unit of work, if any
     goal_values           by goal id: values to which changes of this operation have brought goals
+    edited_employees      by id: the employees of the records that its last unit of work has edited, as they were then
+    committed_position    of its last change in the change log; None before it has changed anything
     loaded_employees      employees that this operation has read, by id
     reference_cache       in a live stream: company data that need not be read again for each event
     answer_state          the state that a leaderboard was made from; None if none was, or it may not be kept
@@ -76,6 +78,8 @@ class RequestContext:
     current_viewer: Viewer | None = None
     current_unit_of_work: UnitOfWork | None = None
     goal_values: dict[int, int] = field(default_factory=dict)
+    edited_employees: dict[int, Employee] = field(default_factory=dict)
+    committed_position: int | None = None
     loaded_employees: dict[int, Employee] = field(default_factory=dict)
     reference_cache: ReferenceCacheProtocol | None = None
     answer_state: AnswerState | None = None
@@ -234,9 +238,9 @@ class RequestContext:
         return self.loaders.load(load_many, load_many, key)
 
     def load_employee(self, employee_id: int) -> Awaitable[Employee | None] | Employee | None:
-        """Return an employee: at once if the reference cache of a live stream has the row, else awaitable."""
+        """Return an employee: at once if the row was read for an edit or for a live stream, else awaitable."""
         if self.reference_cache is None:
-            return self.load(people.load_by_ids, employee_id)
+            return self.edited_employees.get(employee_id) or self.load(people.load_by_ids, employee_id)
         try:
             return self.reference_cache.employee(employee_id)
         except KeyError:
@@ -273,6 +277,7 @@ class RequestContext:
     @asynccontextmanager
     async def unit_of_work(self, *, is_batch: bool = False, edits_records: bool = False) -> AsyncIterator[UnitOfWork]:
         """Run one unit of work (see `UnitOfWork.run`), to which the changes made with this context belong."""
+        self.edited_employees = {}
         try:
             async with UnitOfWork.run(
                 self.services.notifier, self.clock, is_batch=is_batch, edits_records=edits_records
@@ -281,5 +286,8 @@ class RequestContext:
                 yield unit_of_work
         finally:
             self.current_unit_of_work = None
+        if unit_of_work.committed is not None:
+            self.committed_position = unit_of_work.committed.position
+            self.services.state.leaderboard_cache.apply_committed(unit_of_work.committed)
         if unit_of_work.changes_reference_data:
             self._work_schedule = None

@@ -7,6 +7,7 @@ from datetime import date, datetime
 
 from domain.goals.progress import Progress, calculate_progress
 from domain.goals.work_schedule import WorkSchedule
+from domain.primitives.periods import Period
 from domain.primitives.working_time import WorkingTime, company_working_time
 from models.goals.goals import Goal
 from models.organization.people import TeamTree
@@ -19,15 +20,24 @@ async def calculate_goal_progress(
     """Return the progress of each goal, given their values in the smallest unit; `at`: the instant, by default now."""
     now, calendar = at or context.now(), await context.calendar()
     today = calendar.day_of(now)
-    if all(goal.last_day < today for goal in rows):  # all their working time is over, whatever it was
-        times = [company_working_time(goal.period, now, calendar) for goal in rows]
-    else:
-        schedule = await context.work_schedule()
-        times = [owner_working_time(schedule, context.tree, goal, now) for goal in rows]
-    return [
-        calculate_progress(value, goal.target, goal.period, time, today=today)
-        for goal, value, time in zip(rows, values, times, strict=True)
-    ]
+    all_over = all(goal.last_day < today for goal in rows)  # then all their working time is over, whatever it was
+    schedule = None if all_over else await context.work_schedule()
+    # most goals share their owner and period with others
+    times: dict[tuple[object, ...], tuple[Period, WorkingTime]] = {}
+    progress = []
+    for goal, value in zip(rows, values, strict=True):
+        key = goal.owner_kind, goal.owner_id, goal.first_day, goal.last_day, goal.kind
+        period_and_time = times.get(key)
+        if period_and_time is None:
+            period_and_time = times[key] = (
+                goal.period,
+                company_working_time(goal.period, now, calendar)
+                if schedule is None
+                else owner_working_time(schedule, context.tree, goal, now),
+            )
+        period, time = period_and_time
+        progress.append(calculate_progress(value, goal.target, period, time, today=today))
+    return progress
 
 
 def owner_working_time(schedule: WorkSchedule, tree: TeamTree, goal: Goal, instant: datetime) -> WorkingTime:

@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar
 
 from domain.alerts.rules import Rule
 from domain.goals.work_schedule import WorkSchedule
-from domain.ledger.metrics import Metric
+from domain.ledger.metrics import Metric, Score
 from domain.primitives.calendar import Calendar
 from models.goals.goals import Goal
 from models.organization import absences
@@ -54,6 +54,21 @@ class NullNotifier:
     def publish(self, position: int, topics: Collection[str]) -> None: ...
 
 
+@dataclass(frozen=True)
+class CommittedChange:
+    """An entry of the change log that this process has committed.
+
+    previous_position  of the entry before it
+    topics             that have changed
+    scores             all that were posted with it, unless the topics are "*"
+    """
+
+    position: int
+    previous_position: int
+    topics: Collection[str]
+    scores: Sequence[Score]
+
+
 class ForecastEngineProtocol(Protocol):
     """`resolvers.forecasting.forecast_engine.ForecastEngine`, to which `get_forecast_engine` narrows it."""
 
@@ -66,6 +81,8 @@ class LeaderboardCacheProtocol(Protocol):
     """`resolvers.leaderboards.leaderboard_cache.LeaderboardCache`, to which the leaderboards narrow it."""
 
     async def get_base_version(self) -> int: ...
+
+    def apply_committed(self, change: CommittedChange) -> None: ...
 
 
 class ReferenceCacheProtocol(Protocol):

@@ -6,12 +6,13 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from datetime import datetime
 
+from domain.ledger.metrics import Score
 from models.db import connection
 from models.db.errors import DatabaseUnavailable
 from models.goals.goals import Goal
 from models.live import change_log
 from models.organization import reference_data
-from resolvers.request.services import ChangeNotifier
+from resolvers.request.services import ChangeNotifier, CommittedChange
 
 
 class UnitOfWork:
@@ -22,17 +23,23 @@ class UnitOfWork:
 
     started_at   the time of all changes in it
     topics       topics of the change log that have changed
+    scores       all that were posted, unless the topics are "*"
     moved_goals  by id: goals with changed progress; their version becomes the position of the change
+    achieved_ids  those of the moved goals of which `announced` has changed
     on_commit    called after the commit, for lines of the log about what was done
     unread_key   actor and idempotency key of the request, until its saved response has been looked for
+    committed    its entry in the change log, once that is committed
     """
 
     def __init__(self, notifier: ChangeNotifier, started_at: datetime) -> None:
         self._notifier, self.started_at = notifier, started_at
         self.topics = set[str]()
+        self.scores: list[Score] = []
         self.moved_goals: dict[int, Goal] = {}
+        self.achieved_ids = set[int]()
         self.on_commit: list[Callable[[], None]] = []
         self.unread_key: tuple[str, str] | None = None
+        self.committed: CommittedChange | None = None
 
     @classmethod
     @asynccontextmanager
@@ -53,8 +60,8 @@ class UnitOfWork:
             # the clock is read under the lock, so that times rise with the positions of the change log
             unit_of_work = cls(notifier, clock())
             yield unit_of_work
-            position = await unit_of_work._append_to_change_log() if unit_of_work.topics else 0
-        unit_of_work._report(position)
+            entry = await unit_of_work._append_to_change_log() if unit_of_work.topics else None
+        unit_of_work._report(entry)
 
     def publish(self, *topics: str) -> None:
         """Add topics that have changed; subscribers are notified after the commit."""
@@ -62,21 +69,35 @@ class UnitOfWork:
 
     def add_moved_goals(self, moved_goals: Iterable[Goal]) -> None:
         """Add goals with changed progress."""
-        self.moved_goals.update((goal.id, goal) for goal in moved_goals)
+        for goal in moved_goals:
+            if goal.id in self.achieved_ids:  # it was read again, and what was announced is not stored yet
+                goal.announced = self.moved_goals[goal.id].announced
+            self.moved_goals[goal.id] = goal
+
+    def announce(self, goal: Goal) -> None:
+        """Note that the target of a moved goal is announced; this is stored with the entry of the change log."""
+        goal.announced = [*goal.announced, goal.target]
+        self.achieved_ids.add(goal.id)
 
     @property
     def changes_reference_data(self) -> bool:
         return not reference_data.REFERENCE_TOPICS.isdisjoint(self.topics)
 
-    async def _append_to_change_log(self) -> int:
-        """Write the entry, and its position into all that has it as its version. Return the position."""
-        position = await change_log.append(self.topics, self.started_at, moved_goal_ids=self.moved_goals)
+    async def _append_to_change_log(self) -> CommittedChange:
+        """Write the entry, and its position into all that has it as its version."""
+        position, previous_position = await change_log.append(
+            self.topics,
+            self.started_at,
+            moved_goals=[
+                (id_, goal.announced if id_ in self.achieved_ids else None) for id_, goal in self.moved_goals.items()
+            ],
+        )
         self._ensure_not_rewound(position)
         if self.changes_reference_data:
             await reference_data.set_position(position)
         for goal in self.moved_goals.values():
             goal.version = position
-        return position
+        return CommittedChange(position, previous_position, self.topics, self.scores)
 
     def _ensure_not_rewound(self, position: int) -> None:
         """Raise DatabaseUnavailable if a position is assigned again: the database has gone back in time.
@@ -87,14 +108,15 @@ class UnitOfWork:
             self._notifier.notify()
             raise DatabaseUnavailable("The database has gone back in time.")
 
-    def _report(self, position: int) -> None:
-        """Write the lines of the log, and notify the subscribers of the topics."""
+    def _report(self, entry: CommittedChange | None) -> None:
+        """Write the lines of the log, and notify the subscribers of the topics of the entry."""
         # it is not within another transaction, nor in a dry run, of which nothing stays
         is_committed = connection.is_outside_transaction() and not connection.is_private_copy()
         if is_committed:
             for report in self.on_commit:
                 report()
-            if self.topics:
-                self._notifier.publish(position, sorted(self.topics))
-        elif self.topics:
+            if entry is not None:
+                self.committed = entry
+                self._notifier.publish(entry.position, sorted(entry.topics))
+        elif entry is not None:
             self._notifier.notify()

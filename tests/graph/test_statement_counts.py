@@ -157,3 +157,21 @@ async def test_win_of_an_open_deal_takes_few_round_trips(postgres_world: World) 
 
     assert len(payload["goals"]) == 10
     assert len(round_trips) <= MAX_ROUND_TRIPS, "\n".join(round_trips)
+
+
+WIN_WITH_ANSWER = """mutation($input: RecordDealInput!) { recordDeal(input: $input) { userErrors { message }
+  goals { id name target progress { value attainmentPercent pace version } }
+  deal { id owner { name standing { rank value gapToNext } } } } }"""
+
+
+async def test_answer_to_a_win_takes_no_round_trip_of_its_own(postgres_world: World) -> None:
+    world = postgres_world
+    deal_input = {"owner": world.global_ids["Ann"], "title": "Chairs", "status": "WON", "amount": {"amount": "5"}}
+
+    for _ in range(2):  # the first one reads the leaderboard
+        with count_round_trips() as round_trips:
+            payload = (await world.query(WIN_WITH_ANSWER, "Ann", input=deal_input))["recordDeal"]
+
+    assert len(payload["goals"]) == 10
+    assert payload["deal"]["owner"] == {"name": "Ann", "standing": {"rank": 1, "value": "10.00", "gapToNext": None}}
+    assert len(round_trips) <= MAX_ROUND_TRIPS, "\n".join(round_trips)

@@ -102,7 +102,7 @@ async def test_transaction_is_rolled_back_when_its_writes_fail_at_the_commit() -
 
 
 async def test_writes_outside_a_transaction_are_sent_at_once() -> None:
-    position = await change_log.append(["people"], START)
+    position, _ = await change_log.append(["people"], START)
     await inactivity.update_timers({DEAL: START})
 
     assert await change_log.topics_since(position - 1 or position) == (position, frozenset())

@@ -26,7 +26,7 @@ async def database(database_url: str) -> AsyncIterator[str]:
 
 async def append_change() -> int:
     async with connection.write_transaction():
-        return await change_log.append(["people"], START)
+        return (await change_log.append(["people"], START)).position
 
 
 async def test_first_epoch_changes_nothing_else(database: str) -> None:

@@ -161,7 +161,7 @@ async def test_server_with_slow_clock_shows_new_employee_and_goal(world: World) 
 async def test_repeated_read_of_cached_leaderboard_loads_only_moved_scores(world: World) -> None:
     await set_goal(world, "Ann", "deals_won_amount", "500")
     await read_leaderboard(world)
-    await record_won_deal(world)
+    await record_won_deal(other_process(world))
 
     with count_statements() as statements:
         await read_leaderboard(world)
@@ -171,6 +171,35 @@ async def test_repeated_read_of_cached_leaderboard_loads_only_moved_scores(world
     with count_statements() as statements:
         await read_leaderboard(world)
     assert not [statement for statement in statements if "daily_total" in statement]
+
+
+async def test_own_change_causes_no_read(world: World) -> None:
+    first_deal = await record_won_deal(world)
+    await read_leaderboard(world)
+    await record_won_deal(world)
+    await world.mutate("updateDeal", id=first_deal, owner=world.global_ids["Bob"], moveCredit=True)
+
+    with count_statements() as statements:
+        leaderboard = await read_leaderboard(world)
+    assert leaderboard["total"] == "200.00"
+    assert {row["employee"]["name"]: row["value"] for row in leaderboard["standings"][:2]} == {
+        "Ann": "100.00",
+        "Bob": "100.00",
+    }
+    assert not [statement for statement in statements if "daily_total" in statement]
+
+
+async def test_own_change_after_one_of_another_process_loses_neither(world: World) -> None:
+    await read_leaderboard(world)
+    await record_won_deal(other_process(world), amount="1")
+    await record_won_deal(world, "Bob", amount="2")
+    await record_won_deal(world, amount="4")
+
+    leaderboard = await read_leaderboard(world)
+    assert {row["employee"]["name"]: row["value"] for row in leaderboard["standings"][:2]} == {
+        "Ann": "5.00",
+        "Bob": "2.00",
+    }
 
 
 async def test_change_of_other_metric_or_period_causes_no_read(world: World) -> None:
@@ -195,7 +224,7 @@ async def test_leaderboard_can_be_read_again_with_empty_change_log(world: World)
 
 async def test_failed_read_loses_no_change(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     await read_leaderboard(world)
-    await record_won_deal(world)
+    await record_won_deal(other_process(world))
 
     async def fail(*arguments: Any) -> Any:
         raise ConnectionError
@@ -207,17 +236,19 @@ async def test_failed_read_loses_no_change(world: World, monkeypatch: pytest.Mon
     assert (await read_leaderboard(world))["total"] == "100.00"
 
 
+@pytest.mark.parametrize("by_other_process", [True, False])
 async def test_scores_moved_during_a_read_are_not_mixed_with_old_ones(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: World, monkeypatch: pytest.MonkeyPatch, by_other_process: bool
 ) -> None:
-    deal = await record_won_deal(world)
+    deal, other = await record_won_deal(world), other_process(world)
     await read_leaderboard(world)
-    await record_won_deal(world, amount="1")
+    await record_won_deal(other, amount="1")
+    changing_server = other if by_other_process else world
     original = scores.score_totals_for
 
     async def change_then_read(*arguments: Any) -> Any:
         monkeypatch.setattr(scores, "score_totals_for", original)
-        await world.mutate(
+        await changing_server.mutate(
             "updateDeal", id=deal, owner=world.global_ids["Bob"], moveCredit=True
         )  # after the change log was read
         return await original(*arguments)
