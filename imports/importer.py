@@ -27,7 +27,6 @@ from imports.stage_mapping import StageResolver
 from imports.toml_schema import MapError
 from models.db import connection
 
-
 _OBJECTS_PER_COLLECTION: Final = 50_000  # new ones, between two garbage collections
 
 

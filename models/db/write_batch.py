@@ -41,8 +41,6 @@ def fits_batch(row_count: int) -> bool:
     return row_count <= (MAX_BATCHED_ROWS_ON_SQLITE if connection.dialect() == "sqlite" else MAX_BATCHED_ROWS)
 
 
-
-
 @dataclass(frozen=True, eq=False)
 class BatchedWrite:
     """Statements that write rows of values.
