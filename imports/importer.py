@@ -15,6 +15,7 @@ from itertools import islice
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from domain.messages import Message
 from imports.batch import Batch
 from imports.cell_parsing import RowReader
 from imports.file_checks import FileChecks, find_lookalikes
@@ -59,7 +60,7 @@ class Importer(ImportRun):
     async def _run(self, files: Sequence[SourceFile]) -> ImportResult:
         company = await self.context.company()
         if self.import_map.as_of and self.import_map.as_of > await self.context.today():
-            raise MapError("as_of", "this day lies ahead: give one that has come")
+            raise MapError(Message("this day lies ahead: give one that has come"), "as_of")
         await self.lookup.load()
         if self.import_map.pipeline:
             async with self.context.unit_of_work(is_batch=True):
