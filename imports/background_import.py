@@ -99,9 +99,7 @@ class BackgroundImport:
             state = ImportState.FINISHED
         except _ImportStopped:
             state = ImportState.CANCELLED
-        except MapError as map_error:
-            state, error = ImportState.FAILED, str(map_error)
-        except (ImportFileError, UserError) as user_error:
+        except (MapError, ImportFileError, UserError) as user_error:
             state, error = ImportState.FAILED, translate(user_error.message, self._context.language)
         except Exception:
             log.exception("The import %d failed.", self._job.id)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ from imports.field_specs import FIELDS_BY_KIND
 from imports.file_checks import FileChecks
 from imports.files.source_row import SourceRow
 from imports.import_run import ImportRun
-from imports.input_builder import MAP_FIELD_NAMES, InputBuilder
+from imports.input_builder import MAP_FIELD_NAMES, InputBuilder, NeedsUnitOfWork
 from imports.map_file import FileMap
 from imports.name_lookup import derive_external_id, external_reference
 from imports.parsed_row import ParsedRow
@@ -38,8 +38,29 @@ RowOutcome = ImportOutcome | UserError | CellError
 _MAX_POSTPONED_ROWS: Final = 10_000
 
 
-class _RejectedRowsHaveWritten(Exception):
-    """Rolls a piece back that is begun again without some of its rows."""
+class _PieceRolledBack(Exception):
+    """Rolls a piece back that is begun again."""
+
+
+@dataclass
+class _Piece:
+    """Rows that are recorded together, and what follows from them; by the index of the row.
+
+    row_count      how many of the first rows have been looked at
+    existing_ids   external ids of deals that exist already
+    inputs         of the records
+    stage_entries  of the deals
+    outcomes       of rows that are not recorded
+    copies         external ids of rows that are exact copies of earlier ones
+    """
+
+    rows: Sequence[ParsedRow]
+    existing_ids: Collection[str] = ()
+    row_count: int = 0
+    inputs: dict[int, RecordInput] = field(default_factory=dict)
+    stage_entries: dict[int, list[ImportedStageEntry]] = field(default_factory=dict)
+    outcomes: dict[int, RowOutcome] = field(default_factory=dict)
+    copies: dict[int, str] = field(default_factory=dict)
 
 
 _RECORD_TYPES: Final[dict[str, Callable[[], RecordType[Any, Any]]]] = {
@@ -114,15 +135,18 @@ class Batch:
             remaining_rows = [row for row in rows if row not in rejected_rows]
             lookup.begin_piece()
             self.input_builder.new_clients.clear()
-            with suppress(_RejectedRowsHaveWritten):
+            piece = await self._prepare(remaining_rows) if self.file_map.kind in _RECORD_TYPES else None
+            writing_rows: dict[ParsedRow, RowOutcome] = {}
+            with suppress(_PieceRolledBack):
                 async with self.run.context.unit_of_work(is_batch=True):
                     self.limit.begin()
-                    row_outcomes = dict(zip(remaining_rows, await self._process_rows(remaining_rows), strict=False))
+                    outcomes = await (self._import_records(piece) if piece else self._process_rows(remaining_rows))
+                    row_outcomes = dict(zip(remaining_rows, outcomes, strict=False))
                     writing_rows = {
                         row: outcome for row, outcome in row_outcomes.items() if self._may_have_written(row, outcome)
                     }
                     if writing_rows:
-                        raise _RejectedRowsHaveWritten
+                        raise _PieceRolledBack
                 self.limit.end(len(row_outcomes))
                 row_outcomes |= rejected_rows
                 return [row_outcomes[row] for row in takewhile(row_outcomes.__contains__, rows)]
@@ -149,11 +173,9 @@ class Batch:
 
     async def _process_rows(self, rows: Sequence[ParsedRow]) -> Sequence[RowOutcome]:
         """Import the first rows, as many as the time allows, and return their outcomes."""
-        if self.file_map.kind in _ONE_BY_ONE_IMPORTERS:
-            return await self._import_one_by_one(rows)
         if self.file_map.kind == "visits":
             return await visit_rows.import_stage_history(self.run, self.input_builder, rows)
-        return await self._import_records(rows)
+        return await self._import_one_by_one(rows)
 
     def _reject(self, parsed: ParsedRow, error: UserError | CellError) -> None:
         self.run.result.count(self.file_map.kind, "rejected")
@@ -207,50 +229,81 @@ class Batch:
 
     # records: the whole piece at once
 
-    async def _import_records(self, rows: Sequence[ParsedRow]) -> list[RowOutcome]:
-        """Record the piece: first new clients, which the records refer to, and last stage entries of the deals."""
-        row_outcomes: dict[int, RowOutcome] = {}
+    async def _prepare(self, rows: Sequence[ParsedRow]) -> _Piece:
+        """Build the inputs of the first rows before the lock is taken, up to the first that needs a new employee."""
         self.input_builder.find_clients([parsed.values for parsed in rows])
-        existing_ids = await self._find_existing_deals([parsed.external_id for parsed in rows if not parsed.error])
-        inputs: dict[int, RecordInput] = {}
-        copies: dict[int, str] = {}  # external ids of rows that are exact copies of earlier ones
-        stage_entries: dict[int, list[ImportedStageEntry]] = {}
-        for index, parsed in enumerate(rows):
-            if index and self.limit.is_half_over:  # saving takes as long as what has been done
-                rows = rows[:index]
-                break
+        piece = _Piece(
+            rows, await self._find_existing_deals([parsed.external_id for parsed in rows if not parsed.error])
+        )
+        with suppress(NeedsUnitOfWork):
+            await self._build_inputs(piece)
+        self._register_inputs(piece)
+        return piece
+
+    async def _build_inputs(self, piece: _Piece, is_time_over: Callable[[], bool] = lambda: False) -> None:
+        """Build the inputs of the other rows of a piece, as many as the time allows, but one at least of the piece."""
+        for index in range(piece.row_count, len(piece.rows)):
+            if index and is_time_over():
+                return
+            parsed = piece.rows[index]
             if parsed.error:
-                row_outcomes[index] = parsed.error
-                continue
-            self.run.lookup.current_row = parsed
-            values, external_id = parsed.values, parsed.external_id
-            try:
-                stage_entries[index] = self._stage_entries(values, external_id, parsed.row)
-                inputs[index] = await self._build_input(values, external_id, external_id in existing_ids, parsed.row)
-            except (CellError, UserError) as error:
-                row_outcomes[index] = error
-        registrations = self._register([(rows[index].external_id, rows[index]) for index in inputs])
-        for index, registration in zip([*inputs], registrations, strict=True):
+                piece.outcomes[index] = parsed.error
+            else:
+                self.run.lookup.current_row = parsed
+                values, external_id = parsed.values, parsed.external_id
+                try:
+                    piece.stage_entries[index] = self._stage_entries(values, external_id, parsed.row)
+                    exists = external_id in piece.existing_ids
+                    piece.inputs[index] = await self._build_input(values, external_id, exists, parsed.row)
+                except (CellError, UserError) as error:
+                    piece.outcomes[index] = error
+            piece.row_count = index + 1
+
+    def _register_inputs(self, piece: _Piece, first_index: int = 0) -> None:
+        """Remember the external ids of the inputs from an index on, and leave out the copies of earlier rows."""
+        indices = [index for index in piece.inputs if index >= first_index]
+        registrations = self._register([(piece.rows[index].external_id, piece.rows[index]) for index in indices])
+        for index, registration in zip(indices, registrations, strict=True):
             if isinstance(registration, CellError):
-                row_outcomes[index] = registration
+                piece.outcomes[index] = registration
             elif registration:
-                copies[index] = rows[index].external_id
+                piece.copies[index] = piece.rows[index].external_id
             if registration:
-                del inputs[index]
+                del piece.inputs[index]
+
+    async def _import_records(self, piece: _Piece) -> list[RowOutcome]:
+        """Record the piece: first new clients, which the records refer to, and last stage entries of the deals."""
+        if (prepared_count := piece.row_count) < len(piece.rows):
+            await self._build_inputs(
+                piece, lambda: self.limit.is_half_over
+            )  # saving takes as long as what has been done
+            self._register_inputs(piece, prepared_count)
+        inputs, row_outcomes = piece.inputs, piece.outcomes
         await self._import_new_clients()
         outcomes = await import_records(self.run.context, _RECORD_TYPES[self.file_map.kind](), list(inputs.values()))
         row_outcomes.update(zip(inputs, outcomes, strict=True))
-        first_outcomes = {inputs[index].external_id: row_outcomes[index] for index in inputs}
-        for index, external_id in copies.items():
+        if self.file_map.kind == "deals":
+            self._check_existing(piece)
+        first_outcomes = {inputs[index].external_id: row_outcomes[index] for index in inputs} if piece.copies else {}
+        for index, external_id in piece.copies.items():
             first_outcome = first_outcomes.get(external_id)
             row_outcomes[index] = first_outcome if isinstance(first_outcome, UserError) else ImportOutcome.UNCHANGED
         imported = [index for index in inputs if not isinstance(row_outcomes[index], UserError)]
         await stage_history.import_stage_entries(
-            self.run.context, [visit for index in imported for visit in stage_entries[index]]
+            self.run.context, [visit for index in imported for visit in piece.stage_entries[index]]
         )
         if self.file_map.kind == "clients":
             self._add_to_lookup([input for input in inputs.values() if isinstance(input, ClientInput)], outcomes)
-        return [row_outcomes[index] for index in range(len(rows))]
+        return [row_outcomes[index] for index in range(piece.row_count)]
+
+    def _check_existing(self, piece: _Piece) -> None:
+        """Have a piece begun again if another writer has recorded one of its deals after its inputs were built."""
+        for index, input in piece.inputs.items():
+            outcome = piece.outcomes[index]
+            if isinstance(outcome, ImportOutcome) and (outcome is ImportOutcome.NEW) == (
+                input.external_id in piece.existing_ids
+            ):
+                raise _PieceRolledBack
 
     async def _find_existing_deals(self, external_ids: Sequence[str]) -> set[str]:
         """Return the external ids of those deals that exist already; empty for other kinds of records."""
@@ -296,6 +349,8 @@ class Batch:
         """Record the clients that rows of this piece name and that do not exist yet."""
         inputs = list(self.input_builder.new_clients.values())
         self.input_builder.new_clients.clear()
+        if not inputs:
+            return
         outcomes = await import_records(self.run.context, ClientType(), inputs)
         self._add_to_lookup(inputs, outcomes)
         new_names = [

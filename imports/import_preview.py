@@ -50,7 +50,7 @@ def open_map(name: str | None, text: str | None) -> ImportMap:
             raise NotFound("There is no such map: take one of {names}.", "input", "map", names=names)
         return map_file.load_map(name)
     except MapError as error:
-        raise Invalid("This map cannot be used. {reason}", "input", "mapText", reason=str(error)) from error
+        raise Invalid("This map cannot be used. {reason}", "input", "mapText", reason=error.message) from error
 
 
 @contextmanager

@@ -8,10 +8,14 @@ one piece at most, and no more rows are in memory than one piece has.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import gc
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
+from typing import Final
 from zoneinfo import ZoneInfo
 
+from domain.messages import Message
 from imports.batch import Batch
 from imports.cell_parsing import RowReader
 from imports.file_checks import FileChecks, find_lookalikes
@@ -22,6 +26,20 @@ from imports.parsed_row import ParsedRow, RowParser
 from imports.piece_limit import PieceLimit
 from imports.stage_mapping import StageResolver
 from imports.toml_schema import MapError
+from models.db import connection
+
+_OBJECTS_PER_COLLECTION: Final = 50_000  # new ones, between two garbage collections
+
+
+@contextmanager
+def _fewer_collections() -> Iterator[None]:
+    """Collect garbage less often: a piece makes many objects and hardly any cycles. Such an import has its own process."""
+    thresholds = gc.get_threshold()
+    gc.set_threshold(_OBJECTS_PER_COLLECTION, *thresholds[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*thresholds)
 
 
 class Importer(ImportRun):
@@ -35,9 +53,14 @@ class Importer(ImportRun):
 
     async def run(self, files: Sequence[SourceFile]) -> ImportResult:
         """Import the files. Raises MapError if the map does not fit the company."""
+        with _fewer_collections():
+            async with connection.import_page_cache():
+                return await self._run(files)
+
+    async def _run(self, files: Sequence[SourceFile]) -> ImportResult:
         company = await self.context.company()
         if self.import_map.as_of and self.import_map.as_of > await self.context.today():
-            raise MapError("as_of", "this day lies ahead: give one that has come")
+            raise MapError(Message("this day lies ahead: give one that has come"), "as_of")
         await self.lookup.load()
         if self.import_map.pipeline:
             async with self.context.unit_of_work(is_batch=True):

@@ -43,6 +43,10 @@ MAP_FIELD_NAMES: Final[Mapping[str, str]] = {
 }  # fmt: skip
 
 
+class NeedsUnitOfWork(Exception):
+    """A row names an employee who has to be created first, outside of a unit of work."""
+
+
 @dataclass
 class InputBuilder:
     """Builds the inputs for the rows of one file.
@@ -73,7 +77,10 @@ class InputBuilder:
         return await self.resolve_employee(str(values.get("owner", "")), "owner")
 
     async def resolve_employee(self, text: str, column: str, details: EmployeeInput = _EMPLOYEE) -> str:
-        """Return the id of the employee that the text names; by the map's policy, create one with `details`."""
+        """Return the id of the employee that the text names; by the map's policy, create one with `details`.
+
+        Raises NeedsUnitOfWork where one would have to be created outside of a unit of work.
+        """
         unknown = self.file_map.unknown.get("owner", "create")
         importer_id = encode_global_id("Employee", self.context.viewer.id or 0)
         if not text:
@@ -89,11 +96,11 @@ class InputBuilder:
             return global_id
         if unknown == "reject":
             raise CellError("There is no employee “{name}”.", column, name=text)
-        return (
-            importer_id
-            if unknown == "importer"
-            else await self.lookup.create_employee(text, self.file_map.prefix, details)
-        )
+        if unknown == "importer":
+            return importer_id
+        if self.context.current_unit_of_work is None:
+            raise NeedsUnitOfWork
+        return await self.lookup.create_employee(text, self.file_map.prefix, details)
 
     def find_clients(self, rows: Iterable[RowValues]) -> None:
         """Look up the clients that rows name at once, for `resolve_client`."""
@@ -151,8 +158,8 @@ class InputBuilder:
         stage_entered_at: datetime | Unset | None = UNSET
         if stage is not None and (has_stage_history or (not exists and status is not DealStatus.OPEN)):
             stage_entered_at = None
-        elif stage is not None and not exists and stage.position > 0:
-            stage_entered_at = self.context.now()  # it has been in the stage since now at the latest
+        elif stage is not None and not exists and stage.position > 0 and created_at is not None:
+            stage_entered_at = max(created_at, self.context.now())  # it has been in the stage since now at the latest
         return DealInput(
             external_id=external_id,
             title=_text(values, "title"),

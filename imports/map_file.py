@@ -7,6 +7,7 @@ file (imports/files), and refused where the file does not prove it. Stages and c
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
@@ -27,6 +28,7 @@ from pydantic import (
 )
 
 from domain.ledger.record_facts import DealStatus
+from domain.messages import Message
 from domain.primitives.calendar import is_known_zone
 from domain.primitives.money import is_known_currency
 from imports.field_specs import FIELDS_BY_KIND, REQUIRED_FIELDS
@@ -39,6 +41,7 @@ from imports.toml_schema import (
     choice,
     default,
     invalid,
+    one_of,
     rule,
     to_map_error,
 )
@@ -48,6 +51,7 @@ ENCODINGS: Final = (
     "utf-8", "utf-16", "cp1251", "cp1252", "latin-1", "koi8-r", "cp866", "cp1250", "cp1254", "cp1257",
 )  # fmt: skip
 TABLE_SUFFIXES: Final = (".csv", ".tsv", ".tab", ".xlsx", ".xlsm", ".xls", ".html", ".htm")
+_TOML_PLACE: Final = re.compile(r"\(at line (\d+), column (\d+)\)$")
 _STATUS_BY_WORD: Final = {status.lower(): status for status in DealStatus}
 _UNKNOWN_POLICIES: Final = {
     "owner": ("create", "reject", "importer"),
@@ -55,28 +59,33 @@ _UNKNOWN_POLICIES: Final = {
     "product": ("keep", "reject"),
     "stage": ("create", "reject"),
 }
-_ZONE: Final = rule(is_known_zone, 'give the time zone by its IANA name, e.g. "Europe/Moscow"')
-_CURRENCY: Final = rule(is_known_currency, 'give the currency by its ISO 4217 code, e.g. "EUR"')
-_DECIMAL: Final = rule({".", ","}.issuperset, "give `.` or `,`, or both as a list")
+_ZONE: Final = rule(is_known_zone, Message('give the time zone by its IANA name, e.g. "Europe/Moscow"'))
+_CURRENCY: Final = rule(is_known_currency, Message('give the currency by its ISO 4217 code, e.g. "EUR"'))
+_DECIMAL: Final = rule({".", ","}.issuperset, Message("give `.` or `,`, or both as a list"))
 
 
 def _parse_status(value: object) -> object:
     """Return the status that a word means. It is converted before validation, where a text would not be accepted."""
     if isinstance(value, str) and value not in _STATUS_BY_WORD:
-        raise invalid(f"take one of {', '.join(_STATUS_BY_WORD)}")
+        raise invalid(one_of(_STATUS_BY_WORD))
     return _STATUS_BY_WORD[value] if isinstance(value, str) else value
 
 
 def _check_separators(separators: list[str]) -> list[str]:
     if any(len(separator) != 1 or separator in '"\r\n' for separator in separators):
-        raise invalid("give one character, e.g. `;` or a tab")
+        raise invalid(Message("give one character, e.g. `;` or a tab"))
     return separators
 
 
 def _check_dates(formats: list[str]) -> list[str]:
     for text in formats:
         if text != "iso" and not ("%d" in text and "%m" in text and ("%Y" in text or "%y" in text)):
-            raise invalid(f"“{text}” is not a day: write e.g. `%d.%m.%Y %H:%M:%S`, or `iso`")
+            raise invalid(
+                Message(
+                    "“{text}” is not a day: write e.g. {example}, or `iso`",
+                    {"text": text, "example": "`%d.%m.%Y %H:%M:%S`"},
+                )
+            )
     return formats
 
 
@@ -125,7 +134,7 @@ class FileMap(MapTable):
     footer: Texts = []
     sheet: str = ""
     separators: Annotated[Texts, AfterValidator(_check_separators)] = Field([], alias="separator")
-    encoding: Annotated[str, rule(("", *ENCODINGS).__contains__, f"take one of {', '.join(ENCODINGS)}")] = ""
+    encoding: Annotated[str, rule(("", *ENCODINGS).__contains__, one_of(ENCODINGS))] = ""
     decimal: Annotated[str, BeforeValidator(lambda signs: "".join(as_texts(signs))), _DECIMAL] = ""
     thousands: str = ""
     dates: Annotated[Texts, AfterValidator(_check_dates)] = []
@@ -184,14 +193,14 @@ class FileMap(MapTable):
                 for text in texts:
                     list(Formatter().parse(text))
             except ValueError as error:
-                raise invalid(f"write columns as {{name}} ({error})", name) from error
+                raise invalid(Message("write columns as {example}", {"example": "{name}"}), name) from error
         return templates
 
     @field_validator("thousands")
     @classmethod
     def _check_thousands(cls, sign: str, info: ValidationInfo) -> str:
         if sign not in {"", ".", ",", "'"} - {*info.data.get("decimal", "")}:
-            raise invalid("give `.`, `,` or `'`, not the decimal sign")
+            raise invalid(Message("give `.`, `,` or `'`, not the decimal sign"))
         return sign
 
     @field_validator("unknown")
@@ -199,14 +208,14 @@ class FileMap(MapTable):
     def _check_policies(cls, policies: Mapping[str, str]) -> Mapping[str, str]:
         for name, policy in policies.items():
             if policy not in _UNKNOWN_POLICIES[name]:
-                raise invalid(f"take one of {', '.join(_UNKNOWN_POLICIES[name])}", name)
+                raise invalid(one_of(_UNKNOWN_POLICIES[name]), name)
         return policies
 
     @model_validator(mode="after")
     def _check_required_fields(self) -> FileMap:
         for name in REQUIRED_FIELDS[self.kind]:
             if name not in {*self.columns, *self.fields_without_column}:
-                message = f"{self.kind} need this: name its column, a constant or a template"
+                message = Message("{kind} need this: name its column, a constant or a template", {"kind": self.kind})
                 raise invalid(message, "columns", name)
         return self
 
@@ -220,13 +229,13 @@ class PipelineMap(MapTable):
 
 def _as_tables(value: object) -> object:
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-        raise invalid("this has to be tables that begin with [[file]]")
+        raise invalid(Message("this has to be tables that begin with [[file]]"))
     return value
 
 
 def _check_day(value: object) -> object:
     if not isinstance(value, date) or isinstance(value, datetime):
-        raise invalid("this has to be a day like 2026-01-31, without quotation marks")
+        raise invalid(Message("this has to be a day like 2026-01-31, without quotation marks"))
     return value
 
 
@@ -267,12 +276,20 @@ class ImportMap(MapTable):
     @model_validator(mode="after")
     def _check_whole_map(self) -> ImportMap:
         if not self.files:
-            raise invalid("a map has at least one [[file]] with `pattern`, `kind` and [file.columns]", "file")
+            raise invalid(Message("a map has at least one [[file]] with `pattern`, `kind` and [file.columns]"), "file")
         if self.stages and not self.pipeline:
-            raise invalid("name the pipeline that has these stages", "pipeline", "name")
+            raise invalid(Message("name the pipeline that has these stages"), "pipeline", "name")
         for number, file in enumerate(self.files, 1):
             file._location = f"file {number}"
         return self
+
+
+def _describe_toml_error(error: tomllib.TOMLDecodeError) -> Message:
+    """Return the message for an error of the parser, which only its English sentence locates."""
+    if match := _TOML_PLACE.search(str(error)):
+        line, column = match.groups()
+        return Message("this is not TOML: see line {line}, column {column}", {"line": line, "column": column})
+    return Message("this is not TOML: something is missing at its end")
 
 
 def built_in_maps() -> list[str]:
@@ -286,7 +303,11 @@ def load_map(name: str) -> ImportMap:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise MapError(name, f"take one of {', '.join(built_in_maps())}, or a TOML file in UTF-8 ({error})") from error
+        message = Message(
+            "take one of {maps}, or a TOML file in UTF-8 ({error})",
+            {"maps": ", ".join(built_in_maps()), "error": str(error)},
+        )
+        raise MapError(message, name) from error
     return parse_map(text, path.stem)
 
 
@@ -296,6 +317,6 @@ def parse_map(text: str, name: str) -> ImportMap:
         content = tomllib.loads(text)
         return ImportMap.model_validate({**content, "name": name if content.get("name", "") == "" else content["name"]})
     except tomllib.TOMLDecodeError as error:
-        raise MapError(name, f"this is not TOML ({error})") from error
+        raise MapError(_describe_toml_error(error), name) from error
     except ValidationError as error:
         raise to_map_error(error) from error

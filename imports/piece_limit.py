@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-TARGET_SECONDS: Final = 0.1  # that a piece holds the lock; well below the limit of 0.25, for rows that cost more
+TARGET_SECONDS: Final = 0.125  # that a piece holds the lock; well below the limit of 0.25, for rows that cost more
 FIRST_ROWS: Final = 20
 MAX_ROWS: Final = 500  # with fewer, one statement can find all of them on old builds of SQLite
 _MAX_GROWTH: Final = 2

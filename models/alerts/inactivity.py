@@ -19,7 +19,7 @@ from domain.permissions import Role
 from models.alerts.alerts import subject_clause
 from models.db import bulk_statements, connection, row_store
 from models.db.columns import text_column
-from models.db.write_batch import MAX_BATCHED_ROWS, BatchedWrite, write_rows
+from models.db.write_batch import BatchedWrite, fits_batch, write_rows
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -98,7 +98,7 @@ async def update_timers(
         for subject, at in last_activity.items()
     )
     ended_rows = [(*subject, None, 0, 0) for subject in sorted(ended)]
-    if len(rows) <= MAX_BATCHED_ROWS:
+    if fits_batch(len(rows)):
         await write_rows(_TIMER, [*rows, *ended_rows])
     else:
         await bulk_statements.execute_with_rows(_RECORD_ACTIVITIES_SQL, rows)

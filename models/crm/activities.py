@@ -27,7 +27,7 @@ from models.db.columns import (
 from models.db.conditions import Condition, is_one_of
 from models.db.row_query import RowQuery
 from models.db.values import SqlValue
-from models.db.write_batch import MAX_BATCHED_ROWS, BatchedWrite, write_rows
+from models.db.write_batch import BatchedWrite, fits_batch, write_rows
 
 _BATCH_SIZE: Final = 1000
 _EVENT_COLUMNS: Final = ("id", "kind", "subject_kind", "subject_id", "at", "employee_id", "actor_id", "team_id", "data")
@@ -142,7 +142,7 @@ _ACTIVITY: Final = BatchedWrite(
 
 async def insert_activities(rows: Sequence[ActivityRow]) -> None:
     """Insert activities in the given order."""
-    if len(rows) <= MAX_BATCHED_ROWS:
+    if fits_batch(len(rows)):
         await write_rows(_ACTIVITY, rows)
         return
     values = [(*row[:-1], orjson.dumps(row.data).decode()) for row in rows]

@@ -30,7 +30,7 @@ from models.db.columns import (
 )
 from models.db.conditions import Condition, contains, equals, is_between, is_one_of
 from models.db.row_query import RowQuery
-from models.db.write_batch import MAX_BATCHED_ROWS, BatchedWrite, write_rows
+from models.db.write_batch import BatchedWrite, fits_batch, write_rows
 
 
 class Deal(PlainAttributes, Model):
@@ -151,7 +151,7 @@ _STAGE_ENTRY: Final = BatchedWrite(
 async def insert_stage_entries(entries: Iterable[tuple[int, int, datetime, date]]) -> None:
     """Insert stage entries: tuples of deal id, stage id, time of entry and its day."""
     rows = list(entries)
-    if len(rows) <= MAX_BATCHED_ROWS:
+    if fits_batch(len(rows)):
         await write_rows(_STAGE_ENTRY, rows)
     else:
         await bulk_statements.insert_rows("stage_visit", tuple(_STAGE_ENTRY.columns), rows)

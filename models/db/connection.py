@@ -87,6 +87,7 @@ BATCH_LOCK_ID: Final = 0x5C0E_0003
 _CACHED_STATEMENTS: Final = 300  # that a connection to PostgreSQL keeps prepared
 _MAX_CACHED_STATEMENT_BYTES: Final = 60_000  # above the largest constant text; longer ones are inserts of many rows
 _SQLITE_COMMAND_LOCK_SECONDS: Final = 60  # how long a command waits for the writer of another process
+IMPORT_CACHE_KIBIBYTES: Final = 16_384
 _TAKE_LOCK_SQL: Final = "SELECT pg_advisory_xact_lock($1)"
 _SET_LOCK_TIMEOUT_SQL: Final = "SELECT set_config('lock_timeout', $1, true)"  # until the end of the transaction
 
@@ -232,6 +233,20 @@ async def transaction() -> AsyncIterator[None]:
     """Run a transaction that changes nothing that the ledger's lock protects, without waiting for it on PostgreSQL."""
     async with in_transaction():
         yield
+
+
+@asynccontextmanager
+async def import_page_cache() -> AsyncIterator[None]:
+    """Let SQLite keep more pages of indexes, which many new rows change at random, during the block."""
+    if dialect() != "sqlite":
+        yield
+        return
+    [[usual_size]] = await fetch_records("PRAGMA cache_size")
+    await execute(f"PRAGMA cache_size = -{IMPORT_CACHE_KIBIBYTES}")
+    try:
+        yield
+    finally:
+        await execute(f"PRAGMA cache_size = {usual_size}")
 
 
 def is_outside_transaction() -> bool:

@@ -185,7 +185,7 @@ async def store_all(new_rows: Sequence[Model], changed_rows: Sequence[Model] = (
     and only for tables that are changed nowhere else.
     """
     await _assign_ids([row for row in new_rows if row.pk is None])
-    if len(new_rows) > MAX_BATCHED_ROWS:
+    if not write_batch.fits_batch(len(new_rows)):
         await insert_all(new_rows)
         new_rows = ()
     rows = [*new_rows, *changed_rows]

@@ -31,9 +31,15 @@ from models.db.errors import translated_errors
 from models.db.values import SqlRow, SqlValue
 
 MAX_BATCHED_ROWS: Final = 200  # of one write; above that a bulk load is faster than JSON
+MAX_BATCHED_ROWS_ON_SQLITE: Final = 20  # which prepares a statement once for many rows, and so takes them one by one
 _IN_ROWS: Final = re.compile(r"IN ROWS (\(SELECT [^()]*\))")
 
 BatchRow = Sequence[Any]  # values in the order of the columns of a write; those of JSON columns as Python objects
+
+
+def fits_batch(row_count: int) -> bool:
+    """Return whether so few rows of one write are written faster in a batch than by a bulk load."""
+    return row_count <= (MAX_BATCHED_ROWS_ON_SQLITE if connection.dialect() == "sqlite" else MAX_BATCHED_ROWS)
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from domain.ledger.metrics import Score
 from models.db import bulk_statements, connection
 from models.db.values import SqlValue
-from models.db.write_batch import MAX_BATCHED_ROWS, BatchedWrite, write_rows
+from models.db.write_batch import BatchedWrite, fits_batch, write_rows
 from models.organization.scopes import COMPANY_TEAM_ID
 
 _ENTRY_COLUMNS: Final = (
@@ -97,7 +97,7 @@ class Posting(NamedTuple):
 async def post(postings: Sequence[Posting], recorded_at: datetime) -> None:
     """Write postings to the ledger and add them to the totals."""
     rows = [(*_score_columns(score), late, recorded_at, kind, source) for score, late, kind, source in postings]
-    if len(rows) <= MAX_BATCHED_ROWS:
+    if fits_batch(len(rows)):
         await write_rows(_POSTING, rows)
         return
     await bulk_statements.insert_rows("score_entry", _ENTRY_COLUMNS, rows)

@@ -60,9 +60,7 @@ async def run_import(
         ):
             importer = Importer(context, import_map, rejected_rows, create_rate_reporter(progress_bar.update, language))
             await importer.run(sources.files)
-    except MapError as error:
-        raise click.ClickException(str(error)) from error
-    except (ImportFileError, UserError) as error:
+    except (MapError, ImportFileError, UserError) as error:
         raise confirmation.fail(error.message) from error
     importer.result.passed_over = [part.message for part in sources.passed_over]
     summary = _format_summary(importer.result, confirmation, rejected_rows, map_name)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from domain.i18n.languages import translate
 from imports import map_file
 from imports.toml_schema import MapError
 
@@ -57,6 +58,25 @@ DEALS = f'[[file]]\nkind = "deals"\n{COLUMNS}'
 def test_invalid_map_error_names_the_location(text: str, message: str) -> None:
     with pytest.raises(MapError, match=message):
         map_file.parse_map(text, "test")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("= 3", "test: это не TOML: посмотрите строку 1, столбец 1"),
+        ("file = [", "test: это не TOML: в конце чего-то не хватает"),
+        (DEALS + "amount = 3\n", "file 1.columns.amount: здесь должен быть текст или список текстов"),
+        (DEALS + "[file.stages]\nDone = 3\n", "file 1.stages.Done: здесь должна быть таблица"),
+        (
+            DEALS + '[file.unknown]\nowner = "guess"\n',
+            "file 1.unknown.owner: возьмите одно из: create, reject, importer",
+        ),
+    ],
+)
+def test_error_in_a_map_is_told_in_the_language_of_the_reader(text: str, message: str) -> None:
+    with pytest.raises(MapError) as caught:
+        map_file.parse_map(text, "test")
+    assert translate(caught.value.message, "ru") == message
 
 
 def test_missing_map_error_lists_built_in_maps(tmp_path: Path) -> None:

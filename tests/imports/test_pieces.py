@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from imports import importer, piece_limit
+from imports.cell_parsing import RowValues
 from imports.files.source_file import SourceFile
 from imports.files.source_row import SourceRow
+from imports.input_builder import InputBuilder
 from imports.name_lookup import SpillNameIndex, UndoJournal
 from imports.piece_limit import FIRST_ROWS, MAX_ROWS, TARGET_SECONDS, PieceLimit
+from models.crm import deals
 from models.db import bulk_statements, connection
 from models.db.spill_index import SpillRegistry
+from resolvers.crm.inputs import DealInput
 from server.commands.import_csv import create_rate_reporter
 from tests.imports.import_company import ImportTestCompany
 from tests.sample_exports import MAP
@@ -34,9 +38,11 @@ class FakeClock:
         return self.seconds
 
 
-def make_deals(count: int) -> str:
+def make_deals(count: int, *, sellers: int = 1) -> str:
     lines = ["number;title;seller;client;stage;created;closed;amount"]
-    lines += [f"D-{n};Chairs {n};Ann;Client {n % 7};Won;01.10.2026;05.10.2026;{n + 1}" for n in range(count)]
+    lines += [
+        f"D-{n};Chairs {n};Ann {n % sellers};Client {n % 7};Won;01.10.2026;05.10.2026;{n + 1}" for n in range(count)
+    ]
     return "\n".join(lines)
 
 
@@ -88,7 +94,7 @@ def test_pieces_shrink_at_once_when_rows_take_longer_but_not_below_the_first() -
 @pytest.mark.parametrize(
     ("map_name", "file", "kind", "expected_largest"),
     [
-        (MAP, make_deals(90), "deals", 5),  # two readings of the clock for each row of a piece, half of the time
+        (MAP, make_deals(90, sellers=90), "deals", 5),  # a reading of the clock for each new employee, half of the time
         (PEOPLE_MAP, "name\n" + "\n".join(f"Person {n}" for n in range(30)), "people", 10),
     ],
 )
@@ -129,6 +135,49 @@ async def test_file_is_read_outside_of_transactions_and_no_further_than_the_next
     assert result.counts["deals"]["new"] == sum(piece_rows) == 200
     assert len(rows_ahead) == 200  # read once after it was checked
     assert max(rows_ahead) <= max(piece_rows)
+
+
+async def test_inputs_are_built_before_the_lock_is_taken_except_of_rows_with_new_employees(
+    company: ImportTestCompany, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await company.import_files(MAP, {"deals.csv": make_deals(2)})
+    is_unlocked: dict[str, bool] = {}
+    build_input = InputBuilder.deal_input
+
+    async def build(builder: InputBuilder, values: RowValues, external_id: str, **options: bool) -> DealInput:
+        deal_input = await build_input(builder, values, external_id, **options)
+        is_unlocked[external_id] = connection.is_outside_transaction()
+        return deal_input
+
+    monkeypatch.setattr(InputBuilder, "deal_input", build)
+    lines = make_deals(40).splitlines()
+    lines[10] = lines[10].replace("Ann 0", "Bob")
+
+    await company.import_files(MAP, {"deals.csv": "\n".join(lines)})
+
+    assert [external_id for external_id, unlocked in is_unlocked.items() if not unlocked] == [
+        f"D-{number}"
+        for number in range(9, 20)  # Bob's, and those after it in the first piece
+    ]
+
+
+async def test_piece_is_begun_again_if_its_deals_were_recorded_before_it_took_the_lock(
+    company: ImportTestCompany, monkeypatch: pytest.MonkeyPatch, piece_rows: list[int]
+) -> None:
+    await company.import_files(MAP, {"deals.csv": make_deals(5)})
+    piece_rows.clear()
+    list_external_ids, readings = deals.list_external_ids, list[set[str]]()
+
+    async def list_before_the_other_writer(external_ids: Collection[str]) -> set[str]:
+        readings.append(await list_external_ids(external_ids) if readings else set())
+        return readings[-1]
+
+    monkeypatch.setattr(deals, "list_external_ids", list_before_the_other_writer)
+
+    result = await company.import_files(MAP, {"deals.csv": make_deals(5)})
+
+    assert result.counts["deals"] == {"read": 5, "unchanged": 5}
+    assert ([len(reading) for reading in readings], piece_rows) == ([0, 5], [5])
 
 
 async def count_statements(company: ImportTestCompany, monkeypatch: pytest.MonkeyPatch, first: int, count: int) -> int:

@@ -205,7 +205,15 @@ def test_every_placeholder_of_a_sentence_has_a_meaning():
 
 
 def test_russian_messages_are_in_russian():
-    patterns = {"d MMMM y", "LLLL y", "QQQ y", "{start} – {end}", "“{text}”", "{name} ({reason})"}  # without words
+    patterns = {  # without words
+        "d MMMM y",
+        "LLLL y",
+        "QQQ y",
+        "{start} – {end}",
+        "“{text}”",
+        "{name} ({reason})",
+        "{location}: {reason}",
+    }
 
     latin = [
         forms

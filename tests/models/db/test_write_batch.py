@@ -12,7 +12,7 @@ from models.alerts import inactivity
 from models.crm import activities, deals
 from models.crm.activities import ActivityKind, ActivityRow
 from models.db import connection, row_store
-from models.db.write_batch import MAX_BATCHED_ROWS
+from models.db.write_batch import MAX_BATCHED_ROWS, MAX_BATCHED_ROWS_ON_SQLITE
 from models.live import change_log
 from tests.empty_database import create_tables
 from tests.statement_counter import count_statements
@@ -109,7 +109,9 @@ async def test_writes_outside_a_transaction_are_sent_at_once() -> None:
     assert set(await inactivity.find_timers([DEAL])) == {DEAL}
 
 
-@pytest.mark.parametrize("count", [MAX_BATCHED_ROWS, MAX_BATCHED_ROWS + 1])
+@pytest.mark.parametrize(
+    "count", [limit + more for limit in (MAX_BATCHED_ROWS_ON_SQLITE, MAX_BATCHED_ROWS) for more in (0, 1)]
+)
 async def test_many_activities_keep_their_order(count: int) -> None:
     async with connection.write_transaction():
         await activities.insert_activities([make_activity(number) for number in range(count)])
