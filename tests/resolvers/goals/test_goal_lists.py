@@ -111,6 +111,12 @@ async def test_allocated_is_the_sum_of_the_targets_one_level_below(world: World)
     }
 
 
+async def test_goal_of_an_employee_alone_has_nothing_allocated(world: World) -> None:
+    data = await world.query("query($id: ID!) { goal(id: $id) { allocated } }", id=world.global_ids["goal of Ann"])
+
+    assert data["goal"] == {"allocated": None}
+
+
 async def test_allocated_is_hidden_from_who_may_not_see_each_part(world: World) -> None:
     assert await read_allocated(world, "Ann") == {"Ann": None, "North": "1", "Sales": None, "company": "5"}
 
