@@ -233,6 +233,29 @@ async def test_dry_run_finds_a_lead_that_came_long_before_its_deadline(world: Wo
     assert await count_dry_run_alerts(world, "LEAD_UNTOUCHED", past_days=10, hours=hours) == 0
 
 
+async def test_dry_run_finds_a_stalled_deal_of_which_only_a_call_is_recent(world: World) -> None:
+    deal = (await world.mutate("recordDeal", "Ann", title="Chairs", amount={"amount": "5"}))["deal"]["id"]
+    world.advance(days=90)
+    await world.mutate("recordCall", "Ann", direction="OUTBOUND", deal=deal)
+    world.advance(days=8)
+    rule = {"kind": "DEAL_STALLED", "days": 7, "recipients": ["MANAGER"]}
+
+    dry_run = (await world.query(DRY_RUN_QUERY, input=rule, days=2))["testAlertRule"]
+
+    assert dry_run["examples"] == ["Ann: nothing has happened with deal “Chairs”, 5.00 EUR for 7 days"]
+
+
+async def test_dry_run_judges_a_stalled_deal_as_it_was_then(world: World) -> None:
+    deal = (await world.mutate("recordDeal", "Ann", title="Chairs", amount={"amount": "50"}))["deal"]["id"]
+    world.advance(days=8)
+    await world.mutate("updateDeal", "Ann", id=deal, title="Tables", amount={"amount": "70"})
+    rule = {"kind": "DEAL_STALLED", "days": 7, "recipients": ["MANAGER"]}
+
+    dry_run = (await world.query(DRY_RUN_QUERY, input=rule))["testAlertRule"]
+
+    assert dry_run["examples"] == ["Ann: nothing has happened with deal “Chairs”, 50.00 EUR for 7 days"]
+
+
 async def test_dry_run_includes_imported_history(world: World) -> None:
     from resolvers.crm import deals
 

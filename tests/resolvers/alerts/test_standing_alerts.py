@@ -14,7 +14,13 @@ from hypothesis import strategies as st
 
 from models.alerts.outbox import Delivery
 from resolvers.ledger.reconciliation import reconcile
-from tests.resolvers.alerts.alert_company import count_dry_run_alerts, fetch_inbox, open_company, set_only_rule
+from tests.resolvers.alerts.alert_company import (
+    count_dry_run_alerts,
+    fetch_alert_kinds,
+    fetch_inbox,
+    open_company,
+    set_only_rule,
+)
 from tests.resolvers.two_sellers import record_won_deal, set_goal
 from tests.world import World
 
@@ -144,6 +150,16 @@ async def test_manager_is_alerted_in_place_of_an_assigner_who_may_no_longer_see_
     await world.advance_and_run_jobs(hours=2)
 
     assert [len(await fetch_inbox(world, name)) for name in ("Mia", "Max")] == [0, 1]
+
+
+async def test_manager_is_alerted_in_place_of_an_assigner_when_a_device_recorded_the_task(world: World) -> None:
+    await set_only_rule(world, "TASK_OVERDUE", recipients=["ASSIGNER"])
+    await world.create_device("CRM", "INTEGRATION")
+    due = (world.now + timedelta(hours=1)).isoformat()
+    await world.mutate("createTask", "CRM", title="Report", assignee=world.global_ids["Ann"], dueAt=due)
+    await world.advance_and_run_jobs(hours=2)
+
+    assert await fetch_alert_kinds(world) == {"Mia": ["TASK_OVERDUE"]}
 
 
 async def test_new_lead_alerts_the_manager_until_someone_works_on_it(world: World) -> None:

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 
+from domain.primitives.global_ids import decode_global_id
+from domain.primitives.periods import PeriodKind
+from models.db import row_store
+from models.goals.goals import Goal
+from models.organization.scopes import OwnerKind
 from resolvers.goals import goals
 from resolvers.request import scopes
 from subscriptions.core.reference_cache import ReferenceCache
@@ -70,6 +76,18 @@ async def test_own_goals_of_a_scope_are_hidden_from_who_may_not_see_them(world: 
     assert await list_own("Ann", "Bob") == await list_own("Ann", "South") == []
 
 
+async def test_goals_of_a_team_hide_no_goal_of_the_employee_with_the_same_id(world: World) -> None:
+    context = await world.authenticated_context("Mia")
+    team = await scopes.find_scope(context, world.global_ids["North"])
+    [goal_id] = goals.decode_goal_ids([world.global_ids["goal of Ann"]])
+    assert team is not None
+    assert decode_global_id(world.global_ids["Ann"]) == ("Employee", team.id)
+
+    await goals.goals_of_scope(context, team, None, include_archived=False)
+
+    assert [goal and goal.name for goal in await goals.find_visible(context, [goal_id])] == ["Ann"]
+
+
 @pytest.mark.parametrize("is_cached", [False, True])
 async def test_visible_goals_come_in_the_order_of_their_ids_with_their_values(world: World, is_cached: bool) -> None:
     await world.mutate("recordCall", "Ann", direction="OUTBOUND")
@@ -87,6 +105,33 @@ async def test_visible_goals_come_in_the_order_of_their_ids_with_their_values(wo
     assert [goal and goal.name for goal in await goals.find_visible(context, ids)] == [
         "company", None, "Ann", "company", None, None,
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("scope", ["company", "Sales"])
+async def test_list_of_goals_has_at_most_1000(world: World, scope: str) -> None:
+    context = await world.authenticated_context("admin")
+    ann, today = decode_global_id(world.global_ids["Ann"]), world.now.date()
+    assert ann is not None
+    await row_store.insert_all(
+        [
+            Goal(
+                name=f"the last {days} days",
+                owner_kind=OwnerKind.EMPLOYEE,
+                owner_id=ann[1],
+                metric="deals_won",
+                target=1,
+                kind=PeriodKind.CUSTOM,
+                first_day=today - timedelta(days=days),
+                last_day=today,
+                created_at=world.now,
+            )
+            for days in range(1001)
+        ]
+    )
+
+    listed = await goals.list_goals(context, world.global_ids[scope], None, "deals_won", include_archived=False)
+
+    assert len(listed) == 1000
 
 
 async def read_allocated(world: World, actor: str = "admin") -> dict[str, str | None]:
@@ -109,6 +154,12 @@ async def test_allocated_is_the_sum_of_the_targets_one_level_below(world: World)
         "Sales": "7",  # of North and South
         "company": "5",  # of Sales; nobody is in no team
     }
+
+
+async def test_goal_of_an_employee_alone_has_nothing_allocated(world: World) -> None:
+    data = await world.query("query($id: ID!) { goal(id: $id) { allocated } }", id=world.global_ids["goal of Ann"])
+
+    assert data["goal"] == {"allocated": None}
 
 
 async def test_allocated_is_hidden_from_who_may_not_see_each_part(world: World) -> None:

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import pytest
 
+from domain.forecasting.forecast import MAX_HORIZON_DAYS
 from domain.ledger.record_facts import CallDirection, CallOutcome
 from models.goals.goals import Goal
 from models.organization.scopes import OwnerKind
@@ -32,8 +33,8 @@ async def world() -> AsyncIterator[World]:
         yield world
 
 
-async def read_progress(world: World, global_id: str) -> dict[str, Any]:
-    return (await world.query(PROGRESS_QUERY, id=global_id))["goal"]["progress"]
+async def read_progress(world: World, global_id: str, actor: str = "admin") -> dict[str, Any]:
+    return (await world.query(PROGRESS_QUERY, actor, id=global_id))["goal"]["progress"]
 
 
 async def record_calls(world: World, days: int, seller: str = "Ann", per_day: int = 3) -> None:
@@ -161,6 +162,30 @@ async def test_basis_says_what_a_projection_continues(world: World) -> None:
     bases = [(await read_progress(world, goal))["projectionBasis"] for goal in goals]
 
     assert bases == ["FORECAST", "HISTORY", "PACE", "VALUE", "VALUE"]  # it is 10:00
+
+
+async def test_goal_follows_its_pace_for_who_may_not_see_the_forecast_of_its_owner(world: World) -> None:
+    own, company = [await set_goal(world, owner, "deals_won", "50") for owner in ("Ann", "company")]
+
+    bases = {
+        actor: [(await read_progress(world, goal, actor))["projectionBasis"] for goal in (own, company)]
+        for actor in ("Ann", "admin")
+    }
+
+    assert bases == {"Ann": ["FORECAST", "PACE"], "admin": ["FORECAST", "FORECAST"]}
+    assert (await read_progress(world, company, "Ann"))["attainmentProbability"] is None
+
+
+@pytest.mark.parametrize(("days_ahead", "basis"), [(MAX_HORIZON_DAYS, "FORECAST"), (MAX_HORIZON_DAYS + 1, "PACE")])
+async def test_goal_that_ends_later_than_the_forecast_reaches_follows_its_pace(
+    world: World, days_ahead: int, basis: str
+) -> None:
+    end = world.now.date() + timedelta(days=days_ahead)
+    period = {"kind": "CUSTOM", "start": "2026-11-01", "end": end.isoformat()}
+
+    progress = await read_progress(world, await set_goal(world, "Ann", "deals_won", "500", period=period))
+
+    assert progress["projectionBasis"] == basis
 
 
 async def test_reached_goal_has_probability_1_with_short_history() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from domain.primitives.periods import Period, PeriodKind
+from models.goals.goals import is_renewal_due
 from resolvers.goals import recurrence
 from resolvers.goals.recurrence import replace_period_in_name
 from tests.resolvers.two_sellers import open_world_with_two_sellers, record_won_deal, set_goal
@@ -122,6 +123,14 @@ async def test_manually_set_recurring_goal_continues_the_recurrence(world: World
     await pass_time_until(world, datetime(2027, 2, 10, 9, tzinfo=UTC))
 
     assert [goal["target"] for goal in await read_goals(world)] == ["3", "9", "9", "9"]
+
+
+async def test_goal_that_another_recurring_one_continues_is_not_due_for_renewal_again(world: World) -> None:
+    await set_goal(world, "Ann", "deals_won", "3", recurring=True)
+    await set_goal(world, "Ann", "deals_won", "9", recurring=True, period={"kind": "MONTH", "offset": 1})
+    await pass_time_until(world, datetime(2026, 12, 10, 9, tzinfo=UTC))
+
+    assert not await is_renewal_due(date(2026, 12, 10))
 
 
 async def test_archived_goal_is_not_renewed_and_goal_of_former_employee_waits_for_their_return(world: World) -> None:

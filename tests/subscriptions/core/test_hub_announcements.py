@@ -7,7 +7,7 @@ import orjson
 import pytest
 from broadcaster import Broadcast
 
-from subscriptions.core.hub import MAX_MESSAGE_CHARACTERS
+from subscriptions.core.hub import IO_TIMEOUT_SECONDS, MAX_MESSAGE_CHARACTERS
 from tests.subscriptions.core.failing_broadcast import FailingBroadcastBackend
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(60)]
@@ -177,3 +177,21 @@ async def test_hub_is_healthy_between_two_reads_and_reads_at_its_interval(runnin
         assert hub.status.last_read_age == pytest.approx(59, abs=0.5)
         await asyncio.sleep(2)
         assert hub.status.last_read_age == pytest.approx(1, abs=0.5)
+
+
+@pytest.mark.usefixtures("virtual_time")
+async def test_hub_is_healthy_until_a_read_takes_longer_than_two_timeouts(running_hub, change_log):
+    read_after, change_log.batch = change_log.read_after, 1
+
+    async def read_slowly(position):
+        await asyncio.sleep(IO_TIMEOUT_SECONDS - 1 if change_log.rows else 0)
+        return await read_after(position)
+
+    change_log.read_after = read_slowly
+    async with running_hub(poll_interval=1) as hub:
+        for _ in range(3):
+            change_log.commit("wins")
+        await asyncio.sleep(1 + 2 * IO_TIMEOUT_SECONDS - 0.1)
+        assert hub.healthy
+        await asyncio.sleep(0.2)
+        assert not hub.healthy

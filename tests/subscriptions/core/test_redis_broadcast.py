@@ -188,6 +188,37 @@ async def test_queue_overflow_becomes_one_resync(redis_server, wait_until):
     await backend.disconnect()
 
 
+class UnreachableRedis:
+    """A connection pool whose connections cannot be made; `attempts` counts them."""
+
+    attempts = 0
+
+    def make_connection(self):
+        return self
+
+    async def connect(self):
+        self.attempts += 1
+        await asyncio.sleep(0)
+        raise ConnectionError
+
+    async def disconnect(self, nowait):
+        pass
+
+
+@pytest.mark.usefixtures("virtual_time")
+async def test_connection_is_tried_again_after_growing_pauses():
+    backend, redis = ReconnectingRedisBackend("redis://unreachable"), UnreachableRedis()
+    backend._listen_pool = redis
+    await backend.subscribe("news")
+    await asyncio.sleep(6.3)  # the longest pauses between the first eight attempts: 0.1, 0.2, 0.4 … 3.2 and 5 seconds
+    attempts = redis.attempts
+    await asyncio.sleep(100)
+    await backend.disconnect()
+
+    assert 7 <= attempts <= 9
+    assert attempts + 20 <= redis.attempts <= attempts + 40
+
+
 async def test_broadcast_without_url_stays_in_process(running_hub, change_log):
     async with running_hub(None) as hub:
         await wake_across(hub, hub, change_log)

@@ -87,6 +87,18 @@ async def test_each_value_is_read_once_until_news(hub, reader):
     assert reader.requests == [None, None, "calendar", None]
 
 
+async def test_company_and_metrics_are_at_hand_from_their_read_until_news(hub, reader):
+    cache = create_cache(hub)
+    assert (cache.cached_company(), cache.cached_metrics()) == (None, None)
+    await cache.company()
+    await cache.metrics()
+
+    assert (cache.cached_company(), cache.cached_metrics()) == (1, 2)
+    hub.publish_local(["metrics"])
+    assert (cache.cached_company(), cache.cached_metrics()) == (None, None)
+    assert reader.requests == [None, None]
+
+
 async def test_value_read_while_news_arrives_is_returned_but_not_kept(hub, reader):
     cache = create_cache(hub)
     reader.during_read = lambda: hub.publish_local(["company"])
