@@ -111,6 +111,12 @@ class OperationRunner:
         logging.set_operation_name(operation.name or operation.field_name)
         return operation
 
+    def parse_socket_operation(self, request: GraphQLRequest) -> Operation:
+        """Do the same as `parse_operation`, for a request that is often that of many sockets."""
+        operation = self.operations.parse_socket_operation(request.query, request.operation_name, request.variables)
+        logging.set_operation_name(operation.name or operation.field_name)
+        return operation
+
     async def execute(self, operation: Operation, client: ClientInfo) -> OperationResult:
         """Execute a query or mutation and count it.
 

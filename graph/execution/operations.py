@@ -6,12 +6,13 @@ variables that can change it, before anything is executed. Queries and mutations
 
 from __future__ import annotations
 
+import json
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Awaitable, Hashable, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from inspect import isawaitable
-from typing import Final, Literal, TypeVar
+from typing import Final, Literal, NamedTuple, TypeVar
 
 import orjson
 import strawberry
@@ -38,7 +39,7 @@ from graphql.execution.executor import Executor
 from graphql.execution.values import VariableValues, get_variable_values
 
 from domain.errors.operation_errors import BadInput, OperationTimeout
-from graph.base.field_declarations import Sends, declaration_of
+from graph.base.field_declarations import PermissionSet, Sends, declaration_of
 from graph.execution import error_formatting
 from graph.execution.awaiting import is_awaitable
 from graph.execution.breadth_first import Execution
@@ -55,6 +56,7 @@ from subscriptions.core.stream_context import StreamContext
 Result = TypeVar("Result")
 OperationKind = Literal["query", "mutation", "subscription"]
 CACHE_SIZE: Final = 512  # entries of each LRU cache, so that an attacker cannot fill the memory with new texts
+MAX_CACHED_VARIABLES_CHARACTERS: Final = 4_000  # subscriptions with larger variables are parsed each time
 
 
 class InvalidDocument(Exception):
@@ -65,6 +67,20 @@ class InvalidDocument(Exception):
         self.errors, self.code = errors, code
 
 
+class ShareBasis(NamedTuple):
+    """What two subscriptions have in common, besides equal viewers, if they give equal results.
+
+    text         the document in canonical formatting
+    variables    as JSON, without the position after which a subscription to events begins: it changes no result
+    permissions  that the selected fields depend on
+    """
+
+    text: str
+    operation_name: str | None
+    variables: bytes
+    permissions: PermissionSet
+
+
 @dataclass(frozen=True)
 class Operation:
     """An operation that may be executed.
@@ -73,6 +89,7 @@ class Operation:
     compiled      the plans of the operation, shared by all its executions
     root_field    its only root field, also when it is inside a fragment; None when there are several
     sends_events  whether its root field is a subscription to events
+    share_basis   of a subscription: what its share key consists of besides the viewer
     """
 
     text: str
@@ -83,6 +100,7 @@ class Operation:
     kind: OperationKind
     root_field: FieldNode | None
     sends_events: bool = False
+    share_basis: ShareBasis | None = None
 
     @property
     def field_name(self) -> str | None:
@@ -137,6 +155,7 @@ class Operations:
         )  # an ordered set of keys whose cost was accepted
         self._compiled: OrderedDict[Hashable, CompiledOperation] = OrderedDict()
         self._canonical: OrderedDict[str, str] = OrderedDict()  # documents of subscriptions, as `print_ast` writes them
+        self._subscriptions: OrderedDict[Hashable, Operation] = OrderedDict()
 
     def parse_operation(self, text: str, name: str | None, variables: Mapping[str, object] | None) -> Operation:
         """Return the operation of a document, with its variables.
@@ -152,7 +171,7 @@ class Operations:
         checked_variables: dict[str, object] = validate_variables(dict(variables or {}))
         self._check_cost(text, name, document, definition, checked_variables)
         root_field = _find_root_field(document, definition)
-        return Operation(
+        operation = Operation(
             text,
             document,
             definition,
@@ -162,6 +181,24 @@ class Operations:
             root_field,
             root_field is not None and self._sends_events(definition, root_field),
         )
+        if operation.kind == "subscription":
+            return replace(operation, share_basis=self._find_share_basis(operation))
+        return operation
+
+    def parse_socket_operation(self, text: str, name: str | None, variables: Mapping[str, object] | None) -> Operation:
+        """Do the same as `parse_operation`; equal subscriptions, which many sockets have, give the same object."""
+        variables_json = json.dumps(variables) if variables else ""  # orjson writes infinity, which is refused, as null
+        key = text, name, variables_json
+        operation = self._subscriptions.get(key)
+        if operation is None:
+            operation = self.parse_operation(text, name, variables)
+            if operation.kind != "subscription" or len(variables_json) > MAX_CACHED_VARIABLES_CHARACTERS:
+                return operation
+            self._subscriptions[key] = operation
+            while len(self._subscriptions) > CACHE_SIZE:
+                self._subscriptions.popitem(last=False)
+        self._subscriptions.move_to_end(key)
+        return operation
 
     def _compile(self, text: str, document: DocumentNode, definition: OperationDefinitionNode) -> CompiledOperation:
         """Return the operation's plans, cached by the text and the operation's name."""
@@ -205,16 +242,20 @@ class Operations:
         self._cost_checked.move_to_end(key)
 
     def share_key(self, operation: Operation, viewer: Viewer, language: str) -> Hashable:
-        """Return the key under which a subscription is shared: equal keys mean equal results for both viewers.
+        """Return the key under which a subscription is shared: equal keys mean equal results for both viewers."""
+        basis = operation.share_basis
+        assert basis is not None, "only subscriptions are shared"
+        return basis, language, permission_fingerprint(viewer, basis.permissions)
 
-        The position after which a subscription to events begins does not change the result: its variable is left out.
-        """
+    def _find_share_basis(self, operation: Operation) -> ShareBasis:
         ignored_variable = operation.get_variable_name("after") if operation.sends_events else None
-        permissions = permissions_used(self.schema, operation.document, operation.definition, operation.variables)
         relevant_variables = {name: value for name, value in operation.variables.items() if name != ignored_variable}
-        variables_json = orjson.dumps(relevant_variables, option=orjson.OPT_SORT_KEYS)
-        canonical_text = self._canonicalize(operation.text, operation.document)
-        return canonical_text, operation.name, variables_json, language, permission_fingerprint(viewer, permissions)
+        return ShareBasis(
+            self._canonicalize(operation.text, operation.document),
+            operation.name,
+            orjson.dumps(relevant_variables, option=orjson.OPT_SORT_KEYS),
+            permissions_used(self.schema, operation.document, operation.definition, operation.variables),
+        )
 
     def _canonicalize(self, text: str, document: DocumentNode) -> str:
         """Return the document in canonical formatting, cached by its text."""

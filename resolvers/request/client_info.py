@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 _IPV4_NETWORK_BITS: Final = 24
@@ -28,20 +29,23 @@ class ClientInfo:
     @property
     def network(self) -> str:
         """The network of the address, under which attempts are counted: its /24, or its /64 of IPv6."""
-        return self._cut_address(_IPV4_NETWORK_BITS)
+        return _cut_address(self.address, _IPV4_NETWORK_BITS)
 
     @property
     def host(self) -> str:
         """The address without what a client can choose of it: all of it, or its /64 of IPv6."""
-        return self._cut_address(32)
+        return _cut_address(self.address, 32)
 
-    def _cut_address(self, ipv4_bits: int) -> str:
-        try:
-            address = ipaddress.ip_address(self.address)
-        except ValueError:  # the scheduler, a command
-            return self.address
-        if isinstance(address, ipaddress.IPv6Address):
-            if address.ipv4_mapped is None:
-                return str(ipaddress.IPv6Network((int(address), _IPV6_NETWORK_BITS), strict=False))
-            address = address.ipv4_mapped
-        return str(ipaddress.IPv4Network((int(address), ipv4_bits), strict=False))
+
+@lru_cache(maxsize=1024)
+def _cut_address(text: str, ipv4_bits: int) -> str:
+    """Return the network of an address; other texts, of the scheduler or a command, as they are."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return text
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is None:
+            return str(ipaddress.IPv6Network((int(address), _IPV6_NETWORK_BITS), strict=False))
+        address = address.ipv4_mapped
+    return str(ipaddress.IPv4Network((int(address), ipv4_bits), strict=False))

@@ -57,6 +57,12 @@ class Reference:
     language: str
 
 
+def choose_language(client: ClientInfo, viewer: Viewer | None) -> str:
+    """Return the code of the client's language, else of the one in the viewer's profile."""
+    profile_language = viewer.employee.language if viewer is not None and viewer.employee is not None else None
+    return client.language or profile_language or DEFAULT_LANGUAGE
+
+
 @dataclass
 class RequestContext:
     """State of one operation.
@@ -100,12 +106,7 @@ class RequestContext:
     @property
     def language(self) -> str:
         """Code of the language of messages to the viewer: the client's, else that of the viewer's profile."""
-        profile_language = (
-            self.current_viewer.employee.language
-            if self.current_viewer is not None and self.current_viewer.employee is not None
-            else None
-        )
-        return self.client.language or profile_language or DEFAULT_LANGUAGE
+        return choose_language(self.client, self.current_viewer)
 
     @property
     def tree(self) -> TeamTree:

@@ -14,6 +14,8 @@ from typing import Final
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from server.http.security_headers import DATA_POLICY
+from server.websocket.handshake import HandshakeRequest
+from server.websocket.protocol import WebSocketProtocol
 
 MAX_HEAD_BYTES: Final = 32_768  # each header counts with 32 bytes of overhead, as in RFC 9113, 6.5.2
 _CHUNK_BYTES: Final = 16_384  # data is parsed in chunks of this size, counted after each
@@ -71,6 +73,19 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             self._head_error = error
             raise
         super().on_headers_complete()
+
+    def handle_websocket_upgrade(self) -> None:
+        """Hand the connection over to the WebSocket protocol, with the request as it was parsed."""
+        self.connections.discard(self)
+        protocol = WebSocketProtocol(self.config, self.server_state, self.app_state)
+        protocol.connection_made(self.transport)
+        self.transport.set_protocol(protocol)
+        protocol.start_handshake(
+            HandshakeRequest(
+                self.scope["method"], self.url, self.scope["http_version"], self.headers, self.server, self.client
+            )
+        )
+        self.parser = None  # type: ignore[assignment]  # it refers to this object: without it both are freed at once
 
     def on_body(self, body: bytes) -> None:
         self._non_body_bytes -= len(body)

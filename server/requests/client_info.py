@@ -44,11 +44,18 @@ def with_token(client: ClientInfo, authorization: object) -> ClientInfo:
     """
     if authorization is None:
         return client
-    if isinstance(authorization, str):
-        scheme, _, token = authorization.strip().partition(" ")
-        if scheme.lower() == "bearer" and token.strip():
-            return ClientInfo(token.strip(), client.language, client.address, client.request_id)
-    raise Unauthenticated("Send an access token as `Authorization: Bearer …`.")
+    token = find_bearer_token(authorization)
+    if token is None:
+        raise Unauthenticated("Send an access token as `Authorization: Bearer …`.")
+    return ClientInfo(token, client.language, client.address, client.request_id)
+
+
+def find_bearer_token(authorization: object) -> str | None:
+    """Return the token of an `Authorization` value; None if the value is no text with a bearer token."""
+    if not isinstance(authorization, str):
+        return None
+    scheme, _, token = authorization.strip().partition(" ")
+    return token.strip() or None if scheme.lower() == "bearer" else None
 
 
 def with_language(client: ClientInfo, payload: Mapping[str, object]) -> ClientInfo:

@@ -47,11 +47,16 @@ class GraphQLRequest:
 
 @dataclass(frozen=True)
 class ClientMessage:
-    """A valid client message of graphql-transport-ws; `id` is empty for types without one."""
+    """A valid client message of graphql-transport-ws.
+
+    id       empty for types without one
+    request  of `subscribe`
+    """
 
     type: str
     id: str = ""
     payload: Mapping[str, object] | None = None
+    request: GraphQLRequest | None = None
 
     @property
     def authorization(self) -> object:
@@ -128,10 +133,10 @@ def parse_message(text: str | None) -> ClientMessage:
     if message_type == "complete":
         return ClientMessage(message_type, operation_id)
     try:
-        parse_request(payload)
+        request = parse_request(payload)
     except BadRequest:
         raise MalformedMessage("The payload of subscribe must be an object with a string `query`") from None
-    return ClientMessage(message_type, operation_id, payload)
+    return ClientMessage(message_type, operation_id, request=request)
 
 
 def is_storable(text: str) -> bool:

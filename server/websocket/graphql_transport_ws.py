@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Hashable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -25,23 +25,25 @@ from server.observability import logging as log_setup
 from server.observability import prometheus
 from server.operation_runner import OperationResult, OperationRunner, count_unparsed_operation
 from server.requests.client_info import with_language
-from server.requests.request_parsing import ClientMessage, MalformedMessage, parse_message, parse_request
+from server.requests.request_parsing import ClientMessage, MalformedMessage, parse_message
 from server.websocket import close_codes
-from server.websocket.authentication import authenticate
+from server.websocket.authentication import authenticate, authenticate_again
 from server.websocket.close_codes import CloseConnection
-from server.websocket.protocol import PreparedText, WebSocketProtocol
-from server.websocket.send_queue import TEXT_OVERHEAD_BYTES, SendQueue, size_of_text
+from server.websocket.protocol import WebSocketProtocol
+from server.websocket.running_operations import RunningOperations
 from server.websocket.shared_subscriptions import Subscriber, SubscriptionRegistry
+from server.websocket.text_sender import TextSender
 from server.websocket.token_bucket import TokenBucket
 from subscriptions.core.tasks import cancel_and_wait
 
 SUBPROTOCOL: Final = "graphql-transport-ws"
 _TOO_MANY: Final = gettext_noop("One socket runs at most {most} operations: complete one first, or open another.")
+_FRAME_LIMIT: Final = TokenBucket(burst=300, rate=50)
 
 log = logging.getLogger(__name__)
 
 
-class GraphQLTransportConnection:
+class GraphQLTransportConnection(TextSender):
     """One client connection.
 
     authorization   `Authorization` header of the handshake, used if `connection_init` contains no token.
@@ -50,20 +52,14 @@ class GraphQLTransportConnection:
     max_operations  operations that may run at the same time.
     max_queued_bytes  of texts that wait until the client reads.
 
-    Shared subscriptions push states and events. While the client reads, they are written at once. While it does not,
-    they are queued, a newer state replacing the queued one, so that a slow client costs bounded memory and still gets
-    the last state; a client that stays slow is disconnected. Results of queries and mutations wait for the client
-    before they are encoded.
-
     Messages are handled one at a time: reading is paused while one of them needs to wait (`_start_handling`), so
     that a `subscribe` right behind `connection_init` finds the connection initialized.
     """
 
     __slots__ = (
-        "_authorization", "_closed", "_current_task", "_init_received", "_initialized", "_max_operations",
-        "_max_queued_bytes", "_mutation_tasks", "_on_closed", "_operation_runner", "_operation_tasks", "_protocol",
-        "_queue_drained", "_registry", "_send_queue", "_subscribers", "_timeout", "_timer", "_token_bucket", "client",
-        "viewer",
+        "_authorization", "_current_task", "_frames_full_at", "_init_received", "_initialized", "_max_operations",
+        "_on_closed", "_operation_runner", "_registry", "_running_operations", "_subscribers", "_timeout", "_timer",
+        "client", "viewer",
     )  # fmt: skip
 
     def __init__(
@@ -80,17 +76,14 @@ class GraphQLTransportConnection:
         max_queued_bytes: int = 4_000_000,
     ) -> None:
         self._operation_runner, self._registry = operation_runner, registry
-        self.client, self._authorization = client, authorization
-        self._protocol, self._on_closed = protocol, on_closed
-        self._timeout, self._max_operations, self._max_queued_bytes = timeout, max_operations, max_queued_bytes
-        self._token_bucket = TokenBucket(burst=300, rate=50)
+        super().__init__(protocol, registry.memory_budget, max_queued_bytes)
+        self.client, self._authorization, self._on_closed = client, authorization, on_closed
+        self._timeout, self._max_operations = timeout, max_operations
+        self._frames_full_at = 0.0
         self._subscribers: dict[str, Subscriber] = {}
-        self._operation_tasks: dict[str, asyncio.Task[None]] = {}
-        self._mutation_tasks: set[asyncio.Task[None]] = set()  # mutations: never cancelled, whatever the client does
-        self._send_queue: SendQueue | None = None  # created when the client is slow for the first time
-        self._queue_drained: asyncio.Event | None = None
+        self._running_operations: RunningOperations | None = None  # created with the first query or mutation
         self._current_task: asyncio.Task[None] | None = None
-        self._init_received = self._initialized = self._closed = False
+        self._init_received = self._initialized = False
         self._timer: asyncio.TimerHandle | None = None
         self.viewer: Viewer
         prometheus.OPEN_SOCKETS.inc()
@@ -99,31 +92,45 @@ class GraphQLTransportConnection:
     # Incoming messages
 
     def on_message(self, text: str | None) -> None:
-        if not self._token_bucket.consume():
-            self.close(close_codes.INVALID_MESSAGE, "Too many messages")
+        if not self._count_frame():
             return
         try:
             client_message = parse_message(text)
         except MalformedMessage as error:
             self.close(close_codes.INVALID_MESSAGE, error.reason)
             return
-        match client_message.type:
+        try:
+            self._handle_message(client_message)
+        except Exception as error:  # noqa: BLE001 - it closes this socket only
+            self._close_after(error)
+
+    def _handle_message(self, message: ClientMessage) -> None:
+        match message.type:
             case "connection_init":
                 self._init_received = True
                 self._set_timer(None)  # however long authentication takes: that is not the client's fault
-                self._start_handling(self._initialize(client_message))
-            case "ping" if self._initialized and client_message.authorization is not None:
-                self._start_handling(self._renew_token(client_message.authorization))
+                if not self._initialize_again(message):
+                    self._start_handling(self._initialize(message))
+            case "ping" if self._initialized and message.authorization is not None:
+                self._start_handling(self._renew_token(message.authorization))
             case "ping":
                 self._send_text(b'{"type":"pong"}')
             case "subscribe":
-                self._start_handling(self._subscribe(client_message))
+                self._subscribe(message)
             case "complete":
-                self._complete(client_message.id)
+                self._complete(message.id)
 
     def on_control_frame(self) -> None:
-        if not self._token_bucket.consume():
+        self._count_frame()
+
+    def _count_frame(self) -> bool:
+        """Count a frame for the rate limit; close the connection and return False if there are too many."""
+        full_at = _FRAME_LIMIT.consume(self._frames_full_at)
+        if full_at is None:
             self.close(close_codes.INVALID_MESSAGE, "Too many messages")
+            return False
+        self._frames_full_at = full_at
+        return True
 
     def _start_handling(self, handler: Coroutine[object, None, None]) -> None:
         """Run the handler of a message as a task, with reading paused until it is done."""
@@ -131,19 +138,24 @@ class GraphQLTransportConnection:
         self._current_task = asyncio.create_task(self._run_handler(handler), name="socket message")
 
     async def _run_handler(self, handler: Coroutine[object, None, None]) -> None:
-        close_request: CloseConnection | None = None
+        failure: Exception | None = None
         try:
             await handler
-        except CloseConnection as error:
-            close_request = error
-        except Exception:  # a bug closes this socket only; the client will reconnect
-            log.exception("Handling a WebSocket message failed.")
-            close_request = CloseConnection(close_codes.TRY_AGAIN_LATER, "Internal error: connect again after a pause")
+        except Exception as error:  # noqa: BLE001 - it closes this socket only
+            failure = error
         self._current_task = None
-        if close_request is not None:
-            self.close(close_request.code, close_request.reason)
+        if failure is not None:
+            self._close_after(failure)
         else:
             self._protocol.resume_reading()
+
+    def _close_after(self, error: Exception) -> None:
+        """Close the connection because of an error in handling a message."""
+        if isinstance(error, CloseConnection):
+            self.close(error.code, error.reason)
+        else:  # a bug closes this socket only; the client will reconnect
+            log.error("Handling a WebSocket message failed.", exc_info=error)
+            self.close(close_codes.TRY_AGAIN_LATER, "Internal error: connect again after a pause")
 
     # Closing
 
@@ -170,21 +182,17 @@ class GraphQLTransportConnection:
         for subscriber in self._subscribers.values():
             self._registry.unsubscribe(subscriber)
         self._subscribers.clear()
-        if self._send_queue is not None:
-            self._send_queue.clear()
-        self._notify_writable()
-        tasks = [task for task in self._operation_tasks.values() if task not in self._mutation_tasks]
-        if self._current_task is not None:
-            tasks.append(self._current_task)
-        if tasks or self._mutation_tasks:
-            self._current_task = asyncio.create_task(self._finish_tasks(tasks, code), name="socket's end")
+        self._clear_queue()
+        if self._current_task is not None or self._running_operations is not None:
+            self._current_task = asyncio.create_task(self._finish_tasks(self._current_task, code), name="socket's end")
         else:
             self._on_closed(self, code)
 
-    async def _finish_tasks(self, tasks: Sequence[asyncio.Task[None]], code: int) -> None:
-        await cancel_and_wait(*tasks)
-        if self._mutation_tasks:
-            await asyncio.wait(self._mutation_tasks)
+    async def _finish_tasks(self, current_task: asyncio.Task[None] | None, code: int) -> None:
+        if current_task is not None:
+            await cancel_and_wait(current_task)
+        if self._running_operations is not None:
+            await self._running_operations.stop()
         self._current_task = None
         self._on_closed(self, code)
 
@@ -213,6 +221,25 @@ class GraphQLTransportConnection:
             raise CloseConnection(close_codes.TRY_AGAIN_LATER, "The database cannot be reached at the moment") from None
         if self._closed:
             return
+        if client.token is not None:
+            self._registry.session_permissions.recent_viewers.add(client.token, viewer, position)
+        self._finish_initialization(client, viewer, position)
+
+    def _initialize_again(self, message: ClientMessage) -> bool:
+        """Accept a client whose token was checked lately, at once; return whether it was."""
+        if self._initialized:
+            return False
+        permissions = self._registry.session_permissions
+        client = with_language(self.client, message.payload or {})
+        authorization = self._authorization if message.authorization is None else message.authorization
+        authenticated = authenticate_again(permissions.recent_viewers, client, authorization)
+        if authenticated is None:
+            return False
+        self._finish_initialization(*authenticated, permissions.position)
+        return True
+
+    def _finish_initialization(self, client: ClientInfo, viewer: Viewer, position: int | None) -> None:
+        """Go on with this viewer; `position` as for `SessionPermissions.register`."""
         self.client, self.viewer = client, viewer
         self._registry.session_permissions.register(self, position)
         self._initialized = True
@@ -257,55 +284,67 @@ class GraphQLTransportConnection:
 
     # Operations
 
-    async def _subscribe(self, message: ClientMessage) -> None:
+    def _subscribe(self, message: ClientMessage) -> None:
         """Start an operation: a query or mutation as a task, a subscription as a subscriber of a shared one."""
+        assert message.request is not None, "it was parsed"
         if not self._initialized:
             raise CloseConnection(close_codes.UNAUTHORIZED, "Unauthorized")
-        if message.id in self._operation_tasks or message.id in self._subscribers:
+        running = self._running_operations or ()
+        if message.id in running or message.id in self._subscribers:
             raise CloseConnection(close_codes.SUBSCRIBER_EXISTS, f"Subscriber for {message.id} already exists")
-        with log_setup.start_request() as request:
-            client = replace(self.client, request_id=request.id)
-            try:
-                if len(self._operation_tasks) + len(self._subscribers) >= self._max_operations:
-                    raise Throttled(_TOO_MANY, most=self._max_operations)
-                operation = self._operation_runner.parse_operation(parse_request(message.payload))
-            except Exception as error:  # noqa: BLE001 - it becomes the operation's result
-                count_unparsed_operation()
+        try:
+            if len(running) + len(self._subscribers) >= self._max_operations:
+                raise Throttled(_TOO_MANY, most=self._max_operations)
+            operation = self._operation_runner.parse_socket_operation(message.request)
+        except Exception as error:  # noqa: BLE001 - it becomes the operation's result
+            count_unparsed_operation()
+            with log_setup.start_request() as request:
+                client = replace(self.client, request_id=request.id)
                 self._send_error(message.id, self._operation_runner.make_error_result(error, client))
-                return
-            if operation.kind != "subscription":
-                self._operation_tasks[message.id] = asyncio.create_task(
-                    self._execute(message.id, operation, client), name="socket operation"
-                )
-                return
-        await self._registry.session_permissions.wait_until_verified()
-        if self._closed:
             return
-        subscriber = self._subscribers[message.id] = Subscriber(self, message.id, operation)
+        if operation.kind != "subscription":
+            self._start_operation(message.id, operation)
+        elif self._registry.session_permissions.all_verified:
+            self._add_subscriber(message.id, operation)
+        else:
+            self._start_handling(self._add_subscriber_when_verified(message.id, operation))
+
+    async def _add_subscriber_when_verified(self, operation_id: str, operation: Operation) -> None:
+        await self._registry.session_permissions.wait_until_verified()
+        if not self._closed:
+            self._add_subscriber(operation_id, operation)
+
+    def _add_subscriber(self, operation_id: str, operation: Operation) -> None:
+        subscriber = self._subscribers[operation_id] = Subscriber(self, operation_id, operation)
         self._registry.subscribe(subscriber)
 
     def _complete(self, operation_id: str) -> None:
-        """End an operation that the client completed; a mutation runs on, but its result is dropped."""
+        """End an operation that the client completed."""
         subscriber = self._subscribers.pop(operation_id, None)
         if subscriber is not None:
             self._registry.unsubscribe(subscriber)
             if self._send_queue is not None:
                 self._send_queue.discard(operation_id)
-        task = self._operation_tasks.pop(operation_id, None)
-        if task is not None and task not in self._mutation_tasks:
-            task.cancel()
+        if self._running_operations is not None:
+            self._running_operations.complete(operation_id)
 
-    async def _execute(self, operation_id: str, operation: Operation, client: ClientInfo) -> None:
-        """Run a query or mutation and send its result."""
-        this_task = asyncio.current_task()
-        if operation.kind == "mutation" and this_task is not None:
-            self._mutation_tasks.add(this_task)  # a mutation must not stop halfway because the client disconnects
-            this_task.add_done_callback(self._mutation_tasks.discard)
+    def _start_operation(self, operation_id: str, operation: Operation) -> None:
+        """Run a query or mutation as a task, and send its result."""
+        if self._running_operations is None:
+            self._running_operations = RunningOperations()
+        with log_setup.start_request() as request:
+            log_setup.set_operation_name(operation.name or operation.field_name)
+            client = replace(self.client, request_id=request.id)
+            execution = self._execute(operation_id, operation, client, self._running_operations)
+            self._running_operations.start(operation_id, execution, is_mutation=operation.kind == "mutation")
+
+    async def _execute(
+        self, operation_id: str, operation: Operation, client: ClientInfo, running: RunningOperations
+    ) -> None:
         result = await self._operation_runner.execute(operation, client)
         await self.wait_writable()
-        if self._operation_tasks.get(operation_id) is not this_task:
-            return  # completed by the client meanwhile; the id may already belong to another operation
-        del self._operation_tasks[operation_id]
+        if not running.finish_current(operation_id):
+            return
         if "data" in result.payload:
             self._send_message({"id": operation_id, "type": "next", "payload": orjson.Fragment(result.body)})
             self._send_message({"id": operation_id, "type": "complete"})
@@ -325,46 +364,7 @@ class GraphQLTransportConnection:
     def _send_message(self, message: Mapping[str, object]) -> None:
         self._send_text(orjson.dumps(message))
 
-    # Sending
-
-    def send_state(
-        self, operation_id: str, state_key: Hashable, prefix: bytes, text: PreparedText, *, is_stored: bool = False
-    ) -> None:
-        """Send a text of a subscription, or queue it while the client does not read.
-
-        state_key  a queued text of the same operation and key is replaced. An event has its position as the key.
-        is_stored  whether the text is the last one of a state, which the shared subscription keeps in any case
-        """
-        if self._closed:
-            return
-        if self._protocol.write_paused:
-            size = TEXT_OVERHEAD_BYTES if is_stored else size_of_text(text)
-            self._enqueue((operation_id, state_key), prefix, text, size)
-        else:
-            self._protocol.send_prepared(prefix, text)
-
-    def _send_text(self, text: bytes) -> None:
-        """Send or queue a text that is never replaced."""
-        if self._closed:
-            return
-        if self._protocol.write_paused:
-            self._enqueue(object(), b"", PreparedText(text), len(text) + TEXT_OVERHEAD_BYTES)
-        else:
-            self._protocol.send_text(text)
-
-    def _enqueue(self, slot: Hashable, prefix: bytes, text: PreparedText, size: int) -> None:
-        if not self._get_send_queue().put(slot, prefix, text, size):
-            self.close_slow_consumer()
-
-    def _get_send_queue(self) -> SendQueue:
-        if self._send_queue is None:
-            self._send_queue = SendQueue(self._registry.memory_budget, self._max_queued_bytes, self.close_slow_consumer)
-        return self._send_queue
-
-    def reserve_bytes(self, difference: int) -> None:
-        """Count bytes that wait for this client outside its queue, or no longer (negative)."""
-        if not self._closed and not self._get_send_queue().reserve(difference):
-            self.close_slow_consumer()
+    # Clients that read slowly, or no longer
 
     def on_write_paused(self) -> None:
         """Start the timeout of a slow client, unless one is running."""
@@ -375,20 +375,7 @@ class GraphQLTransportConnection:
         """Send queued texts until the client stops reading again."""
         if self._init_received:
             self._set_timer(None)
-        while self._send_queue and not self._protocol.write_paused:
-            self._protocol.send_prepared(*self._send_queue.pop())
-        self._notify_writable()
-
-    def _notify_writable(self) -> None:
-        if self._queue_drained is not None:
-            self._queue_drained.set()
-            self._queue_drained = None
-
-    async def wait_writable(self) -> None:
-        """Wait until at most half of the queue is full; back-pressure for results and for missed events."""
-        while self._send_queue is not None and self._send_queue.size > self._max_queued_bytes // 2:
-            self._queue_drained = self._queue_drained or asyncio.Event()
-            await self._queue_drained.wait()
+        self._send_queued()
 
     def check_alive(self) -> None:
         """Ping the client; close the connection if nothing arrived since the last call."""

@@ -1,7 +1,8 @@
-"""WebSocket handshake: done by the websockets library, presented to the application as ASGI.
+"""WebSocket handshake: checked by the websockets library, presented to the application as ASGI.
 
 The application accepts or refuses. Instead of a receive loop it then attaches a handler to the protocol object, which
-it finds in the scope's extensions.
+it finds in the scope's extensions. The HTTP protocol has parsed the request already, so the library does not parse it
+again; what its parser would refuse is refused here.
 """
 
 from __future__ import annotations
@@ -9,24 +10,52 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final, Protocol
 from urllib.parse import unquote
 
 from starlette.types import Message, Scope
 from uvicorn.config import Config
-from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
+from uvicorn.protocols.utils import is_ssl
 from uvicorn.server import ServerState
+from websockets.datastructures import Headers
+from websockets.exceptions import InvalidHandshake
 from websockets.extensions.base import Extension
 from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
-from websockets.http11 import Request, Response
+from websockets.http11 import MAX_LINE_LENGTH, MAX_NUM_HEADERS, Request, Response
 from websockets.server import ServerProtocol
 
 from server.websocket import close_codes
 
 PROTOCOL_EXTENSION: Final = "scoreline.wire"  # key of the ASGI extension that holds the protocol object
+_SEPARATORS_BYTES: Final = 4  # of a header line: colon, space and line end
 
 log = logging.getLogger(__name__)
+_library_log = logging.getLogger(f"{__name__}.library")
+_library_log.setLevel(logging.WARNING)  # it would write a line for each opened socket; the closed one is logged
+
+_EXTENSIONS: Final = (
+    ServerPerMessageDeflateFactory(
+        server_max_window_bits=12, client_max_window_bits=12, compress_settings={"memLevel": 5}
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class HandshakeRequest:
+    """The request that opens a WebSocket, as the HTTP protocol has parsed it.
+
+    headers         with names in lower case
+    server, client  address and port of both ends, as ASGI has them
+    """
+
+    method: str
+    url: bytes
+    http_version: str
+    headers: Sequence[tuple[bytes, bytes]]
+    server: tuple[str, int | None] | None
+    client: tuple[str, int] | None
 
 
 class HandshakeConnection(Protocol):
@@ -57,56 +86,53 @@ class WebSocketHandshake:
         self, protocol: HandshakeConnection, config: Config, server_state: ServerState, app_state: dict[str, object]
     ) -> None:
         self._protocol, self._config, self._server_state, self._app_state = protocol, config, server_state, app_state
-        self.started = self._finished = False
-        extensions = [
-            ServerPerMessageDeflateFactory(
-                server_max_window_bits=12, client_max_window_bits=12, compress_settings={"memLevel": 5}
-            )
-        ]
+        self._finished = False
         self._server_protocol = ServerProtocol(
-            extensions=extensions if config.ws_per_message_deflate else None, logger=log
+            extensions=_EXTENSIONS if config.ws_per_message_deflate else None, logger=_library_log
         )
+        self._accept_key = ""
+        self._extensions_header: str | None = None
 
-    def start(self, head: bytes) -> None:
-        """Parse the request and run the application.
+    def start(self, request: HandshakeRequest) -> None:
+        """Check the request and run the application."""
+        if _is_head_too_large(request):
+            self._reject(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+            return
+        if _has_body(request) or not request.url.isascii():
+            self._reject(HTTPStatus.BAD_REQUEST)
+            return
+        library_request = _build_library_request(request)
+        try:
+            self._accept_key, self._extensions_header, _ = self._server_protocol.process_request(library_request)
+        except InvalidHandshake:
+            self._refuse(self._server_protocol.accept(library_request))  # which knows the response to each error
+            return
+        task = asyncio.create_task(self._run_application(self._build_scope(request)))
+        self._server_state.tasks.add(task)
+        task.add_done_callback(self._server_state.tasks.discard)
 
-        head  the whole request head, as uvicorn's HTTP protocol hands it over.
-        """
-        self.started = True
-        self._server_protocol.receive_data(head)
-        request = next((event for event in self._server_protocol.events_received() if isinstance(event, Request)), None)
-        self._response = self._server_protocol.accept(request) if request is not None else None
-        if request is None or self._response is None:
-            self._finish_refused()  # the library could not parse the request and has queued a response by itself
-        elif self._response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
-            self._add_default_headers(self._response)
-            self._server_protocol.send_response(self._response)
-            self._finish_refused()
-        else:
-            task = asyncio.create_task(self._run_application(self._build_scope(request)))
-            self._server_state.tasks.add(task)
-            task.add_done_callback(self._server_state.tasks.discard)
-
-    def _build_scope(self, request: Request) -> Scope:
-        transport, headers = self._protocol.transport, request.headers
-        path, _, query = request.path.partition("?")
-        subprotocols = [
-            subprotocol for value in headers.get_all("Sec-WebSocket-Protocol") for subprotocol in value.split(",")
-        ]
+    def _build_scope(self, request: HandshakeRequest) -> Scope:
+        path, _, query = request.url.partition(b"?")
         root_path = self._config.root_path
+        subprotocols = [
+            subprotocol.strip().decode("latin-1")
+            for name, value in request.headers
+            if name == b"sec-websocket-protocol"
+            for subprotocol in value.split(b",")
+        ]
         return {
             "type": "websocket",
             "asgi": {"version": self._config.asgi_version, "spec_version": "2.4"},
             "http_version": "1.1",
-            "scheme": "wss" if is_ssl(transport) else "ws",
-            "server": get_local_addr(transport),
-            "client": get_remote_addr(transport),
+            "scheme": "wss" if is_ssl(self._protocol.transport) else "ws",
+            "server": request.server,
+            "client": request.client,
             "root_path": root_path,
-            "path": root_path + unquote(path),
-            "raw_path": root_path.encode("ascii") + path.encode("ascii"),
-            "query_string": query.encode("ascii"),
-            "headers": [(name.lower().encode("ascii"), value.encode("latin-1")) for name, value in headers.raw_items()],
-            "subprotocols": [name.strip() for name in subprotocols],
+            "path": root_path + unquote(path.decode("ascii")),
+            "raw_path": root_path.encode("ascii") + path,
+            "query_string": query,
+            "headers": request.headers,
+            "subprotocols": subprotocols,
             "state": self._app_state.copy(),
             "extensions": {PROTOCOL_EXTENSION: self._protocol},
         }
@@ -137,31 +163,54 @@ class WebSocketHandshake:
                 raise RuntimeError("the application must attach a handler and send through the protocol object")
 
     def _accept(self, subprotocol: str | None) -> None:
-        assert self._response is not None
-        self._add_default_headers(self._response)
+        headers = [
+            (b"Upgrade", b"websocket"),
+            (b"Connection", b"Upgrade"),
+            (b"Sec-WebSocket-Accept", self._accept_key.encode("ascii")),
+            *self._server_state.default_headers,
+        ]
+        if self._extensions_header is not None:
+            headers.append((b"Sec-WebSocket-Extensions", self._extensions_header.encode("ascii")))
         if subprotocol:
-            self._response.headers["Sec-WebSocket-Protocol"] = subprotocol
-        self._server_protocol.send_response(self._response)
-        self._flush()
+            headers.append((b"Sec-WebSocket-Protocol", subprotocol.encode("ascii")))
+        lines = [b"HTTP/1.1 101 Switching Protocols", *(b"%b: %b" % header for header in headers), b"", b""]
+        self._write(b"\r\n".join(lines))
         self._finished = True
         self._protocol.finish_handshake(self._server_protocol.extensions)
 
     def _reject(self, status: HTTPStatus) -> None:
-        response = self._server_protocol.reject(status, "")
-        self._add_default_headers(response)
-        self._server_protocol.send_response(response)
-        self._finish_refused()
+        self._refuse(self._server_protocol.reject(status, ""))
 
-    def _add_default_headers(self, response: Response) -> None:
+    def _refuse(self, response: Response) -> None:
         del response.headers["Date"]  # uvicorn's default headers contain it
         for name, value in self._server_state.default_headers:
             response.headers[name.decode("latin-1")] = value.decode("latin-1")
-
-    def _finish_refused(self) -> None:
-        self._flush()
+        self._write(response.serialize())
         self._finished = True
         self._protocol.abort_handshake()
 
-    def _flush(self) -> None:
+    def _write(self, data: bytes) -> None:
         if not self._protocol.transport.is_closing():
-            self._protocol.transport.write(b"".join(self._server_protocol.data_to_send()))
+            self._protocol.transport.write(data)
+
+
+def _is_head_too_large(request: HandshakeRequest) -> bool:
+    """Return whether the request has more or longer headers than the websockets library reads."""
+    return len(request.headers) > MAX_NUM_HEADERS or any(
+        len(name) + len(value) + _SEPARATORS_BYTES > MAX_LINE_LENGTH for name, value in request.headers
+    )
+
+
+def _has_body(request: HandshakeRequest) -> bool:
+    """Return whether the request announces a body, which a handshake does not have."""
+    return any(
+        name == b"transfer-encoding" or (name == b"content-length" and value.strip() != b"0")
+        for name, value in request.headers
+    )
+
+
+def _build_library_request(request: HandshakeRequest) -> Request:
+    headers = Headers()
+    for name, value in request.headers:
+        headers.set_insecure(name.decode("latin-1"), value.strip(b" \t").decode("latin-1"))
+    return Request(request.url.decode("ascii"), headers, request.method, f"HTTP/{request.http_version}")

@@ -19,7 +19,7 @@ from websockets.extensions.base import Extension
 from websockets.frames import Frame, Opcode
 
 from server.websocket.frame_parser import CONTROL_OPCODES, FrameParser
-from server.websocket.handshake import WebSocketHandshake
+from server.websocket.handshake import HandshakeRequest, WebSocketHandshake
 
 CLOSE_TIMEOUT_SECONDS: Final = 10.0  # how long a close handshake may take before the connection is aborted
 ABORT_TIMEOUT_SECONDS: Final = (
@@ -153,7 +153,7 @@ class WebSocketProtocol(asyncio.Protocol):
         self._handler = handler
         if self._transport.is_closing():
             self._loop.call_soon(handler.on_disconnect, 1006)
-        else:
+        elif self._parser is not None:
             self._loop.call_soon(self._process_frames)
 
     def send_prepared(self, prefix: bytes, text: PreparedText) -> None:
@@ -213,7 +213,12 @@ class WebSocketProtocol(asyncio.Protocol):
             self._close_timer.cancel()
         self._close_timer = self._loop.call_later(seconds, self._transport.abort)
 
-    # called by uvicorn
+    # called by the HTTP protocol and by uvicorn
+
+    def start_handshake(self, request: HandshakeRequest) -> None:
+        """Open the WebSocket for this request, or refuse it."""
+        assert self._handshake is not None, "a connection is handed over once"
+        self._handshake.start(request)
 
     def shutdown(self) -> None:
         """Close the connection: the server is shutting down."""
@@ -252,18 +257,15 @@ class WebSocketProtocol(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._no_traffic = False
-        if self._handshake is not None and not self._handshake.started:
-            self._handshake.start(data)
+        parser = self._get_parser()
+        if parser.eof_sent:
+            return  # the client has closed the socket or violated the protocol
+        parser.unread_bytes += data
+        if self._reading_paused or self._handler is None:
+            if len(parser.unread_bytes) > self._max_message_bytes:
+                self._transport.pause_reading()
         else:
-            parser = self._get_parser()
-            if parser.eof_sent:
-                return  # the client has closed the socket or violated the protocol
-            parser.unread_bytes += data
-            if self._reading_paused or self._handler is None:
-                if len(parser.unread_bytes) > self._max_message_bytes:
-                    self._transport.pause_reading()
-            else:
-                self._process_frames()
+            self._process_frames()
 
     # frames
 

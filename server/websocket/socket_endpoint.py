@@ -52,6 +52,7 @@ class SocketEndpoint:
         # open sockets, with the `perf_counter` value at which each was opened
         self._connections: dict[GraphQLTransportConnection, float] = {}
         self._all_closed = asyncio.Event()
+        self._on_connection_closed = self._remove_connection  # one bound method for all of them
 
     async def handle_websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Accept or refuse a WebSocket.
@@ -85,7 +86,7 @@ class SocketEndpoint:
             client,
             headers.get("authorization"),
             protocol,
-            self._remove_connection,
+            self._on_connection_closed,
             max_queued_bytes=self._max_queued_bytes,
         )
         self._connections[connection] = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Token bucket: limits the rate of a client's messages."""
+"""Token bucket: limits the rate of a client's frames."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ import asyncio
 
 
 class TokenBucket:
-    """Rate limit of a client's frames: `burst` at once, refilled at `rate` per second."""
+    """Rate limit of frames: `burst` at once, refilled at `rate` per second.
 
-    __slots__ = ("_burst", "_rate", "_tokens", "_updated_at")
+    One object serves all clients. What is kept for each is the time of the event loop at which its bucket is full
+    again, 0 at first.
+    """
+
+    __slots__ = ("_refill_seconds", "_seconds_per_token")
 
     def __init__(self, burst: float, rate: float) -> None:
-        self._burst, self._rate = burst, rate
-        self._tokens, self._updated_at = burst, asyncio.get_running_loop().time()
+        self._seconds_per_token, self._refill_seconds = 1 / rate, burst / rate
 
-    def consume(self) -> bool:
-        """Take one token; return False if there was none."""
+    def consume(self, full_at: float) -> float | None:
+        """Take one token; return when the bucket is full again, or None if there was no token."""
         now = asyncio.get_running_loop().time()
-        self._tokens = min(self._burst, self._tokens + (now - self._updated_at) * self._rate) - 1
-        self._updated_at = now
-        return self._tokens >= 0
+        full_at = max(full_at, now) + self._seconds_per_token
+        return full_at if full_at - now <= self._refill_seconds else None

@@ -14,7 +14,7 @@ import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Final, NoReturn, TypeVar
 from uuid import uuid4
 
@@ -25,6 +25,7 @@ from models.live.epoch import EPOCH_TOPIC
 from subscriptions.core.coalescing import CoalescingEvent, CoalescingWindow
 from subscriptions.core.tasks import TaskSupervisor
 from subscriptions.core.timer_wheel import MAX_SLEEP_SECONDS, TimerWheel
+from subscriptions.core.topic_listeners import TopicListener, TopicSignal
 
 BROADCAST_CHANNEL: Final = "scoreline:news"
 ALL_LISTENERS: Final = "*"  # topic that reaches all listeners, whatever their topics
@@ -50,66 +51,6 @@ def _utc_now() -> datetime:
 async def _with_timeout(operation: Awaitable[T]) -> T:
     async with asyncio.timeout(IO_TIMEOUT_SECONDS):
         return await operation
-
-
-class TopicListener:
-    """Calls `callback` at once on news of any of its topics, in the order of the news, until `close`.
-
-    date_range  first and last day of interest; None for all. News of a topic with another day is skipped; news
-                without a day is always delivered.
-    """
-
-    __slots__ = ("_listeners_by_topic", "_topics", "callback", "date_range")
-
-    def __init__(
-        self, listeners_by_topic: dict[str, set[TopicListener]], topics: Iterable[str], callback: Callable[[], None]
-    ) -> None:
-        self._listeners_by_topic, self.callback = listeners_by_topic, callback
-        self._topics: frozenset[str] = frozenset()
-        self.date_range: tuple[date, date] | None = None
-        self._replace_topics(frozenset(topics))
-
-    def set_topics(self, topics: Iterable[str], date_range: tuple[date, date] | None = None) -> None:
-        """Replace topics and date range.
-
-        Calls the callback if either was extended, since earlier news of the added part was not seen.
-        """
-        is_wider = self.date_range is not None and (
-            date_range is None or date_range[0] < self.date_range[0] or self.date_range[1] < date_range[1]
-        )
-        self.date_range = date_range
-        if (topics != self._topics and not self._replace_topics(frozenset(topics))) or is_wider:
-            self.callback()
-
-    def close(self) -> None:
-        """Remove the listener from the index."""
-        self._replace_topics(frozenset())
-
-    def on_news(self, day: str) -> None:
-        """Call the callback for news of this ISO date (empty: none), unless the date is out of range."""
-        if not day or self.date_range is None or self.date_range[0] <= date.fromisoformat(day) <= self.date_range[1]:
-            self.callback()
-
-    def _replace_topics(self, topics: frozenset[str]) -> bool:
-        """Move the listener in the index to these topics; return whether no topic was added."""
-        for topic in self._topics - topics:
-            self._listeners_by_topic[topic].discard(self)
-            if not self._listeners_by_topic[topic]:
-                del self._listeners_by_topic[topic]
-        for topic in topics - self._topics:
-            self._listeners_by_topic.setdefault(topic, set()).add(self)
-        is_subset = topics <= self._topics
-        self._topics = topics
-        return is_subset
-
-
-class TopicSignal(CoalescingEvent):
-    """A coalescing event that is set by news of any of its topics."""
-
-    def __init__(self, listeners_by_topic: dict[str, set[TopicListener]], topics: Iterable[str]) -> None:
-        super().__init__()
-        self.listener = TopicListener(listeners_by_topic, topics, self.set)
-        self.set_topics = self.listener.set_topics
 
 
 @dataclass(frozen=True)
@@ -178,6 +119,7 @@ class Hub:
         self._connect_count = 0
         self._last_read_at: float | None = None
         self._log_unreadable, self._publish_failing, self._broadcast_connected = False, False, True
+        self._requested_reads = self._completed_reads = 0  # the log was read since it was last asked for: equal
 
     async def start(self) -> None:
         """Start the tasks. Succeeds also while the broadcast and the database are down."""
@@ -197,7 +139,7 @@ class Hub:
 
     def notify(self) -> None:
         """Announce that something was committed: read the log here and, in the background, in other processes."""
-        self._read_due.set()
+        self._request_read()
         self._pending_message = self._process_id
         self._publish_due.set()
 
@@ -212,6 +154,10 @@ class Hub:
         is_pending = self._pending_message is not None
         self._pending_message = self._process_id if is_pending or len(message) > MAX_MESSAGE_CHARACTERS else message
         self._publish_due.set()
+
+    def _request_read(self) -> None:
+        self._requested_reads += 1
+        self._read_due.set()
 
     def publish_local(self, topics: Iterable[str]) -> None:
         """Deliver news to the listeners of this process only."""
@@ -271,6 +217,15 @@ class Hub:
         )
 
     @property
+    def is_up_to_date(self) -> bool:
+        """Whether all news was delivered: as far as this process knows, and else up to about a poll interval ago."""
+        if self._last_read_at is None or self._completed_reads != self._requested_reads:
+            return False
+        age = asyncio.get_running_loop().time() - self._last_read_at
+        has_all_news = (self._position or 0) >= self.committed_position
+        return has_all_news and self._broadcast_connected and age < 2 * self._poll_interval
+
+    @property
     def healthy(self) -> bool:
         """Whether news arrives: all tasks run and the log was read recently (the broadcast may be down)."""
         status = self.status
@@ -288,7 +243,7 @@ class Hub:
                     self._broadcast_connected = False
                 elif not message.startswith("["):
                     if message != self._process_id:
-                        self._read_due.set()
+                        self._request_read()
                 else:
                     sender, position, topics = orjson.loads(message)
                     if sender != self._process_id:
@@ -316,6 +271,7 @@ class Hub:
     async def _poll_loop(self) -> NoReturn:
         """Read the log when an announcement asks for it, and at least every `poll_interval` seconds."""
         while True:
+            requested_reads = self._requested_reads
             try:
                 await self._read_new_rows()
             except Exception as error:  # noqa: BLE001 - any database error may be temporary
@@ -324,6 +280,7 @@ class Hub:
                 self._log_unreadable, self._history_checked = True, False
             else:
                 self._last_read_at = asyncio.get_running_loop().time()
+                self._completed_reads = requested_reads
                 if self._log_unreadable:
                     log.info("The change log can be read again; all listeners are woken.")
                     self.wake_all()
@@ -374,7 +331,7 @@ class Hub:
     def _deliver_announced(self, position: int, topics: Iterable[str]) -> None:
         """Deliver an announced row if it is the next one; otherwise have the log read, as earlier rows are missing."""
         if self._position is None or position != self._position + 1:
-            self._read_due.set()
+            self._request_read()
         elif position not in self._delivered_positions:
             self._delivered_positions.add(position)
             self._position = position

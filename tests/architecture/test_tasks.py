@@ -23,9 +23,9 @@ SHORT_LIVED = {
     ("server/http/graphql_endpoint.py", "_execute"): 1,  # one mutation
     ("server/http/graphql_endpoint.py", "_start"): 1,  # the wait for the client of one request to disconnect
     ("server/websocket/graphql_transport_ws.py", "_start_handling"): 1,  # one message
-    ("server/websocket/graphql_transport_ws.py", "_subscribe"): 1,  # one query or mutation
     ("server/websocket/graphql_transport_ws.py", "on_disconnect"): 1,  # the end of one socket
     ("server/websocket/handshake.py", "start"): 1,  # one handshake
+    ("server/websocket/running_operations.py", "start"): 1,  # one query or mutation
     ("server/websocket/shared_subscriptions.py", "__init__"): 1,  # ends with its subscribers, who are told of a failure
     ("server/websocket/shared_subscriptions.py", "_replay_missed"): 1,  # one replay
     ("server/websocket/shared_subscriptions.py", "_start_replay"): 1,  # one replay

@@ -32,6 +32,7 @@ VIEWER = SimpleNamespace(key="device:1", id=None, employee=None, device=None, ex
 
 class FakePermissions:
     position = 0
+    recent_viewers = SimpleNamespace(find=lambda token: None, add=lambda token, viewer, position: None)
 
     def register(self, handler: Any, position: int | None) -> None: ...
 

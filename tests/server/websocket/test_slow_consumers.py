@@ -56,7 +56,10 @@ async def open_connection(
 
     operation_runner: Any = SimpleNamespace(context_factory=SimpleNamespace(create_for_request=create_for_request))
     session_permissions = SimpleNamespace(
-        position=0, register=lambda handler, position: None, unregister=lambda handler: None
+        position=0,
+        register=lambda handler, position: None,
+        unregister=lambda handler: None,
+        recent_viewers=SimpleNamespace(find=lambda token: None),
     )
     registry: Any = SimpleNamespace(
         session_permissions=session_permissions, memory_budget=budget or MemoryBudget(100_000_000)
