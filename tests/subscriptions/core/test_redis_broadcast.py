@@ -206,9 +206,9 @@ class UnreachableRedis:
 
 
 @pytest.mark.usefixtures("virtual_time")
-async def test_connection_is_tried_again_after_growing_pauses():
+async def test_connection_is_tried_again_after_growing_pauses(monkeypatch):
     backend, redis = ReconnectingRedisBackend("redis://unreachable"), UnreachableRedis()
-    backend._listen_pool = redis
+    monkeypatch.setattr(backend, "_listen_pool", redis)
     await backend.subscribe("news")
     await asyncio.sleep(6.3)  # the longest pauses between the first eight attempts: 0.1, 0.2, 0.4 … 3.2 and 5 seconds
     attempts = redis.attempts
