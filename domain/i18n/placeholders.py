@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Final
+from functools import lru_cache
+from string import Formatter
+from typing import Final, TypeAlias
 
 from domain.i18n.language import Language
 from domain.messages import Plural, gettext_noop
 from domain.primitives.json_values import JsonValue
 
 Data = Mapping[str, JsonValue]  # what the activity or the alert stores
+Placeholder: TypeAlias = Callable[[Data, Language], str]
 
 _OUTCOMES: Final[Mapping[str, str]] = {  # of calls
     "ANSWERED": gettext_noop("answered"),
@@ -49,21 +52,20 @@ _COLUMNS: Final[Mapping[str, str]] = {  # that may have been changed
 
 def fill(sentence: str | Plural, data: Data, language: Language) -> str:
     """Return the sentence in the language, its placeholders filled from the data."""
-    values = _Values(data, language)
     if isinstance(sentence, Plural):
-        return language.plural(sentence, int(values[sentence.count])).format_map(values)
-    return language.text(sentence).format_map(values)
+        text = language.plural(sentence, int(PLACEHOLDERS[sentence.count](data, language)))
+    else:
+        text = language.text(sentence)
+    return "".join([part if isinstance(part, str) else part(data, language) for part in _parse(text)])
 
 
-class _Values(dict[str, str]):
-    """The values of placeholders, each computed when the text asks for it."""
-
-    def __init__(self, data: Data, language: Language) -> None:
-        super().__init__()
-        self.data, self.language = data, language
-
-    def __missing__(self, name: str) -> str:
-        return PLACEHOLDERS[name](self.data, self.language)
+@lru_cache(maxsize=1024)  # a text of the catalogues, of which there are fewer
+def _parse(text: str) -> tuple[str | Placeholder, ...]:
+    """Return the parts of a text: literal ones, and the functions that give the values of placeholders."""
+    parts: list[str | Placeholder] = []
+    for literal, name, _, _ in Formatter().parse(text):
+        parts += [literal, *([] if name is None else [PLACEHOLDERS[name]])]
+    return tuple(parts)
 
 
 def _format_title(data: Data, language: Language) -> str:
@@ -115,7 +117,7 @@ def _format_record(data: Data, language: Language) -> str:
     return language.text(_RECORDS.get(data.get("record") or data["subject"]) or gettext_noop("record"))
 
 
-PLACEHOLDERS: Final[Mapping[str, Callable[[Data, Language], str]]] = {
+PLACEHOLDERS: Final[Mapping[str, Placeholder]] = {
     "title": _format_title,  # quoted
     "amount": _format_amount,
     "reason": _format_reason,

@@ -97,7 +97,7 @@ def _format_local_time(minutes: int) -> str:
 
 
 def _format_datetime(value: datetime) -> str:
-    return value.astimezone(UTC).isoformat()
+    return (value if value.tzinfo is UTC else value.astimezone(UTC)).isoformat()
 
 
 def _define_scalar(

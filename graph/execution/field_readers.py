@@ -10,9 +10,13 @@ field with a function for many rows (`resolve_many` in its metadata, see graph/b
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from enum import Enum
 from functools import partial
 from operator import attrgetter
+from types import NoneType
 from typing import Any, Final, Protocol, TypeAlias
 
 import strawberry
@@ -32,6 +36,7 @@ from graphql.execution.values import VariableValues, get_argument_values
 from strawberry.types.arguments import convert_arguments
 from strawberry.types.field import StrawberryField
 from strawberry.types.fields.resolver import StrawberryResolver
+from strawberry.types.unset import UnsetType
 
 from graph.base.field_declarations import STRAWBERRY_DEFINITION_KEY, resolve_many_of
 from resolvers.request.context import RequestContext
@@ -217,16 +222,21 @@ def _convert_arguments(
         converter.config,
         info=info,  # type: ignore[arg-type]
     )
-    if _are_constant(field):
+    if _are_constant(field, converted):
         field.arguments = converted
     return converted
 
 
-def _are_constant(field: SelectedField) -> bool:
+def _are_constant(field: SelectedField, converted: Mapping[str, object]) -> bool:
     """Return whether all executions pass these arguments: no variable, and no value that could be changed."""
     return all(
-        is_leaf_type(get_nullable_type(argument.type)) for argument in field.definition.args.values()
-    ) and not any(isinstance(argument.value, VariableNode) for argument in field.details[0].node.arguments or ())
+        is_leaf_type(get_nullable_type(field.definition.args[node.name.value].type))
+        and not isinstance(node.value, VariableNode)
+        for node in field.details[0].node.arguments or ()
+    ) and all(isinstance(value, _UNCHANGEABLE) for value in converted.values())
+
+
+_UNCHANGEABLE: Final = (str, int, float, Decimal, date, Enum, NoneType, UnsetType)  # `date` includes times
 
 
 def _given_arguments(execution: ExecutionState, field: SelectedField) -> dict[str, object]:
