@@ -9,7 +9,7 @@ import strawberry
 from graph.base.answer_parts import leaderboard_parts, needs_target
 from graph.base.connections import paged_field
 from graph.base.enums import ActivityKind, Interval, MoneyBasis, RankBy, RecordKind
-from graph.base.field_declarations import LEADERBOARD, declare
+from graph.base.field_declarations import KEY_ALONE, LEADERBOARD, declare
 from graph.base.input_mapping import PeriodInput, WhatIfInput, forecast_query, period_key, to_optional_input
 from graph.base.lazy_types import (
     ActivityRef,
@@ -82,11 +82,11 @@ class Query(AlertQuery, ImportQuery):
     async def viewer(self, info: Info) -> ViewerRef:
         return info.context.viewer
 
-    @strawberry.field
+    @strawberry.field(metadata=declare(follows=KEY_ALONE))
     async def company(self, info: Info) -> CompanyRef:
         return await _require_sign_in(info).company()
 
-    @strawberry.field(description="Null if absent or not visible to the viewer.")
+    @strawberry.field(description="Null if absent or not visible to the viewer.", metadata=declare(follows=KEY_ALONE))
     async def employee(self, info: Info, id: strawberry.ID) -> EmployeeRef | None:
         return await node_lookup.find_node_of_kind(_require_sign_in(info), EmployeeRow, id)
 
@@ -150,7 +150,8 @@ overlaps the given one (null: includes today), by their last day, at most 1000. 
         description="""`around` returns the `first` rows nearest to that employee; `asOf` returns the leaderboard as it
 was at that time, of the period that ran then unless the period is given by its days. Ranks are always those of the whole scope; of hours_worked, among those whose work time the viewer may
 see.""",
-        metadata=declare(LEADERBOARD, metric_argument="metric", page_size=MAX_PAGE_SIZE),
+        # the leaderboard adds its state to the basis of the answer
+        metadata=declare(LEADERBOARD, metric_argument="metric", page_size=MAX_PAGE_SIZE, follows=KEY_ALONE),
     )
     async def leaderboard(
         self,

@@ -42,15 +42,30 @@ class ContextFactory:
         """Return a context with a clock that stands still: for records of the past."""
         return RequestContext(ClientInfo(), self.services, lambda: at, Loaders(), viewer)
 
-    async def create_for_request(self, client: ClientInfo) -> RequestContext:
+    async def create_for_request(self, client: ClientInfo, *, is_query: bool = False) -> RequestContext:
         """Return the context of one operation, with the viewer of the client's token (none without a token).
+
+        is_query  whether the operation changes nothing
 
         raises  Unauthenticated if the token is not valid, Throttled after too many wrong ones.
         """
         context = self.create_context(client)
         if client.token is not None:
-            context.current_viewer = await sessions.authenticate_client(client, self.services, self.clock())
+            authentication = await sessions.authenticate_client(
+                client, self.services, self.clock(), shares_viewer=is_query
+            )
+            context.current_viewer, context.log_position = authentication.viewer, authentication.log_position
             logging.set_viewer(context.current_viewer.key)
+        return context
+
+    async def find_ready(self, client: ClientInfo) -> RequestContext | None:
+        """Return the context of a query if a reading of its session is all that it takes; see `sessions.find_ready`."""
+        authentication = await sessions.find_ready(client, self.services, self.clock())
+        if authentication is None:
+            return None
+        context = self.create_context(client)
+        context.current_viewer, context.log_position = authentication.viewer, authentication.log_position
+        logging.set_viewer(context.current_viewer.key)
         return context
 
     async def create_for_scheduler(self) -> RequestContext:

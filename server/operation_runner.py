@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import time
-from collections.abc import AsyncGenerator, Awaitable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from functools import cached_property
 from typing import Final
@@ -14,12 +15,12 @@ from graphql import ExecutionResult
 
 from domain.primitives.json_values import JsonObject
 from graph.execution import error_formatting
-from graph.execution.answer_keys import AnswerKeys
-from graph.execution.operations import InvalidDocument, Operation, Operations
+from graph.execution.answer_keys import AnswerForm, AnswerForms
+from graph.execution.operations import InvalidDocument, Operation, Operations, make_timeout
 from resolvers.auth import audit
 from resolvers.request.client_info import ClientInfo
 from resolvers.request.context import RequestContext
-from resolvers.request.kept_answers import KeptAnswer
+from resolvers.request.kept_answers import AnswerBasis
 from server.context_factory import ContextFactory
 from server.observability import logging, prometheus
 from server.requests.request_parsing import GraphQLRequest
@@ -87,7 +88,7 @@ class OperationRunner:
 
     def __init__(self, operations: Operations, context_factory: ContextFactory) -> None:
         self.operations, self.context_factory = operations, context_factory
-        self._answer_keys = AnswerKeys(operations.schema)
+        self._answer_forms = AnswerForms(operations.schema)
 
     def make_error_result(self, error: Exception, client: ClientInfo) -> OperationResult:
         """Return the result of an operation that was not executed because of `error`."""
@@ -108,13 +109,17 @@ class OperationRunner:
     def parse_operation(self, request: GraphQLRequest) -> Operation:
         """Parse, validate and prepare a request. Raises errors that `make_error_result` turns into a result."""
         operation = self.operations.parse_operation(request.query, request.operation_name, request.variables)
-        logging.set_operation_name(operation.name or operation.field_name)
+        self.log_operation(operation)
         return operation
+
+    def log_operation(self, operation: Operation) -> None:
+        """Name the operation in the log line of the request."""
+        logging.set_operation_name(operation.name or operation.field_name)
 
     def parse_socket_operation(self, request: GraphQLRequest) -> Operation:
         """Do the same as `parse_operation`, for a request that is often that of many sockets."""
         operation = self.operations.parse_socket_operation(request.query, request.operation_name, request.variables)
-        logging.set_operation_name(operation.name or operation.field_name)
+        self.log_operation(operation)
         return operation
 
     async def execute(self, operation: Operation, client: ClientInfo) -> OperationResult:
@@ -124,49 +129,57 @@ class OperationRunner:
         """
         started_at = time.perf_counter()
         try:
-            context: RequestContext | None = None
-
-            async def create_context() -> RequestContext:
-                nonlocal context
-                context = await self.context_factory.create_for_request(client)
-                return context
-
-            operation_result: OperationResult
-            if self._answer_keys.may_keep(operation):
-                operation_result = await self.operations.run_with_deadline(
-                    self._execute_or_repeat(operation, create_context())
-                )
-            else:
-                execution_result = await self.operations.execute(operation, create_context())
-                if execution_result.errors and context is not None:
-                    client = dataclasses.replace(client, language=context.language)
-                operation_result = self._make_result(execution_result, client)
+            result = await self._find_or_execute(operation, client)
         except Exception as error:  # noqa: BLE001 - the client gets a result in any case; formatting logs the cause
-            operation_result = self.make_error_result(error, client)
+            result = self.make_error_result(error, client)
         prometheus.count_operation(
-            operation.kind, operation.field_name, operation_result.outcome, time.perf_counter() - started_at
+            operation.kind, operation.field_name, result.outcome, time.perf_counter() - started_at
         )
-        return operation_result
+        return result
 
-    async def _execute_or_repeat(
-        self, operation: Operation, pending_context: Awaitable[RequestContext]
+    async def _find_or_execute(self, operation: Operation, client: ClientInfo) -> OperationResult:
+        """Return the result of an operation: the kept one, if it may be kept and what it follows from is unchanged.
+
+        What has not changed at all is found without the task and the timers of `run_with_deadline`.
+        """
+        form = self._answer_forms.find(operation)
+        context: RequestContext | None = None
+        if form is not None:
+            try:
+                async with asyncio.timeout(self.operations.limits.deadline_seconds):
+                    context = await self.context_factory.find_ready(client)
+            except TimeoutError:
+                raise make_timeout() from None
+            if context is not None and (key := form.make_key(context)) is not None:
+                assert context.log_position is not None, "of a viewer"
+                if body := context.services.state.kept_answers.find_at_once(key, context.log_position):
+                    return KeptResult(body)
+        return await self.operations.run_with_deadline(self._execute(operation, client, form, context))
+
+    async def _execute(
+        self, operation: Operation, client: ClientInfo, form: AnswerForm | None, context: RequestContext | None
     ) -> OperationResult:
-        """Return the kept answer of the operation if what it follows from is unchanged; else execute it, and keep it."""
-        context = await pending_context
+        """Return the kept result of an operation if it is current; else execute the operation, and keep its result."""
+        if context is None:
+            context = await self.context_factory.create_for_request(client, is_query=operation.kind == "query")
+        key = None if form is None else form.make_key(context)
+        if form is None or key is None or context.log_position is None:
+            return await self._execute_in(context, operation)
         kept_answers = context.services.state.kept_answers
-        key = self._answer_keys.make_key(operation, context)
-        if key is not None and (body := await kept_answers.find(key)) is not None:
+        if (body := await kept_answers.find(key, context.log_position)) is not None:
             return KeptResult(body)
+        basis = context.answer_basis = AnswerBasis(context.log_position)
+        result = await self._execute_in(context, operation)
+        if basis.is_whole and not result.error_codes and form.make_key(context) == key:  # it is the same quarter
+            kept_answers.keep(key, result.body, basis)
+        return result
+
+    async def _execute_in(self, context: RequestContext, operation: Operation) -> OperationResult:
         execution_result = await self.operations.execute_in(context, operation)
         client = context.client
         if execution_result.errors:
             client = dataclasses.replace(client, language=context.language)
-        result = self._make_result(execution_result, client)
-        state = context.answer_state
-        if key is None or execution_result.errors or state is None:
-            return result
-        kept_answers.keep(key, KeptAnswer(result.body, state))  # if it has moved meanwhile, it is never current
-        return result
+        return self._make_result(execution_result, client)
 
     async def run_subscription(
         self, operation: Operation, context: StreamContext

@@ -5,14 +5,14 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from functools import wraps
+from functools import lru_cache, wraps
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 import strawberry
 from strawberry.types.field import StrawberryField
 from strawberry.utils.str_converters import to_snake_case
 
-from graph.base.field_declarations import NOTHING, WHOLE_VIEWER, declare
+from graph.base.field_declarations import KEY_ALONE, NOTHING, WHOLE_VIEWER, declare
 from graph.base.row_types import Info, list_selected_fields, selects_any
 from models.db.keyset_pagination import DEFAULT_PAGE_SIZE, PageArguments, PagedQuery
 from models.db.row_query import Row, RowQuery
@@ -40,11 +40,11 @@ class PageInfo:
     first_row: strawberry.Private[RowOfPage | None]
     last_row: strawberry.Private[RowOfPage | None]
 
-    @strawberry.field(metadata=declare(NOTHING))
+    @strawberry.field(metadata=declare(NOTHING, follows=KEY_ALONE))
     def start_cursor(self) -> str | None:
         return self.first_row.cursor if self.first_row else None
 
-    @strawberry.field(metadata=declare(NOTHING))
+    @strawberry.field(metadata=declare(NOTHING, follows=KEY_ALONE))
     def end_cursor(self) -> str | None:
         return self.last_row.cursor if self.last_row else None
 
@@ -62,12 +62,14 @@ class Connection(Generic[Item]):
     paged_query: strawberry.Private[PagedQuery[Any]]
 
     @strawberry.field(
-        description="Number of rows in the whole list; counted only when selected.", metadata=declare(NOTHING)
+        description="Number of rows in the whole list; counted only when selected.",
+        metadata=declare(NOTHING, follows=KEY_ALONE),
     )
     async def total_count(self, info: Info) -> int:
         return await info.context.count(self.paged_query.query)
 
 
+_to_snake_case: Final = lru_cache(maxsize=1024)(to_snake_case)
 _PAGE_FIELDS: Final = frozenset({"edges", "pageInfo"})  # the fields of a connection that need rows
 
 _PAGE_PARAMETERS: Final = [
@@ -77,7 +79,11 @@ _PAGE_PARAMETERS: Final = [
 
 
 def paged_field(
-    item: Any, *order: str, description: str, are_events: bool = False
+    item: Any,
+    *order: str,
+    description: str,
+    are_events: bool = False,
+    follows: tuple[str, ...] | None = None,
 ) -> Callable[[ListResolver[Row]], StrawberryField]:
     """Return the decorator that turns an async function, which returns the query of a list, into a paged field.
 
@@ -87,6 +93,7 @@ def paged_field(
     item        the GraphQL type of a row.
     order       columns, "-" in front for descending; together unique.
     are_events  whether a subscription streams the same rows and takes the cursors of the page.
+    follows     the topics that move when the list or one of its rows changes, see `FieldDeclaration`.
     """
 
     def decorate(function: ListResolver[Row]) -> StrawberryField:
@@ -112,7 +119,7 @@ def paged_field(
         # read by Strawberry
         setattr(resolve, "__signature__", signature.replace(parameters=parameters))  # noqa: B010 - unknown to functions
         resolver = staticmethod(resolve) if isinstance(function, staticmethod) else resolve
-        declaration = declare(WHOLE_VIEWER, page_size=DEFAULT_PAGE_SIZE)
+        declaration = declare(WHOLE_VIEWER, page_size=DEFAULT_PAGE_SIZE, follows=follows)
         return strawberry.field(resolver, graphql_type=Connection[item], description=description, metadata=declaration)
 
     return decorate
@@ -148,5 +155,5 @@ def _requested_relations(info: Info, query: RowQuery[Row]) -> list[str]:
     fields = raw_info.field_nodes
     for name in ("edges", "node"):
         fields = [field for field in list_selected_fields(fields, raw_info.fragments) if field.name.value == name]
-    requested = {to_snake_case(field.name.value) for field in list_selected_fields(fields, raw_info.fragments)}
+    requested = {_to_snake_case(field.name.value) for field in list_selected_fields(fields, raw_info.fragments)}
     return sorted(requested & query.relation_names)

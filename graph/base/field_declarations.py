@@ -1,7 +1,8 @@
-"""What a field declares besides its type: what it depends on in a viewer, how many rows it has, what it sends.
+"""What a field declares besides its type: what it depends on in a viewer, when it changes, how many rows it has, what it sends.
 
 A declaration is the metadata of the field: `strawberry.field(metadata=declare(GOALS, length=10))`. Shared execution
-(graph/execution/share_key.py), the query cost (graph/execution/query_cost.py) and the streams of subscriptions read it.
+(graph/execution/share_key.py), kept answers (graph/execution/answer_keys.py), the query cost
+(graph/execution/query_cost.py) and the streams of subscriptions read it.
 
 Defaults by rule, so that most fields need no declaration:
 
@@ -9,6 +10,8 @@ Defaults by rule, so that most fields need no declaration:
   viewer, as they do not know the viewer. Which rows the viewer may see is declared at the fields that return rows.
 - Fields of `Query` and `Mutation` declare no dependency: only subscriptions are shared. An exception is the
   leaderboard, whose answers are kept for others who ask the same (graph/execution/answer_keys.py).
+- A plain column and a function of the row alone follow from nothing but the row: when that changes is declared at the
+  field that returns it. Any other field without a declaration of what it follows from is in no answer that is kept.
 - The helpers of graph/base that make fields (`to_one`, `employee_ref`, `paged_field`, `payload`) declare them.
 - A field that is not a list counts as one row.
 
@@ -46,6 +49,12 @@ PROJECTIONS: Final[PermissionSet] = frozenset(
 
 IMPORTS: Final[PermissionSet] = frozenset({Action.ADMINISTER})
 
+KEY_ALONE: Final[tuple[str, ...]] = ()  # it changes with nothing but what is part of every answer's key
+NEVER: Final = ("",)
+RECORDS: Final = ("records:{id}",)  # of the employee that has the field
+GOAL: Final = ("goal:{id}",)
+GOAL_LIST: Final = ("goals",)
+
 _METADATA_KEY: Final = "scoreline-declaration"
 RESOLVE_MANY_KEY: Final = "scoreline-resolve-many"
 STRAWBERRY_DEFINITION_KEY: Final = "strawberry-definition"
@@ -70,6 +79,10 @@ class FieldDeclaration:
     page_size        of a page: its number of rows when the client sets no size by `first` or `last`
     has_page_rows    whether the field holds the rows of the page around it
     sends            of a subscription: states or events
+    follows          the topics of the change log of which one moves whenever the value changes, with `{id}` in place of the
+                     id of the row that has the field. Reference data, the viewer, the language, and the time in quarters of
+                     an hour are part of every answer's key and need no topic. None where nothing is declared; NEVER for a
+                     value that changes without any topic
     """
 
     depends_on: PermissionSet | None = None
@@ -79,6 +92,7 @@ class FieldDeclaration:
     page_size: int | None = None
     has_page_rows: bool = False
     sends: Sends | None = None
+    follows: tuple[str, ...] | None = None
 
 
 UNDECLARED: Final = FieldDeclaration()
@@ -93,10 +107,11 @@ def declare(
     page_size: int | None = None,
     has_page_rows: bool = False,
     sends: Sends | None = None,
+    follows: tuple[str, ...] | None = None,
 ) -> dict[str, FieldDeclaration]:
     """Return the metadata of a field with its declaration; the arguments are the attributes of `FieldDeclaration`."""
     declaration = FieldDeclaration(
-        depends_on, metric_argument, subject_arguments, length, page_size, has_page_rows, sends
+        depends_on, metric_argument, subject_arguments, length, page_size, has_page_rows, sends, follows
     )
     return {_METADATA_KEY: declaration}
 
@@ -116,8 +131,10 @@ def _complete_declaration(definition: StrawberryField) -> FieldDeclaration:
     resolver = definition.base_resolver
     knows_viewer = resolver is not None and list(resolver.signature.parameters) != ["root"]
     if declaration.depends_on is None and not knows_viewer:
-        return replace(declaration, depends_on=NOTHING)
-    return declaration
+        declaration = replace(declaration, depends_on=NOTHING)
+    if declaration.follows is None and not knows_viewer:
+        declaration = replace(declaration, follows=KEY_ALONE)
+    return replace(declaration, follows=None) if declaration.follows == NEVER else declaration
 
 
 def resolve_many_of(definition: StrawberryField) -> Callable[..., Any] | None:

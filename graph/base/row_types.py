@@ -14,7 +14,15 @@ from graphql import FieldNode, FragmentDefinitionNode, FragmentSpreadNode, Inlin
 
 from domain.permissions import Action
 from domain.primitives.global_ids import encode_global_id
-from graph.base.field_declarations import NOTHING, PEOPLE, RESOLVE_MANY_KEY, WHOLE_VIEWER, PermissionSet, declare
+from graph.base.field_declarations import (
+    KEY_ALONE,
+    NOTHING,
+    PEOPLE,
+    RESOLVE_MANY_KEY,
+    WHOLE_VIEWER,
+    PermissionSet,
+    declare,
+)
 from models.organization.people import Employee
 from models.organization.people import load_by_ids as load_employees
 from resolvers import node
@@ -46,10 +54,16 @@ def _resolve_id(root: HasId) -> strawberry.ID:
     )  # a row's class has the name of its GraphQL type
 
 
+def _resolve_ids(rows: Sequence[HasId], info: Info) -> list[str]:
+    return [encode_global_id(type(row).__name__, row.id) for row in rows]
+
+
 @strawberry.interface(description="Any object with an id of its own.")
 class Node:
     id: strawberry.ID = strawberry.field(
-        resolver=_resolve_id, description="Globally unique and opaque; an argument of `node(id:)`."
+        resolver=_resolve_id,
+        description="Globally unique and opaque; an argument of `node(id:)`.",
+        metadata={RESOLVE_MANY_KEY: _resolve_ids},
     )
 
 
@@ -109,6 +123,7 @@ def row_field(
     depends_on: PermissionSet,
     *,
     length: int | None = None,
+    follows: tuple[str, ...] | None = None,
 ) -> Value:
     """Return a field of a row type that is resolved by a function of the row and the info.
 
@@ -117,7 +132,7 @@ def row_field(
     """
     resolver: Any = resolve  # else its type would be that of the value, of which it may be an awaitable
     field: Value = strawberry.field(
-        resolver=resolver, description=description, metadata=declare(depends_on, length=length)
+        resolver=resolver, description=description, metadata=declare(depends_on, length=length, follows=follows)
     )
     return field
 
@@ -142,7 +157,7 @@ def reference_field(
         resolver=resolver,
         graphql_type=graph_type,
         description=description,
-        metadata={**declare(NOTHING), RESOLVE_MANY_KEY: resolve_many},
+        metadata={**declare(NOTHING, follows=KEY_ALONE), RESOLVE_MANY_KEY: resolve_many},
     )
     return field
 
@@ -170,7 +185,8 @@ def to_one(
             return pending
         return info.context.load(load_rows, row_id)
 
-    return row_field(resolve, description, NOTHING, length=length)
+    follows = KEY_ALONE if load_rows is load_employees else None
+    return row_field(resolve, description, NOTHING, length=length, follows=follows)
 
 
 def visible_to_one(row_class: type[Value], column: str, description: str | None = None) -> Value:
@@ -208,7 +224,7 @@ def employee_ref(column: str, description: str | None = None) -> Employee | None
             return prefetched if info.context.viewer.can(Action.VIEW_PEOPLE, prefetched) else None
         return info.context.load_for_viewer(people.load_visible_employees, employee_id)
 
-    return row_field(resolve, description, PEOPLE)
+    return row_field(resolve, description, PEOPLE, follows=KEY_ALONE)
 
 
 def viewer_field(

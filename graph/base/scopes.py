@@ -13,7 +13,7 @@ from domain.primitives import periods
 from domain.primitives.calendar import Calendar
 from graph.base.answer_parts import funnel_parts, needs_target, statistics_parts
 from graph.base.enums import Interval, MoneyBasis, PeriodKind
-from graph.base.field_declarations import GOALS, WHOLE_VIEWER, declare
+from graph.base.field_declarations import GOAL_LIST, GOALS, RECORDS, WHOLE_VIEWER, declare
 from graph.base.input_mapping import PeriodInput, WhatIfInput, forecast_query, period_key
 from graph.base.lazy_types import ForecastRef, FunnelRef, GoalRef, StatisticsRef
 from graph.base.row_types import Info, Node
@@ -27,6 +27,7 @@ from resolvers.request.scopes import ScopeRow
 STATISTICS_DESCRIPTION: Final = "Time series of the period; by default the current month."
 FUNNEL_DESCRIPTION: Final = """Deals that entered the stages of a pipeline in the period; by default the current month and the first
 active pipeline."""
+_OPTIONAL_FUNNEL_DESCRIPTION: Final = f"{FUNNEL_DESCRIPTION} Null if the viewer may not see the card."
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,25 @@ def to_scope(row: ScopeRow) -> ResolvedScope:
     return ResolvedScope.of_row(row)
 
 
+async def _find_funnel(
+    root: ScopeRow, info: Info, period: PeriodInput | None = None, pipeline: strawberry.ID | None = None
+) -> FunnelRef | None:
+    return await funnels.funnel_of_scope(info.context, to_scope(root), funnel_query(info, period, pipeline))
+
+
+def employee_funnel_field() -> FunnelRef | None:
+    """Return the `funnel` field of an employee: null if the viewer may not see the card; of their own deals alone."""
+    return strawberry.field(
+        resolver=_find_funnel,
+        description=_OPTIONAL_FUNNEL_DESCRIPTION,
+        metadata=declare(WHOLE_VIEWER, follows=RECORDS),
+    )
+
+
+def funnel_query(info: Info, period: PeriodInput | None, pipeline: strawberry.ID | None) -> funnels.FunnelQuery:
+    return funnels.FunnelQuery(period_key(period), pipeline, funnel_parts(info))
+
+
 @strawberry.interface(
     description="""An employee, a team with all teams below it, or the whole company. Every argument named `scope` takes
 the id of one of these; null means the company for leaderboards, and elsewhere the widest single scope the viewer may
@@ -102,7 +122,7 @@ class Scope(Node):
 
     @strawberry.field(
         description="The scope's own goals whose period overlaps the given one; by default includes today.",
-        metadata=declare(GOALS, length=10),
+        metadata=declare(GOALS, length=10, follows=GOAL_LIST),
     )
     @staticmethod
     async def goals(
@@ -146,10 +166,7 @@ class Scope(Node):
             info.context, to_scope(root), statistics_query(info, period, interval, metrics)
         )
 
-    @strawberry.field(
-        description=f"{FUNNEL_DESCRIPTION} Null if the viewer may not see the card.",
-        metadata=declare(WHOLE_VIEWER),
-    )
+    @strawberry.field(description=_OPTIONAL_FUNNEL_DESCRIPTION, metadata=declare(WHOLE_VIEWER))
     @staticmethod
     async def funnel(
         root: strawberry.Parent[ScopeRow],
@@ -157,11 +174,7 @@ class Scope(Node):
         period: PeriodInput | None = None,
         pipeline: strawberry.ID | None = None,
     ) -> FunnelRef | None:
-        return await funnels.funnel_of_scope(info.context, to_scope(root), funnel_query(info, period, pipeline))
-
-
-def funnel_query(info: Info, period: PeriodInput | None, pipeline: strawberry.ID | None) -> funnels.FunnelQuery:
-    return funnels.FunnelQuery(period_key(period), pipeline, funnel_parts(info))
+        return await _find_funnel(root, info, period, pipeline)
 
 
 def statistics_query(

@@ -10,7 +10,7 @@ Results, errors and nulls are those of graphql-core, which stays the reference i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any, Final
 
@@ -32,7 +32,7 @@ from graphql.pyutils import Undefined, UndefinedType, is_iterable
 
 from graph.execution.awaiting import AWAITABLE, KINDS, ODD, Waiting, is_awaitable, settle
 from graph.execution.field_readers import Raised, Values
-from graph.execution.leaf_values import need_no_coercion
+from graph.execution.leaf_values import enum_names, need_no_coercion
 from graph.execution.plans import Plan, PlannedField, Selection, Shape
 from graph.execution.positions import Column, Failure, FieldColumn, ItemColumn, ObjectLevel, apply_failures
 from resolvers.request.context import RequestContext
@@ -71,7 +71,10 @@ _NO_HELPERS: Any = None  # of the library: for resolvers that start tasks of the
 
 
 class Execution:
-    """One execution of a plan."""
+    """One execution of a plan.
+
+    topics  takes the topics that the answer follows from, if it is to be kept
+    """
 
     def __init__(
         self,
@@ -81,10 +84,12 @@ class Execution:
         variable_values: VariableValues,
         *,
         hide_suggestions: bool,
+        topics: set[str] | None = None,
     ) -> None:
         self.plan, self.context, self.root_value = plan, context, root_value
         self.variable_values, self.hide_suggestions = variable_values, hide_suggestions
         self.strawberry_schema: strawberry.Schema = plan.schema._strawberry_schema  # type: ignore[attr-defined]
+        self._topics = topics
         self._failures: list[Failure] = []
         self._waiting: list[Waiting] = []
         self._infos: dict[PlannedField, PlannedFieldInfo] = {}
@@ -128,12 +133,21 @@ class Execution:
 
     def _read_field(self, level: ObjectLevel, field: PlannedField) -> Values:
         sources = level.sources
+        if field.follows and self._topics is not None:
+            self._note_topics(field.follows, sources)
         values = field.reader(sources, self, field)
         if isinstance(values, list):
             return self._complete(FieldColumn(level, field), field.shape, values)
         nothing: Values = [None] * len(sources)
         self._waiting.append(Waiting(FieldColumn(level, field), field.shape, nothing, values))
         return nothing
+
+    def _note_topics(self, follows: Sequence[str], sources: Values) -> None:
+        """Add the topics that the values of these objects follow from to the basis of the answer."""
+        assert self._topics is not None
+        for topic in follows:
+            prefix, mark, _ = topic.partition("{id}")
+            self._topics.update([f"{prefix}{source.id}" for source in sources] if mark else [topic])  # type: ignore[attr-defined]
 
     # -- values -----------------------------------------------------------------------------------------------------
 
@@ -186,7 +200,10 @@ class Execution:
         leaf_type: Any = shape.type
         if need_no_coercion(leaf_type.name, kinds, values):
             return values
+        names = enum_names(leaf_type)
         coerce = leaf_type.coerce_output_value
+        if names is not None and len(kinds) == 1 and type(next(iter(names), None)) in kinds:
+            coerce = names.__getitem__  # the library compares with each member
         try:
             coerced = (
                 [None if value is None else coerce(value) for value in values]

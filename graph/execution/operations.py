@@ -294,24 +294,12 @@ class Operations:
             self._documents.popitem(last=False)
         return result
 
-    async def execute(self, operation: Operation, pending_context: Awaitable[RequestContext]) -> ExecutionResult:
-        """Execute a query or mutation in the context that is being created. Raises OperationTimeout after the deadline.
-
-        The deadline includes authentication, which creates the context.
-        """
-        return await self.run_with_deadline(self._execute_document(operation, pending_context))
-
     async def run_with_deadline(self, awaitable: Awaitable[Result]) -> Result:
         """Return the result of a part of an operation. Raises OperationTimeout after the deadline."""
         try:
             return await with_deadline(self.limits.deadline_seconds, awaitable, while_available=True)
         except DeadlineExceeded:
-            raise OperationTimeout("This took too long and was given up: ask for less, or try again later.") from None
-
-    async def _execute_document(
-        self, operation: Operation, pending_context: Awaitable[RequestContext]
-    ) -> ExecutionResult:
-        return await self.execute_in(await pending_context, operation)
+            raise make_timeout() from None
 
     async def execute_in(self, context: RequestContext, operation: Operation) -> ExecutionResult:
         """Execute a query or mutation in this context, without a deadline."""
@@ -332,8 +320,15 @@ class Operations:
     def _start_execution(
         self, operation: Operation, context: RequestContext, root_value: object, variable_values: VariableValues
     ) -> Execution:
-        plan = operation.compiled.plan(self.schema, variable_values)
-        return Execution(plan, context, root_value, variable_values, hide_suggestions=not self._expose_schema)
+        plan, basis = operation.compiled.plan(self.schema, variable_values), context.answer_basis
+        return Execution(
+            plan,
+            context,
+            root_value,
+            variable_values,
+            hide_suggestions=not self._expose_schema,
+            topics=None if basis is None else basis.topics,
+        )
 
     async def stream_results(
         self, operation: Operation, context: StreamContext
@@ -362,6 +357,11 @@ class Operations:
         async with aclosing(event_stream) as events:
             async for event in events:
                 yield event, await self._start_execution(operation, context, event, executor.variable_values).run()
+
+
+def make_timeout() -> OperationTimeout:
+    """Return the error of an operation that is given up at its deadline."""
+    return OperationTimeout("This took too long and was given up: ask for less, or try again later.")
 
 
 def _cost_relevant_value(value: object) -> Hashable:

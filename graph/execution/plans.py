@@ -36,6 +36,7 @@ from graphql.execution.collect_fields import (
 )
 from graphql.execution.values import VariableValues
 
+from graph.base.field_declarations import declaration_of
 from graph.base.row_types import collect_selected_names
 from graph.execution.field_readers import FieldReader, reader_of
 
@@ -67,6 +68,7 @@ class PlannedField:
     object_types    of a field of objects: the object type of values, by their class
     arguments       of a field whose arguments are the same in all executions: as they are passed to its function
     selected_names  the names of all fields selected below it
+    follows         the topics that its values follow from, with `{id}` in place of a row's id
     """
 
     response_key: str
@@ -80,6 +82,7 @@ class PlannedField:
     object_types: dict[type, GraphQLObjectType] = field(default_factory=dict)
     arguments: dict[str, object] | None = None
     selected_names: frozenset[str] = frozenset()
+    follows: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -146,6 +149,7 @@ class Plan:
                     selected_names=collect_selected_names(
                         [occurrence.node for occurrence in details], self.compiled.fragment_definitions
                     ),
+                    follows=declaration_of(definition).follows or (),
                 )
             )
         return Selection(object_type, fields, _row_builder(tuple(field.response_key for field in fields)))

@@ -10,7 +10,7 @@ import strawberry
 
 from domain.i18n.activity_summaries import summarize_activity
 from graph.base.enums import ActivityKind
-from graph.base.field_declarations import CARD, GOALS, NOTHING, declare
+from graph.base.field_declarations import CARD, GOALS, KEY_ALONE, NOTHING, declare
 from graph.base.lazy_types import EmployeeRef, GoalRef
 from graph.base.row_types import Info, Node, employee_ref, event_cursor, row_type
 from graph.types.calls import Call
@@ -47,7 +47,7 @@ class Activity(Node):
     def subject(root: strawberry.Parent[rows.Activity], info: Info) -> Awaitable[object]:
         return info.context.load_for_viewer(node.load_subjects, (root.subject_kind, root.subject_id))
 
-    @strawberry.field(description="A sentence in the viewer's language.", metadata=declare(NOTHING))
+    @strawberry.field(description="A sentence in the viewer's language.", metadata=declare(NOTHING, follows=KEY_ALONE))
     @staticmethod
     def summary(root: strawberry.Parent[rows.Activity], info: Info) -> str:
         return summarize_activity(root.kind, root.subject_kind, root.data, info.context.language)

@@ -14,7 +14,18 @@ from domain.primitives.global_ids import encode_global_id
 from domain.primitives.units import from_smallest
 from graph.base.connections import paged_field
 from graph.base.enums import Pace, ProjectionBasis
-from graph.base.field_declarations import CARD, GOALS, LEADERBOARD, NOTHING, PROJECTIONS, declare
+from graph.base.field_declarations import (
+    CARD,
+    GOAL,
+    GOAL_LIST,
+    GOALS,
+    KEY_ALONE,
+    LEADERBOARD,
+    NEVER,
+    NOTHING,
+    PROJECTIONS,
+    declare,
+)
 from graph.base.lazy_types import EmployeeRef, MetricRef
 from graph.base.row_types import Info, Node, employee_ref, reference_field, row_type, to_one
 from graph.base.scopes import CalendarPeriod, Period, Scope
@@ -129,7 +140,7 @@ viewer who may not see the owner's forecast.""",
     def version(root: strawberry.Parent[GoalState]) -> int:
         return root.goal.version
 
-    @strawberry.field
+    @strawberry.field(metadata=declare(follows=NEVER))
     @staticmethod
     def as_of(root: strawberry.Parent[GoalState]) -> datetime:
         return root.as_of
@@ -207,7 +218,7 @@ class Goal(Node):
     created_at: datetime
     archived_at: datetime | None
 
-    @strawberry.field(graphql_type=Scope, metadata=declare(NOTHING))
+    @strawberry.field(graphql_type=Scope, metadata=declare(NOTHING, follows=KEY_ALONE))
     @staticmethod
     def owner(root: strawberry.Parent[rows.Goal], info: Info) -> Awaitable[object]:
         return info.context.load_for_viewer(progress.goal_owners, root)
@@ -241,7 +252,7 @@ time is of the period's whole working time. Null for other goals.""",
         Period,
     )
 
-    @strawberry.field(graphql_type=GoalProgress, metadata=declare(NOTHING))
+    @strawberry.field(graphql_type=GoalProgress, metadata=declare(NOTHING, follows=GOAL))
     @staticmethod
     def progress(root: strawberry.Parent[rows.Goal], info: Info) -> GoalState | Awaitable[GoalState]:
         return info.context.load_or_preloaded(progress.load_goal_states, root)
@@ -250,7 +261,7 @@ time is of the period's whole working time. Null for other goals.""",
         description="""Sum of the same metric's goals for the same period one level below (a team's members and
 subteams); null for an employee's goal, and where the viewer may not see the goals of each subteam. It may be more or
 less than the target.""",
-        metadata=declare(GOALS | LEADERBOARD),
+        metadata=declare(GOALS | LEADERBOARD, follows=GOAL_LIST),
     )
     @staticmethod
     async def allocated(root: strawberry.Parent[rows.Goal], info: Info) -> Decimal | None:
@@ -276,7 +287,7 @@ less than the target.""",
     @strawberry.field(
         graphql_type=list[GoalChange],
         description="Changes with author, time, old and new value, newest first.",
-        metadata=declare(NOTHING, length=5),
+        metadata=declare(NOTHING, length=5, follows=GOAL_LIST),
     )
     @staticmethod
     def changes(root: strawberry.Parent[rows.Goal], info: Info) -> Awaitable[list[GoalFieldChange]]:

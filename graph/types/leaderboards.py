@@ -9,7 +9,7 @@ import strawberry
 
 from domain.primitives.global_ids import encode_global_id
 from graph.base.enums import RankBy
-from graph.base.field_declarations import LEADERBOARD, NOTHING, declare
+from graph.base.field_declarations import KEY_ALONE, LEADERBOARD, NEVER, NOTHING, declare
 from graph.base.lazy_types import EmployeeRef, StandingRef
 from graph.base.row_types import Info, event_cursor, to_one
 from graph.base.scopes import CalendarPeriod, Period, Scope
@@ -56,9 +56,9 @@ class Leaderboard:
     version: int = strawberry.field(
         description="Grows when the leaderboard changes, and never decreases; a client drops a lower one."
     )
-    as_of: datetime
+    as_of: datetime = strawberry.field(metadata=declare(follows=NEVER))
 
-    @strawberry.field(graphql_type=Period, metadata=declare(NOTHING))
+    @strawberry.field(graphql_type=Period, metadata=declare(NOTHING, follows=KEY_ALONE))
     @staticmethod
     def period(root: strawberry.Parent[rows.Leaderboard], info: Info) -> CalendarPeriod:
         return CalendarPeriod(root.period, root.calendar, root.today, info.context.language)

@@ -7,7 +7,7 @@ import strawberry
 from domain.i18n.metric_names import metric_description, metric_name
 from domain.ledger import metrics
 from domain.primitives.units import Unit
-from graph.base.field_declarations import NOTHING, declare
+from graph.base.field_declarations import KEY_ALONE, NOTHING, declare
 from graph.base.row_types import Info, row_type
 
 
@@ -19,12 +19,17 @@ class Metric:
     key: str
     unit: Unit
 
-    @strawberry.field(description="Display name, in the viewer's language.", metadata=declare(NOTHING))
+    @strawberry.field(
+        description="Display name, in the viewer's language.", metadata=declare(NOTHING, follows=KEY_ALONE)
+    )
     @staticmethod
     def name(root: strawberry.Parent[metrics.Metric], info: Info) -> str:
         return metric_name(root, info.context.language)
 
-    @strawberry.field(description="A sentence that defines it, in the viewer's language.", metadata=declare(NOTHING))
+    @strawberry.field(
+        description="A sentence that defines it, in the viewer's language.",
+        metadata=declare(NOTHING, follows=KEY_ALONE),
+    )
     @staticmethod
     def description(root: strawberry.Parent[metrics.Metric], info: Info) -> str:
         return metric_description(root, info.context.language)

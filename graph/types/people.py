@@ -13,7 +13,16 @@ from domain.primitives.global_ids import encode_global_id
 from graph.base.answer_parts import leaderboard_parts
 from graph.base.connections import paged_field
 from graph.base.enums import AbsenceKind, ActivityKind, CompanyDayKind, RankBy, Role, Weekday
-from graph.base.field_declarations import CARD, LEADERBOARD, NOTHING, PEOPLE, WHOLE_VIEWER, declare
+from graph.base.field_declarations import (
+    CARD,
+    KEY_ALONE,
+    LEADERBOARD,
+    NOTHING,
+    PEOPLE,
+    RECORDS,
+    WHOLE_VIEWER,
+    declare,
+)
 from graph.base.input_mapping import PeriodInput, period_key, to_optional_input
 from graph.base.lazy_types import (
     ActivityRef,
@@ -34,6 +43,7 @@ from graph.base.row_types import Info, by_own_id, employee_ref, row_field, row_t
 from graph.base.scalars import LocalTime
 from graph.base.scopes import (
     Scope,
+    employee_funnel_field,
     required_forecast_field,
     required_funnel_field,
     required_statistics_field,
@@ -164,7 +174,7 @@ def _card_only_field(column: str) -> str | None:
     def resolve(root: rows.Employee, info: Info) -> str | None:
         return getattr(root, column) if _can_see_card(root, info) else None
 
-    return row_field(resolve, None, CARD)
+    return row_field(resolve, None, CARD, follows=KEY_ALONE)
 
 
 @row_type(
@@ -179,6 +189,7 @@ class Employee(Scope):
     role: Role
     avatar_url: str | None
     active: bool
+    funnel: FunnelRef | None = employee_funnel_field()
 
     @strawberry.field(
         description="""Whether leaderboards rank the employee on that day, by default today: as an administrator has set it,
@@ -196,7 +207,7 @@ else by role: of the roles that are not always ranked, those with a win or a goa
     async def online(root: strawberry.Parent[rows.Employee], info: Info) -> bool:
         return await info.context.load_for_viewer(people.check_online, root.id)
 
-    @strawberry.field(metadata=declare(PEOPLE))
+    @strawberry.field(metadata=declare(PEOPLE, follows=KEY_ALONE))
     @staticmethod
     def team(root: strawberry.Parent[rows.Employee], info: Info) -> TeamRef | None:
         return info.context.tree.teams.get(root.team_id or 0)
@@ -204,7 +215,7 @@ else by role: of the roles that are not always ranked, those with a win or a goa
     @strawberry.field(
         graphql_type=EmployeeRef | None,
         description="The employee's manager: set by hand, else the team's manager, for that manager the nearest above.",
-        metadata=declare(CARD),
+        metadata=declare(CARD, follows=KEY_ALONE),
     )
     @staticmethod
     def manager(root: strawberry.Parent[rows.Employee], info: Info) -> Awaitable[EmployeeRef | None] | None:
@@ -228,7 +239,7 @@ else by role: of the roles that are not always ranked, those with a win or a goa
         query = LeaderboardQuery(metric, period_key(period), rank_by=rank_by, parts=leaderboard_parts(info))
         return await info.context.load_for_viewer(load_standings, StandingKey(root.id, query))
 
-    @paged_field(Activity, "-id", description="The employee's history, newest first.", are_events=True)
+    @paged_field(Activity, "-id", description="The employee's history, newest first.", are_events=True, follows=RECORDS)
     @staticmethod
     async def activities(
         root: strawberry.Parent[rows.Employee],
@@ -255,7 +266,7 @@ else by role: of the roles that are not always ranked, those with a win or a goa
     ) -> RowQuery[CallRef]:
         return await queries.select_calls(info.context, to_scope(root), period_key(period))
 
-    @paged_field(Lead, "-created_at", "-id", description="Newest first.")
+    @paged_field(Lead, "-created_at", "-id", description="Newest first.", follows=RECORDS)
     @staticmethod
     async def leads(
         root: strawberry.Parent[rows.Employee],
@@ -264,7 +275,7 @@ else by role: of the roles that are not always ranked, those with a win or a goa
     ) -> RowQuery[LeadRef]:
         return await queries.select_leads(info.context, to_scope(root), to_optional_input(LeadCriteria, filter))
 
-    @paged_field(Client, "-created_at", "-id", description="Newest first.")
+    @paged_field(Client, "-created_at", "-id", description="Newest first.", follows=RECORDS)
     @staticmethod
     async def clients(
         root: strawberry.Parent[rows.Employee],

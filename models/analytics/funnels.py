@@ -27,18 +27,19 @@ class StageOpenDeals:
     amounts: dict[str, int] = field(default_factory=dict)
 
 
-# Which stages has the pipeline, and which rows of {open} belong to each?
-_STAGES_SQL: Final = """
-SELECT stage.id, stage.pipeline_id, stage.name, stage.position,
-    open.kind, open.owner, open.currency, open.deals, open.amount, open.clients
-FROM stage LEFT JOIN ({open}) AS open ON open.stage_id = stage.id
-WHERE stage.pipeline_id = COALESCE(
-    ?,
+# Which pipeline has a funnel of no given one? The first with a deal, else the first.
+_DEFAULT_PIPELINE: Final = """COALESCE(
     (SELECT MIN(stage.pipeline_id) FROM stage WHERE EXISTS (
         SELECT 1 FROM deal WHERE deal.stage_id = stage.id AND deal.deleted_at IS NULL)),
     (SELECT MIN(pipeline_id) FROM stage)
-) ORDER BY stage.position, stage.id
-"""
+)"""
+# Which stages has the pipeline, and which rows of {open} belong to each?
+_STAGES_SQL: Final = f"""
+SELECT stage.id, stage.pipeline_id, stage.name, stage.position,
+    open.kind, open.owner, open.currency, open.deals, open.amount, open.clients
+FROM stage LEFT JOIN ({{open}}) AS open ON open.stage_id = stage.id
+WHERE stage.pipeline_id = COALESCE(?, {_DEFAULT_PIPELINE}) ORDER BY stage.position, stage.id
+"""  # noqa: S608 - constants only
 # How many deals does each owner have open in each stage, and of how many clients?
 _OPEN_DEALS_SQL: Final = """
 SELECT '{kind}' AS kind, {owner} AS owner, deal.stage_id, CAST(NULL AS TEXT) AS currency, COUNT(*) AS deals,
@@ -89,6 +90,12 @@ async def stages_with_open_deals(
             of_owner = open_deals[scope_key(row["kind"], row["owner"])]
             _add_open_deals(of_owner.setdefault(stage.id, StageOpenDeals()), row)
     return list(stages_by_id.values()), open_deals
+
+
+async def find_default_pipeline_id() -> int | None:
+    """Return the id of the pipeline of a funnel of no given one; None without pipelines."""
+    [row] = await connection.fetch_rows(f"SELECT {_DEFAULT_PIPELINE} AS id")
+    return row["id"]  # type: ignore[no-any-return]
 
 
 def _owner_clauses(owners: Collection[ScopeKey], tree: TeamTree) -> Iterator[tuple[str, str, str, SqlClause]]:

@@ -88,15 +88,24 @@ async def last_position() -> int:
     return int(result[0]["id"])
 
 
+async def changes_since(position: int) -> Sequence[tuple[int, Sequence[str]]] | None:
+    """Return the changes after a position, in order; None when they are too many or no longer known."""
+    # read from the position itself on: if its row was purged, later ones may be missing as well
+    changes = await read_after(position - 1, READ_BATCH_SIZE + 1)
+    if changes and changes[0][0] == position and len(changes) <= READ_BATCH_SIZE:
+        return changes[1:]
+    return () if not changes and not position else None  # the log is empty
+
+
 async def topics_since(position: int) -> tuple[int, frozenset[str]]:
     """Return the last position and the topics that have changed after the given one.
 
     The topics are {"*"} when the changes are too many or no longer known.
     """
-    # read from the position itself on: if its row was purged, later ones may be missing as well
-    later_changes = await read_after(position - 1, READ_BATCH_SIZE + 1)
-    if later_changes and later_changes[0][0] == position and len(later_changes) <= READ_BATCH_SIZE:
-        return later_changes[-1][0], frozenset(topic for _, topics in later_changes[1:] for topic in topics)
-    if not later_changes and not position:
-        return 0, frozenset()  # the log is empty
-    return await last_position(), frozenset("*")
+    changes = await changes_since(position)
+    if changes is None:
+        return await last_position(), frozenset("*")
+    return (
+        changes[-1][0] if changes else position,
+        frozenset(topic for _, topics in changes for topic in topics),
+    )

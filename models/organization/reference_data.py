@@ -7,6 +7,7 @@ cache is used only if its position is equal, so no request sees stale data.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from models.db import connection, row_store
 from models.db.conditions import equals
 from models.db.consistent_read import fetch_all_at_once
 from models.db.row_query import RowQuery
+from models.db.values import SqlRecord
 from models.organization.company import (
     REFERENCE_POSITION_SQL,
     Company,
@@ -51,26 +53,46 @@ class ReferenceData:
     first_stage: Stage | None
 
 
-@dataclass(frozen=True)
-class AuthenticatedEmployee:
-    """The employee of a session.
+@dataclass(frozen=True, slots=True)
+class SessionState:
+    """A session and its employee as the database has them.
 
-    has_direct_reports  whether they are set as the manager of at least one employee
-    active_token_id     the newest refresh token that was issued with an access token that has been used; 0 for none
+    columns          of the session and the employee; equal as long as neither has changed, nor the position
+    is_active        whether neither has ended
+    position         of the reference data
+    log_position     of the newest change that the reading includes, whatever it concerns
+    active_token_id  the newest refresh token that was issued with an access token that has been used; 0 for none
     """
 
-    employee: Employee
-    revoked: bool
-    has_direct_reports: bool
+    columns: tuple[object, ...]
+    session_id: int
+    employee_id: int
+    is_active: bool
     active_token_id: int
+    position: ChangeLogPosition
+    log_position: int
+    _record: SqlRecord
+
+    def make_employee(self) -> Employee:
+        """Return the row of the employee, a new object each time."""
+        return row_store.from_columns(Employee, dict(self._record))
+
+    @property
+    def has_direct_reports(self) -> bool:
+        """Whether the employee is set as the manager of at least one employee."""
+        return bool(self._record["leads"])
 
 
-_SESSION_SQL: Final = f"""
-SELECT employee.*, session.revoked_at AS ended, session.active_token_id AS active_token, {REFERENCE_POSITION_SQL} AS position,
-    EXISTS (SELECT 1 FROM employee below WHERE below.manager_id = employee.id) AS leads
-FROM session JOIN employee ON employee.id = session.employee_id WHERE session.id = ? AND employee.id = ?
+_LOG_POSITION_SQL: Final = "(SELECT COALESCE(MAX(id), 0) FROM change) AS log_position"
+_SESSIONS_SQL: Final = f"""
+SELECT employee.*, session.id AS session_id, session.revoked_at AS ended, session.active_token_id AS active_token,
+    {REFERENCE_POSITION_SQL} AS position,
+    EXISTS (SELECT 1 FROM employee below WHERE below.manager_id = employee.id) AS leads, {_LOG_POSITION_SQL}
+FROM session JOIN employee ON employee.id = session.employee_id WHERE session.id = ANY(?)
 """  # noqa: S608 - constants only
-_DEVICE_SQL: Final = f"SELECT device.*, {REFERENCE_POSITION_SQL} AS position FROM device WHERE digest = ?"  # noqa: S608
+_DEVICE_SQL: Final = f"""
+SELECT device.*, {REFERENCE_POSITION_SQL} AS position, {_LOG_POSITION_SQL} FROM device WHERE digest = ?
+"""  # noqa: S608
 
 
 async def read_position() -> ChangeLogPosition:
@@ -79,24 +101,33 @@ async def read_position() -> ChangeLogPosition:
     return rows[0]["position"]  # type: ignore[no-any-return]
 
 
-async def find_session_employee(
-    session_id: int, employee_id: int
-) -> tuple[AuthenticatedEmployee | None, ChangeLogPosition]:
-    """Return the session's employee (None if there is no such session) and the position of the reference data."""
-    rows = await connection.fetch_rows(_SESSION_SQL, [session_id, employee_id])
-    if not rows:
-        return None, None
-    row = rows[0]
-    authenticated = AuthenticatedEmployee(
-        row_store.from_columns(Employee, row), row["ended"] is not None, bool(row["leads"]), row["active_token"] or 0
+async def find_sessions(session_ids: Sequence[int]) -> list[SessionState | None]:
+    """Return the sessions with these ids, in their order, all as of one moment; None for a missing one."""
+    records = await connection.fetch_records(_SESSIONS_SQL, [list(set(session_ids))])
+    states = {record["session_id"]: _build_session_state(record) for record in records}
+    return [states.get(session_id) for session_id in session_ids]
+
+
+def _build_session_state(record: SqlRecord) -> SessionState:
+    *columns, log_position = record
+    return SessionState(
+        tuple(columns),
+        record["session_id"],
+        record["id"],
+        record["ended"] is None and bool(record["active"]),
+        record["active_token"] or 0,
+        record["position"],
+        log_position,
+        record,
     )
-    return authenticated, row["position"]
 
 
-async def find_device(digest: str) -> tuple[Device | None, ChangeLogPosition]:
-    """Return the device with that digest of its token, or None, and the position of the reference data."""
+async def find_device(digest: str) -> tuple[Device, ChangeLogPosition, int] | None:
+    """Return the device with that digest of its token, the position of the reference data, and that of the change log."""
     rows = await connection.fetch_rows(_DEVICE_SQL, [digest])
-    return (row_store.from_columns(Device, rows[0]), rows[0]["position"]) if rows else (None, None)
+    if not rows:
+        return None
+    return row_store.from_columns(Device, rows[0]), rows[0]["position"], rows[0]["log_position"]
 
 
 async def load_with_employee(employee_id: int) -> tuple[Employee, bool, ReferenceData]:

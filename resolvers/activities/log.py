@@ -8,6 +8,7 @@ from models.crm import activities
 from models.crm.activities import ActivityKind
 from resolvers.activities.entries import ActivityEntry
 from resolvers.request.context import RequestContext
+from resolvers.request.topic_positions import records_topic
 
 
 async def write_activity_entries(context: RequestContext, entries: Sequence[ActivityEntry]) -> None:
@@ -31,4 +32,4 @@ async def write_activity_entries(context: RequestContext, entries: Sequence[Acti
         for entry in entries
     ]
     await activities.insert_activities(rows)
-    context.publish("activities")
+    context.publish("activities", *{records_topic(entry.employee_id) for entry in entries if entry.employee_id})

@@ -64,6 +64,16 @@ class Funnel:
         return None if weakest is None else next(stage for stage in self.stages if stage.analysis is weakest)
 
 
+@dataclass(frozen=True)
+class _DefaultPipelineState:
+    """The pipeline that an answer shows because none was asked for; see `AnswerState`. Deals of others may change it."""
+
+    pipeline_id: int | None
+
+    async def is_current(self) -> bool:
+        return await funnels.find_default_pipeline_id() == self.pipeline_id
+
+
 async def resolve_funnel(context: RequestContext, scope_request: ScopeArgument, query: FunnelQuery) -> Funnel:
     """Return the funnel of a scope, by default the widest of the viewer. Raises NotFound, BadInput."""
     scope = await scopes.require_scope(context, scope_request, Action.VIEW_CARD)
@@ -98,6 +108,8 @@ async def _load_for_query(context: RequestContext, query_scopes: Sequence[Scope]
     )
     if not stages and query.pipeline is not None:
         raise _pipeline_not_found()
+    if query.pipeline is None and context.answer_basis is not None:
+        context.answer_basis.states.append(_DefaultPipelineState(stages[0].pipeline_id if stages else None))
     groups = await _load_visible_groups(context, query_scopes, stages, period, parts) if parts.outcomes else []
     rates = await _load_rates(context, open_deals.values())
     return [

@@ -192,17 +192,52 @@ async def _load_viewer(employee: Employee, session_id: int, expires_at: datetime
     )
 
 
-async def authenticate_client(client: ClientInfo, services: Services, now: datetime) -> Viewer:
+@dataclass(frozen=True, slots=True)
+class Authentication:
+    """The viewer of a token by the state of the database at a position of the change log."""
+
+    viewer: Viewer
+    log_position: int
+
+
+async def authenticate_client(
+    client: ClientInfo, services: Services, now: datetime, *, shares_viewer: bool = False
+) -> Authentication:
     """Return the viewer of a client's token, as `authenticate` does, and count a wrong token for its network.
 
     Raises Throttled in place of Unauthenticated after too many wrong ones.
+
+    shares_viewer  the operation changes nothing, so it may have the same viewer as others
     """
     assert client.token is not None
     try:
-        return await authenticate(client.token, services, now)
+        return await _authenticate(client.token, services, now, shares_viewer=shares_viewer)
     except UnknownToken:
         await attempts.count_wrong_token(services.rate_limiter, client.network, client.token)
         raise
+
+
+async def find_ready(client: ClientInfo, services: Services, now: datetime) -> Authentication | None:
+    """Return what `authenticate_client` does where a reading of the session is all that it takes; None in any other case.
+
+    It waits for nothing but that reading, so it can be cancelled at any time.
+    """
+    token, state = client.token, services.state
+    if token is None or token.startswith(DEVICE_PREFIX):
+        return None
+    try:
+        employee_id, session_id, token_id, expires_at = _decode_access_token(token, services.verifying_secrets)
+    except (jwt.InvalidTokenError, ValueError, TypeError, OverflowError, OSError):
+        return None
+    if expires_at + CLOCK_LEEWAY <= now or not max(employee_id, session_id, token_id) < 1 << 31:
+        return None
+    session = await state.viewers.read_session(session_id)
+    if session is None or session.employee_id != employee_id or not session.is_active:
+        return None
+    reference_data = state.reference_data.find_at(session.position)
+    if reference_data is None or token_id > session.active_token_id:
+        return None
+    return Authentication(state.viewers.get_viewer(session, expires_at, reference_data), session.log_position)
 
 
 async def authenticate(token: str, services: Services, now: datetime) -> Viewer:
@@ -210,6 +245,12 @@ async def authenticate(token: str, services: Services, now: datetime) -> Viewer:
 
     Raises Unauthenticated, with the same error for every reason but expiry, so that it does not help guessing.
     """
+    return (await _authenticate(token, services, now)).viewer
+
+
+async def _authenticate(
+    token: str, services: Services, now: datetime, *, shares_viewer: bool = False
+) -> Authentication:
     if token.startswith(DEVICE_PREFIX):
         return await _authenticate_device(token, services, now)
     try:
@@ -220,20 +261,15 @@ async def authenticate(token: str, services: Services, now: datetime) -> Viewer:
         raise UnknownToken(_INVALID_TOKEN)
     if expires_at + CLOCK_LEEWAY <= now:
         raise Unauthenticated("The access token has expired: refresh the session.", code="TOKEN_EXPIRED")
-    authenticated, position = await reference_models.find_session_employee(session_id, employee_id)
-    if authenticated is None or authenticated.revoked or not authenticated.employee.active:
+    viewers = services.state.viewers
+    state = await viewers.read_session(session_id)
+    if state is None or state.employee_id != employee_id or not state.is_active:
         raise Unauthenticated(_INVALID_TOKEN)
-    if token_id > authenticated.active_token_id:
+    if token_id > state.active_token_id:
         await _mark_token_active(session_id, token_id)
-    reference_data = await services.state.reference_data.at(position)
-    return Viewer.for_employee(
-        authenticated.employee,
-        reference_data.tree,
-        session_id,
-        expires_at,
-        has_direct_reports=authenticated.has_direct_reports,
-        reference_data=reference_data,
-    )
+    reference_data = await services.state.reference_data.at(state.position)
+    get_viewer = viewers.get_viewer if shares_viewer else viewers.make_viewer
+    return Authentication(get_viewer(state, expires_at, reference_data), state.log_position)
 
 
 async def _mark_token_active(session_id: int, token_id: int) -> None:
@@ -262,17 +298,19 @@ def _decode_access_token(token: str, verifying_secrets: tuple[str, ...]) -> tupl
 _INVALID_TOKEN: Final = gettext_noop("This token is not valid: sign in again.")
 
 
-async def _authenticate_device(token: str, services: Services, now: datetime) -> Viewer:
-    device, position = await reference_models.find_device(_digest(token))
-    if device is None:
+async def _authenticate_device(token: str, services: Services, now: datetime) -> Authentication:
+    found = await reference_models.find_device(_digest(token))
+    if found is None:
         raise UnknownToken(_INVALID_TOKEN)
+    device, position, log_position = found
     if device.revoked_at is not None:
         raise Unauthenticated(_INVALID_TOKEN)
     if device.last_seen_at is None or now - device.last_seen_at >= _LAST_SEEN_INTERVAL:
         device.last_seen_at = now
         await row_store.save(device, "last_seen_at")
     reference_data = await services.state.reference_data.at(position)
-    return replace(Viewer.for_device(device, reference_data.tree), reference_data=reference_data)
+    viewer = replace(Viewer.for_device(device, reference_data.tree), reference_data=reference_data)
+    return Authentication(viewer, log_position)
 
 
 async def reload_viewers(viewers: Sequence[Viewer]) -> list[Viewer | None]:

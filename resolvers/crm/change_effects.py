@@ -7,11 +7,12 @@ deletion, and for an import in batches. Alerts are evaluated once and last, when
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from domain.ledger.metrics import Score, compute_all_postings
+from models.crm.records import CrmRecord
 from models.edits.edit_rows import AlertsBefore, GoalsBefore
 from models.goals.goals import Goal
 from models.organization.scopes import covering_scopes
@@ -23,6 +24,8 @@ from resolvers.goals.affected_goals import find_moved_goals, mark_goals_moved
 from resolvers.leaderboards.wins import WinAnnouncement, announce_win
 from resolvers.ledger.posting import RecordDifferences, post_differences
 from resolvers.request.context import RequestContext
+from resolvers.request.id_resolution import owner_id_of
+from resolvers.request.topic_positions import records_topic
 
 _MAX_DISTINCT_POSTINGS: Final = (
     100  # above this, a unit of work publishes the wildcard topic, which wakes every listener
@@ -81,10 +84,17 @@ async def apply_effects(
     achievements = moved_goals.achievements if notify else []
     await write_activity_entries(context, [*effects.entries, *achievements])
     context.publish(*effects.topics)
+    # of their owners before the edit; the rows as they are now are published when they are saved
+    publish_records_of(context, [change.previous for change in effects.changes if change.previous is not None])
     for announcement in effects.announcements if notify else ():
         await announce_win(context, announcement)
     await evaluate_alerts(context, effects.changes, moved_goals, notify=notify, alerts_before=alerts_before)
     return moved_goals.goals
+
+
+def publish_records_of(context: RequestContext, rows: Iterable[CrmRecord]) -> None:
+    """Publish the topics of the employees whose records have changed."""
+    context.publish(*{records_topic(owner_id_of(row)) for row in rows})
 
 
 async def publish_posted_scores(context: RequestContext, posted_scores: Sequence[Score]) -> list[Goal]:

@@ -29,7 +29,7 @@ from models.goals.goals import Goal
 from models.organization.company import Company, ExchangeRateTable
 from models.organization.people import TeamMembershipHistory
 from resolvers.activities.entries import ActivityEntry, RecordChange
-from resolvers.crm.change_effects import apply_effects, compute_effects
+from resolvers.crm.change_effects import apply_effects, compute_effects, publish_records_of
 from resolvers.crm.edit_requests import build_edit_request
 from resolvers.crm.inputs import RecordInput
 from resolvers.leaderboards.wins import WinAnnouncement
@@ -343,6 +343,7 @@ async def _save_changes(
         [change.row for change in new_changes], [change.row for change in [*updates, *related_updates]]
     )
     related = await record_type.save_related(edit, effective_changes)
+    publish_records_of(edit.context, [change.row for change in [*effective_changes, *related_updates]])
     record_changes = [_build_record_change(edit, record_type, change) for change in effective_changes]
     record_changes += [
         RecordChange(record_type.kind, change.row.id, change.before, change.row.facts()) for change in related_updates

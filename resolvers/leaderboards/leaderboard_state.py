@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 
-from domain.primitives.calendar import Calendar
 from resolvers.leaderboards.leaderboard_cache import LeaderboardCache, LeaderboardKey
 
 
@@ -16,12 +14,8 @@ class LeaderboardState:
 
     cache: LeaderboardCache
     key: LeaderboardKey
-    calendar: Calendar
-    clock: Callable[[], datetime]
     today: date
     revision: object
 
     async def is_current(self) -> bool:
-        if self.calendar.day_of(self.clock()) != self.today:
-            return False
         return await self.cache.is_current(self.key, self.today, self.revision)

@@ -210,13 +210,15 @@ async def _load_ranked_scores(
     cache = context.services.state.leaderboard_cache
     assert isinstance(cache, LeaderboardCache)  # the request layer lies below and knows only a protocol
     if resolved.moment.as_of is not None:
+        if context.answer_basis is not None:
+            context.answer_basis.is_whole = False
         return await leaderboard_cache.ranked_scores_at(resolved.key, resolved.moment, await cache.get_base_version())
     if up_to_position is None:
         up_to_position = context.committed_position  # the answer to a change shows what stands with it
     ranked = await cache.get(resolved.key, resolved.moment, up_to_position)
-    context.answer_state = LeaderboardState(
-        cache, resolved.key, resolved.calendar, context.clock, resolved.moment.today, ranked.revision
-    )
+    if context.answer_basis is not None:
+        state = LeaderboardState(cache, resolved.key, resolved.moment.today, ranked.revision)
+        context.answer_basis.states.append(state)
     return ranked
 
 

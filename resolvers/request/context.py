@@ -31,7 +31,7 @@ from models.organization.company import Company, ExchangeRateTable
 from models.organization.people import Employee, TeamTree
 from models.organization.reference_data import ReferenceData
 from resolvers.request.client_info import ClientInfo
-from resolvers.request.kept_answers import AnswerState
+from resolvers.request.kept_answers import AnswerBasis
 from resolvers.request.loaders import Loaders, LoadMany
 from resolvers.request.services import ReferenceCacheProtocol, Services
 from resolvers.request.unit_of_work import UnitOfWork
@@ -74,7 +74,8 @@ class RequestContext:
     committed_position    of its last change in the change log; None before it has changed anything
     loaded_employees      employees that this operation has read, by id
     reference_cache       in a live stream: company data that need not be read again for each event
-    answer_state          the state that a leaderboard was made from; None if none was, or it may not be kept
+    log_position          position of the change log when the viewer was read; None without a viewer
+    answer_basis          collects what the answer follows from, if it is to be kept
     """
 
     client: ClientInfo
@@ -88,7 +89,8 @@ class RequestContext:
     committed_position: int | None = None
     loaded_employees: dict[int, Employee] = field(default_factory=dict)
     reference_cache: ReferenceCacheProtocol | None = None
-    answer_state: AnswerState | None = None
+    log_position: int | None = None
+    answer_basis: AnswerBasis | None = None
     _load_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     _company: Company | None = None
     _metrics: dict[str, Metric] | None = None

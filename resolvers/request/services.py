@@ -23,6 +23,7 @@ from models.organization.reference_data import ChangeLogPosition, ReferenceData
 from resolvers.request.import_files import ImportableFiles, ImportPreview, ImportSource
 from resolvers.request.kept_answers import KeptAnswers
 from resolvers.request.rate_limits import RateLimiterProtocol
+from resolvers.request.viewer_cache import ViewerCache
 
 Result = TypeVar("Result")
 
@@ -135,6 +136,11 @@ class ReferenceDataCache:
         self._reference_data: ReferenceData | None = None
         self._work_schedule: tuple[ChangeLogPosition, WorkSchedule] | None = None
 
+    def find_at(self, position: ChangeLogPosition) -> ReferenceData | None:
+        """Return the reference data as of a position, which the caller has just read; None if it must be read anew."""
+        cached = self._reference_data
+        return cached if cached is not None and cached.position == position else None
+
     async def at(self, position: ChangeLogPosition) -> ReferenceData:
         """Return the reference data as of a position of the change log, which the caller has just read.
 
@@ -173,6 +179,7 @@ class ProcessState:
     leaderboard_cache: LeaderboardCacheProtocol
     reference_data: ReferenceDataCache = field(default_factory=ReferenceDataCache)
     scheduler: SchedulerState = field(default_factory=SchedulerState)
+    viewers: ViewerCache = field(default_factory=ViewerCache)
     kept_answers: KeptAnswers = field(default_factory=KeptAnswers)
 
 

@@ -6,8 +6,8 @@ revoked device takes effect at once.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Hashable, Iterable
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from domain.errors.user_errors import Forbidden
@@ -29,6 +29,7 @@ class Viewer:
 
     reachable_team_ids  the teams an employee manages and all teams below them; for a device its scope
     reference_data      the company's data as read together with the viewer
+    memo                what has been computed from the viewer alone
     """
 
     actor: Actor
@@ -39,6 +40,7 @@ class Viewer:
     expires_at: datetime | None = None
     reachable_team_ids: frozenset[int] = frozenset()
     reference_data: ReferenceData | None = None
+    memo: dict[Hashable, Hashable] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     @staticmethod
     def for_employee(

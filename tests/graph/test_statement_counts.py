@@ -10,6 +10,8 @@ import pytest
 from domain.ledger.record_facts import DealStatus
 from domain.primitives.global_ids import encode_global_id
 from domain.primitives.periods import PeriodKind
+from graph.execution.operations import Operations
+from graph.execution.query_limits import QueryLimits
 from resolvers.crm.deals import DealType
 from resolvers.crm.inputs import DealInput
 from resolvers.crm.record_type import upsert_records
@@ -18,8 +20,12 @@ from resolvers.goals.inputs import GoalInput, GoalUpdateInput
 from resolvers.leaderboards.leaderboard_cache import LeaderboardCache
 from resolvers.organization import people
 from resolvers.organization.inputs import EmployeeInput
+from resolvers.request.client_info import ClientInfo
 from resolvers.request.inputs import Money
 from resolvers.request.periods import PeriodKey
+from server.context_factory import ContextFactory
+from server.operation_runner import OperationRunner
+from server.requests.request_parsing import GraphQLRequest
 from tests.statement_counter import count_round_trips, count_statements
 from tests.world import World, open_world
 
@@ -91,6 +97,40 @@ async def statements_of_documents(world: World) -> dict[str, list[str]]:
         await add_sellers(world, 1)
         statements[document] = await statements_of(world, document)
     return statements
+
+
+CARD = """query Card($id: ID!) { employee(id: $id) { id name avatarUrl role team { id name }
+  goals { id name metric { key } target period { start end } progress { value attainmentPercent pace } }
+  activities(first: 20) { edges { node { id kind summary at } } }
+  leads(first: 20) { edges { node { id title source status createdAt } } }
+  clients(first: 20) { edges { node { id name email phone createdAt } } }
+  funnel { stages { stage { name } openDeals } } } }"""
+
+
+async def ask(server: OperationRunner, world: World, document: str, **variables: str) -> list[str]:
+    """Return the statements of a request, which the server has authenticated."""
+    operation = server.parse_operation(GraphQLRequest(document, None, variables))
+    with count_statements() as statements:
+        result = await server.execute(operation, ClientInfo(world.tokens["admin"]))
+    assert result.error_codes == []
+    return statements
+
+
+async def test_card_and_board_take_few_statements(world: World) -> None:
+    await create_goals(world)
+    await world.mutate("recordClient", "Ann", name="Smith")
+    await world.mutate("recordLead", "Ann", title="Asks")
+    await world.mutate("recordDeal", "Ann", title="Chairs")
+    server = OperationRunner(Operations(world.schema, QueryLimits()), ContextFactory(world.services, lambda: world.now))
+    board = "{ leaderboard { standings { rank value employee { name } } } }"
+    for document in (CARD.replace("Card", "First"), board):  # these read the reference data
+        await ask(server, world, document, id=world.global_ids["Ann"])
+
+    assert len(await ask(server, world, CARD, id=world.global_ids["Ann"])) <= 8
+    assert len(await ask(server, world, CARD, id=world.global_ids["Ann"])) == 1
+    assert len(await ask(server, world, board)) == 1
+    await world.mutate("recordDeal", "Ann", title="Chairs", status="WON", amount={"amount": "5"})
+    assert len(await ask(server, world, board)) <= 2
 
 
 async def create_goals(world: World) -> None:
