@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from contextlib import suppress
+from functools import lru_cache
 from typing import Final
 
 from starlette.datastructures import Headers, QueryParams
@@ -25,6 +27,7 @@ from server.requests.content_negotiation import (
     media_type_weight,
     negotiate_response_format,
 )
+from server.requests.indexed_headers import IndexedHeaders
 from server.requests.multipart_request import UploadFolder
 from server.requests.request_parsing import BadRequest, GraphQLRequest, parse_json, parse_request
 from server.websocket.graphql_transport_ws import SUBPROTOCOL
@@ -32,6 +35,8 @@ from server.websocket.graphql_transport_ws import SUBPROTOCOL
 ALLOWED_METHODS: Final = ("GET", "POST", "OPTIONS")
 MAX_URL_BYTES: Final = 16_384
 BODY_TIMEOUT_SECONDS: Final = 30.0  # a body must arrive within this time
+MAX_CACHED_BODIES: Final = 1_000
+MAX_CACHED_BODY_BYTES: Final = 4_096
 DRAIN_SECONDS: Final = 2.0  # how long the rest of a refused body is read and dropped
 DRAIN_BYTES: Final = 32_000_000
 DISCONNECT_WATCH_SECONDS: Final = 0.05  # a query that runs for longer is watched for the end of its client
@@ -106,11 +111,12 @@ class GraphQLEndpoint:
         query_page: bytes | None = None,
     ) -> None:
         self._operation_runner, self._max_body_bytes, self._query_page = operation_runner, max_body_bytes, query_page
+        self._queries: OrderedDict[bytes, Operation] = OrderedDict()  # by the bodies of their requests
         self._upload_reader = UploadReader(operation_runner, max_text_bytes=max_body_bytes, max_bytes=max_upload_bytes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            response = await self._handle_http(scope, Headers(scope=scope), receive)
+            response = await self._handle_http(scope, IndexedHeaders(scope["headers"]), receive)
         except ClientDisconnected:
             return
         await response(scope, receive, send)
@@ -142,10 +148,10 @@ class GraphQLEndpoint:
                 )
             authenticated_client = with_token(client, headers.get("authorization"))
             if folder is None:
-                request = await self._read_request(scope, headers, receive)
+                operation = await self._read_operation(scope, headers, receive)
             else:
                 request = await self._upload_reader.read_request(headers, authenticated_client, receive, folder)
-            operation = self._operation_runner.parse_operation(request)
+                operation = self._operation_runner.parse_operation(request)
             if operation.kind == "subscription":
                 raise BadRequest(
                     "Subscriptions run over a WebSocket at this address, by the protocol {protocol}.",
@@ -183,43 +189,71 @@ class GraphQLEndpoint:
         finally:
             watch.stop()
 
-    async def _read_request(self, scope: Scope, headers: Headers, receive: Receive) -> GraphQLRequest:
-        if scope["method"] == "POST":
-            content_type, _, parameters = headers.get("content-type", "").partition(";")
-            charset = parameters.lower().replace(" ", "").replace('"', "")
-            if content_type.strip().lower() != JSON_MEDIA_TYPE or (charset and charset != "charset=utf-8"):
-                raise BadRequest("Send the request as `Content-Type: {kind}`.", 415, kind=JSON_MEDIA_TYPE)
-            body = await self._read_body(headers, receive)
-            try:
-                return parse_request(parse_json(body))
-            except ValueError:
-                raise BadRequest("The body must be a JSON object with a string `query`: this is not JSON.") from None
-        if scope["method"] != "GET":
-            raise BadRequest("Use one of {methods}.", 405, methods=", ".join(ALLOWED_METHODS))
-        if len(scope["query_string"]) > MAX_URL_BYTES:
-            raise BadRequest("An address has at most {most} bytes: send the query by POST.", 414, most=MAX_URL_BYTES)
-        return _parse_query_string(QueryParams(scope["query_string"]))
+    async def _read_operation(self, scope: Scope, headers: Headers, receive: Receive) -> Operation:
+        """Return the operation of a request without files; that of a body which has come before as it was parsed then."""
+        runner = self._operation_runner
+        if scope["method"] != "POST":
+            return runner.parse_operation(_read_get_request(scope))
+        if not _is_json(headers.get("content-type", "")):
+            raise BadRequest("Send the request as `Content-Type: {kind}`.", 415, kind=JSON_MEDIA_TYPE)
+        body = await self._read_body(headers, receive)
+        operation = self._queries.get(body)
+        if operation is not None:
+            self._queries.move_to_end(body)
+            runner.log_operation(operation)
+            return operation
+        operation = runner.parse_operation(_parse_body(body))
+        if operation.kind == "query" and len(body) <= MAX_CACHED_BODY_BYTES:
+            self._queries[body] = operation
+            if len(self._queries) > MAX_CACHED_BODIES:
+                self._queries.popitem(last=False)
+        return operation
 
     async def _read_body(self, headers: Headers, receive: Receive) -> bytes:
         max_bytes = self._max_body_bytes
         content_length = headers.get("content-length", "0")
         if content_length.isdigit() and int(content_length) > max_bytes:
             raise _body_too_large(max_bytes)
-        parts, size = [], 0
+        parts: list[bytes] = []
+        size = 0
         try:
             async with asyncio.timeout(BODY_TIMEOUT_SECONDS):
                 while True:
                     event = await receive()
                     if event["type"] == "http.disconnect":
                         raise ClientDisconnected
-                    parts.append(event.get("body", b""))
-                    size += len(parts[-1])
+                    part = event.get("body", b"")
+                    size += len(part)
                     if size > max_bytes:
                         raise _body_too_large(max_bytes)
                     if not event.get("more_body", False):
-                        return b"".join(parts)
+                        return b"".join((*parts, part)) if parts else part
+                    parts.append(part)
         except TimeoutError:
             raise BadRequest("The body took too long to arrive.", 408) from None
+
+
+def _parse_body(body: bytes) -> GraphQLRequest:
+    try:
+        return parse_request(parse_json(body))
+    except ValueError:
+        raise BadRequest("The body must be a JSON object with a string `query`: this is not JSON.") from None
+
+
+@lru_cache(maxsize=64)
+def _is_json(content_type: str) -> bool:
+    """Return whether a `Content-Type` is that of a JSON request."""
+    media_type, _, parameters = content_type.partition(";")
+    charset = parameters.lower().replace(" ", "").replace('"', "")
+    return media_type.strip().lower() == JSON_MEDIA_TYPE and charset in ("", "charset=utf-8")
+
+
+def _read_get_request(scope: Scope) -> GraphQLRequest:
+    if scope["method"] != "GET":
+        raise BadRequest("Use one of {methods}.", 405, methods=", ".join(ALLOWED_METHODS))
+    if len(scope["query_string"]) > MAX_URL_BYTES:
+        raise BadRequest("An address has at most {most} bytes: send the query by POST.", 414, most=MAX_URL_BYTES)
+    return _parse_query_string(QueryParams(scope["query_string"]))
 
 
 def _is_multipart(scope: Scope, headers: Headers) -> bool:
