@@ -45,6 +45,16 @@ async def test_response_has_media_type_the_client_accepts(server: RunningServer)
         assert (await server.post("{ company { name } }", headers={"accept": refused})).status_code == 406
 
 
+async def test_repeated_request_is_answered_by_the_token_and_the_present_data(server: RunningServer) -> None:
+    query = "{ company { name currency } }"
+    rename = "mutation($name: String) { updateCompany(input: {name: $name}) { userErrors { code } } }"
+    for name in ("Emca", "Acme", "Emca", "Acme"):
+        await server.execute(rename, name=name)
+        answers = [(await server.post(query, token=token)).json() for token in (None, "", None)]
+        assert answers[0] == answers[2] == {"data": {"company": {"name": name, "currency": "EUR"}}}
+        assert error_code(answers[1]) == "UNAUTHENTICATED"
+
+
 async def test_response_has_plain_media_type_when_the_client_leaves_the_choice(server: RunningServer) -> None:
     response = await server.post("{ company { name } }", headers={"accept": "*/*"})
 
