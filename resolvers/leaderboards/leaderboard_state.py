@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from domain.primitives.calendar import Calendar
-from resolvers.leaderboards.leaderboard_cache import LeaderboardCache, LeaderboardKey
+from resolvers.leaderboards.leaderboard_cache import LeaderboardCache
+from resolvers.leaderboards.ranked_scores import LeaderboardKey
 
 
 @dataclass(frozen=True)
