@@ -104,7 +104,7 @@ async def ranked_scores_at(key: LeaderboardKey, moment: LeaderboardMoment, base_
 
 
 class _Scores(NamedTuple):
-    """_Scores by employee id, and the whole scores of the transferred employees."""
+    """Scores by employee id, and the whole scores of the transferred employees."""
 
     values: dict[int, int]
     whole_values: dict[int, int]
