@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from resolvers.leaderboards.leaderboard_cache import LeaderboardCache, LeaderboardKey
+from resolvers.leaderboards.leaderboard_cache import LeaderboardCache
+from resolvers.leaderboards.ranked_scores import LeaderboardKey
 
 
 @dataclass(frozen=True)

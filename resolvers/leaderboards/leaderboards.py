@@ -21,9 +21,9 @@ from models.db.keyset_pagination import MAX_PAGE_SIZE
 from models.ledger.score_filter import ScoreFilter
 from models.organization.people import Employee
 from models.organization.quotas import SELLING_METRIC
-from resolvers.leaderboards import leaderboard_cache
-from resolvers.leaderboards.leaderboard_cache import LeaderboardCache, RankedScores
+from resolvers.leaderboards.leaderboard_cache import LeaderboardCache
 from resolvers.leaderboards.leaderboard_state import LeaderboardState
+from resolvers.leaderboards.ranked_scores import LeaderboardKey, RankedScores, ranked_scores_at
 from resolvers.leaderboards.rosters import LeaderboardMoment
 from resolvers.request import scopes, validation
 from resolvers.request.context import RequestContext
@@ -160,7 +160,7 @@ class _ResolvedQuery:
     as_of: datetime
     moment: LeaderboardMoment
     currency: str
-    key: leaderboard_cache.LeaderboardKey
+    key: LeaderboardKey
 
 
 async def _resolve_query(context: RequestContext, query: LeaderboardQuery) -> _ResolvedQuery:
@@ -183,7 +183,7 @@ async def _resolve_query(context: RequestContext, query: LeaderboardQuery) -> _R
         instant,
         LeaderboardMoment(instant if as_of else None, today, calendar.start_of(today), period_end),
         (await context.company()).currency,
-        leaderboard_cache.LeaderboardKey(score_filter, query.rank_by is RankBy.ATTAINMENT),
+        LeaderboardKey(score_filter, query.rank_by is RankBy.ATTAINMENT),
     )
 
 
@@ -212,7 +212,7 @@ async def _load_ranked_scores(
     if resolved.moment.as_of is not None:
         if context.answer_basis is not None:
             context.answer_basis.is_whole = False
-        return await leaderboard_cache.ranked_scores_at(resolved.key, resolved.moment, await cache.get_base_version())
+        return await ranked_scores_at(resolved.key, resolved.moment, await cache.get_base_version())
     if up_to_position is None:
         up_to_position = context.committed_position  # the answer to a change shows what stands with it
     ranked = await cache.get(resolved.key, resolved.moment, up_to_position)
