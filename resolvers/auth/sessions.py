@@ -1,6 +1,7 @@
 """Authentication: short-lived access tokens, refresh tokens that are used once, and device tokens.
 
-The access token (a JWT) carries the id of the session, which is read on each use, so a revoked session ends at once.
+The access token (a JWT) carries the id of the session, which is read on each use, so a revoked session ends at once. (A
+WebSocket may open with a token that was checked lately; news of the end of its session forbids that.)
 Each refresh issues a new refresh token, its successor. The same refresh token again within `REPEAT_WINDOW` gives the
 same successor, since the first answer may have been lost. Later, or from another network while the successor is in
 use, it must have leaked, so the whole session is revoked.

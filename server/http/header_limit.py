@@ -47,6 +47,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     _head_error: InvalidHead | None = None
     _slow_reader_timer: asyncio.TimerHandle | None = None
     _unread_bytes = 0  # of the write buffer, when the timer was set
+    _is_handshake: bool | None = None  # whether the current request opens a WebSocket, once all its headers are there
 
     def data_received(self, data: bytes) -> None:
         for start in range(0, len(data), _CHUNK_BYTES):
@@ -60,8 +61,13 @@ class LimitedHttpProtocol(HttpToolsProtocol):
                 return
 
     def on_message_begin(self) -> None:
-        self._non_body_bytes = 0
+        self._non_body_bytes, self._is_handshake = 0, None
         super().on_message_begin()
+
+    def _should_upgrade(self) -> bool:
+        if self._is_handshake is None:  # it is asked three times, and looks through all headers
+            self._is_handshake = super()._should_upgrade()
+        return self._is_handshake
 
     def on_headers_complete(self) -> None:
         if len(self.url) + sum(len(name) + len(value) + 32 for name, value in self.headers) > MAX_HEAD_BYTES:

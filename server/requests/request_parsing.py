@@ -141,4 +141,5 @@ def parse_message(text: str | None) -> ClientMessage:
 
 def is_storable(text: str) -> bool:
     """Return whether a text contains neither NUL nor lone surrogates, which databases cannot store."""
-    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+    is_without_surrogates = text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
+    return is_without_surrogates and "\0" not in text

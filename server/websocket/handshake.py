@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from http import HTTPStatus
 from typing import Final, Protocol
 from urllib.parse import unquote
@@ -21,7 +22,7 @@ from uvicorn.protocols.utils import is_ssl
 from uvicorn.server import ServerState
 from websockets.datastructures import Headers
 from websockets.exceptions import InvalidHandshake
-from websockets.extensions.base import Extension
+from websockets.extensions.base import Extension, ServerExtensionFactory
 from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
 from websockets.http11 import MAX_LINE_LENGTH, MAX_NUM_HEADERS, Request, Response
 from websockets.server import ServerProtocol
@@ -87,26 +88,24 @@ class WebSocketHandshake:
     ) -> None:
         self._protocol, self._config, self._server_state, self._app_state = protocol, config, server_state, app_state
         self._finished = False
-        self._server_protocol = ServerProtocol(
-            extensions=_EXTENSIONS if config.ws_per_message_deflate else None, logger=_library_log
-        )
         self._accept_key = ""
         self._extensions_header: str | None = None
+        self._extensions: Sequence[Extension] = ()
 
     def start(self, request: HandshakeRequest) -> None:
         """Check the request and run the application."""
-        if _is_head_too_large(request):
-            self._reject(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
-            return
-        if _has_body(request) or not request.url.isascii():
-            self._reject(HTTPStatus.BAD_REQUEST)
-            return
-        library_request = _build_library_request(request)
         try:
-            self._accept_key, self._extensions_header, _ = self._server_protocol.process_request(library_request)
-        except InvalidHandshake:
-            self._refuse(self._server_protocol.accept(library_request))  # which knows the response to each error
+            library_request = _build_library_request(request)
+        except _InvalidHead as error:
+            self._reject(error.status)
             return
+        checker = _get_checker(compress=self._config.ws_per_message_deflate)
+        try:
+            self._accept_key, self._extensions_header, _ = checker.process_request(library_request)
+        except InvalidHandshake:
+            self._refuse(_make_server_protocol().accept(library_request))  # which knows the response to each error
+            return
+        self._extensions = checker.extensions
         task = asyncio.create_task(self._run_application(self._build_scope(request)))
         self._server_state.tasks.add(task)
         task.add_done_callback(self._server_state.tasks.discard)
@@ -176,10 +175,10 @@ class WebSocketHandshake:
         lines = [b"HTTP/1.1 101 Switching Protocols", *(b"%b: %b" % header for header in headers), b"", b""]
         self._write(b"\r\n".join(lines))
         self._finished = True
-        self._protocol.finish_handshake(self._server_protocol.extensions)
+        self._protocol.finish_handshake(self._extensions)
 
     def _reject(self, status: HTTPStatus) -> None:
-        self._refuse(self._server_protocol.reject(status, ""))
+        self._refuse(_make_server_protocol().reject(status, ""))
 
     def _refuse(self, response: Response) -> None:
         del response.headers["Date"]  # uvicorn's default headers contain it
@@ -194,23 +193,35 @@ class WebSocketHandshake:
             self._protocol.transport.write(data)
 
 
-def _is_head_too_large(request: HandshakeRequest) -> bool:
-    """Return whether the request has more or longer headers than the websockets library reads."""
-    return len(request.headers) > MAX_NUM_HEADERS or any(
-        len(name) + len(value) + _SEPARATORS_BYTES > MAX_LINE_LENGTH for name, value in request.headers
-    )
+class _InvalidHead(Exception):
+    """A request head that the parser of the websockets library would refuse, with the status of the response."""
+
+    def __init__(self, status: HTTPStatus) -> None:
+        super().__init__(status)
+        self.status = status
 
 
-def _has_body(request: HandshakeRequest) -> bool:
-    """Return whether the request announces a body, which a handshake does not have."""
-    return any(
-        name == b"transfer-encoding" or (name == b"content-length" and value.strip() != b"0")
-        for name, value in request.headers
-    )
+def _make_server_protocol(extensions: Sequence[ServerExtensionFactory] | None = None) -> ServerProtocol:
+    return ServerProtocol(extensions=extensions, logger=_library_log)
+
+
+@cache
+def _get_checker(*, compress: bool) -> ServerProtocol:
+    """Return the object that checks requests: one for all, since a check leaves nothing but its result in it."""
+    return _make_server_protocol(_EXTENSIONS if compress else None)
 
 
 def _build_library_request(request: HandshakeRequest) -> Request:
+    """Return the request as the library has it. Raises _InvalidHead for one that its parser would refuse."""
+    if len(request.headers) > MAX_NUM_HEADERS:
+        raise _InvalidHead(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+    if not request.url.isascii():
+        raise _InvalidHead(HTTPStatus.BAD_REQUEST)
     headers = Headers()
     for name, value in request.headers:
+        if len(name) + len(value) + _SEPARATORS_BYTES > MAX_LINE_LENGTH:
+            raise _InvalidHead(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+        if name == b"transfer-encoding" or (name == b"content-length" and value.strip() != b"0"):
+            raise _InvalidHead(HTTPStatus.BAD_REQUEST)  # a handshake has no body
         headers.set_insecure(name.decode("latin-1"), value.strip(b" \t").decode("latin-1"))
     return Request(request.url.decode("ascii"), headers, request.method, f"HTTP/{request.http_version}")

@@ -8,7 +8,10 @@ import pytest
 
 from domain.primitives.global_ids import encode_global_id
 from models.db import connection
+from resolvers.auth import sessions
 from resolvers.ledger.reconciliation import reconcile
+from resolvers.request.context import RequestContext
+from subscriptions.core.reference_cache import ReferenceCache
 from tests.statement_counter import count_statements
 from tests.subscription_recorder import subscribe
 from tests.world import World, open_world
@@ -76,6 +79,38 @@ async def test_win_updates_all_leaderboard_subscriptions_with_one_read(world: Wo
             second_recorder.events[-1]["leaderboard"]["standings"]
             == first_recorder.events[-1]["leaderboard"]["standings"][:1]
         )
+
+
+@pytest.mark.parametrize(
+    ("document", "event_count"),
+    [
+        (f"subscription {{ {BOARD} }}", 1),
+        (f"subscription($goals: [ID!]) {{ goalProgress(goals: $goals) {{ {GOAL} }} }}", 2),
+    ],
+    ids=["board", "goals"],
+)
+async def test_push_takes_one_statement(
+    world: World, document: str, event_count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def keep_viewer(context: RequestContext) -> None:
+        context.invalidate()
+
+    monkeypatch.setattr(sessions, "reauthenticate", keep_viewer)  # a shared stream takes the viewer of its sockets
+    world.reference_cache = ReferenceCache(world.hub)
+    goals = []
+    for metric in ("deals_won", "deals_won_amount"):
+        goal = {"owner": world.global_ids["Bob"], "metric": metric, "target": "9", "period": {"kind": "MONTH"}}
+        goals.append((await world.mutate("setGoal", **goal))["goal"]["id"])
+    statement_counts = []
+    async with subscribe(world, document, "Bob", goals=goals) as recorder:
+        await recorder.wait_until(lambda: len(recorder.events) == event_count)
+        for number in (1, 2, 3):
+            await world.mutate("recordDeal", "Bob", title="Chairs", status="WON", amount={"amount": "10"})
+            with count_statements() as statements:
+                await recorder.wait_until(lambda: len(recorder.events) == event_count * (1 + number))  # noqa: B023
+            statement_counts.append(len(statements))
+
+    assert max(statement_counts) == 1
 
 
 async def test_goal_progress_sends_all_goals_then_each_changed_goal(world: World) -> None:

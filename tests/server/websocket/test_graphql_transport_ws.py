@@ -13,6 +13,7 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tests.http_server import RunningServer, receive_message, run_test_server, send_message, wait_closed
+from tests.statement_counter import count_statements
 
 WINS = "subscription { dealWon { id title } }"
 COMPANY = "{ company { name } }"
@@ -219,12 +220,42 @@ async def test_operation_over_limit_of_256_is_throttled(server: RunningServer) -
         assert (await receive_message(socket))["type"] == "next"
 
 
-async def test_sign_out_closes_sockets_of_that_session(server: RunningServer) -> None:
+async def sign_in(server: RunningServer) -> dict[str, str]:
+    """Return the tokens of a new session of the administrator."""
     signed_in = await server.execute(
         "mutation($input: SignInInput!) { signIn(input: $input) { accessToken refreshToken } }",
         input={"email": "admin@example.com", "password": "correct horse"},
     )
-    tokens = signed_in["signIn"]
+    tokens: dict[str, str] = signed_in["signIn"]
+    return tokens
+
+
+async def test_token_that_was_checked_lately_opens_a_socket_without_a_statement(server: RunningServer) -> None:
+    token = (await sign_in(server))["accessToken"]
+    counts = []
+    for _ in range(2):
+        with count_statements() as statements:
+            async with server.connect(token):
+                pass
+        counts.append(len([statement for statement in statements if "session" in statement]))
+
+    assert counts == [1, 0]
+
+
+async def test_token_that_was_checked_lately_is_refused_once_its_session_has_ended(server: RunningServer) -> None:
+    tokens = await sign_in(server)
+    async with server.connect(tokens["accessToken"]):
+        pass
+    await server.execute(
+        "mutation($t: String!) { signOut(refreshToken: $t) { userErrors { message } } }", t=tokens["refreshToken"]
+    )
+    async with server.open_socket() as socket:
+        await send_message(socket, type="connection_init", payload={"Authorization": f"Bearer {tokens['accessToken']}"})
+        assert (await wait_closed(socket))[0] == 4403
+
+
+async def test_sign_out_closes_sockets_of_that_session(server: RunningServer) -> None:
+    tokens = await sign_in(server)
     async with server.connect(tokens["accessToken"]) as socket, server.connect() as other:
         await server.execute(
             "mutation($t: String!) { signOut(refreshToken: $t) { userErrors { message } } }", t=tokens["refreshToken"]
