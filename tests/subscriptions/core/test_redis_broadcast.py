@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import aclosing
+from typing import Any
 
 import pytest
 from broadcaster import Event
@@ -207,8 +208,8 @@ class UnreachableRedis:
 
 @pytest.mark.usefixtures("virtual_time")
 async def test_connection_is_tried_again_after_growing_pauses():
-    backend, redis = ReconnectingRedisBackend("redis://unreachable"), UnreachableRedis()
-    backend._listen_pool = redis
+    backend: Any = ReconnectingRedisBackend("redis://unreachable")
+    backend._listen_pool = redis = UnreachableRedis()
     await backend.subscribe("news")
     await asyncio.sleep(6.3)  # the longest pauses between the first eight attempts: 0.1, 0.2, 0.4 … 3.2 and 5 seconds
     attempts = redis.attempts
