@@ -203,6 +203,17 @@ async def test_cool_down_suppresses_the_same_deal_only(world: World) -> None:
     assert await count_dry_run_alerts(world, "DEAL_LOST") == 5
 
 
+async def test_dry_run_counts_no_alert_within_the_cool_down_of_one_before_its_days(world: World) -> None:
+    deal = await lose_deal(world)
+    world.advance(hours=20)
+    await world.mutate("reopenDeal", "Ann", id=deal)
+    await world.mutate("loseDeal", "Ann", id=deal)
+    world.advance(hours=10)
+
+    assert await count_dry_run_alerts(world, "DEAL_LOST", past_days=1, coolDownHours=21) == 0
+    assert await count_dry_run_alerts(world, "DEAL_LOST", past_days=1, coolDownHours=20) == 1
+
+
 async def test_dry_run_shows_newest_alerts_and_raises_nothing(world: World) -> None:
     for number in range(7):
         world.advance(hours=24)
