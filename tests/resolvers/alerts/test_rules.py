@@ -267,6 +267,18 @@ async def test_dry_run_judges_a_stalled_deal_as_it_was_then(world: World) -> Non
     assert dry_run["examples"] == ["Ann: nothing has happened with deal “Chairs”, 50.00 EUR for 7 days"]
 
 
+async def test_dry_run_counts_a_goal_each_time_it_falls_behind_and_not_each_day(world: World) -> None:
+    await set_goal(world, "Ann", "deals_won", "1")
+    world.advance(days=2)
+    assert await count_dry_run_alerts(world, "GOAL_BEHIND", percent=10.0) == 1
+    deal = await record_won_deal(world)
+    world.advance(days=1)
+    await world.mutate("reopenDeal", "Ann", id=deal)
+    world.advance(days=2)
+
+    assert await count_dry_run_alerts(world, "GOAL_BEHIND", percent=10.0) == 2
+
+
 async def test_dry_run_includes_imported_history(world: World) -> None:
     from resolvers.crm import deals
 
