@@ -269,7 +269,7 @@ async def test_dry_run_judges_a_stalled_deal_as_it_was_then(world: World) -> Non
 
 async def test_dry_run_counts_a_goal_each_time_it_falls_behind_and_not_each_day(world: World) -> None:
     await set_goal(world, "Ann", "deals_won", "1")
-    world.advance(days=2)
+    world.advance(days=3)
     assert await count_dry_run_alerts(world, "GOAL_BEHIND", percent=10.0) == 1
     deal = await record_won_deal(world)
     world.advance(days=1)

@@ -28,3 +28,12 @@ async def test_every_goal_behind_raises_an_alert_when_there_are_more_than_a_batc
     await world.advance_and_run_jobs(days=1)
 
     assert await fetch_alert_kinds(world) == {"Mia": ["GOAL_BEHIND"] * 3}
+
+
+async def test_goal_that_stays_behind_raises_one_alert(world: World) -> None:
+    await set_only_rule(world, "GOAL_BEHIND", percent=10)
+    await set_goal(world, "Ann", "deals_won", "10")
+    for _ in range(3):
+        await world.advance_and_run_jobs(days=1)
+
+    assert await fetch_alert_kinds(world) == {"Mia": ["GOAL_BEHIND"]}
