@@ -161,14 +161,14 @@ def prepare_sqlite_tables() -> None:
 def filters_generated_once() -> Iterator[None]:
     """Generate the filters of a model once for each dialect, not for each test that connects a database."""
     generate = MetaInfo._generate_filters
-    known: dict[tuple[type[Model], type[BaseExecutor]], dict[str, Any]] = {}
+    kept_filters: dict[tuple[type[Model], type[BaseExecutor]], dict[str, Any]] = {}
 
     def generate_once(meta: MetaInfo) -> None:
         key = meta._model, meta.db.executor_class
-        if key not in known:
+        if key not in kept_filters:
             generate(meta)
-            known[key] = meta.filters
-        meta.filters = known[key]
+            kept_filters[key] = meta.filters
+        meta.filters = kept_filters[key]
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(MetaInfo, "_generate_filters", generate_once)
