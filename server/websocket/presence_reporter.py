@@ -32,8 +32,9 @@ class PresenceReporter:
     def connect(self, employee_id: int | None) -> None:
         """Count a new socket of an employee; None, for a device, is not counted."""
         if employee_id is not None:
+            if employee_id not in self._socket_counts:
+                self._changed.set()
             self._socket_counts[employee_id] += 1
-            self._changed.set()
 
     def disconnect(self, employee_id: int | None) -> None:
         """Count a closed socket of an employee."""

@@ -13,6 +13,8 @@ import pytest
 
 from models.db.connection import LEDGER_LOCK_ID
 from resolvers.organization import people
+from server.clock import utc_now
+from server.websocket.presence_reporter import PresenceReporter
 from tests.http_server import RunningServer, receive_message, run_test_server, send_message
 
 PRESENCE = "subscription { presence { name online } }"
@@ -126,3 +128,14 @@ async def test_presence_is_reported_again_after_an_unexpected_error(
             await wait_until_online(server, "Ann")
 
     assert errors == []
+
+
+async def test_only_the_first_and_the_last_socket_of_an_employee_cause_a_report() -> None:
+    reporter = PresenceReporter(utc_now)
+    changes = []
+    for act in (reporter.connect, reporter.connect, reporter.disconnect, reporter.disconnect):
+        reporter._changed.clear()
+        act(1)
+        changes.append(reporter._changed.is_set())
+
+    assert changes == [True, False, False, True]
