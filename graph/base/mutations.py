@@ -121,11 +121,13 @@ def identify_request(
 
     key_argument  the key of a mutation without `input`
     """
+    input = arguments.get("input")
+    deal = getattr(input, "deal", None)  # of convertLead
+    if key_argument is None and read_key(input) is None and read_key(deal) is None:
+        return None
     fields = {argument: to_json_fields(value) for argument, value in arguments.items()}
     if "input" not in arguments:
         return idempotency.identify_request(name, fields, key_argument)
-    input = arguments["input"]
-    deal = getattr(input, "deal", None)  # of convertLead
     deal_request = idempotency.identify_request(name, fields, read_key(deal), "input", "deal")
     request = idempotency.identify_request(name, fields, read_key(input), "input")
     if request and deal_request and deal_request.key != request.key:
@@ -135,7 +137,10 @@ def identify_request(
 
 def identify_batch_item(name: str, input: object, index: int) -> IdempotentRequest | None:
     """Do the same for an input of a batch, as the mutation called `name` of one input does."""
-    return idempotency.identify_request(name, {"input": to_json_fields(input)}, read_key(input), "inputs", str(index))
+    key = read_key(input)
+    if key is None:
+        return None
+    return idempotency.identify_request(name, {"input": to_json_fields(input)}, key, "inputs", str(index))
 
 
 async def run_in_unit_of_work(
