@@ -18,7 +18,7 @@ from typing import Any, Final
 from benchmarks.harness import ROOT, SECRET
 from benchmarks.import_latency import write_export
 from benchmarks.scenarios import BenchmarkResult
-from models.db.connection import IMPORT_CACHE_KIBIBYTES
+from models.db.connection import SQLITE_IMPORT_SETTINGS
 
 _TABLES: Final = ("client", "deal", "stage_visit", "activity", "silence", "score_entry", "daily_total", "team_total")
 _ROWS_PER_TRANSACTION: Final = 500
@@ -141,7 +141,8 @@ def _insert_again(source: Path, folder: Path) -> float:
     cpu_seconds = 0.0
     with closing(sqlite3.connect(source)) as imported, closing(sqlite3.connect(folder / "scoreline.db")) as empty:
         empty.execute("PRAGMA synchronous = NORMAL")
-        empty.execute(f"PRAGMA cache_size = -{IMPORT_CACHE_KIBIBYTES}")
+        for name, value in SQLITE_IMPORT_SETTINGS.items():
+            empty.execute(f"PRAGMA {name} = {value}")
         for table in _TABLES:
             cursor = imported.execute(f"SELECT * FROM {table} ORDER BY id")
             places = ", ".join("?" * len(cursor.description))

@@ -54,7 +54,7 @@ class Importer(ImportRun):
     async def run(self, files: Sequence[SourceFile]) -> ImportResult:
         """Import the files. Raises MapError if the map does not fit the company."""
         with _fewer_collections():
-            async with connection.import_page_cache():
+            async with connection.settings_for_import():
                 return await self._run(files)
 
     async def _run(self, files: Sequence[SourceFile]) -> ImportResult:

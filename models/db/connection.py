@@ -7,7 +7,7 @@ and a goal is announced once. docs/decisions/ explains why.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import date, datetime
 from functools import cache, lru_cache
@@ -87,7 +87,9 @@ BATCH_LOCK_ID: Final = 0x5C0E_0003
 _CACHED_STATEMENTS: Final = 300  # that a connection to PostgreSQL keeps prepared
 _MAX_CACHED_STATEMENT_BYTES: Final = 60_000  # above the largest constant text; longer ones are inserts of many rows
 _SQLITE_COMMAND_LOCK_SECONDS: Final = 60  # how long a command waits for the writer of another process
-IMPORT_CACHE_KIBIBYTES: Final = 16_384
+SQLITE_IMPORT_SETTINGS: Final[Mapping[str, int]] = {
+    "cache_size": -16_384,  # KiB of pages in memory: new rows change pages of indexes at random
+}
 _TAKE_LOCK_SQL: Final = "SELECT pg_advisory_xact_lock($1)"
 _SET_LOCK_TIMEOUT_SQL: Final = "SELECT set_config('lock_timeout', $1, true)"  # until the end of the transaction
 
@@ -236,17 +238,21 @@ async def transaction() -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def import_page_cache() -> AsyncIterator[None]:
-    """Let SQLite keep more pages of indexes, which many new rows change at random, during the block."""
-    if dialect() != "sqlite":
-        yield
-        return
-    [[usual_size]] = await fetch_records("PRAGMA cache_size")
-    await execute(f"PRAGMA cache_size = -{IMPORT_CACHE_KIBIBYTES}")
+async def settings_for_import() -> AsyncIterator[None]:
+    """Give SQLite the settings for many writes during the block."""
+    usual_settings: dict[str, int] = {}
+    if dialect() == "sqlite":
+        usual_settings = {name: (await fetch_records(f"PRAGMA {name}"))[0][0] for name in SQLITE_IMPORT_SETTINGS}
+        await _apply_settings(SQLITE_IMPORT_SETTINGS)
     try:
         yield
     finally:
-        await execute(f"PRAGMA cache_size = {usual_size}")
+        await _apply_settings(usual_settings)
+
+
+async def _apply_settings(settings: Mapping[str, int]) -> None:
+    for name, value in settings.items():
+        await execute(f"PRAGMA {name} = {value}")
 
 
 def is_outside_transaction() -> bool:

@@ -112,9 +112,9 @@ async def add_to_totals(scores: Iterable[Score]) -> None:
     """
     daily_totals: dict[tuple[str, int, int, date], int] = defaultdict(int)
     team_totals: dict[tuple[str, int, date], int] = defaultdict(int)
-    for score in scores:
-        daily_totals[score.metric, score.employee_id, score.team_id, score.day] += score.amount
-        team_totals[score.metric, score.team_id, score.day] += score.amount
+    for metric, employee_id, team_id, day, amount, _ in scores:
+        daily_totals[metric, employee_id, team_id, day] += amount
+        team_totals[metric, team_id, day] += amount
     await bulk_statements.execute_with_rows(_ADD_TO_DAILY_TOTALS_SQL, _nonzero_rows(daily_totals.items()))
     await bulk_statements.execute_with_rows(
         _ADD_TO_HOLDING_TEAMS_SQL, _nonzero_rows(team_totals.items()), column_types=_CREDITED_COLUMN_TYPES

@@ -24,7 +24,7 @@ from models.goals.goals import Goal
 from models.organization.people import Employee
 from resolvers.activities.entries import ActivityEntry
 from resolvers.crm import lead_conversions, sale_kinds, stage_history
-from resolvers.crm.inputs import DealInput
+from resolvers.crm.inputs import DealInput, RecordInput
 from resolvers.crm.record_fields import (
     resolve_creation_time,
     resolve_reference,
@@ -63,7 +63,6 @@ class DealType(RecordType[Deal, DealInput]):
 
     model = Deal
     facts_type = DealFacts
-    has_stages = True
     credit_column = "won_by"
 
     def __init__(self, default_client_id: int | None = None) -> None:
@@ -71,8 +70,11 @@ class DealType(RecordType[Deal, DealInput]):
             default_client_id  # client of a new deal unless the input names one; need not be visible to the viewer
         )
 
+    def needs_first_stage(self, inputs: Sequence[RecordInput]) -> bool:
+        return any(isinstance(input, DealInput) and input.id is None and input.stage is None for input in inputs)
+
     def new_row(self, edit: EditContext, input: DealInput) -> Deal:
-        if edit.first_stage_id is None:
+        if edit.first_stage_id is None and input.stage is None:
             raise NotFound("There is no pipeline yet: an administrator makes one with savePipeline.", "input", "stage")
         deal = row_store.new(
             Deal, status=DealStatus.OPEN, stage_id=edit.first_stage_id, client_id=self.default_client_id

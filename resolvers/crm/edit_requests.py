@@ -58,7 +58,7 @@ async def build_edit_request(
         employee_ids or viewer_ids,
         await _list_days(context, inputs[0]) if is_single else (),
         list_metric_keys(facts_type) if is_single and facts_type else (),
-        1 if is_single and not ids[kind] else 0,
+        0 if ids[kind] else len(inputs),
         key,
     )
 

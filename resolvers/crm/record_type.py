@@ -55,7 +55,7 @@ class EditContext:
     now: datetime
     today: date
     rows: EditRows
-    first_stage_id: int | None = None  # the default stage of a new record, for record types with stages
+    first_stage_id: int | None = None  # the default stage of a new record, if one may need it
 
     @property
     def is_up_to_date(self) -> bool:
@@ -108,7 +108,6 @@ class RecordType(Generic[Row, Input]):
 
     model: type[Row]
     creation_activity: ClassVar[ActivityKind | None] = None
-    has_stages: ClassVar[bool] = False  # whether its records go through pipeline stages
     credit_column: ClassVar[str | None] = None  # with an employee who need not be the owner any more
     facts_type: ClassVar[type[RecordFacts] | None] = None  # what metrics are computed from, except those of the company
 
@@ -116,6 +115,10 @@ class RecordType(Generic[Row, Input]):
     def kind(self) -> str:
         """The GraphQL type of the records."""
         return self.model.__name__
+
+    def needs_first_stage(self, inputs: Sequence[RecordInput]) -> bool:
+        """Return whether a new record of the inputs may begin in the default stage, `EditContext.first_stage_id`."""
+        return False
 
     def new_row(self, edit: EditContext, input: Input) -> Row:
         """Return a new row with its mandatory columns set."""
@@ -286,7 +289,7 @@ async def _load_edit_context(
     resolver.add_edit_rows(edit_rows)
     context.edited_employees = {employee.id: employee for employee in edit_rows.employees}
     company, now = await context.company(), context.now()
-    first_stage = await context.first_stage() if record_type.has_stages else None
+    first_stage = await context.first_stage() if record_type.needs_first_stage(inputs) else None
     return EditContext(
         context,
         company,

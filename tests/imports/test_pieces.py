@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import tracemalloc
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
@@ -135,6 +136,16 @@ async def test_file_is_read_outside_of_transactions_and_no_further_than_the_next
     assert result.counts["deals"]["new"] == sum(piece_rows) == 200
     assert len(rows_ahead) == 200  # read once after it was checked
     assert max(rows_ahead) <= max(piece_rows)
+
+
+async def test_garbage_is_collected_less_often_during_an_import_only(company: ImportTestCompany) -> None:
+    before, during = gc.get_threshold(), list[tuple[int, int, int]]()
+
+    await company.import_files(MAP, {"deals.csv": make_deals(1)}, lambda _: during.append(gc.get_threshold()))
+
+    assert during
+    assert all(thresholds[0] > before[0] and thresholds[1:] == before[1:] for thresholds in during)
+    assert gc.get_threshold() == before
 
 
 async def test_inputs_are_built_before_the_lock_is_taken_except_of_rows_with_new_employees(
