@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import takewhile
 from typing import Any, Final
 
@@ -20,6 +20,7 @@ from imports.input_builder import MAP_FIELD_NAMES, InputBuilder, NeedsUnitOfWork
 from imports.map_file import FileMap
 from imports.name_lookup import derive_external_id, external_reference
 from imports.parsed_row import ParsedRow
+from imports.piece import Piece, RowOutcome
 from imports.piece_limit import PieceLimit
 from models.crm import deals
 from resolvers.crm import products, stage_history
@@ -33,34 +34,11 @@ from resolvers.crm.stage_history import ImportedStageEntry
 from resolvers.crm.tasks import TaskType
 from resolvers.organization import absences
 
-RowOutcome = ImportOutcome | UserError | CellError
-
 _MAX_POSTPONED_ROWS: Final = 10_000
 
 
 class _PieceRolledBack(Exception):
     """Rolls a piece back that is begun again."""
-
-
-@dataclass
-class _Piece:
-    """Rows that are recorded together, and what follows from them; by the index of the row.
-
-    row_count      how many of the first rows have been looked at
-    existing_ids   external ids of deals that exist already
-    inputs         of the records
-    stage_entries  of the deals
-    outcomes       of rows that are not recorded
-    copies         external ids of rows that are exact copies of earlier ones
-    """
-
-    rows: Sequence[ParsedRow]
-    existing_ids: Collection[str] = ()
-    row_count: int = 0
-    inputs: dict[int, RecordInput] = field(default_factory=dict)
-    stage_entries: dict[int, list[ImportedStageEntry]] = field(default_factory=dict)
-    outcomes: dict[int, RowOutcome] = field(default_factory=dict)
-    copies: dict[int, str] = field(default_factory=dict)
 
 
 _RECORD_TYPES: Final[dict[str, Callable[[], RecordType[Any, Any]]]] = {
@@ -229,10 +207,10 @@ class Batch:
 
     # records: the whole piece at once
 
-    async def _prepare(self, rows: Sequence[ParsedRow]) -> _Piece:
+    async def _prepare(self, rows: Sequence[ParsedRow]) -> Piece:
         """Build the inputs of the first rows before the lock is taken, up to the first that needs a new employee."""
         self.input_builder.find_clients([parsed.values for parsed in rows])
-        piece = _Piece(
+        piece = Piece(
             rows, await self._find_existing_deals([parsed.external_id for parsed in rows if not parsed.error])
         )
         with suppress(NeedsUnitOfWork):
@@ -240,7 +218,7 @@ class Batch:
         self._register_inputs(piece)
         return piece
 
-    async def _build_inputs(self, piece: _Piece, is_time_over: Callable[[], bool] = lambda: False) -> None:
+    async def _build_inputs(self, piece: Piece, is_time_over: Callable[[], bool] = lambda: False) -> None:
         """Build the inputs of the other rows of a piece, as many as the time allows, but one at least of the piece."""
         for index in range(piece.row_count, len(piece.rows)):
             if index and is_time_over():
@@ -259,7 +237,7 @@ class Batch:
                     piece.outcomes[index] = error
             piece.row_count = index + 1
 
-    def _register_inputs(self, piece: _Piece, first_index: int = 0) -> None:
+    def _register_inputs(self, piece: Piece, first_index: int = 0) -> None:
         """Remember the external ids of the inputs from an index on, and leave out the copies of earlier rows."""
         indices = [index for index in piece.inputs if index >= first_index]
         registrations = self._register([(piece.rows[index].external_id, piece.rows[index]) for index in indices])
@@ -271,7 +249,7 @@ class Batch:
             if registration:
                 del piece.inputs[index]
 
-    async def _import_records(self, piece: _Piece) -> list[RowOutcome]:
+    async def _import_records(self, piece: Piece) -> list[RowOutcome]:
         """Record the piece: first new clients, which the records refer to, and last stage entries of the deals."""
         if (prepared_count := piece.row_count) < len(piece.rows):
             await self._build_inputs(
@@ -296,7 +274,7 @@ class Batch:
             self._add_to_lookup([input for input in inputs.values() if isinstance(input, ClientInput)], outcomes)
         return [row_outcomes[index] for index in range(piece.row_count)]
 
-    def _check_existing(self, piece: _Piece) -> None:
+    def _check_existing(self, piece: Piece) -> None:
         """Have a piece begun again if another writer has recorded one of its deals after its inputs were built."""
         for index, input in piece.inputs.items():
             outcome = piece.outcomes[index]
