@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from itertools import takewhile
 from typing import Any, Final
 
 from domain.errors.user_errors import Conflict, UserError
-from domain.primitives.unset import UNSET
-from imports import goal_rows, history_rows, visit_rows
+from imports import history_rows, visit_rows
 from imports.cell_parsing import CellError, RowReader, RowValues
 from imports.field_specs import FIELDS_BY_KIND
 from imports.file_checks import FileChecks
@@ -18,21 +16,21 @@ from imports.files.source_row import SourceRow
 from imports.import_run import ImportRun
 from imports.input_builder import MAP_FIELD_NAMES, InputBuilder, NeedsUnitOfWork
 from imports.map_file import FileMap
-from imports.name_lookup import derive_external_id, external_reference
+from imports.name_lookup import external_reference
+from imports.one_by_one import ONE_BY_ONE_IMPORTERS
 from imports.parsed_row import ParsedRow
 from imports.piece import Piece, RowOutcome
 from imports.piece_limit import PieceLimit
 from models.crm import deals
-from resolvers.crm import products, stage_history
+from resolvers.crm import stage_history
 from resolvers.crm.calls import CallType
 from resolvers.crm.clients import ClientType, ContactType
 from resolvers.crm.deals import DealType
-from resolvers.crm.inputs import ClientInput, ProductInput, RecordInput
+from resolvers.crm.inputs import ClientInput, RecordInput
 from resolvers.crm.leads import LeadType
 from resolvers.crm.record_type import ImportOutcome, RecordType, import_records
 from resolvers.crm.stage_history import ImportedStageEntry
 from resolvers.crm.tasks import TaskType
-from resolvers.organization import absences
 
 _MAX_POSTPONED_ROWS: Final = 10_000
 
@@ -138,7 +136,7 @@ class Batch:
 
         Records one by one may have been written in part before they were found to be invalid.
         """
-        if isinstance(outcome, UserError) and self.file_map.kind in _ONE_BY_ONE_IMPORTERS:
+        if isinstance(outcome, UserError) and self.file_map.kind in ONE_BY_ONE_IMPORTERS:
             return True
         return isinstance(outcome, (UserError, CellError)) and parsed in self.run.lookup.writing_rows
 
@@ -176,7 +174,7 @@ class Batch:
             self.run.forget_record(self.file_map.kind, parsed.registered_id)
             parsed.registered_id = None
 
-    def _is_copy(self, external_id: str, parsed: ParsedRow) -> bool:
+    def is_copy(self, external_id: str, parsed: ParsedRow) -> bool:
         """Remember a record's external id, and return whether an earlier row has the same id and contents.
 
         Raises CellError if an earlier row has the same id and other contents.
@@ -346,7 +344,7 @@ class Batch:
             ]
         )
 
-    # people, teams and products: one by one, since they refer to each other
+    # the other kinds: one by one, since their rows refer to each other
 
     async def _import_one_by_one(self, rows: Sequence[ParsedRow]) -> list[RowOutcome]:
         row_outcomes: list[RowOutcome] = []
@@ -356,74 +354,8 @@ class Batch:
             self.run.lookup.current_row = parsed
             try:
                 row_outcomes.append(
-                    parsed.error or await _ONE_BY_ONE_IMPORTERS[self.file_map.kind](self, parsed.values, parsed)
+                    parsed.error or await ONE_BY_ONE_IMPORTERS[self.file_map.kind](self, parsed.values, parsed)
                 )
             except (CellError, UserError) as error:
                 row_outcomes.append(error)
         return row_outcomes
-
-    async def _import_person(self, values: RowValues, parsed: ParsedRow) -> ImportOutcome:
-        lookup, name = self.run.lookup, str(values["name"])
-        external_id = f"{self.file_map.prefix}{values.get('id', name)}"
-        if self._is_copy(external_id, parsed):
-            return ImportOutcome.UNCHANGED
-        existing_id = lookup.find_employee(str(values.get("email") or values.get("id") or name), self.file_map.prefix)
-        existing_id = existing_id or lookup.find_employee(name, self.file_map.prefix)
-        await history_rows.check_departure(self.run, values, existing_id)
-        input = await self.input_builder.employee_input(values)
-        outcome = await lookup.upsert_employee(existing_id, replace(input, external_id=derive_external_id(external_id)))
-        return await history_rows.import_departure(
-            self.run, values, existing_id or lookup.find_employee(external_id) or "", outcome
-        )
-
-    async def _import_transfer(self, values: RowValues, parsed: ParsedRow) -> ImportOutcome:
-        employee_id, team_id, day = await history_rows.read_transfer(self.input_builder, values)
-        if self._is_copy(f"{employee_id} {day}", parsed):
-            return ImportOutcome.UNCHANGED
-        return await history_rows.import_transfer(self.run, employee_id, team_id, day)
-
-    async def _import_absence(self, values: RowValues, parsed: ParsedRow) -> ImportOutcome:
-        external_id, has_ids = parsed.external_id, "id" in self.file_map.columns
-        input = await self.input_builder.absence_input(values, external_id)
-        if self._is_copy(external_id if has_ids else f"{input.employee} {input.first_day}", parsed):
-            return ImportOutcome.UNCHANGED
-        _, outcome = await absences.save_absence(self.run.context, input, matches_first_day=not has_ids)
-        return ImportOutcome(outcome)
-
-    async def _import_goal(self, values: RowValues, parsed: ParsedRow) -> ImportOutcome:
-        goal = await goal_rows.read_goal(
-            self.run, values, self.file_map.prefix, lambda text: self.reader.parse_time(text).day
-        )
-        return ImportOutcome.UNCHANGED if self._is_copy(goal.key, parsed) else await goal.record(self.run.context)
-
-    async def _import_team(self, values: RowValues, parsed: ParsedRow) -> ImportOutcome:
-        lookup, name = self.run.lookup, str(values["name"])
-        external_id = f"{self.file_map.prefix}{values.get('id', name)}"
-        if self._is_copy(external_id, parsed):
-            return ImportOutcome.UNCHANGED
-        existing_id = lookup.teams.find(str(values.get("id", name)), "teams", self.file_map.prefix)
-        existing_id = existing_id or lookup.teams.find(name, "teams", self.file_map.prefix)
-        input = await self.input_builder.team_input(values)
-        return (await lookup.upsert_team(existing_id, replace(input, external_id=derive_external_id(external_id))))[1]
-
-    async def _import_product(self, values: RowValues, parsed: ParsedRow) -> ImportOutcome:
-        if self._is_copy(str(values["name"]), parsed):
-            return ImportOutcome.UNCHANGED
-        price = self.input_builder.money(values, "price")
-        if price is UNSET:
-            raise CellError("The row has no price.", "price")
-        product = ProductInput(name=str(values["name"]), price=price)
-        outcome = await products.save_product(self.run.context, product)
-        if outcome is ImportOutcome.NEW:
-            self.run.lookup.products.add(str(values["name"]), None, str(values["name"]))
-        return outcome
-
-
-_ONE_BY_ONE_IMPORTERS: Final = {
-    "people": Batch._import_person,
-    "transfers": Batch._import_transfer,
-    "teams": Batch._import_team,
-    "products": Batch._import_product,
-    "absences": Batch._import_absence,
-    "goals": Batch._import_goal,
-}
