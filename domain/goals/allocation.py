@@ -123,9 +123,10 @@ def allocate_in_groups(
     The sellers of a group with a fixed total share that, less the fixed totals of groups within it; all others share
     what remains of the total. Raises AllocationError, with the group.
     """
-    amounts: dict[Key | None, int] = {None: total, **group_totals}
-    for group, group_total in group_totals.items():
-        amounts[_innermost(parents[group], group_totals)] -= group_total
+    amounts: dict[Key | None, int] = {None: total}
+    amounts.update(group_totals.items())
+    for fixed_group, group_total in group_totals.items():
+        amounts[_innermost(parents[fixed_group], group_totals)] -= group_total
     members: dict[Key | None, list[int]] = {group: [] for group in amounts}
     for index, seller in enumerate(sellers):
         members[_innermost(seller.groups, group_totals)].append(index)

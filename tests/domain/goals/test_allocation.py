@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 
 import pytest
@@ -41,7 +42,7 @@ def test_larger_weight_never_has_a_smaller_share(plan: tuple[int, list[int], Lim
     shares = allocate(total, weights, limits=limits)
 
     by_weight = sorted(zip(weights, shares, strict=True))
-    for (lighter, smaller), (heavier, larger) in zip(by_weight, by_weight[1:], strict=False):
+    for (lighter, smaller), (heavier, larger) in itertools.pairwise(by_weight):
         assert lighter == heavier or smaller <= larger
 
 
