@@ -15,6 +15,7 @@ from graph.base.row_types import Info
 from graph.types.plans import PlanInput
 from resolvers.goals import plans
 from resolvers.goals.plan_inputs import ApplyPlanInput as ApplyPlanInputData
+from resolvers.request.context import RequestContext
 
 
 @strawberry.input(description="A plan as it was previewed.")
@@ -29,13 +30,15 @@ class PlanPayload:
     plan: PlanRef | None
 
 
-async def _retry_while_outdated(run: Callable[[], Awaitable[PlanPayload]], *path: str) -> PlanPayload:
+async def _retry_while_outdated(
+    context: RequestContext, run: Callable[[], Awaitable[PlanPayload]], *path: str
+) -> PlanPayload:
     """Run a mutation that prepares before it takes the lock, again if what it has read has changed in between."""
     for _ in range(plans.MAX_ATTEMPTS):
         try:
             return await run()
         except plans.PlanOutdated:
-            continue
+            await plans.reload_after_outdated(context)
     raise Conflict("The company's figures change all the time just now: try again.", *path)
 
 
@@ -59,7 +62,7 @@ anything that the targets follow from has changed since the preview; the message
                 info, PlanPayload, {"input": input}, execute, is_batch=True, prepare=prepared.stage
             )
 
-        return await _retry_while_outdated(run, "input", "plan")
+        return await _retry_while_outdated(context, run, "input", "plan")
 
     @session_mutation(
         """Take a plan back: the goals that it set are archived, and the others get their targets from before. CONFLICT if
@@ -80,4 +83,4 @@ any of them was changed since; with `keepChanged` these stay as they are. Withou
             arguments: dict[str, object] = {"id": id, "keepChanged": keep_changed}
             return await run_in_unit_of_work(info, PlanPayload, arguments, execute, key=idempotency_key, is_batch=True)
 
-        return await _retry_while_outdated(run, "id")
+        return await _retry_while_outdated(context, run, "id")

@@ -23,6 +23,9 @@ from models.organization import scopes
 from models.organization.scopes import OwnerKind, ScopeKey
 
 
+_MANY_ROWS: Final = 1_000
+
+
 class Plan(Model):
     """Targets of a scope, its teams and its employees for a period, set in one step.
 
@@ -111,6 +114,15 @@ async def stage(plan: Plan, rows: Sequence[PlanRow]) -> None:
     for row in rows:
         row.plan_id = plan.id
     await row_store.insert_all(rows)
+    if len(rows) > _MANY_ROWS and connection.dialect() == "postgres":
+        await connection.execute("ANALYZE plan_row")  # else statements under the lock may be planned for few rows
+
+
+async def set_reached(plan: Plan, goal_ids: Sequence[int], *, is_reached: bool) -> None:
+    """Store of new goals of a staged plan whether they are reached when they are set."""
+    if goal_ids:
+        sql = "UPDATE plan_row SET is_reached = ? WHERE plan_id = ? AND goal_id = ANY(?)"
+        await connection.execute(sql, [is_reached, plan.id, list(goal_ids)])
 
 
 # a later version than any before: the position of the change, or a position that was given to no other

@@ -5,7 +5,7 @@ All questions are asked for all owners together, so the number of statements doe
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -167,7 +167,8 @@ async def compute_plan(context: RequestContext, input: PlanInput) -> PlanPreview
         for index, global_id in enumerate(input.left_out or ())
     }
     named_ids = {key.employee_id for key, _ in by_hand if key.employee_id is not None}
-    sellers = [employee for employee in employees if employee.id in named_ids or employee.id in quota_ids - left_out]
+    carrier_ids = quota_ids - left_out
+    sellers = [employee for employee in employees if employee.id in named_ids | carrier_ids]
     if not sellers:
         raise Conflict("There is nobody in this scope who carries a quota.", "input", "scope")
     owners = arrange_owners(context.tree, scope, sellers)
@@ -197,7 +198,7 @@ async def compute_plan(context: RequestContext, input: PlanInput) -> PlanPreview
             weight * planning.ramp_share(ramp, owners.sellers[key.id].joined_on, period.start)
             for key, weight in zip(owners.seller_keys, weights, strict=True)
         ]
-        targets = _allocate(metric_plan, owners, bases, hand_targets, ramped, currency)
+        targets = _allocate(metric_plan, owners, bases, hand_targets, carrier_ids, ramped, currency)
         probabilities = await _find_probabilities(context, probability_forecasts[metric], targets, facts.values[metric])
         for key in owners.keys:
             existing = facts.existing.get((key, metric))
@@ -492,18 +493,25 @@ def _allocate(
     owners: PlanOwners,
     bases: Mapping[ScopeKey, int],
     hand_targets: Mapping[ScopeKey, int],
+    carrier_ids: Collection[int],
     weights: Sequence[Fraction],
     currency: str,
 ) -> dict[ScopeKey, int]:
-    """Return the targets of all owners: those of the sellers, and their sums."""
+    """Return the targets of all owners: those of the sellers, and their sums.
+
+    carrier_ids  employees who get a share; others only have what is set by hand
+    """
     scope_key, keys = owners.scope.key, owners.seller_keys
     step = 1 if metric_plan.input.base is PlanBase.TOTAL else metric_plan.limits.rounding
     total = hand_targets.get(scope_key, planning.raise_and_round(Fraction(bases[scope_key]), metric_plan.uplift, step))
     if total <= 0:
         raise OutOfRange("This base is zero: choose another one, or give a total.", *metric_plan.path, "base")
     team_totals = {key: target for key, target in hand_targets.items() if key.team_id is not None and key != scope_key}
+    shares_of_others = {key: 0 for key in keys if key.id not in carrier_ids}
     sellers = [
-        Seller(weight, owners.groups[key], hand_targets.get(key) if key != scope_key else None)
+        Seller(
+            weight, owners.groups[key], None if key == scope_key else hand_targets.get(key, shares_of_others.get(key))
+        )
         for key, weight in zip(keys, planning.to_integer_weights(weights), strict=True)
     ]
     try:

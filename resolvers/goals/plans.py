@@ -23,10 +23,12 @@ from models.goals.goals import Goal
 from models.goals.plans import Plan, PlanRow
 from models.ledger import scores
 from models.live import change_log
+from models.organization import reference_data
 from models.organization.scopes import OwnerKind, ScopeKey, scope_key
 from resolvers.activities.entries import ActivityEntry
 from resolvers.activities.log import write_activity_entries
 from resolvers.alerts.evaluation import resolve_all
+from resolvers.auth import sessions
 from resolvers.goals.affected_goals import publish_goal_changes
 from resolvers.goals.plan_digests import InvalidHash, PlanDigest
 from resolvers.goals.plan_inputs import ApplyPlanInput
@@ -37,7 +39,7 @@ from resolvers.request.employee_reach import filter_reached
 from resolvers.request.plan_visibility import find_visible_plan
 
 MAX_ATTEMPTS: Final = 5  # to apply a plan that is computed while others write
-_PLAN_TOPICS: Final = frozenset({"*", "people", "company", "absences", "goals"})  # of changes that may move a plan
+_PLAN_TOPICS: Final = frozenset({"*", "goals"})  # of changes that may move a plan, beside scores and reference data
 _MAX_NAMES: Final = 10  # in an error
 _NAME_LENGTH: Final = 200
 
@@ -104,7 +106,8 @@ async def _prepare(context: RequestContext, input: ApplyPlanInput) -> PreparedPl
             if target.target and is_reached and target.target not in goal.announced:
                 prepared.reached_goal_ids.add(goal.id)
         prepared.rows.append(
-            PlanRow(
+            row_store.new(
+                PlanRow,
                 goal_id=goal.id if goal else 0,
                 owner_kind=target.owner.kind,
                 owner_id=target.owner.id,
@@ -164,8 +167,8 @@ async def apply_plan(context: RequestContext, prepared: PreparedPlan) -> Plan:
     preview, plan = prepared.preview, prepared.plan
     assert preview is not None, "a plan without an error"
     assert plan is not None
-    moved_owners = await _find_moved_owners(preview)
-    await _update_reached(prepared, preview.period, moved_owners)
+    moved_owners = await _find_moved_owners(context, preview)
+    await _update_reached(prepared, plan, moved_owners)
     await plan_rows.apply(plan, context.now())
     moved_goal_ids = {
         row.goal_id for row in prepared.rows if not row.is_new and (row.metric, row.scope) in moved_owners
@@ -174,11 +177,25 @@ async def apply_plan(context: RequestContext, prepared: PreparedPlan) -> Plan:
     return plan
 
 
-async def _find_moved_owners(preview: PlanPreview) -> set[tuple[str, ScopeKey]]:
+async def _ensure_same_reference_data(context: RequestContext) -> None:
+    """Raise PlanOutdated if people, teams, absences or the company have changed since the viewer was authenticated."""
+    reference = context.viewer.reference_data
+    if reference is None or await reference_data.read_position() != reference.position:
+        raise PlanOutdated
+
+
+async def reload_after_outdated(context: RequestContext) -> None:
+    """Read the viewer and the reference data again, to prepare once more."""
+    await sessions.reauthenticate(context)
+    context.loaded_employees.clear()
+
+
+async def _find_moved_owners(context: RequestContext, preview: PlanPreview) -> set[tuple[str, ScopeKey]]:
     """Return the metrics and owners with new scores in the plan's period since it was computed.
 
     Raises PlanOutdated if anything has changed that targets may follow from.
     """
+    await _ensure_same_reference_data(context)
     _, topics = await change_log.topics_since(preview.position)
     if not topics.isdisjoint(_PLAN_TOPICS) or (preview.uses_forecast and "deals" in topics):
         raise PlanOutdated
@@ -211,21 +228,21 @@ def _moved_scores(topics: Collection[str]) -> list[tuple[str, ScopeKey, date]]:
     return scores_moved
 
 
-async def _update_reached(
-    prepared: PreparedPlan, period: Period, moved_owners: Collection[tuple[str, ScopeKey]]
-) -> None:
+async def _update_reached(prepared: PreparedPlan, plan: Plan, moved_owners: Collection[tuple[str, ScopeKey]]) -> None:
     """Store of the new goals whose values have moved since the plan was computed whether they are reached."""
     rows = [row for row in prepared.rows if row.is_new and (row.metric, row.scope) in moved_owners]
     metrics = sorted({row.metric for row in rows})
     totals = await scores.totals_of_scopes(
-        [(metric, period.start, period.end) for metric in metrics], {row.scope for row in rows}
+        [(metric, plan.first_day, plan.last_day) for metric in metrics], {row.scope for row in rows}
     )
     values = dict(zip(metrics, totals, strict=True))
-    for row in rows:
-        is_reached = values[row.metric].get(row.scope, 0) >= row.target
-        if is_reached != row.is_reached:
-            row.is_reached = is_reached
-            await row_store.save(row, "is_reached")
+    for is_reached in (False, True):
+        goal_ids = [
+            row.goal_id
+            for row in rows
+            if row.is_reached is not is_reached and (values[row.metric].get(row.scope, 0) >= row.target) is is_reached
+        ]
+        await plan_rows.set_reached(plan, goal_ids, is_reached=is_reached)
 
 
 @dataclass
@@ -278,8 +295,9 @@ async def undo_plan(context: RequestContext, prepared: PreparedUndo) -> Plan:
         return plan
     if prepared.error is not None:
         raise prepared.error
+    await _ensure_same_reference_data(context)
     _, topics = await change_log.topics_since(prepared.position)
-    if not topics.isdisjoint({"*", "people"}):
+    if "*" in topics:
         raise PlanOutdated
     changed_ids = set(await plan_rows.find_changed_since(plan))
     if changed_ids and not prepared.keep_changed:

@@ -116,10 +116,22 @@ async def test_targets_set_by_hand_stay_and_the_others_share_the_rest(company: W
     targets = targets_of(planned, "deals_won")
 
     assert_adds_up(planned, "deals_won")
-    assert (targets["South"], targets["E1"], targets["N1"], targets["North"]) == (40, 7, 21, 60)
+    assert [targets[name] for name in ("South", "E1", "N1", "North")] == [40, 7, 21, 60]
     assert targets["N2"] == targets["N3"] == targets["N4"] == 13
     assert [row["owner"]["name"] for row in planned["targets"] if row["byHand"]] == ["N1", "South", "E1"]
     assert planned["totals"][0]["byHand"] == 3
+
+
+async def test_employee_without_a_quota_has_only_the_targets_by_hand(company: World) -> None:
+    ids = company.global_ids
+    metrics = [{"metric": metric, "base": "TOTAL", "total": 120, "weights": "EQUAL"} for metric in METRICS[1:4:2]]
+    by_hand = [{"owner": ids[name], "metric": "deals_won", "target": 10} for name in ("Nina", "E4")]
+
+    planned = await preview(company, plan_input(company, metrics, targets=by_hand, leftOut=[ids["E4"]]))
+
+    assert [targets_of(planned, metric)[name] for metric in METRICS[1:4:2] for name in ("Nina", "E4")] == [10, 10, 0, 0]
+    for metric in METRICS[1:4:2]:
+        assert targets_of(planned, metric)["Sales"] == 120
 
 
 async def test_limits_rounding_weights_and_those_left_out(company: World) -> None:

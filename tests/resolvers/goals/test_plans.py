@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from domain.primitives.global_ids import decode_global_id
 from models.goals.goals import Goal
 from models.goals.plans import PlanRow
+from resolvers.goals import plans
 from tests.graph.inputs.request_client import read_all_rows
 from tests.resolvers.goals.planned_company import (
     METRICS,
@@ -23,7 +26,7 @@ from tests.resolvers.goals.planned_company import (
 )
 from tests.resolvers.two_sellers import record_won_deal, set_goal
 from tests.statement_counter import count_statements
-from tests.subscription_recorder import SubscriptionRecorder, subscribe
+from tests.subscription_recorder import subscribe
 from tests.world import World
 
 EVEN = {"metric": "deals_won", "base": "TOTAL", "total": 120, "weights": "EQUAL"}
@@ -32,12 +35,6 @@ THIS_MONTH = {"kind": "MONTH"}
 
 def by_owner(goals: list[dict[str, Any]], metric: str = "deals_won") -> dict[str, dict[str, Any]]:
     return {goal["owner"]["name"]: goal for goal in goals if goal["metric"]["key"] == metric}
-
-
-def last_of(recorder: SubscriptionRecorder, field: str) -> Any:
-    """Return what a subscription has sent last."""
-    value = recorder.events[-1][field]
-    return value if field != "goalProgress" or isinstance(value, list) else [value]
 
 
 async def test_months_plan_for_twelve_sellers_and_five_metrics_takes_two_calls(either_company: World) -> None:
@@ -116,6 +113,68 @@ async def test_newcomer_and_goal_set_meanwhile_are_conflicts(company: World) -> 
     await company.mutate("createEmployee", name="Zed", email="zed@example.com", team=company.global_ids["East"])
     [error] = (await apply(company, input, seen))["userErrors"]
     assert error["message"] == "The figures behind this plan have moved for Zed: preview it again."
+
+
+def write_in_the_gap(monkeypatch: pytest.MonkeyPatch, write: Callable[[], Awaitable[Any]]) -> None:
+    """Have something written once, after a plan is computed and before it takes the lock."""
+    prepare, writes = plans.prepare_plan, [write]
+
+    async def prepare_and_write(context: Any, input: Any) -> plans.PreparedPlan:
+        prepared = await prepare(context, input)
+        if writes:
+            await writes.pop()()
+        return prepared
+
+    monkeypatch.setattr(plans, "prepare_plan", prepare_and_write)
+
+
+async def test_change_of_the_base_in_the_gap_before_the_lock_is_a_conflict(
+    either_company: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = either_company
+    input = plan_input(world, [{"metric": "deals_won_amount"}])
+    seen = (await preview(world, input))["hash"]
+    write_in_the_gap(
+        monkeypatch,
+        lambda: record_won_deal(world, "admin", owner=world.global_ids["E2"], closedAt="2026-10-20T10:00:00Z"),
+    )
+
+    [error] = (await apply(world, input, seen))["userErrors"]
+
+    assert error["code"] == "CONFLICT"
+    assert await read_goals(world) == []
+
+
+async def test_member_moved_in_the_gap_before_the_lock_is_a_conflict(
+    company: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    input = plan_input(company, [EVEN])
+    seen = (await preview(company, input))["hash"]
+    ids = company.global_ids
+    write_in_the_gap(monkeypatch, lambda: company.mutate("updateEmployee", id=ids["N4"], team=ids["East"]))
+
+    [error] = (await apply(company, input, seen))["userErrors"]
+
+    assert error["message"] == "The figures behind this plan have moved for N4: preview it again."
+
+
+async def test_goal_reached_in_the_gap_before_the_lock_is_not_announced(
+    company: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    input = plan_input(company, [EVEN | {"total": 24}]) | {"period": THIS_MONTH}
+    seen = (await preview(company, input))["hash"]
+
+    async def win() -> None:
+        for _ in range(3):
+            await record_won_deal(company, "admin", owner=company.global_ids["N3"])
+
+    write_in_the_gap(monkeypatch, win)
+
+    assert (await apply(company, input, seen))["userErrors"] == []
+    owner = decode_global_id(company.global_ids["N3"])
+    assert owner is not None
+    goal = await Goal.get(owner_kind="EMPLOYEE", owner_id=owner[1], metric="deals_won")
+    assert goal.announced == [goal.target]
 
 
 @pytest.mark.parametrize(
@@ -258,20 +317,29 @@ async def test_plan_has_one_line_of_history_for_those_who_see_the_goals(company:
 
 
 async def test_live_goals_and_leaderboard_follow_a_plan(company: World) -> None:
-    text = """subscription($scope: ID) { goalProgress(scope: $scope) { owner { name } target } }"""
+    goal_id = await set_goal(company, "S1", "deals_won", "3")
+    progress = "subscription($scope: ID) { goalProgress(scope: $scope) { id owner { name } target } }"
     board = (
         """subscription { leaderboard(metric: "deals_won", first: 20) { standings { employee { name } target } } }"""
     )
-    async with subscribe(company, text) as goals, subscribe(company, board) as boards:
+
+    def standings_of(event: dict[str, Any]) -> list[str | None]:
+        return [row["target"] for row in event["leaderboard"]["standings"]]
+
+    async with (
+        subscribe(company, progress, scope=company.global_ids["company"]) as goals,
+        subscribe(company, board) as boards,
+    ):
         await goals.wait_until(lambda: goals.events)
         await boards.wait_until(lambda: boards.events)
+        assert standings_of(boards.events[0]).count(None) == 11
 
         await preview_and_apply(company, plan_input(company, [EVEN]) | {"period": THIS_MONTH})
 
-        await goals.wait_until(lambda: any(goal["owner"]["name"] == "N1" for goal in last_of(goals, "goalProgress")))
-        await boards.wait_until(
-            lambda: {row["target"] for row in last_of(boards, "leaderboard")["standings"]} == {"10"}
-        )
+        changed = {"id": goal_id, "owner": {"name": "S1"}, "target": "10"}
+        await goals.wait_until(lambda: {"goalProgress": changed} in goals.events)
+        await goals.wait_until(lambda: any(event["goalProgress"]["owner"]["name"] == "N1" for event in goals.events))
+        await boards.wait_until(lambda: set(standings_of(boards.events[-1])) == {"10"})
 
 
 async def test_goal_reached_when_it_is_set_is_not_announced_but_one_lowered_is(company: World) -> None:
