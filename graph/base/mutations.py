@@ -148,6 +148,7 @@ async def run_in_unit_of_work(
     is_batch: bool = False,
     edits_records: bool = False,
     prepare: Callable[[], Awaitable[None]] | None = None,
+    discard: Callable[[], Awaitable[None]] | None = None,
 ) -> Payload:
     """Run a mutation in one unit of work, once for each idempotency key, and return its payload.
 
@@ -155,6 +156,7 @@ async def run_in_unit_of_work(
     key            the idempotency key if the mutation takes it as an argument of its own
     edits_records  whether the mutation begins with the read of an edit of records, which looks for the key as well
     prepare        of a batch, see `write_transaction`
+    discard        removes what `prepare` has written, where the first response is returned again
     """
     context = info.context
     context.viewer  # noqa: B018 - an anonymous client is refused before it takes the writers' lock
@@ -176,6 +178,8 @@ async def run_in_unit_of_work(
                 if request:
                     await idempotency.save_response(context, request, dict(vars(payload)))
         if saved_response is not None:
+            if discard is not None:
+                await discard()
             payload = payload_type(**saved_response)
     # the fields of the payload are resolved with the permissions as they are after the mutation
     if {"people", "company", "absences"} & unit_of_work.topics:

@@ -59,7 +59,13 @@ anything that the targets follow from has changed since the preview; the message
                 return PlanPayload(plan=await plans.apply_plan(context, prepared))
 
             return await run_in_unit_of_work(
-                info, PlanPayload, {"input": input}, execute, is_batch=True, prepare=prepared.stage
+                info,
+                PlanPayload,
+                {"input": input},
+                execute,
+                is_batch=True,
+                prepare=prepared.stage,
+                discard=prepared.discard,
             )
 
         return await _retry_while_outdated(context, run, "input", "plan")

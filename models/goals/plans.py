@@ -22,7 +22,6 @@ from models.goals.goals import Goal
 from models.organization import scopes
 from models.organization.scopes import OwnerKind, ScopeKey
 
-
 _MANY_ROWS: Final = 1_000
 
 
@@ -116,6 +115,12 @@ async def stage(plan: Plan, rows: Sequence[PlanRow]) -> None:
     await row_store.insert_all(rows)
     if len(rows) > _MANY_ROWS and connection.dialect() == "postgres":
         await connection.execute("ANALYZE plan_row")  # else statements under the lock may be planned for few rows
+
+
+async def discard(plan: Plan) -> None:
+    """Remove a staged plan that is not applied after all."""
+    await connection.execute("DELETE FROM plan_row WHERE plan_id = ?", [plan.id])
+    await connection.execute("DELETE FROM plan WHERE id = ?", [plan.id])
 
 
 async def set_reached(plan: Plan, goal_ids: Sequence[int], *, is_reached: bool) -> None:

@@ -54,7 +54,7 @@ class PreparedPlan:
 
     error      why it is refused; the plan is not stored then
     rows       what it does with each goal
-    goal_ids   goals that it changes, with whether they are reached by their new targets
+    reached_goal_ids  goals with an earlier target that are reached by the new one
     """
 
     preview: PlanPreview | None = None
@@ -67,6 +67,11 @@ class PreparedPlan:
         """Store the rows of the plan, see `write_transaction`."""
         if self.plan is not None:
             await plan_rows.stage(self.plan, self.rows)
+
+    async def discard(self) -> None:
+        """Remove the stored rows, which are not applied after all."""
+        if self.plan is not None:
+            await plan_rows.discard(self.plan)
 
 
 async def prepare_plan(context: RequestContext, input: ApplyPlanInput) -> PreparedPlan:

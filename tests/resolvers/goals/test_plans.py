@@ -284,6 +284,19 @@ async def test_repetition_by_key_returns_the_first_response(either_company: Worl
     assert await undo(world, first["plan"], key="u") == undone
 
 
+async def test_repetition_by_key_of_a_plan_that_changed_nothing_stores_no_other_plan(either_company: World) -> None:
+    world = either_company
+    input = plan_input(world, [EVEN])
+    await preview_and_apply(world, input)
+    seen = (await preview(world, input))["hash"]
+    first = await apply(world, input, seen, idempotencyKey="k")
+    assert first["plan"]["goalCount"] == 0
+    rows = await read_all_rows()
+
+    assert await apply(world, input, seen, idempotencyKey="k") == first
+    assert await read_all_rows() == rows
+
+
 async def test_only_those_who_may_set_all_goals_within_the_scope_plan_for_it(company: World) -> None:
     north, whole = plan_input(company, [EVEN], "North"), plan_input(company, [EVEN])
     planned = await preview(company, north, "Nina")
