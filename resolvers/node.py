@@ -15,7 +15,7 @@ from models.db import row_store
 from models.db.row_query import RowQuery, fetch_all
 from models.db.row_store import TableRow
 from models.goals.goals import Goal
-from models.goals.plans import Plan
+from models.goals.plans import GoalPlan
 from models.organization.people import Employee
 from resolvers import import_jobs
 from resolvers.activities.queries import select_activities
@@ -28,7 +28,10 @@ from resolvers.request.id_resolution import OWNER_FIELDS, RECORD_MODELS, IdResol
 from resolvers.request.plan_visibility import filter_visible_plans, find_visible_plan
 
 Row = TypeVar("Row", bound=TableRow)
-_GOAL_MODELS: Final[dict[str, type[TableRow]]] = {"Goal": Goal, "Plan": Plan}  # seen by those who may see the goals
+_GOAL_MODELS: Final[dict[str, type[TableRow]]] = {
+    "Goal": Goal,
+    "GoalPlan": GoalPlan,
+}  # seen by those who may see the goals
 
 
 async def find_node(context: RequestContext, global_id: str) -> TableRow | None:
@@ -44,7 +47,7 @@ async def find_node(context: RequestContext, global_id: str) -> TableRow | None:
             return await people.find_visible_employee(context, row_id)
         case "Goal":
             return await goal_actions.find(context, global_id)
-        case "Plan":
+        case "GoalPlan":
             return await find_visible_plan(context, global_id)
         case "Pipeline":
             return await row_store.find(Pipeline, row_id)
@@ -118,9 +121,9 @@ async def load_subjects(context: RequestContext, keys: Sequence[tuple[str, int]]
         *(row_store.select(model, ids_by_kind[kind]) for kind, model in _GOAL_MODELS.items() if kind in ids_by_kind),
     ]
     loaded_rows = [row for batch in await fetch_all(queries) for row in batch]
-    visible_rows = {(type(row).__name__, row.id): row for row in loaded_rows if not isinstance(row, Goal | Plan)}
+    visible_rows = {(type(row).__name__, row.id): row for row in loaded_rows if not isinstance(row, Goal | GoalPlan)}
     for goal in await goal_visibility.filter_visible(context, [row for row in loaded_rows if isinstance(row, Goal)]):
         visible_rows["Goal", goal.id] = goal
-    for plan in await filter_visible_plans(context, [row for row in loaded_rows if isinstance(row, Plan)]):
-        visible_rows["Plan", plan.id] = plan
+    for plan in await filter_visible_plans(context, [row for row in loaded_rows if isinstance(row, GoalPlan)]):
+        visible_rows["GoalPlan", plan.id] = plan
     return [visible_rows.get(key) for key in keys]

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     LeadRef: TypeAlias = leads.Lead
     MetricRef: TypeAlias = metrics.Metric
     PipelineRef: TypeAlias = pipelines.Pipeline
-    PlanRef: TypeAlias = plans.Plan
+    PlanRef: TypeAlias = plans.GoalPlan
     ResultRef: TypeAlias = custom_metrics.Result
     StageRef: TypeAlias = pipelines.Stage
     StandingRef: TypeAlias = leaderboards.LeaderboardRow
@@ -80,7 +80,7 @@ else:
     LeadRef = _refer_to("Lead", "leads")
     MetricRef = _refer_to("Metric", "metrics")
     PipelineRef = _refer_to("Pipeline", "deals")
-    PlanRef = _refer_to("Plan", "plans")
+    PlanRef = _refer_to("GoalPlan", "plans")
     ResultRef = _refer_to("Result", "results")
     StageRef = _refer_to("Stage", "deals")
     StandingRef = _refer_to("Standing", "leaderboards")

@@ -10,6 +10,7 @@ from typing import Final
 import strawberry
 from strawberry import ID, UNSET
 
+from domain.ledger.metrics import Metric
 from domain.primitives.units import from_smallest
 from graph.base.enums import PlanBase, PlanWeights
 from graph.base.field_declarations import NOTHING, declare
@@ -186,7 +187,7 @@ class PlanPreview:
         graphql_type=list[PlannedTarget],
         description="""By metric in the order of the input: the scope, then each team before its members and the teams
 within it. `first`: up to 1000.""",
-        metadata=declare(NOTHING, length=_TYPICAL_TARGETS),
+        metadata=declare(NOTHING, page_size=_TYPICAL_TARGETS),
     )
     @staticmethod
     def targets(
@@ -195,11 +196,11 @@ within it. `first`: up to 1000.""",
         return plan_preview.list_targets(root, metric, first, skip)
 
 
-@row_type(rows.Plan, description="A plan that was applied.")
-class Plan(Node):
+@row_type(rows.GoalPlan, description="A plan that was applied.")
+class GoalPlan(Node):
     @strawberry.field(graphql_type=Scope, metadata=declare(NOTHING))
     @staticmethod
-    def scope(root: strawberry.Parent[rows.Plan], info: Info) -> Awaitable[object]:
+    def scope(root: strawberry.Parent[rows.GoalPlan], info: Info) -> Awaitable[object]:
         return info.context.load_for_viewer(load_plan_scopes, root)
 
     period: CalendarPeriod = reference_field(
@@ -208,9 +209,13 @@ class Plan(Node):
         ),
         Period,
     )
-    metrics: list[MetricRef] = reference_field(
-        lambda reference: lambda row: [reference.metrics[metric] for metric in row.metrics], list[MetricRef]
-    )
+
+    @strawberry.field(graphql_type=list[MetricRef], metadata=declare(NOTHING, length=5))
+    @staticmethod
+    async def metrics(root: strawberry.Parent[rows.GoalPlan], info: Info) -> list[Metric]:
+        metrics = await info.context.metrics()
+        return [metrics[metric] for metric in root.metrics]
+
     goal_count: int = strawberry.field(description="How many goals it set, changed or archived.")
     applied_by: EmployeeRef | None = employee_ref("applied_by_id")
     applied_at: datetime

@@ -173,7 +173,7 @@ def match_employees() -> Condition:
 
 def match_records() -> Condition:
     """Return the condition for activities that are not about goals or plans of them."""
-    return Condition("subject_kind NOT IN ('Goal', 'Plan')")
+    return Condition("subject_kind NOT IN ('Goal', 'GoalPlan')")
 
 
 async def fetch_wins_after(

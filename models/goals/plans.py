@@ -25,7 +25,7 @@ from models.organization.scopes import OwnerKind, ScopeKey
 _MANY_ROWS: Final = 1_000
 
 
-class Plan(Model):
+class GoalPlan(Model):
     """Targets of a scope, its teams and its employees for a period, set in one step.
 
     goal_count  how many goals it set, changed or archived
@@ -70,7 +70,7 @@ class PlanRow(Model):
     """
 
     id = fields.BigIntField(primary_key=True)
-    plan = foreign_key("Plan")
+    plan = foreign_key("GoalPlan")
     plan_id: int
     goal_id: int = fields.IntField()  # no foreign key: it is stored before a new goal is
     owner_kind: OwnerKind = enum_column(OwnerKind)
@@ -92,8 +92,8 @@ class PlanRow(Model):
         return scopes.scope_key(self.owner_kind, self.owner_id)
 
 
-async def find(plan_id: int) -> Plan | None:
-    return await RowQuery(Plan).find(plan_id)
+async def find(plan_id: int) -> GoalPlan | None:
+    return await RowQuery(GoalPlan).find(plan_id)
 
 
 async def fetch_rows(plan_id: int) -> list[PlanRow]:
@@ -101,7 +101,7 @@ async def fetch_rows(plan_id: int) -> list[PlanRow]:
     return await RowQuery(PlanRow, Condition("plan_id = ?", (plan_id,))).order_by("id").fetch()
 
 
-async def stage(plan: Plan, rows: Sequence[PlanRow]) -> None:
+async def stage(plan: GoalPlan, rows: Sequence[PlanRow]) -> None:
     """Store a plan and its rows, and give new goals their ids; nothing of it is seen before the commit.
 
     Within the `prepare` of a `write_transaction`, see there.
@@ -117,13 +117,13 @@ async def stage(plan: Plan, rows: Sequence[PlanRow]) -> None:
         await connection.execute("ANALYZE plan_row")  # else statements under the lock may be planned for few rows
 
 
-async def discard(plan: Plan) -> None:
+async def discard(plan: GoalPlan) -> None:
     """Remove a staged plan that is not applied after all."""
     await connection.execute("DELETE FROM plan_row WHERE plan_id = ?", [plan.id])
     await connection.execute("DELETE FROM plan WHERE id = ?", [plan.id])
 
 
-async def set_reached(plan: Plan, goal_ids: Sequence[int], *, is_reached: bool) -> None:
+async def set_reached(plan: GoalPlan, goal_ids: Sequence[int], *, is_reached: bool) -> None:
     """Store of new goals of a staged plan whether they are reached when they are set."""
     if goal_ids:
         sql = "UPDATE plan_row SET is_reached = ? WHERE plan_id = ? AND goal_id = ANY(?)"
@@ -181,7 +181,7 @@ WHERE id IN (SELECT goal_id FROM plan_row planned WHERE plan_id = ? AND NOT is_n
 """  # noqa: S608 - constants only
 
 
-async def apply(plan: Plan, applied_at: datetime) -> None:
+async def apply(plan: GoalPlan, applied_at: datetime) -> None:
     """Set, change and archive the goals of a staged plan. Within `write_transaction` only."""
     plan.applied_at = applied_at
     await row_store.save(plan, "applied_at")
@@ -206,7 +206,7 @@ ORDER BY planned.id
 """
 
 
-async def find_changed_since(plan: Plan) -> list[int]:
+async def find_changed_since(plan: GoalPlan) -> list[int]:
     """Return the ids of the goals that were changed since the plan was applied: target, pro-rating, archived or not.
 
     A new goal that was archived is none of them, as this is what taking the plan back does.
@@ -214,7 +214,7 @@ async def find_changed_since(plan: Plan) -> list[int]:
     return [row["goal_id"] for row in await connection.fetch_rows(_CHANGED_SINCE_SQL, [plan.id])]
 
 
-async def undo(plan: Plan, kept_goal_ids: Collection[int], undone_at: datetime, undone_by_id: int | None) -> None:
+async def undo(plan: GoalPlan, kept_goal_ids: Collection[int], undone_at: datetime, undone_by_id: int | None) -> None:
     """Archive the new goals of a plan and restore the others. Within `write_transaction` only.
 
     kept_goal_ids  goals that stay as they are
@@ -234,6 +234,6 @@ WHERE plan_id = ? AND (resolved_at IS NULL OR raised_alert.kind = 'GOAL_ACHIEVED
 """
 
 
-async def find_alerted(plan: Plan) -> set[int]:
+async def find_alerted(plan: GoalPlan) -> set[int]:
     """Return the ids of the plan's goals with an alert that may be resolved now, or stand again."""
     return {row["goal_id"] for row in await connection.fetch_rows(_ALERTED_SQL, [plan.id])}

@@ -27,7 +27,7 @@ class Migration(migrations.Migration):
 
     operations = [
         ops.CreateModel(
-            name="Plan",
+            name="GoalPlan",
             fields=[
                 ("id", fields.IntField(generated=True, primary_key=True, unique=True, db_index=True)),
                 ("owner_kind", fields.CharEnumField(enum_type=OwnerKind, max_length=20)),
@@ -49,7 +49,7 @@ class Migration(migrations.Migration):
             name="PlanRow",
             fields=[
                 ("id", fields.BigIntField(generated=True, primary_key=True, unique=True, db_index=True)),
-                ("plan", _foreign_key("Plan", "plan")),
+                ("plan", _foreign_key("GoalPlan", "plan")),
                 ("goal_id", fields.IntField()),
                 ("owner_kind", fields.CharEnumField(enum_type=OwnerKind, max_length=20)),
                 ("owner_id", fields.IntField()),

@@ -20,7 +20,7 @@ from models.crm.activities import ActivityKind
 from models.db import row_store
 from models.goals import plans as plan_rows
 from models.goals.goals import Goal
-from models.goals.plans import Plan, PlanRow
+from models.goals.plans import GoalPlan, PlanRow
 from models.ledger import scores
 from models.live import change_log
 from models.organization import reference_data
@@ -59,7 +59,7 @@ class PreparedPlan:
 
     preview: PlanPreview | None = None
     error: UserError | None = None
-    plan: Plan | None = None
+    plan: GoalPlan | None = None
     rows: list[PlanRow] = field(default_factory=list)
     reached_goal_ids: set[int] = field(default_factory=set)
 
@@ -125,7 +125,7 @@ async def _prepare(context: RequestContext, input: ApplyPlanInput) -> PreparedPl
                 full_target_before=before[1],
             )
         )
-    prepared.plan = Plan(
+    prepared.plan = GoalPlan(
         owner_kind=preview.scope.kind,
         owner_id=preview.scope.id,
         kind=preview.period.kind,
@@ -165,7 +165,7 @@ async def _list_names(context: RequestContext, keys: Sequence[ScopeKey]) -> str:
     return f"{names} (+{len(keys) - _MAX_NAMES})" if len(keys) > _MAX_NAMES else names
 
 
-async def apply_plan(context: RequestContext, prepared: PreparedPlan) -> Plan:
+async def apply_plan(context: RequestContext, prepared: PreparedPlan) -> GoalPlan:
     """Set all targets of a staged plan. Raises its error, or PlanOutdated if it may not hold any more."""
     if prepared.error is not None:
         raise prepared.error
@@ -233,7 +233,9 @@ def _moved_scores(topics: Collection[str]) -> list[tuple[str, ScopeKey, date]]:
     return scores_moved
 
 
-async def _update_reached(prepared: PreparedPlan, plan: Plan, moved_owners: Collection[tuple[str, ScopeKey]]) -> None:
+async def _update_reached(
+    prepared: PreparedPlan, plan: GoalPlan, moved_owners: Collection[tuple[str, ScopeKey]]
+) -> None:
     """Store of the new goals whose values have moved since the plan was computed whether they are reached."""
     rows = [row for row in prepared.rows if row.is_new and (row.metric, row.scope) in moved_owners]
     metrics = sorted({row.metric for row in rows})
@@ -288,7 +290,7 @@ async def prepare_undo(context: RequestContext, global_id: str, *, keep_changed:
     return prepared
 
 
-async def undo_plan(context: RequestContext, prepared: PreparedUndo) -> Plan:
+async def undo_plan(context: RequestContext, prepared: PreparedUndo) -> GoalPlan:
     """Take a plan back: archive the goals that it set, and restore the targets of the others.
 
     Without effect on a plan that was taken back already. Raises PlanOutdated if people have moved since it was prepared.
@@ -344,7 +346,7 @@ async def _check_rights(context: RequestContext, rows: Sequence[PlanRow]) -> Non
 
 async def _publish(
     context: RequestContext,
-    plan: Plan,
+    plan: GoalPlan,
     rows: Sequence[PlanRow],
     reached_goal_ids: Collection[int],
     kind: ActivityKind,
@@ -360,7 +362,7 @@ async def _publish(
         [
             ActivityEntry(
                 kind,
-                "Plan",
+                "GoalPlan",
                 plan.id,
                 plan.scope.employee_id,
                 context.now(),
@@ -381,7 +383,7 @@ async def _publish(
     await publish_goal_changes(context, active_goals)
 
 
-async def load_plan_scopes(context: RequestContext, rows: Sequence[Plan]) -> list[scopes.ScopeRow]:
+async def load_plan_scopes(context: RequestContext, rows: Sequence[GoalPlan]) -> list[scopes.ScopeRow]:
     """Return the employee, team or company of each plan."""
     scope_rows = await scopes.load_scope_rows(context, {plan.scope for plan in rows})
     return [scope_rows[plan.scope] for plan in rows]

@@ -23,7 +23,7 @@ from models.crm.records import CrmRecord
 from models.db import row_store
 from models.db.row_store import TableRow
 from models.goals.goals import Goal
-from models.goals.plans import Plan
+from models.goals.plans import GoalPlan
 from models.imports.import_jobs import ImportJob
 from models.organization.absences import Absence
 from models.organization.people import Employee, Team
@@ -44,7 +44,7 @@ _MODELS: Final[dict[str, type[TableRow]]] = {
     "Employee": Employee,
     "Team": Team,
     "Goal": Goal,
-    "Plan": Plan,
+    "GoalPlan": GoalPlan,
     "Device": Device,
     "AlertRule": AlertRule,
     "Pipeline": Pipeline,
@@ -266,7 +266,7 @@ async def _load_visible_rows(context: RequestContext, references: Sequence[tuple
         goal.id for goal in await filter_visible(context, [row for row in rows if isinstance(row, Goal)])
     }
     visible_plan_ids = {
-        plan.id for plan in await filter_visible_plans(context, [row for row in rows if isinstance(row, Plan)])
+        plan.id for plan in await filter_visible_plans(context, [row for row in rows if isinstance(row, GoalPlan)])
     }
     viewer = context.viewer
 
@@ -274,7 +274,7 @@ async def _load_visible_rows(context: RequestContext, references: Sequence[tuple
         match row:
             case Goal():
                 return row.id in visible_goal_ids
-            case Plan():
+            case GoalPlan():
                 return row.id in visible_plan_ids
             case Employee():
                 return viewer.can(Action.VIEW_PEOPLE, row)

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from domain.permissions import Action
 from domain.primitives.global_ids import decode_global_id
 from models.goals import plans
-from models.goals.plans import Plan
+from models.goals.plans import GoalPlan
 from resolvers.request.context import RequestContext
 
 
-async def filter_visible_plans(context: RequestContext, rows: Sequence[Plan]) -> list[Plan]:
+async def filter_visible_plans(context: RequestContext, rows: Sequence[GoalPlan]) -> list[GoalPlan]:
     """Return the plans that the viewer may see."""
     employee_ids = sorted({row.owner_id for row in rows if row.scope.employee_id is not None})
     employees = {row.id: row for row in await context.employees(employee_ids) if row} if employee_ids else {}
@@ -23,10 +23,10 @@ async def filter_visible_plans(context: RequestContext, rows: Sequence[Plan]) ->
     ]
 
 
-async def find_visible_plan(context: RequestContext, global_id: str) -> Plan | None:
+async def find_visible_plan(context: RequestContext, global_id: str) -> GoalPlan | None:
     """Return the plan with this global id; None if it does not exist or is not visible to the viewer."""
     match decode_global_id(global_id):
-        case "Plan", plan_id:
+        case "GoalPlan", plan_id:
             row = await plans.find(plan_id)
             return next(iter(await filter_visible_plans(context, [row])), None) if row else None
     return None

@@ -179,7 +179,7 @@ KIND_BY_PATH: Final = {  # for names that have several kinds
     "savePipeline id": "Pipeline", "savePipeline stages 0 id": "Stage", "setGoal owner": "Scope",
     "updateAlertRule id": "AlertRule", "deleteAlertRule id": "AlertRule", "createAlertRule scope": "Scope",
     "updateAlertRule scope": "Scope",
-    "setGoal name": "line", "cancelImport id": "ImportJob", "undoPlan id": "Plan", "applyPlan plan scope": "Scope",
+    "setGoal name": "line", "cancelImport id": "ImportJob", "undoPlan id": "GoalPlan", "applyPlan plan scope": "Scope",
     "applyPlan plan targets 0 owner": "Scope",
     **{f"{name} id": "Deal" for name in (
         "updateDeal", "moveDeal", "winDeal", "loseDeal", "reopenDeal", "flagDeal", "deleteDeal")},
@@ -229,7 +229,7 @@ INVALID_BY_PATH: Final = {  # for fields with rules of their own
     "updateCompany currency": [*INVALID_BY_KIND["currency"], *_with_code(CONFLICT, "USD")],
 }  # fmt: skip
 _ID_KINDS: Final = ("Employee", "Team", "Client", "Deal", "Stage", "Lead", "Contact", "Call", "Result", "Task", "Goal",
-               "Device", "Pipeline", "Scope", "AlertRule", "Absence", "Session", "ImportJob", "Plan")  # fmt: skip
+               "Device", "Pipeline", "Scope", "AlertRule", "Absence", "Session", "ImportJob", "GoalPlan")  # fmt: skip
 
 
 def _invalid_ids(kind: str) -> list[InvalidValue]:

@@ -318,7 +318,7 @@ async def test_only_those_who_may_set_all_goals_within_the_scope_plan_for_it(com
 
 
 async def test_plan_has_one_line_of_history_for_those_who_see_the_goals(company: World) -> None:
-    feed = "{ activities(first: 2) { edges { node { kind summary subject { ... on Plan { goalCount } } } } } }"
+    feed = "{ activities(first: 2) { edges { node { kind summary subject { ... on GoalPlan { goalCount } } } } } }"
     plan = await preview_and_apply(company, plan_input(company, [EVEN]))
     await undo(company, plan)
 
