@@ -40,6 +40,7 @@ from graph.types.deals import Client, Deal, DealFilter
 from graph.types.imports import ImportQuery
 from graph.types.leads import Lead, LeadFilter
 from graph.types.people import Employee
+from graph.types.plans import PlanQuery
 from graph.types.tasks import Task, TaskFilter
 from models.crm import pipelines
 from models.db.keyset_pagination import MAX_PAGE_SIZE
@@ -69,7 +70,7 @@ def _require_sign_in(info: Info) -> RequestContext:
 
 
 @strawberry.type(name="Query")
-class Query(AlertQuery, ImportQuery):
+class Query(AlertQuery, ImportQuery, PlanQuery):
     @strawberry.field(graphql_type=Node | None, description="Any object by its id; null if absent or not visible.")
     async def node(self, info: Info, id: strawberry.ID) -> object:
         return await node_lookup.find_node(_require_sign_in(info), id)

@@ -25,6 +25,7 @@ from graph.mutations.metrics import MetricMutation
 from graph.mutations.passwords import PasswordMutation
 from graph.mutations.people import PeopleMutation
 from graph.mutations.pipelines import PipelineMutation
+from graph.mutations.plans import PlanMutation
 from graph.mutations.records import RecordMutation
 from graph.mutations.results import ResultMutation
 from graph.mutations.sessions import SessionMutation
@@ -48,6 +49,7 @@ Mutation = merge_types(
         DeviceMutation,
         MetricMutation,
         GoalMutation,
+        PlanMutation,
         DealMutation,
         RecordMutation,
         LeadMutation,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from domain.errors.user_errors import NotFound
 from domain.permissions import Action
@@ -15,6 +15,7 @@ from models.db import row_store
 from models.db.row_query import RowQuery, fetch_all
 from models.db.row_store import TableRow
 from models.goals.goals import Goal
+from models.goals.plans import GoalPlan
 from models.organization.people import Employee
 from resolvers import import_jobs
 from resolvers.activities.queries import select_activities
@@ -24,8 +25,13 @@ from resolvers.organization import people
 from resolvers.request import goal_visibility, scopes
 from resolvers.request.context import RequestContext
 from resolvers.request.id_resolution import OWNER_FIELDS, RECORD_MODELS, IdResolver
+from resolvers.request.plan_visibility import filter_visible_plans, find_visible_plan
 
 Row = TypeVar("Row", bound=TableRow)
+_GOAL_MODELS: Final[dict[str, type[TableRow]]] = {
+    "Goal": Goal,
+    "GoalPlan": GoalPlan,
+}  # seen by those who may see the goals
 
 
 async def find_node(context: RequestContext, global_id: str) -> TableRow | None:
@@ -41,6 +47,8 @@ async def find_node(context: RequestContext, global_id: str) -> TableRow | None:
             return await people.find_visible_employee(context, row_id)
         case "Goal":
             return await goal_actions.find(context, global_id)
+        case "GoalPlan":
+            return await find_visible_plan(context, global_id)
         case "Pipeline":
             return await row_store.find(Pipeline, row_id)
         case "Stage":
@@ -108,13 +116,14 @@ async def load_subjects(context: RequestContext, keys: Sequence[tuple[str, int]]
         )
         for kind in sorted(ids_by_kind.keys() & RECORD_MODELS.keys())
     }
-    goal_ids = ids_by_kind.get("Goal", [])
     queries: list[RowQuery[Any]] = [
         *record_queries.values(),
-        *([row_store.select(Goal, goal_ids)] if goal_ids else []),
+        *(row_store.select(model, ids_by_kind[kind]) for kind, model in _GOAL_MODELS.items() if kind in ids_by_kind),
     ]
     loaded_rows = [row for batch in await fetch_all(queries) for row in batch]
-    visible_rows = {(type(row).__name__, row.id): row for row in loaded_rows if not isinstance(row, Goal)}
+    visible_rows = {(type(row).__name__, row.id): row for row in loaded_rows if not isinstance(row, Goal | GoalPlan)}
     for goal in await goal_visibility.filter_visible(context, [row for row in loaded_rows if isinstance(row, Goal)]):
         visible_rows["Goal", goal.id] = goal
+    for plan in await filter_visible_plans(context, [row for row in loaded_rows if isinstance(row, GoalPlan)]):
+        visible_rows["GoalPlan", plan.id] = plan
     return [visible_rows.get(key) for key in keys]

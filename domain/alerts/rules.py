@@ -134,7 +134,9 @@ _KINDS_BY_EVENT: Final[Mapping[str, list[AlertKind]]] = {
 }
 QUARTERS_PER_HOUR: Final = 4
 _DEFAULT_PERCENT: Final = ALERT_DEFINITIONS[AlertKind.GOAL_BEHIND].default_percent or 0
-_NON_WORK_EVENTS: Final = frozenset({"GOAL_SET", "GOAL_CHANGED", "GOAL_ACHIEVED", "GOAL_ARCHIVED"})
+_NON_WORK_EVENTS: Final = frozenset(
+    {"GOAL_SET", "GOAL_CHANGED", "GOAL_ACHIEVED", "GOAL_ARCHIVED", "PLAN_APPLIED", "PLAN_UNDONE"}
+)
 
 
 @dataclass(frozen=True, slots=True)

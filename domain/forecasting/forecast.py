@@ -311,6 +311,19 @@ class SellerForecasts:
         ) / _WEIGHT_PARTS
         return Distribution(Fraction(total, _WEIGHT_PARTS * DRAWS), float(self.from_open[members].sum()), draws)
 
+    def draws_of_sellers(self, sellers: Ints) -> Floats:
+        """Return the draws of each seller by itself, as `aggregate` does, in rising order; shape (sellers, DRAWS).
+
+        sellers  indexes of sellers that have been drawn
+        """
+        pipeline_parts, window = self.window.pipeline_parts, self.window
+        count_draws = np.sort(window.count_draws[sellers], axis=1)
+        pipeline_draws = np.sort(self.open_draws[sellers] + window.new_draws[sellers], axis=1)
+        mixed: Floats = (
+            (_WEIGHT_PARTS - pipeline_parts) * count_draws + pipeline_parts * pipeline_draws
+        ) / _WEIGHT_PARTS
+        return mixed
+
 
 @dataclass(frozen=True)
 class Distribution:

@@ -41,6 +41,10 @@ class MetricWindow:
         draws = self.draws[members].sum(axis=0)
         return Distribution(Fraction(int(draws.astype(np.int64).sum()), DRAWS), 0.0, np.sort(draws))
 
+    def draws_of_sellers(self, sellers: Ints) -> Floats:
+        """Return the draws of each seller by itself, as `aggregate` does, in rising order; shape (sellers, DRAWS)."""
+        return np.sort(self.draws[sellers], axis=1)
+
 
 class FittedMetricModel:
     """The model of one metric, fitted to its history up to the end of `day`.

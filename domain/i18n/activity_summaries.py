@@ -39,6 +39,8 @@ ACTIVITY_SENTENCES: Final[Mapping[str, str]] = {  # by activity kind and variant
     "GOAL_CHANGED": gettext_noop("Goal{title} changed{fields}"),
     "GOAL_ACHIEVED": gettext_noop("Goal{title} achieved"),
     "GOAL_ARCHIVED": gettext_noop("Goal{title} archived"),
+    "PLAN_APPLIED": gettext_noop("Plan{title} applied"),
+    "PLAN_UNDONE": gettext_noop("Plan{title} taken back"),
     "RECORD_DELETED": gettext_noop("Deleted: {record}{title}"),
 }
 

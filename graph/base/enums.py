@@ -10,6 +10,7 @@ from domain.alerts.rules import AlertKind, Recipient
 from domain.analytics.time_series import Interval
 from domain.errors.user_errors import UserErrorCode
 from domain.forecasting.forecast import Confidence
+from domain.goals.planning import PlanBase, PlanWeights
 from domain.goals.progress import Pace, ProjectionBasis
 from domain.ledger.record_facts import CallDirection, CallOutcome, DealStatus, LeadStatus, SaleKind, TaskKind
 from domain.permissions import DeviceKind, Role
@@ -108,6 +109,25 @@ _register_enum(
 )
 _register_enum(DealStatus, "Status of a deal.")
 _register_enum(SaleKind, "Whether a sale is the client's first.", FIRST="The client's first won deal.")
+_register_enum(
+    PlanBase,
+    "What the targets of a plan start from, before the uplift.",
+    LAST_TARGETS="The targets of the period before; of a team without one, those of its members.",
+    LAST_RESULTS="The results of the last period of the kind that is over.",
+    LAST_YEAR="The results of the same period a year before; of a day or week, 52 weeks before.",
+    MEAN="The mean result of the last periods of the kind that are over.",
+    FORECAST="The median of the forecast of the period.",
+    TOTAL="A given total.",
+)
+_register_enum(
+    PlanWeights,
+    "In which proportion a plan splits a total among the employees. Where all have none, it is split evenly.",
+    EQUAL="Evenly.",
+    HISTORY="By their results in the periods of the base; where it is none of results, in the last period that is over.",
+    FORECAST="By the means of their forecasts.",
+    WORKING_TIME="By their own working time in the period.",
+    GIVEN="By `givenWeights`; employees without one have none.",
+)
 _register_enum(LeadStatus, "Status of a lead.")
 _register_enum(CallDirection, "Direction of a call.")
 _register_enum(CallOutcome, "Outcome of a call.")
@@ -158,6 +178,8 @@ __all__ = [
     "MoneyBasis",
     "Pace",
     "PeriodKind",
+    "PlanBase",
+    "PlanWeights",
     "ProjectionBasis",
     "RankBy",
     "Recipient",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from models.alerts import alerts
     from models.auth import sessions
     from models.crm import activities, calls, clients, custom_metrics, deals, leads, pipelines, tasks
-    from models.goals import goals
+    from models.goals import goals, plans
     from models.imports import import_jobs
     from models.organization import absences, company, people
     from resolvers.analytics import funnels, statistics, worktime
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     LeadRef: TypeAlias = leads.Lead
     MetricRef: TypeAlias = metrics.Metric
     PipelineRef: TypeAlias = pipelines.Pipeline
+    PlanRef: TypeAlias = plans.GoalPlan
     ResultRef: TypeAlias = custom_metrics.Result
     StageRef: TypeAlias = pipelines.Stage
     StandingRef: TypeAlias = leaderboards.LeaderboardRow
@@ -79,6 +80,7 @@ else:
     LeadRef = _refer_to("Lead", "leads")
     MetricRef = _refer_to("Metric", "metrics")
     PipelineRef = _refer_to("Pipeline", "deals")
+    PlanRef = _refer_to("GoalPlan", "plans")
     ResultRef = _refer_to("Result", "results")
     StageRef = _refer_to("Stage", "deals")
     StandingRef = _refer_to("Standing", "leaderboards")

@@ -152,17 +152,21 @@ async def run_in_unit_of_work(
     key: str | None = None,
     is_batch: bool = False,
     edits_records: bool = False,
+    prepare: Callable[[], Awaitable[None]] | None = None,
+    discard: Callable[[], Awaitable[None]] | None = None,
 ) -> Payload:
     """Run a mutation in one unit of work, once for each idempotency key, and return its payload.
 
     arguments      of the mutation, which identify the call
     key            the idempotency key if the mutation takes it as an argument of its own
     edits_records  whether the mutation begins with the read of an edit of records, which looks for the key as well
+    prepare        of a batch, see `write_transaction`
+    discard        removes what `prepare` has written, where the first response is returned again
     """
     context = info.context
     context.viewer  # noqa: B018 - an anonymous client is refused before it takes the writers' lock
     request = identify_request(info.field_name, arguments, key)
-    async with context.unit_of_work(is_batch=is_batch, edits_records=edits_records) as unit_of_work:
+    async with context.unit_of_work(is_batch=is_batch, edits_records=edits_records, prepare=prepare) as unit_of_work:
         saved_response: Mapping[str, object] | None = None
         if request and edits_records:
             unit_of_work.unread_key = context.viewer.key, request.key
@@ -179,6 +183,8 @@ async def run_in_unit_of_work(
                 if request:
                     await idempotency.save_response(context, request, dict(vars(payload)))
         if saved_response is not None:
+            if discard is not None:
+                await discard()
             payload = payload_type(**saved_response)
     # the fields of the payload are resolved with the permissions as they are after the mutation
     if {"people", "company", "absences"} & unit_of_work.topics:

@@ -11,7 +11,7 @@ import strawberry
 from domain.i18n.activity_summaries import summarize_activity
 from graph.base.enums import ActivityKind
 from graph.base.field_declarations import CARD, GOALS, KEY_ALONE, NOTHING, declare
-from graph.base.lazy_types import EmployeeRef, GoalRef
+from graph.base.lazy_types import EmployeeRef, GoalRef, PlanRef
 from graph.base.row_types import Info, Node, employee_ref, event_cursor, row_type
 from graph.types.calls import Call
 from graph.types.deals import Client, Contact, Deal
@@ -22,8 +22,8 @@ from models.crm import activities as rows
 from resolvers import node
 
 ActivitySubject = Annotated[
-    Union[Deal, Call, Task, Lead, Contact, Client, GoalRef, Result],  # noqa: UP007 - a reference lacks `__ror__`
-    strawberry.union("ActivitySubject", description="The record or goal that an activity or a posting is about."),
+    Union[Deal, Call, Task, Lead, Contact, Client, GoalRef, PlanRef, Result],  # noqa: UP007 - a reference lacks `__ror__`
+    strawberry.union("ActivitySubject", description="The record, goal or plan that an activity or a posting is about."),
 ]
 
 

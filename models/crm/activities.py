@@ -57,6 +57,8 @@ class ActivityKind(StrEnum):
     GOAL_CHANGED = "GOAL_CHANGED"
     GOAL_ACHIEVED = "GOAL_ACHIEVED"
     GOAL_ARCHIVED = "GOAL_ARCHIVED"
+    PLAN_APPLIED = "PLAN_APPLIED"
+    PLAN_UNDONE = "PLAN_UNDONE"
     RECORD_DELETED = "RECORD_DELETED"
 
 
@@ -170,8 +172,8 @@ def match_employees() -> Condition:
 
 
 def match_records() -> Condition:
-    """Return the condition for activities that are not about goals."""
-    return Condition("subject_kind <> 'Goal'")
+    """Return the condition for activities that are not about goals or plans of them."""
+    return Condition("subject_kind NOT IN ('Goal', 'GoalPlan')")
 
 
 async def fetch_wins_after(

@@ -7,7 +7,7 @@ and a goal is announced once. docs/decisions/ explains why.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import date, datetime
 from functools import cache, lru_cache
@@ -46,6 +46,7 @@ MODEL_MODULES: Final = (
     "models.crm.custom_metrics",
     "models.ledger.scores",
     "models.goals.goals",
+    "models.goals.plans",
     "models.crm.activities",
     "models.live.change_log",
     "models.live.epoch",
@@ -181,19 +182,26 @@ async def connect(
 
 
 @asynccontextmanager
-async def write_transaction(*, is_batch: bool = False, reuses_plans: bool = False) -> AsyncIterator[None]:
+async def write_transaction(
+    *, is_batch: bool = False, reuses_plans: bool = False, prepare: Callable[[], Awaitable[None]] | None = None
+) -> AsyncIterator[None]:
     """Run a transaction as the single writer of the ledger; within another one, as a part of it.
 
     is_batch      whether it may hold the lock for long: then it gives way to the other writers
     reuses_plans  whether PostgreSQL plans each of its statements once: for a short one whose statements are always the
                   same, and cost more to plan than to run
+    prepare       of a batch: writes what nobody else writes or reads, such as rows that the block makes others of; on
+                  PostgreSQL in the same transaction before it takes the lock, which the others so wait for less long
     raises        LockTimeout, BatchQueueFull
 
     On PostgreSQL the lock is given in the order in which it was requested. On SQLite the writers of other processes
     only try for it from time to time, so a batch begins no sooner after another than each of them could try.
     """
+    assert prepare is None or is_batch, "a short transaction takes the lock at its beginning"
     if not is_outside_transaction():
         async with in_transaction():
+            if prepare is not None:
+                await prepare()
             yield
         return
     client = current_client()
@@ -213,6 +221,9 @@ async def write_transaction(*, is_batch: bool = False, reuses_plans: bool = Fals
         transaction = await stack.enter_async_context(in_transaction())
         if on_postgres:
             await _wait_for_other_batches(transaction, wait_seconds, queue.limits)
+        if prepare is not None:
+            await prepare()
+        if on_postgres:
             await stack.enter_async_context(queue.writer_turn())
             await transaction.execute_query(_TAKE_LOCK_SQL, [LEDGER_LOCK_ID])
         yield
@@ -345,7 +356,8 @@ def insert_sql(table: str, columns: Sequence[str], row_count: int) -> str:
 async def reserve_ids(model: type[Model], count: int) -> list[int]:
     """Reserve ids for new rows of a table.
 
-    Only within `write_transaction`: on SQLite the ids are merely read, and only the single writer may use them.
+    Only within `write_transaction`, or its `prepare`: on SQLite the ids are merely read, and only the single writer may
+    use them.
     """
     [ids] = await reserve_ids_of([(model, count)])
     return ids

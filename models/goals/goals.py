@@ -206,12 +206,27 @@ async def find_competing(scope: ScopeKey, metric: str, period: Period, *, until:
 
     until  the last day on which an overlapping one may begin
     """
+    query = RowQuery(Goal, scope.is_owner & _UNARCHIVED & equals("metric", metric))
+    rows = await query.where(_competes_with(period, until)).order_by("first_day", "id").limit(1).fetch()
+    return rows[0] if rows else None
+
+
+def _competes_with(period: Period, until: date) -> Condition:
     has_same_days = Condition("first_day = ? AND last_day = ?", (period.start, period.end))
     overlaps = Condition("first_day <= ? AND last_day >= ?", (until, period.start)) & equals("kind", period.kind)
-    is_competing = has_same_days if period.kind is PeriodKind.CUSTOM else has_same_days | overlaps
-    query = RowQuery(Goal, scope.is_owner & _UNARCHIVED & equals("metric", metric)).where(is_competing)
-    rows = await query.order_by("first_day", "id").limit(1).fetch()
-    return rows[0] if rows else None
+    return has_same_days if period.kind is PeriodKind.CUSTOM else has_same_days | overlaps
+
+
+async def fetch_competing(scope_keys: Collection[ScopeKey], metrics: Collection[str], period: Period) -> list[Goal]:
+    """Return the unarchived goals of scopes for the same days, or a period of the kind that overlaps, by id."""
+    query = RowQuery(Goal, scopes.owned_by_any(scope_keys) & _UNARCHIVED & is_one_of("metric", metrics))
+    return await query.where(_competes_with(period, period.end)).order_by("id").fetch()
+
+
+async def fetch_of_period(scope_keys: Collection[ScopeKey], metrics: Collection[str], period: Period) -> list[Goal]:
+    """Return the unarchived goals of scopes for exactly these days."""
+    query = RowQuery(Goal, scopes.owned_by_any(scope_keys) & _UNARCHIVED & is_one_of("metric", metrics))
+    return await query.where(Condition("first_day = ? AND last_day = ?", (period.start, period.end))).fetch()
 
 
 async def by_ids(ids: Sequence[int]) -> list[Goal | None]:

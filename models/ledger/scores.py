@@ -18,7 +18,9 @@ from models.db.row_query import RowQuery
 from models.db.values import SqlValue
 from models.goals.goals import GOAL_VALUE_SQL, Goal
 from models.ledger.score_filter import ScoreFilter, team_condition, team_filter
+from models.organization import scopes
 from models.organization.people import TeamSpan
+from models.organization.scopes import ScopeKey
 
 
 class ScoreEntry(Model):
@@ -108,6 +110,40 @@ async def totals_by_employee_and_team(
     sql = _CREDITED_TOTALS_SQL.format(condition=condition)
     rows = await connection.fetch_rows(sql, [metric, first_day, last_day, *values])
     return {(row["employee_id"], row["team_id"]): int(row["total"]) for row in rows}
+
+
+# What was counted of a metric within the days for each of these scopes of one kind?
+_SCOPE_TOTALS_SQL: Final = """
+SELECT {part} AS part, CAST('{kind}' AS VARCHAR) AS kind, {owner} AS owner_id, SUM(amount) AS total FROM {table}
+WHERE metric = ? AND day BETWEEN ? AND ? AND {owner} = ANY(?) GROUP BY {owner}
+"""
+
+
+async def totals_of_scopes(
+    ranges: Sequence[tuple[str, date, date]], keys: Collection[ScopeKey]
+) -> list[dict[ScopeKey, int]]:
+    """Return the totals of scopes, in one statement: for each range those by scope; a scope without any is missing.
+
+    A team's total is what was credited to it and the teams below it.
+
+    ranges  metric, first and last day
+    """
+    if not ranges or not keys:
+        return [{} for _ in ranges]
+    selects, values = [], list[SqlValue]()
+    for part, (metric, first_day, last_day) in enumerate(ranges):
+        for scope_kind, keys_of_kind in scopes.by_kind(keys):
+            owner = "employee_id" if keys_of_kind[0].employee_id is not None else "team_id"
+            selects.append(
+                _SCOPE_TOTALS_SQL.format(part=part, kind=scope_kind.kind, table=scope_kind.total_table, owner=owner)
+            )
+            ids = [key.id if key.total_team_id is None else key.total_team_id for key in keys_of_kind]
+            values += [metric, first_day, last_day, ids]
+    totals: list[dict[ScopeKey, int]] = [{} for _ in ranges]
+    for row in await connection.fetch_rows(" UNION ALL ".join(selects), values):
+        owner_id = 0 if row["owner_id"] == scopes.COMPANY_TEAM_ID else row["owner_id"]
+        totals[row["part"]][scopes.scope_key(row["kind"], owner_id)] = int(row["total"])
+    return totals
 
 
 _TOTALS_SQL = """

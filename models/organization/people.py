@@ -233,10 +233,7 @@ async def load_members(team_ids: Sequence[int]) -> list[list[Employee]]:
 
 async def load_active(team_ids: Collection[int] | None) -> list[Employee]:
     """Return the active employees of these teams (None: all), in name order."""
-    query = Employee.filter(active=True)
-    return await (query if team_ids is None else query.filter(team_id__in=list(team_ids) or [0])).order_by(
-        "search_key", "id"
-    )
+    return await select_employees(active=True, team_ids=team_ids).order_by("search_key", "id").fetch()
 
 
 def select_employees(

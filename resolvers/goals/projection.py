@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from fractions import Fraction
 from typing import Final
 
@@ -27,7 +27,7 @@ from domain.primitives.periods import Period, PeriodKind
 from domain.primitives.units import Unit
 from models.forecasting.deal_tables import Basis, SellerIndex
 from models.goals.goals import Goal
-from models.organization.scopes import COMPANY
+from models.organization.scopes import COMPANY, ScopeKey
 from resolvers.forecasting.deal_snapshot import DealSnapshot
 from resolvers.forecasting.forecast_engine import get_forecast_engine
 from resolvers.forecasting.metric_history import MetricHistory
@@ -35,7 +35,7 @@ from resolvers.goals.progress import GoalState
 from resolvers.request.context import RequestContext
 from resolvers.request.employee_reach import filter_reached
 
-_DEAL_METRICS: Final = {
+DEAL_METRICS: Final = {
     "deals_won": Basis.COUNT,
     "deals_won_amount": Basis.REVENUE,
     "deals_won_profit": Basis.PROFIT,
@@ -72,7 +72,7 @@ def projection_topics(context: RequestContext, rows: Sequence[Goal]) -> set[str]
     """
     names = set()
     for row in rows:
-        if row.metric in _DEAL_METRICS:
+        if row.metric in DEAL_METRICS:
             per_employee = context.reference_cache is not None and row.scope.employee_id is not None
             names |= {GOAL_PROBABILITY_TOPIC, f"{GOAL_PROBABILITY_TOPIC}:{row.owner_id}"} if per_employee else {"deals"}
     return names
@@ -92,26 +92,26 @@ async def project_goals(
         return [_ended_projection(row) for row in rows]
     engine, projection_cache = get_forecast_engine(context), {} if cache is None else cache
     snapshot = await engine.snapshot(context)
-    metrics = {row.goal.metric for row in running} - _DEAL_METRICS.keys()
+    metrics = {row.goal.metric for row in running} - DEAL_METRICS.keys()
     histories = await engine.get_metric_histories(context, snapshot, metrics) if metrics else {}
     owner_ids = {
         row.goal.owner_id
         for row in running
-        if row.goal.scope.employee_id is not None and row.goal.metric in _DEAL_METRICS
+        if row.goal.scope.employee_id is not None and row.goal.metric in DEAL_METRICS
     }
     forecast_ids = await filter_reached(context, Action.VIEW_FORECAST, owner_ids)
     projections = []
     for row in rows:
         if row.goal.last_day < today:
             projections.append(_ended_projection(row))
-        elif _can_see_projection(context, row.goal, forecast_ids):
+        elif can_see_projection(context, row.goal.metric, row.goal.scope, forecast_ids):
             projections.append(await _project_goal(context, snapshot, histories, row, projection_cache))
         else:
             projections.append(_pace_projection(row))
     return projections
 
 
-def _can_see_projection(context: RequestContext, goal: Goal, forecast_ids: Collection[int]) -> bool:
+def can_see_projection(context: RequestContext, metric: str, scope: ScopeKey, forecast_ids: Collection[int]) -> bool:
     """Return whether the viewer may see what the projection of a goal is computed from.
 
     A projection of won deals tells the owner's forecast, and so needs the right to it. Other metrics are projected
@@ -119,11 +119,11 @@ def _can_see_projection(context: RequestContext, goal: Goal, forecast_ids: Colle
 
     forecast_ids  the employees with a forecast that the viewer may see
     """
-    if goal.metric not in _DEAL_METRICS:
-        return context.viewer.can_see_total(goal.metric, COMPANY, None)
-    if goal.scope.employee_id is not None:
-        return goal.scope.employee_id in forecast_ids
-    return context.viewer.can_in_scope(Action.VIEW_FORECAST_TOTALS, goal.scope, None)
+    if metric not in DEAL_METRICS:
+        return context.viewer.can_see_total(metric, COMPANY, None)
+    if scope.employee_id is not None:
+        return scope.employee_id in forecast_ids
+    return context.viewer.can_in_scope(Action.VIEW_FORECAST_TOTALS, scope, None)
 
 
 def _ended_projection(row: GoalState) -> GoalProjection:
@@ -147,8 +147,10 @@ async def _project_goal(
     cache: ProjectionCache,
 ) -> GoalProjection:
     goal, progress = row.goal, row.progress
-    first, last = max(goal.first_day.toordinal(), snapshot.today), goal.last_day.toordinal()
-    source = await _forecast_source(context, snapshot, histories, row, first, last)
+    first, last = days_ahead(goal.period, snapshot)
+    source = await find_forecast_source(
+        context, snapshot, histories, goal.metric, row.unit, goal.scope, goal.period, row.as_of
+    )
     if source is None:
         return _pace_projection(row)
     key = first, last, id(snapshot.sellers)
@@ -167,28 +169,36 @@ async def _project_goal(
     )
 
 
-async def _forecast_source(
+def days_ahead(period: Period, snapshot: DealSnapshot) -> tuple[int, int]:
+    """Return the ordinals of the first day, today or later, and of the last day of a period that is not over."""
+    return max(period.start.toordinal(), snapshot.today), period.end.toordinal()
+
+
+async def find_forecast_source(
     context: RequestContext,
     snapshot: DealSnapshot,
     histories: Mapping[str, MetricHistory],
-    row: GoalState,
-    first: int,
-    last: int,
+    metric: str,
+    unit: Unit,
+    scope: ScopeKey,
+    period: Period,
+    as_of: datetime,
 ) -> SellerForecasts | MetricWindow | None:
-    """Return the forecast of the remaining value; None while there is too little history.
+    """Return the forecast of what remains of a period, for the sellers of the scope; None while there is too little history.
 
     Also None for a period that ends later than the forecast reaches.
     """
-    engine, metric = get_forecast_engine(context), row.goal.metric
+    engine = get_forecast_engine(context)
+    first, last = days_ahead(period, snapshot)
     if last - snapshot.today > MAX_HORIZON_DAYS:
         return None
-    basis = _DEAL_METRICS.get(metric)
+    basis = DEAL_METRICS.get(metric)
     if basis is None:
-        fit = await _fit_metric(context, snapshot, metric, histories[metric], row.unit)
+        fit = await _fit_metric(context, snapshot, metric, histories[metric], unit)
         if fit.confidence is Confidence.NONE:
             return None
         window = Period(date.fromordinal(first), date.fromordinal(last), PeriodKind.CUSTOM)
-        shares = (await context.work_schedule()).shares_left(snapshot.sellers.ids, window, row.as_of)
+        shares = (await context.work_schedule()).shares_left(snapshot.sellers.ids, window, as_of)
         return await engine.compute_latest(
             ("metric window", metric, fit, first, last),
             shares,
@@ -196,8 +206,8 @@ async def _forecast_source(
         )
     if (await engine.fit_model(snapshot, basis)).confidence is Confidence.NONE:
         return None
-    members = snapshot.sellers.mask_of_scope(row.goal.scope, context.tree)
-    return await engine.forecast_sellers(snapshot, basis, first, last, row.as_of, members)
+    members = snapshot.sellers.mask_of_scope(scope, context.tree)
+    return await engine.forecast_sellers(snapshot, basis, first, last, as_of, members)
 
 
 async def _fit_metric(

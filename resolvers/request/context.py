@@ -278,12 +278,18 @@ class RequestContext:
         self.open_unit_of_work.publish(*topics)
 
     @asynccontextmanager
-    async def unit_of_work(self, *, is_batch: bool = False, edits_records: bool = False) -> AsyncIterator[UnitOfWork]:
+    async def unit_of_work(
+        self,
+        *,
+        is_batch: bool = False,
+        edits_records: bool = False,
+        prepare: Callable[[], Awaitable[None]] | None = None,
+    ) -> AsyncIterator[UnitOfWork]:
         """Run one unit of work (see `UnitOfWork.run`), to which the changes made with this context belong."""
         self.edited_employees = {}
         try:
             async with UnitOfWork.run(
-                self.services.notifier, self.clock, is_batch=is_batch, edits_records=edits_records
+                self.services.notifier, self.clock, is_batch=is_batch, edits_records=edits_records, prepare=prepare
             ) as unit_of_work:
                 self.current_unit_of_work = unit_of_work
                 yield unit_of_work

@@ -23,12 +23,14 @@ from models.crm.records import CrmRecord
 from models.db import row_store
 from models.db.row_store import TableRow
 from models.goals.goals import Goal
+from models.goals.plans import GoalPlan
 from models.imports.import_jobs import ImportJob
 from models.organization.absences import Absence
 from models.organization.people import Employee, Team
 from resolvers.request.context import RequestContext
 from resolvers.request.goal_visibility import filter_visible
 from resolvers.request.id_resolution import RECORD_MODELS, IdResolver
+from resolvers.request.plan_visibility import filter_visible_plans
 
 Input = TypeVar("Input")
 Row = TypeVar("Row", bound=TableRow)
@@ -42,6 +44,7 @@ _MODELS: Final[dict[str, type[TableRow]]] = {
     "Employee": Employee,
     "Team": Team,
     "Goal": Goal,
+    "GoalPlan": GoalPlan,
     "Device": Device,
     "AlertRule": AlertRule,
     "Pipeline": Pipeline,
@@ -262,12 +265,17 @@ async def _load_visible_rows(context: RequestContext, references: Sequence[tuple
     visible_goal_ids = {
         goal.id for goal in await filter_visible(context, [row for row in rows if isinstance(row, Goal)])
     }
+    visible_plan_ids = {
+        plan.id for plan in await filter_visible_plans(context, [row for row in rows if isinstance(row, GoalPlan)])
+    }
     viewer = context.viewer
 
     def is_visible(row: TableRow) -> bool:
         match row:
             case Goal():
                 return row.id in visible_goal_ids
+            case GoalPlan():
+                return row.id in visible_plan_ids
             case Employee():
                 return viewer.can(Action.VIEW_PEOPLE, row)
             case Absence():

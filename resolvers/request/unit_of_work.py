@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from datetime import datetime
 
@@ -50,13 +50,15 @@ class UnitOfWork:
         *,
         is_batch: bool = False,
         edits_records: bool = False,
+        prepare: Callable[[], Awaitable[None]] | None = None,
     ) -> AsyncIterator[UnitOfWork]:
         """Run the block in a transaction, write its entry in the change log, and notify after the commit.
 
         is_batch       whether it may take seconds: then it gives way to the other writers
         edits_records  whether it is the edit of a few records
+        prepare        of a batch, see `write_transaction`
         """
-        async with connection.write_transaction(is_batch=is_batch, reuses_plans=edits_records):
+        async with connection.write_transaction(is_batch=is_batch, reuses_plans=edits_records, prepare=prepare):
             # the clock is read under the lock, so that times rise with the positions of the change log
             unit_of_work = cls(notifier, clock())
             yield unit_of_work

@@ -103,7 +103,7 @@ class RightsCompany:
     async def fill_template(self, template: str, subject: str) -> str:
         """Fill in a template with the facts of a subject.
 
-        `$n`, `$day`, `$spare`, `$absence`, `$refresh` and `$link` are new each time.
+        `$n`, `$day`, `$spare`, `$absence`, `$refresh`, `$link`, `$plan` and `$planned`, with its `$hash`, are new each time.
         """
         extra_facts = {"refresh": (await self.sign_in("Cid"))["refreshToken"]} if "$refresh" in template else {}
         if "$link" in template:
@@ -115,12 +115,30 @@ class RightsCompany:
         if "$absence" in template:
             data = await self.execute_as_admin(f"mutation {{ {_CREATE_ABSENCE} }}", subject)
             extra_facts |= {"absence": data["setAbsence"]["absence"]["id"]}
+        if "$plan" in template:
+            planned, preview_hash = await self._preview_plan(subject)
+            extra_facts |= {"planned": planned, "hash": preview_hash}
+            if "$planned" not in template:
+                apply = f'applyPlan(input: {{plan: {{{planned}}}, hash: "{preview_hash}"}}) {{ plan {{ id }} userErrors {{ code }} }}'
+                extra_facts["plan"] = (await self.execute_as_admin(f"mutation {{ {apply} }}"))["applyPlan"]["plan"][
+                    "id"
+                ]
         if "$import" in template:
             extra_facts |= {"import": await self._find_or_create_import()}
         if "$n" in template or "$day" in template:
             number = next(self.counter)
             extra_facts |= {"n": str(number), "day": (date(2030, 1, 1) + timedelta(days=number)).isoformat()}
         return Template(template).substitute(self.facts[subject], **extra_facts)
+
+    async def _preview_plan(self, subject: str) -> tuple[str, str]:
+        """Return the fields of a plan for the subject on a day of its own, and the hash of its preview."""
+        day = (date(2031, 1, 1) + timedelta(days=next(self.counter))).isoformat()
+        planned = (
+            f'scope: "{self.facts[subject]["who"]}", period: {{kind: DAY, on: "{day}"}}, '
+            'metrics: [{metric: "calls_made", base: TOTAL, total: 900, weights: EQUAL}]'
+        )
+        data = await self.server.execute(f"{{ planPreview(input: {{{planned}}}) {{ hash }} }}")
+        return planned, data["planPreview"]["hash"]
 
     async def _find_or_create_import(self) -> str:
         """Return the id of an import that is over."""

@@ -285,6 +285,18 @@ SETTING_GOALS: Final = _parse_grid("""
   NorthCrm   !   !   !   !   .   !     !   .     .     !
   stranger   0   0   0   0   0   0     0   0     0     0
 """)
+PLANS: Final = _parse_grid("""
+            Ann Cid Max Fay Bob North Far Sales South Acme
+  Ann        .   .   .   .   .   .     .   .     .     .
+  Max        +   +   +   +   .   +     +   .     .     .
+  Dora       +   +   +   +   +   +     +   +     +     +
+  Ada        +   +   +   +   +   +     +   +     +     +
+  Wall       .   .   .   .   .   .     .   .     .     .
+  NorthWall  .   .   .   .   .   .     .   .     .     .
+  Crm        .   .   .   .   .   .     .   .     .     .
+  NorthCrm   .   .   .   .   .   .     .   .     .     .
+  stranger   0   0   0   0   0   0     0   0     0     0
+""")
 CHANGING_GOALS: Final = _parse_grid("""
             Ann Cid Max Fay Bob North Far Sales South Acme
   Ann        !   .   .   .   .   !     .   !     .     !

@@ -221,6 +221,20 @@ MUTATIONS: Final = [
         SubjectKind.GOAL,
         expected_permissions.CHANGING_GOALS,
     ),
+    MatrixOperation(
+        "applyPlan",
+        'applyPlan(input: {plan: {$planned}, hash: "$hash"}) { userErrors { code } }',
+        Action.SET_GOALS,
+        SubjectKind.PERSON,
+        expected_permissions.SETTING_GOALS,
+    ),
+    MatrixOperation(
+        "undoPlan",
+        _write_mutation_by_id("undoPlan", "plan"),
+        Action.SET_GOALS,
+        SubjectKind.PLAN,
+        expected_permissions.PLANS,
+    ),
     _define_record("recordDeal", 'title: "Desks", owner: "$who"'),
     MatrixOperation(
         "recordDeals",

@@ -26,6 +26,7 @@ class SubjectKind(Enum):
     PERSON = "the subject, an employee"
     TEAM = "the subject, a team"
     GOAL = "a goal of the subject"
+    PLAN = "a plan of the subject"
     ENTRIES = "the postings behind a goal of the subject"
     SCOPE = "the leaderboard, wins, statistics or forecast of the subject"
     ABSENCE = "an absence of the subject"
@@ -104,6 +105,8 @@ def _can_see(kind: SubjectKind, actor: str, subject: str) -> bool:
             return subject == "Acme" or _can_reach(Action.VIEW_PEOPLE, actor, subject)
         case SubjectKind.GOAL | SubjectKind.ENTRIES:
             return _can_see_goal(actor, subject)
+        case SubjectKind.PLAN:
+            return _can_reach(Action.SET_GOALS, actor, subject)
         case SubjectKind.DEVICE:
             return _can_reach(Action.ADMINISTER, actor, subject)
         case SubjectKind.RULE:

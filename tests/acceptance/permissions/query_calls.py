@@ -119,6 +119,17 @@ QUERIES: Final = [
         expected_permissions.ENTRIES,
     ),
     MatrixOperation(
+        "node: plan", 'node(id: "$plan") { id }', Action.SET_GOALS, SubjectKind.PLAN, expected_permissions.PLANS
+    ),
+    MatrixOperation(
+        "planPreview",
+        "planPreview(input: {$planned}) { hash }",
+        Action.SET_GOALS,
+        SubjectKind.PERSON,
+        expected_permissions.SETTING_GOALS,
+        is_action=True,
+    ),
+    MatrixOperation(
         "goals",
         'goals(scope: "$who") { id }',
         Action.VIEW_GOALS,

@@ -116,6 +116,10 @@ INVALID_BY_KIND: Final[dict[str, list[InvalidValue]]] = {
     "days of silence": [*_NOT_INT, *_with_code(RANGE, -1, 0, 366, 2**31 - 1)],
     "hours": [*_NOT_INT, *_with_code(RANGE, -1, 365 * 24 + 1, 2**31 - 1)],
     "hours of another kind": [*_NOT_INT, *_with_code(INVALID, 0, 4)],
+    "uplift": [*_NOT_DECIMAL, *_with_code(RANGE, "-100", "-101", "1001", "1e30")],
+    "weight": [*_NOT_DECIMAL, *_with_code(RANGE, "-1", "1000000000001", "1e30")],
+    "floor": [*_NOT_DECIMAL, *_with_code(RANGE, "-1", "0.5", "1000000000001", "1e30")],
+    "periods of another base": [*_NOT_INT, *_with_code(INVALID, 0, 3)],
     "percent": _with_code(BAD_INPUT, "5", "", "NaN", True, [], {}, f"{RAW_PREFIX}1e400", f"{RAW_PREFIX}{'9' * 5000}"),
     "recipients": [*_with_code(BAD_INPUT, ["NONSENSE"], [None], [5], {}, "NONSENSE"), *_with_code(REQUIRED, [])],
     "channels": [
@@ -160,7 +164,8 @@ KIND_BY_NAME: Final = {
     "rate": "rate", "quietFrom": "minute", "quietTo": "minute", "digestAt": "minute", "closeAfterWorkdays": "workdays",
     "durationSeconds": "seconds", "ifVersion": "version", "workingDays": "weekdays",
     "minAmount": "money", "days": "days of silence", "coolDownHours": "hours", "hours": "hours of another kind", "percent": "percent",
-    "recipients": "recipients", "channels": "channels",
+    "recipients": "recipients", "channels": "channels", "total": "target", "rounding": "target", "ceiling": "target",
+    "floor": "floor", "weight": "weight", "upliftPercent": "uplift", "periods": "periods of another base",
     "files": "uploads", "inboxPath": "path in the inbox", "map": "map", "mapText": "second map",
     # ids, by type
     "owner": "Employee", "employee": "Employee", "assignee": "Employee", "manager": "Employee", "team": "Team",
@@ -174,7 +179,8 @@ KIND_BY_PATH: Final = {  # for names that have several kinds
     "savePipeline id": "Pipeline", "savePipeline stages 0 id": "Stage", "setGoal owner": "Scope",
     "updateAlertRule id": "AlertRule", "deleteAlertRule id": "AlertRule", "createAlertRule scope": "Scope",
     "updateAlertRule scope": "Scope",
-    "setGoal name": "line", "cancelImport id": "ImportJob",
+    "setGoal name": "line", "cancelImport id": "ImportJob", "undoPlan id": "GoalPlan", "applyPlan plan scope": "Scope",
+    "applyPlan plan targets 0 owner": "Scope",
     **{f"{name} id": "Deal" for name in (
         "updateDeal", "moveDeal", "winDeal", "loseDeal", "reopenDeal", "flagDeal", "deleteDeal")},
 }  # fmt: skip
@@ -203,6 +209,16 @@ INVALID_BY_PATH: Final = {  # for fields with rules of their own
             "", "garbage", BIG_TEXT, encode_global_id("Alert", 0), encode_global_id("Alert", 999_999), encode_global_id("Alert", 10**18 - 1),
             encode_global_id("Deal", 1), 5)),
     ],
+    "applyPlan hash": [*_NOT_TEXT, *_with_code(INVALID, "", "nonsense", "a\u202eb", BIG_TEXT)],
+    "applyPlan plan leftOut": [
+        *_with_code(BAD_INPUT, {}, True, [None], [True], [{}], *([bad.value] for bad in UNSTORABLE_TEXTS)),
+        *(InvalidValue([bad], NOT_FOUND, ("0",)) for bad in (
+            "", "garbage", BIG_TEXT, encode_global_id("Employee", 0), encode_global_id("Employee", 999_999), encode_global_id("Deal", 1), 5)),
+    ],
+    "applyPlan plan rampPercent": [
+        *_with_code(BAD_INPUT, {}, True, [None], ["x"], ["NaN"]),
+        *(InvalidValue([bad], RANGE, ("0",)) for bad in ("-1", "101", "1e30")),
+    ],
     "recordResult metric": [*INVALID_BY_KIND["metric"], *_with_code(INVALID, "deals_won")],
     "setExchangeRate currency": [*INVALID_BY_KIND["currency"], *_with_code(INVALID, "EUR")],
     "removeCompanyDays dates": [
@@ -213,7 +229,7 @@ INVALID_BY_PATH: Final = {  # for fields with rules of their own
     "updateCompany currency": [*INVALID_BY_KIND["currency"], *_with_code(CONFLICT, "USD")],
 }  # fmt: skip
 _ID_KINDS: Final = ("Employee", "Team", "Client", "Deal", "Stage", "Lead", "Contact", "Call", "Result", "Task", "Goal",
-               "Device", "Pipeline", "Scope", "AlertRule", "Absence", "Session", "ImportJob")  # fmt: skip
+               "Device", "Pipeline", "Scope", "AlertRule", "Absence", "Session", "ImportJob", "GoalPlan")  # fmt: skip
 
 
 def _invalid_ids(kind: str) -> list[InvalidValue]:

@@ -26,6 +26,9 @@ ALLOWED_CODES: Final = {"BAD_USER_INPUT", "NOT_FOUND", "CURSOR_UNKNOWN"}
 REQUIRED_ARGUMENTS: Final[dict[str, dict[str, Any]]] = {
     "node": {"id": "x"}, "employee": {"id": "x"}, "team": {"id": "x"}, "goal": {"id": "x"},
     "testAlertRule": {"input": {"kind": "GOAL_BEHIND", "recipients": ["MANAGER"]}},
+    "planPreview": {"input": {
+        "scope": encode_global_id("Company", 1), "period": {}, "metrics": [
+            {"metric": "calls_made", "base": "TOTAL", "total": 90, "weights": "EQUAL"}]}},
     "byExternalId": {"type": "DEAL", "externalId": "x"},
 }  # fmt: skip
 MANY_COMBINING_MARKS: Final = "x" + "\u0301\u0316" * 50_000  # Unicode normalization of them would take minutes

@@ -24,7 +24,7 @@ MUTATIONS: Final = sorted(SCHEMA._schema.mutation_type.fields.keys() - MUTATIONS
 STATING_THE_RESULT: Final = (
     "archiveGoal", "completeTask", "createMetric", "deleteAlertRule", "deleteDeal", "deleteRecord", "flagDeal", "loseDeal",
     "markAlertsRead", "moveDeal", "recordCall", "recordClient", "recordContact", "recordDeal", "recordLead", "recordResult",
-    "rejectLead", "reopenDeal", "reopenTask", "revokeDevice", "setAbsence", "setCompanyDays", "setGoal", "updateDeal", "winDeal",
+    "rejectLead", "reopenDeal", "reopenTask", "revokeDevice", "setAbsence", "setCompanyDays", "setGoal", "undoPlan", "updateDeal", "winDeal",
 )  # fmt: skip
 
 

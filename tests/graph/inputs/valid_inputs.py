@@ -58,6 +58,37 @@ async def create_company_records(world: World) -> None:
     link = (await world.mutate("inviteEmployee", employee=world.global_ids["Bob"]))["link"]
     ids["link"] = link.partition("#token=")[2]
     ids["import"] = await create_import_job(world)
+    ids["plan"] = await apply_plan(world)
+    ids["planHash"] = await preview_plan(world, build_plan(ids))
+
+
+def build_plan(ids: dict[str, str]) -> Arguments:
+    """Return a plan with every field set, of which some exclude each other."""
+    metric = {
+        "metric": "calls_made", "base": "TOTAL", "periods": None, "total": 90, "upliftPercent": "10", "weights": "GIVEN",
+        "givenWeights": [{"employee": ids["Ann"], "weight": "2.5"}], "rounding": 5, "floor": 1, "ceiling": 80,
+    }  # fmt: skip
+    by_hand = {"owner": ids["South"], "metric": "calls_made", "target": 40}
+    return {
+        "scope": ids["Sales"], "period": {"kind": "MONTH", "on": "2027-03-01"}, "metrics": [metric], "leftOut": [],
+        "rampPercent": ["50"], "targets": [by_hand],
+    }  # fmt: skip
+
+
+async def preview_plan(world: World, plan: Arguments) -> str:
+    """Return the hash of a plan's preview."""
+    data = await world.query("query($input: PlanInput!) { planPreview(input: $input) { hash } }", input=plan)
+    return str(data["planPreview"]["hash"])
+
+
+async def apply_plan(world: World) -> str:
+    """Apply a plan, and return its id."""
+    plan = build_plan(world.global_ids) | {"period": {"kind": "MONTH", "on": "2027-04-01"}}
+    data = await world.query(
+        "mutation($input: ApplyPlanInput!) { applyPlan(input: $input) { plan { id } userErrors { message } } }",
+        input={"plan": plan, "hash": await preview_plan(world, plan)},
+    )
+    return str(data["applyPlan"]["plan"]["id"])
 
 
 async def create_import_job(world: World) -> str:
@@ -148,6 +179,7 @@ def build_valid_arguments(ids: dict[str, str]) -> dict[str, Arguments]:
             "recurring": True, "proRated": True, **key,
         },
         "updateGoal": {"id": ids["goal"], "ifVersion": int(ids["version"]), "name": "Wins", "target": 10, "recurring": True, "proRated": True, **key},
+        "applyPlan": {"plan": build_plan(ids), "hash": ids["planHash"], **key},
         "recordDeal": {**deal, **key},
         "updateDeal": {
             "id": ids["won"], "title": "Armchairs", "amount": {**money}, "cost": {**money}, "owner": ids["Bob"],
@@ -202,6 +234,7 @@ def build_valid_arguments(ids: dict[str, str]) -> dict[str, Arguments]:
         "unlockSignIn": {"employee": ids["Ann"], **key},
         "revokeDevice": {"id": ids["device"], **key},
         "archiveGoal": {"id": ids["goal"], **key},
+        "undoPlan": {"id": ids["plan"], "keepChanged": True, **key},
         "cancelImport": {"id": ids["import"], **key},
         "deleteDeal": {"id": ids["deal"], **key},
         "deleteRecord": {"id": ids["call"], **key},

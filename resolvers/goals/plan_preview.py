@@ -1,0 +1,393 @@
+"""Preview of a plan: the targets of a scope, its teams and its employees, computed without writing anything.
+
+All questions are asked for all owners together, so the number of statements does not depend on how many there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from fractions import Fraction
+from functools import partial
+from typing import Final
+
+from domain.errors.operation_errors import BadInput, ForbiddenOperation, ResourceNotFound
+from domain.errors.user_errors import Conflict, Forbidden, Invalid, NotFound
+from domain.goals import planning
+from domain.goals.planning import PlanBase, PlanWeights
+from domain.ledger.metrics import Metric
+from domain.messages import gettext_noop
+from domain.primitives.periods import Period, shift_period
+from models.goals import goals
+from models.goals.goals import Goal
+from models.ledger import scores
+from models.live import change_log
+from models.organization.scopes import ScopeKey
+from resolvers.forecasting.forecast_engine import get_forecast_engine
+from resolvers.goals.plan_cleaning import (
+    DEFAULT_MEAN_PERIODS,
+    MetricPlan,
+    clean_given_weights,
+    clean_metrics,
+    clean_ramp,
+    clean_targets,
+)
+from resolvers.goals.plan_digests import PlanDigest
+from resolvers.goals.plan_inputs import PlanInput
+from resolvers.goals.plan_owners import OwnerNames, PlanOwners, arrange_owners, find_plan_scope, load_employees
+from resolvers.goals.plan_targets import allocate_targets
+from resolvers.goals.scope_forecasts import ScopeForecasts, load_scope_forecasts
+from resolvers.request import validation
+from resolvers.request.context import RequestContext
+from resolvers.request.periods import resolve_period
+from resolvers.request.scopes import Scope, ScopeRow
+
+MAX_LISTED: Final = 1000  # rows of one answer
+_NO_HISTORY: Final = gettext_noop("There is too little history to forecast this metric: choose another `{name}`.")
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedTarget:
+    """One row of a plan: an owner and a metric; amounts in the metric's smallest unit.
+
+    value         what is counted in the period so far
+    last_result   of the last period of the kind that is over
+    base          what the target starts from; None for the parts of a given total
+    target        0 for an employee without a share, who gets no goal
+    share         the employee's working time in the period divided by the company's; None for teams and the company
+    probability   that the target is reached; None without a target, and while there is too little history
+    existing      the goal that the plan changes
+    is_by_hand    whether the target was set by hand
+    """
+
+    owner: ScopeKey
+    owner_row: ScopeRow
+    metric: Metric
+    value: int
+    last_result: int
+    base: int | None
+    target: int
+    share: Fraction | None
+    probability: float | None
+    existing: Goal | None
+    is_by_hand: bool
+
+    @property
+    def difference(self) -> int | None:
+        return None if self.base is None else self.target - self.base
+
+
+@dataclass(frozen=True)
+class PlanTotal:
+    """A metric of a plan as a whole: the row of its scope, what the employees have of it, and how many are by hand."""
+
+    scope_target: PlannedTarget
+    allocated: int
+    by_hand: int
+
+
+@dataclass(frozen=True, eq=False)
+class PlanPreview:
+    """A computed plan.
+
+    position  the change-log position before anything of it was read
+    rows      by metric in the order of the input, in the order of the owners
+    """
+
+    scope: Scope
+    period: Period
+    owners: PlanOwners
+    rows: Sequence[PlannedTarget]
+    totals: Sequence[PlanTotal]
+    digest: PlanDigest
+    position: int
+    ranges: Sequence[tuple[str, Period]]
+    uses_forecast: bool
+
+    @property
+    def hash(self) -> str:
+        return self.digest.to_text()
+
+
+@dataclass
+class _Facts:
+    """What was read for a plan, by metric key."""
+
+    values: dict[str, Mapping[ScopeKey, int]] = field(default_factory=dict)
+    last_results: dict[str, Mapping[ScopeKey, int]] = field(default_factory=dict)
+    base_results: dict[str, Mapping[ScopeKey, int]] = field(default_factory=dict)
+    last_targets: dict[tuple[ScopeKey, str], int] = field(default_factory=dict)
+    existing: dict[tuple[ScopeKey, str], Goal] = field(default_factory=dict)
+    forecasts: Mapping[str, ScopeForecasts | None] = field(
+        default_factory=dict
+    )  # that bases and weights are taken from
+
+
+async def preview_plan(context: RequestContext, input: PlanInput) -> PlanPreview:
+    """Return the preview as the answer of a query, which has no user errors, but an operation error for each."""
+    with validation.raise_bad_input():
+        try:
+            return await compute_plan(context, input)
+        except Forbidden as error:
+            raise ForbiddenOperation(error.message, field=".".join(error.path)) from error
+        except NotFound as error:
+            raise ResourceNotFound(error.message, field=".".join(error.path)) from error
+
+
+async def compute_plan(context: RequestContext, input: PlanInput) -> PlanPreview:
+    """Compute a plan. Raises user errors with paths in the input. Must not be called within a unit of work."""
+    position = await change_log.last_position()
+    scope = await find_plan_scope(context, input.scope, "input", "scope")
+    period = await resolve_period(context, input.period, "input", "period")
+    today, calendar = await context.today(), await context.calendar()
+    if period.end < today:
+        raise Conflict("This period is over: plan one that runs or lies ahead.", "input", "period")
+    metric_plans = await clean_metrics(context, input, period)
+    employees, quota_ids = await load_employees(context, scope)
+    names = OwnerNames(scope, employees, scope.team_ids(context) or context.tree.teams.keys())
+    by_hand = await clean_targets(context, input, names, metric_plans)
+    given_weights = clean_given_weights(metric_plans, names)
+    left_out = {
+        names.find_employee(global_id, "input", "leftOut", str(index))
+        for index, global_id in enumerate(input.left_out or ())
+    }
+    named_ids = {key.employee_id for key, _ in by_hand if key.employee_id is not None}
+    carrier_ids = quota_ids - left_out
+    sellers = [employee for employee in employees if employee.id in named_ids | carrier_ids]
+    if not sellers:
+        raise Conflict("There is nobody in this scope who carries a quota.", "input", "scope")
+    owners = arrange_owners(context.tree, scope, sellers)
+    owner_rows = _find_owner_rows(context, owners)
+    for (key, _), (_, path) in by_hand.items():
+        if key not in owner_rows:
+            raise Conflict("There is nobody in this team to share the target.", *path, "owner")
+    last_days = planning.last_period_over(period, today, calendar)
+    facts = await _read_facts(context, scope, owners, metric_plans, period, last_days)
+    _check_overlaps(facts, period)
+    ramp = clean_ramp(input)
+    schedule = await context.work_schedule()
+    own_shares = {key: schedule.own_share(key.id, period) for key in owners.seller_keys}
+    rows: list[PlannedTarget] = []
+    facts_by_owner: dict[ScopeKey, list[object]] = {key: [owners.groups.get(key)] for key in owners.keys}
+    currency = (await context.company()).currency
+    now = context.now()
+    probability_forecasts = await load_scope_forecasts(
+        context, [metric_plan.metric for metric_plan in metric_plans], scope.key, owners.keys, period, now
+    )
+    for metric_plan in metric_plans:
+        metric = metric_plan.metric.key
+        bases = await _find_bases(context, metric_plan, owners, facts)
+        hand_targets = {key: target for (key, other), (target, _) in by_hand.items() if other == metric}
+        weights = await _find_weights(context, metric_plan, owners, facts, own_shares, given_weights)
+        ramped = [
+            weight * planning.ramp_share(ramp, owners.sellers[key.id].joined_on, period.start)
+            for key, weight in zip(owners.seller_keys, weights, strict=True)
+        ]
+        targets = allocate_targets(metric_plan, owners, bases, hand_targets, carrier_ids, ramped, currency)
+        probabilities = await _find_probabilities(context, probability_forecasts[metric], targets, facts.values[metric])
+        for key in owners.keys:
+            existing = facts.existing.get((key, metric))
+            rows.append(
+                PlannedTarget(
+                    key,
+                    owner_rows[key],
+                    metric_plan.metric,
+                    facts.values[metric].get(key, 0),
+                    facts.last_results[metric].get(key, 0),
+                    bases.get(key),
+                    targets[key],
+                    own_shares.get(key),
+                    probabilities.get(key),
+                    existing,
+                    key in hand_targets,
+                )
+            )
+            facts_by_owner[key] += [bases.get(key), existing and (existing.id, existing.target, existing.full_target)]
+        for key, weight in zip(owners.seller_keys, ramped, strict=True):
+            facts_by_owner[key].append(weight)
+    return PlanPreview(
+        scope,
+        period,
+        owners,
+        rows,
+        _sum_up(rows, owners),
+        PlanDigest.build((input, period), facts_by_owner),
+        position,
+        _list_ranges(metric_plans, period, last_days),
+        any(_uses_forecast(metric_plan) for metric_plan in metric_plans),
+    )
+
+
+# What the targets follow from
+
+
+def _uses_forecast(metric_plan: MetricPlan) -> bool:
+    return metric_plan.input.base is PlanBase.FORECAST or metric_plan.input.weights is PlanWeights.FORECAST
+
+
+def _list_ranges(metric_plans: Sequence[MetricPlan], period: Period, last_days: Period) -> list[tuple[str, Period]]:
+    """Return the metrics and days of which results are read: for each metric those of the period, the last and the base."""
+    return [
+        (metric_plan.metric.key, days)
+        for metric_plan in metric_plans
+        for days in (period, last_days, metric_plan.days or last_days)
+    ]
+
+
+async def _read_facts(
+    context: RequestContext,
+    scope: Scope,
+    owners: PlanOwners,
+    metric_plans: Sequence[MetricPlan],
+    period: Period,
+    last_days: Period,
+) -> _Facts:
+    facts = _Facts()
+    ranges = _list_ranges(metric_plans, period, last_days)
+    totals = await scores.totals_of_scopes([(metric, days.start, days.end) for metric, days in ranges], owners.keys)
+    for index, metric_plan in enumerate(metric_plans):
+        metric = metric_plan.metric.key
+        facts.values[metric], facts.last_results[metric], facts.base_results[metric] = totals[3 * index : 3 * index + 3]
+    metrics = {metric_plan.metric.key for metric_plan in metric_plans}
+    for goal in await goals.fetch_competing(owners.keys, metrics, period):
+        facts.existing[goal.scope, goal.metric] = goal
+    by_targets = {
+        metric_plan.metric.key for metric_plan in metric_plans if metric_plan.input.base is PlanBase.LAST_TARGETS
+    }
+    if by_targets:
+        before = shift_period(period, -1, await context.calendar())
+        facts.last_targets = {
+            (goal.scope, goal.metric): goal.target
+            for goal in await goals.fetch_of_period(owners.keys, by_targets, before)
+        }
+    if forecast_metrics := [metric_plan.metric for metric_plan in metric_plans if _uses_forecast(metric_plan)]:
+        facts.forecasts = await load_scope_forecasts(
+            context, forecast_metrics, scope.key, owners.keys, period, await _forecast_time(context, period)
+        )
+    return facts
+
+
+async def _forecast_time(context: RequestContext, period: Period) -> datetime:
+    """Return the time of the forecast that targets follow from.
+
+    Of a period ahead it is the beginning of today: a plan does not go out of date because an hour of the day passes.
+    """
+    today = await context.today()
+    return (await context.calendar()).start_of(today) if period.start > today else context.now()
+
+
+def _check_overlaps(facts: _Facts, period: Period) -> None:
+    """Raise Conflict for a goal of other days that overlap: periods of one kind do where the week's first day moved."""
+    for goal in facts.existing.values():
+        if (goal.first_day, goal.last_day) != (period.start, period.end):
+            raise Conflict(
+                "The goal “{name}” is for other days that overlap: archive it first.",
+                "input",
+                "period",
+                name=goal.name,
+            )
+
+
+async def _find_bases(
+    context: RequestContext, metric_plan: MetricPlan, owners: PlanOwners, facts: _Facts
+) -> dict[ScopeKey, int]:
+    """Return what the targets of owners start from; of a given total only the scope's."""
+    metric = metric_plan.metric.key
+    match metric_plan.input.base:
+        case PlanBase.TOTAL:
+            assert metric_plan.total is not None
+            return {owners.scope.key: metric_plan.total}
+        case PlanBase.LAST_TARGETS:
+            own_targets = {key: target for (key, other), target in facts.last_targets.items() if other == metric}
+            return owners.sum_by_group(own_targets) | own_targets
+        case PlanBase.FORECAST:
+            forecasts = _require_forecasts(metric_plan, facts, "base")
+            medians = await get_forecast_engine(context).run_in_worker(forecasts.medians)
+            return {key: facts.values[metric].get(key, 0) + round(medians.get(key, 0)) for key in owners.keys}
+        case PlanBase.MEAN:
+            periods = metric_plan.input.periods or DEFAULT_MEAN_PERIODS
+            results = facts.base_results[metric]
+            return {key: round(Fraction(results.get(key, 0), periods)) for key in owners.keys}
+    return {key: facts.base_results[metric].get(key, 0) for key in owners.keys}
+
+
+def _require_forecasts(metric_plan: MetricPlan, facts: _Facts, name: str) -> ScopeForecasts:
+    forecasts = facts.forecasts[metric_plan.metric.key]
+    if forecasts is None:
+        raise Invalid(_NO_HISTORY, *metric_plan.path, name, name=name)
+    return forecasts
+
+
+async def _find_weights(
+    context: RequestContext,
+    metric_plan: MetricPlan,
+    owners: PlanOwners,
+    facts: _Facts,
+    own_shares: Mapping[ScopeKey, Fraction],
+    given_weights: Mapping[tuple[ScopeKey, str], Fraction],
+) -> list[Fraction]:
+    """Return the weights of the sellers, before the ramp."""
+    metric, keys = metric_plan.metric.key, owners.seller_keys
+    match metric_plan.input.weights:
+        case PlanWeights.HISTORY:
+            return [Fraction(max(0, facts.base_results[metric].get(key, 0))) for key in keys]
+        case PlanWeights.FORECAST:
+            forecasts = _require_forecasts(metric_plan, facts, "weights")
+            means = await get_forecast_engine(context).run_in_worker(forecasts.means)
+            values = facts.values[metric]
+            return [Fraction(max(0, values.get(key, 0) + round(means.get(key, 0)))) for key in keys]
+        case PlanWeights.WORKING_TIME:
+            return [own_shares[key] for key in keys]
+        case PlanWeights.GIVEN:
+            return [given_weights.get((key, metric), Fraction(0)) for key in keys]
+    return [Fraction(1)] * len(keys)
+
+
+# Targets
+
+
+async def _find_probabilities(
+    context: RequestContext,
+    forecasts: ScopeForecasts | None,
+    targets: Mapping[ScopeKey, int],
+    values: Mapping[ScopeKey, int],
+) -> dict[ScopeKey, float]:
+    """Return the probability that each target is reached, as the projection of its goal will have it."""
+    missing = {key: target - values.get(key, 0) for key, target in targets.items() if target}
+    probabilities = {key: 1.0 for key, amount in missing.items() if amount <= 0}
+    if forecasts is not None:
+        compute = partial(forecasts.probabilities_of_at_least, missing)
+        probabilities |= await get_forecast_engine(context).run_in_worker(compute)
+    return probabilities
+
+
+def _sum_up(rows: Sequence[PlannedTarget], owners: PlanOwners) -> list[PlanTotal]:
+    """Return the totals, one for each metric."""
+    totals = []
+    for start in range(0, len(rows), len(owners.keys)):
+        rows_of_metric = rows[start : start + len(owners.keys)]
+        allocated = sum(row.target for row in rows_of_metric if row.owner.employee_id is not None)
+        totals.append(PlanTotal(rows_of_metric[0], allocated, sum(row.is_by_hand for row in rows_of_metric)))
+    return totals
+
+
+def _find_owner_rows(context: RequestContext, owners: PlanOwners) -> dict[ScopeKey, ScopeRow]:
+    """Return the employee, team or company of each owner."""
+    rows: dict[ScopeKey, ScopeRow] = {}
+    for key in owners.keys:
+        if key == owners.scope.key:
+            rows[key] = owners.scope.row
+        else:
+            rows[key] = context.tree.teams[key.id] if key.employee_id is None else owners.sellers[key.id]
+    return rows
+
+
+def list_targets(preview: PlanPreview, metric: str | None, first: int, skip: int) -> Sequence[PlannedTarget]:
+    """Return the rows of one metric, or of all, from the `skip`-th on. Raises BadInput."""
+    if not 1 <= first <= MAX_LISTED:
+        raise BadInput("{argument} must be 1 to {most}.", field="first", argument="first", most=MAX_LISTED)
+    if skip < 0:
+        raise BadInput("Give a number that is not negative.", field="skip")
+    rows = preview.rows if metric is None else [row for row in preview.rows if row.metric.key == metric]
+    return rows[skip : skip + first]
