@@ -14,7 +14,7 @@ from graph.base.mutations import payload, run_in_unit_of_work, session_mutation
 from graph.base.row_types import Info
 from graph.types.plans import PlanInput
 from resolvers.goals import plans
-from resolvers.goals.plan_inputs import ApplyPlanInput as ApplyPlanInputData
+from resolvers.goals.plan_inputs import PreviewedPlanInput
 from resolvers.request.context import RequestContext
 
 
@@ -51,9 +51,10 @@ anything that the targets follow from has changed since the preview; the message
     async def apply_plan(self, info: Info, input: ApplyPlanInput) -> PlanPayload:
         context = info.context
         context.viewer  # noqa: B018 - raises for an anonymous client
+        previewed_input = to_input(PreviewedPlanInput, input)
 
         async def run() -> PlanPayload:
-            prepared = await plans.prepare_plan(context, to_input(ApplyPlanInputData, input))
+            prepared = await plans.prepare_plan(context, previewed_input)
 
             async def execute() -> PlanPayload:
                 return PlanPayload(plan=await plans.apply_plan(context, prepared))

@@ -67,7 +67,7 @@ class PlanInput:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ApplyPlanInput:
+class PreviewedPlanInput:
     """A plan with the hash of its preview."""
 
     plan: PlanInput

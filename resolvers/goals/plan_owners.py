@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from domain.errors.user_errors import Conflict, Forbidden, NotFound
 from domain.permissions import Action
 from domain.primitives.global_ids import decode_global_id, parse_external_id
 from models.organization import people, quotas
-from models.organization.people import Employee, TeamTree
+from models.organization.people import Employee, Team, TeamTree
 from models.organization.quotas import RosterMoment
-from models.organization.scopes import EmployeeScope, ScopeKey, TeamScope
+from models.organization.scopes import ScopeKey, key_of_row
 from resolvers.request import scopes
 from resolvers.request.context import RequestContext
 from resolvers.request.scopes import Scope
@@ -47,9 +47,8 @@ class PlanOwners:
 class OwnerNames:
     """Finds the owners that the ids of an input mean, within the scope of the plan."""
 
-    def __init__(self, scope: Scope, employees: Sequence[Employee], team_ids: Collection[int]) -> None:
-        self._scope = scope
-        self._team_ids = team_ids
+    def __init__(self, scope: Scope, employees: Sequence[Employee], teams: Mapping[int, Team]) -> None:
+        self._scope, self._teams = scope, teams
         self._employees = {employee.id: employee for employee in employees}
         self._ids_by_external_id = {employee.external_id: employee.id for employee in employees if employee.external_id}
 
@@ -61,9 +60,9 @@ class OwnerNames:
             kind, row_id = decode_global_id(global_id) or ("", 0)
         match kind:
             case "Employee" if row_id in self._employees:
-                return EmployeeScope(row_id)
-            case "Team" if row_id in self._team_ids:
-                return TeamScope(row_id)
+                return key_of_row(self._employees[row_id])
+            case "Team" if row_id in self._teams:
+                return key_of_row(self._teams[row_id])
             case "Company" if row_id == 1 and self._scope.key.is_company:
                 return self._scope.key
         raise NotFound("There is no such team or active employee within the scope of the plan.", *path)
@@ -107,19 +106,17 @@ def arrange_owners(tree: TeamTree, scope: Scope, sellers: Sequence[Employee]) ->
     sellers_by_team: dict[int | None, list[Employee]] = {}
     for seller in sellers:
         path = () if scope.employee is not None else _groups_of_team(tree, scope, seller.team_id)
-        groups[EmployeeScope(seller.id)] = path
+        groups[key_of_row(seller)] = path
         sellers_by_team.setdefault(None if not path else seller.team_id, []).append(seller)
     staffed = {group for path in groups.values() for group in path}
     keys: list[ScopeKey] = [scope.key]
 
     def add(parent_id: int | None, seller_team_id: int | None) -> None:
         keys.extend(
-            EmployeeScope(seller.id)
-            for seller in sellers_by_team.get(seller_team_id, ())
-            if EmployeeScope(seller.id) != scope.key
+            key for seller in sellers_by_team.get(seller_team_id, ()) if (key := key_of_row(seller)) != scope.key
         )
         for team_id in tree.child_ids(parent_id):
-            team = TeamScope(team_id)
+            team = key_of_row(tree.teams[team_id])
             if team in staffed:
                 groups[team] = _groups_of_team(tree, scope, tree.parent_id(team_id))
                 keys.append(team)
@@ -135,5 +132,5 @@ def _groups_of_team(tree: TeamTree, scope: Scope, team_id: int | None) -> tuple[
     for ancestor_id in tree.path_to_root(team_id):
         if ancestor_id == scope.key.team_id:
             break
-        path.append(TeamScope(ancestor_id))
+        path.append(key_of_row(tree.teams[ancestor_id]))
     return tuple(path)

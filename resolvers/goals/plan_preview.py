@@ -145,7 +145,8 @@ async def compute_plan(context: RequestContext, input: PlanInput) -> PlanPreview
         raise Conflict("This period is over: plan one that runs or lies ahead.", "input", "period")
     metric_plans = await clean_metrics(context, input, period)
     employees, quota_ids = await load_employees(context, scope)
-    names = OwnerNames(scope, employees, scope.team_ids(context) or context.tree.teams.keys())
+    team_ids = scope.team_ids(context) or context.tree.teams.keys()
+    names = OwnerNames(scope, employees, {team_id: context.tree.teams[team_id] for team_id in team_ids})
     by_hand = await clean_targets(context, input, names, metric_plans)
     given_weights = clean_given_weights(metric_plans, names)
     left_out = {

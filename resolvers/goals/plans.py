@@ -24,14 +24,14 @@ from models.goals.plans import GoalPlan, PlanRow
 from models.ledger import scores
 from models.live import change_log
 from models.organization import reference_data
-from models.organization.scopes import OwnerKind, ScopeKey, scope_key
+from models.organization.scopes import ScopeKey
 from resolvers.activities.entries import ActivityEntry
 from resolvers.activities.log import write_activity_entries
 from resolvers.alerts.evaluation import resolve_all
 from resolvers.auth import sessions
 from resolvers.goals.affected_goals import publish_goal_changes
 from resolvers.goals.plan_digests import InvalidHash, PlanDigest
-from resolvers.goals.plan_inputs import ApplyPlanInput
+from resolvers.goals.plan_inputs import PreviewedPlanInput
 from resolvers.goals.plan_preview import PlanPreview, compute_plan
 from resolvers.request import scopes
 from resolvers.request.context import RequestContext
@@ -74,7 +74,7 @@ class PreparedPlan:
             await plan_rows.discard(self.plan)
 
 
-async def prepare_plan(context: RequestContext, input: ApplyPlanInput) -> PreparedPlan:
+async def prepare_plan(context: RequestContext, input: PreviewedPlanInput) -> PreparedPlan:
     """Compute a plan and compare it with its preview. User errors are kept: a repeated request has its answer already."""
     try:
         return await _prepare(context, input)
@@ -82,7 +82,7 @@ async def prepare_plan(context: RequestContext, input: ApplyPlanInput) -> Prepar
         return PreparedPlan(error=error)
 
 
-async def _prepare(context: RequestContext, input: ApplyPlanInput) -> PreparedPlan:
+async def _prepare(context: RequestContext, input: PreviewedPlanInput) -> PreparedPlan:
     try:
         seen = PlanDigest.from_text(input.hash)
     except InvalidHash as error:
@@ -176,7 +176,7 @@ async def apply_plan(context: RequestContext, prepared: PreparedPlan) -> GoalPla
     await _update_reached(prepared, plan, moved_owners)
     await plan_rows.apply(plan, context.now())
     moved_goal_ids = {
-        row.goal_id for row in prepared.rows if not row.is_new and (row.metric, row.scope) in moved_owners
+        row.goal_id for row in prepared.rows if not row.is_new and (row.metric, row.scope.topic) in moved_owners
     }
     await _publish(context, plan, prepared.rows, prepared.reached_goal_ids | moved_goal_ids, ActivityKind.PLAN_APPLIED)
     return plan
@@ -195,7 +195,7 @@ async def reload_after_outdated(context: RequestContext) -> None:
     context.loaded_employees.clear()
 
 
-async def _find_moved_owners(context: RequestContext, preview: PlanPreview) -> set[tuple[str, ScopeKey]]:
+async def _find_moved_owners(context: RequestContext, preview: PlanPreview) -> set[tuple[str, str]]:
     """Return the metrics and owners with new scores in the plan's period since it was computed.
 
     Raises PlanOutdated if anything has changed that targets may follow from.
@@ -210,7 +210,7 @@ async def _find_moved_owners(context: RequestContext, preview: PlanPreview) -> s
         for index, (metric, days) in enumerate(preview.ranges)
         if index % period_index or preview.uses_forecast
     }
-    moved_owners: set[tuple[str, ScopeKey]] = set()
+    moved_owners: set[tuple[str, str]] = set()
     for metric, owner, day in _moved_scores(topics):
         if any(metric == other and days.contains(day) for other, days in base_ranges):
             raise PlanOutdated
@@ -219,25 +219,21 @@ async def _find_moved_owners(context: RequestContext, preview: PlanPreview) -> s
     return moved_owners
 
 
-def _moved_scores(topics: Collection[str]) -> list[tuple[str, ScopeKey, date]]:
-    """Return metric, owner and day of the scores that topics of the change log report as moved."""
+def _moved_scores(topics: Collection[str]) -> list[tuple[str, str, date]]:
+    """Return metric, topic of the owner and day of the scores that topics of the change log report as moved."""
     scores_moved = []
     for topic in topics:
         name, _, day = topic.partition("@")
-        match name.split(":"):
-            case ["score", metric, "employee", owner_id]:
-                scores_moved.append((metric, scope_key(OwnerKind.EMPLOYEE, int(owner_id)), date.fromisoformat(day)))
-            case ["score", metric, "team", owner_id]:
-                kind = OwnerKind.TEAM if int(owner_id) else OwnerKind.COMPANY
-                scores_moved.append((metric, scope_key(kind, int(owner_id)), date.fromisoformat(day)))
+        kind, _, metric_and_owner = name.partition(":")
+        if kind == "score":
+            metric, _, owner = metric_and_owner.partition(":")
+            scores_moved.append((metric, owner, date.fromisoformat(day)))
     return scores_moved
 
 
-async def _update_reached(
-    prepared: PreparedPlan, plan: GoalPlan, moved_owners: Collection[tuple[str, ScopeKey]]
-) -> None:
+async def _update_reached(prepared: PreparedPlan, plan: GoalPlan, moved_owners: Collection[tuple[str, str]]) -> None:
     """Store of the new goals whose values have moved since the plan was computed whether they are reached."""
-    rows = [row for row in prepared.rows if row.is_new and (row.metric, row.scope) in moved_owners]
+    rows = [row for row in prepared.rows if row.is_new and (row.metric, row.scope.topic) in moved_owners]
     metrics = sorted({row.metric for row in rows})
     totals = await scores.totals_of_scopes(
         [(metric, plan.first_day, plan.last_day) for metric in metrics], {row.scope for row in rows}
@@ -316,7 +312,7 @@ async def undo_plan(context: RequestContext, prepared: PreparedUndo) -> GoalPlan
         )
     rows = [row for row in prepared.rows if row.goal_id not in changed_ids]
     moved_owners = {(metric, owner) for metric, owner, _ in _moved_scores(topics)}
-    moved_goal_ids = {row.goal_id for row in rows if not row.is_new and (row.metric, row.scope) in moved_owners}
+    moved_goal_ids = {row.goal_id for row in rows if not row.is_new and (row.metric, row.scope.topic) in moved_owners}
     await plan_rows.undo(plan, changed_ids, context.now(), context.viewer.id)
     reached_goal_ids = (prepared.reached_goal_ids | moved_goal_ids) - changed_ids
     await _publish(context, plan, rows, reached_goal_ids, ActivityKind.PLAN_UNDONE)
@@ -337,9 +333,9 @@ async def _load_values(rows: Sequence[PlanRow], period: Period) -> Mapping[tuple
 
 async def _check_rights(context: RequestContext, rows: Sequence[PlanRow]) -> None:
     """Raise Forbidden, with names, if the viewer may not set the goals of all owners: they may have moved since."""
-    employee_ids = {row.owner_id for row in rows if row.owner_kind is OwnerKind.EMPLOYEE}
-    out_of_reach = employee_ids - set(await filter_reached(context, Action.SET_GOALS, employee_ids))
-    keys = [scope_key(OwnerKind.EMPLOYEE, employee_id) for employee_id in sorted(out_of_reach)]
+    keys_by_id = {row.owner_id: row.scope for row in rows if row.scope.employee_id is not None}
+    out_of_reach = keys_by_id.keys() - set(await filter_reached(context, Action.SET_GOALS, keys_by_id.keys()))
+    keys = [keys_by_id[employee_id] for employee_id in sorted(out_of_reach)]
     if keys:
         raise Forbidden("You cannot set the goals of {names} any more.", "id", names=await _list_names(context, keys))
 
@@ -374,7 +370,7 @@ async def _publish(
     context.publish(
         "goals",
         *(f"goal:{row.goal_id}" for row in rows),
-        *(f"target:{row.metric}:{row.scope.topic}" for row in rows if row.owner_kind is OwnerKind.EMPLOYEE),
+        *(f"target:{row.metric}:{row.scope.topic}" for row in rows if row.scope.employee_id is not None),
     )
     alerted_ids = await plan_rows.find_alerted(plan)
     goals = await row_store.fetch(Goal, sorted(alerted_ids.union(reached_goal_ids)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import threading
 from collections.abc import Iterator
@@ -47,8 +48,13 @@ class CallRecord:
 
 @contextmanager
 def record_calls() -> Iterator[CallRecord]:
-    """Record the calls of this thread, and of threads that begin within the block."""
+    """Record the calls of this thread, and of threads that begin within the block.
+
+    Garbage is not collected meanwhile: a generator of another test that is closed then would look like a call.
+    """
     record = CallRecord()
+    gc.collect()
+    gc.disable()
     threading.setprofile(record.add)
     sys.setprofile(record.add)
     try:
@@ -56,6 +62,7 @@ def record_calls() -> Iterator[CallRecord]:
     finally:
         sys.setprofile(None)
         threading.setprofile(None)
+        gc.enable()
 
 
 def _name_of(frame: FrameType) -> str | None:

@@ -97,8 +97,8 @@ def test_every_input_class_fits_the_dataclass_that_it_is_mapped_to() -> None:
         source_types, target_types = get_type_hints(source), get_type_hints(target)
         for name, inner in match_fields(source, target).items():
             allowed = plain_types(target_types[name])
-            given = {inner if _is_input(type_) else type_ for type_ in plain_types(source_types[name])}
-            assert given <= allowed, (source.__name__, target.__name__, name)
+            input_types = {inner if _is_input(type_) else type_ for type_ in plain_types(source_types[name])}
+            assert input_types <= allowed, (source.__name__, target.__name__, name)
     sources = {source for source, _ in mappings}
     inner_sources = set[type]().union(*(find_inner_inputs(source) for source in sources))
     assert {cls.__name__ for cls in sources | inner_sources} | READ_BY_ATTRIBUTE == list_input_names()

@@ -66,11 +66,11 @@ def test_every_field_with_a_value_has_a_verdict() -> None:
 
 
 def test_documents_ask_every_aggregate() -> None:
-    asked = {
+    fields_of_documents = {
         field for document in (*SCOPE_DOCUMENTS.values(), *WHOLE_DOCUMENTS.values()) for field in fields_of(document)
     }
 
-    assert asked >= AGGREGATES
+    assert fields_of_documents >= AGGREGATES
 
 
 def fields_of(document: str) -> set[str]:

@@ -79,11 +79,11 @@ async def test_probability_of_the_preview_is_that_of_the_applied_goals(either_co
 async def test_won_deal_in_the_base_is_a_conflict_that_names_whose(either_company: World) -> None:
     world = either_company
     input = plan_input(world, [{"metric": "deals_won_amount", "upliftPercent": 5}])
-    seen = (await preview(world, input))["hash"]
+    preview_hash = (await preview(world, input))["hash"]
     await record_won_deal(world, "admin", owner=world.global_ids["E2"], closedAt="2026-10-20T10:00:00Z")
     rows = await read_all_rows()
 
-    [error] = (await apply(world, input, seen))["userErrors"]
+    [error] = (await apply(world, input, preview_hash))["userErrors"]
 
     assert (error["code"], error["path"]) == ("CONFLICT", ["input", "hash"])
     assert error["message"] == (
@@ -95,23 +95,23 @@ async def test_won_deal_in_the_base_is_a_conflict_that_names_whose(either_compan
 
 async def test_won_deal_outside_of_the_base_is_no_conflict(company: World) -> None:
     input = plan_input(company, [{"metric": "deals_won_amount"}])
-    seen = (await preview(company, input))["hash"]
+    preview_hash = (await preview(company, input))["hash"]
     await record_won_deal(company, "admin", owner=company.global_ids["E2"])
 
-    assert (await apply(company, input, seen))["userErrors"] == []
+    assert (await apply(company, input, preview_hash))["userErrors"] == []
 
 
 async def test_newcomer_and_goal_set_meanwhile_are_conflicts(company: World) -> None:
     input = plan_input(company, [EVEN])
-    seen = (await preview(company, input))["hash"]
+    preview_hash = (await preview(company, input))["hash"]
     await set_goal(company, "N1", "deals_won", "5", period=NEXT_MONTH)
 
-    [error] = (await apply(company, input, seen))["userErrors"]
+    [error] = (await apply(company, input, preview_hash))["userErrors"]
     assert error["message"] == "The figures behind this plan have moved for N1: preview it again."
 
-    seen = (await preview(company, input))["hash"]
+    preview_hash = (await preview(company, input))["hash"]
     await company.mutate("createEmployee", name="Zed", email="zed@example.com", team=company.global_ids["East"])
-    [error] = (await apply(company, input, seen))["userErrors"]
+    [error] = (await apply(company, input, preview_hash))["userErrors"]
     assert error["message"] == "The figures behind this plan have moved for Zed: preview it again."
 
 
@@ -133,13 +133,13 @@ async def test_change_of_the_base_in_the_gap_before_the_lock_is_a_conflict(
 ) -> None:
     world = either_company
     input = plan_input(world, [{"metric": "deals_won_amount"}])
-    seen = (await preview(world, input))["hash"]
+    preview_hash = (await preview(world, input))["hash"]
     write_in_the_gap(
         monkeypatch,
         lambda: record_won_deal(world, "admin", owner=world.global_ids["E2"], closedAt="2026-10-20T10:00:00Z"),
     )
 
-    [error] = (await apply(world, input, seen))["userErrors"]
+    [error] = (await apply(world, input, preview_hash))["userErrors"]
 
     assert error["code"] == "CONFLICT"
     assert await read_goals(world) == []
@@ -149,11 +149,11 @@ async def test_member_moved_in_the_gap_before_the_lock_is_a_conflict(
     company: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     input = plan_input(company, [EVEN])
-    seen = (await preview(company, input))["hash"]
+    preview_hash = (await preview(company, input))["hash"]
     ids = company.global_ids
     write_in_the_gap(monkeypatch, lambda: company.mutate("updateEmployee", id=ids["N4"], team=ids["East"]))
 
-    [error] = (await apply(company, input, seen))["userErrors"]
+    [error] = (await apply(company, input, preview_hash))["userErrors"]
 
     assert error["message"] == "The figures behind this plan have moved for N4: preview it again."
 
@@ -162,7 +162,7 @@ async def test_goal_reached_in_the_gap_before_the_lock_is_not_announced(
     company: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     input = plan_input(company, [EVEN | {"total": 24}]) | {"period": THIS_MONTH}
-    seen = (await preview(company, input))["hash"]
+    preview_hash = (await preview(company, input))["hash"]
 
     async def win() -> None:
         for _ in range(3):
@@ -170,7 +170,7 @@ async def test_goal_reached_in_the_gap_before_the_lock_is_not_announced(
 
     write_in_the_gap(monkeypatch, win)
 
-    assert (await apply(company, input, seen))["userErrors"] == []
+    assert (await apply(company, input, preview_hash))["userErrors"] == []
     owner = decode_global_id(company.global_ids["N3"])
     assert owner is not None
     goal = await Goal.get(owner_kind="EMPLOYEE", owner_id=owner[1], metric="deals_won")
@@ -188,9 +188,9 @@ async def test_other_hash_is_refused(company: World, text: str, code: str) -> No
 
 
 async def test_other_plan_than_that_of_the_preview_is_a_conflict(company: World) -> None:
-    seen = (await preview(company, plan_input(company, [EVEN])))["hash"]
+    preview_hash = (await preview(company, plan_input(company, [EVEN])))["hash"]
 
-    [error] = (await apply(company, plan_input(company, [EVEN | {"total": 130}]), seen))["userErrors"]
+    [error] = (await apply(company, plan_input(company, [EVEN | {"total": 130}]), preview_hash))["userErrors"]
 
     assert error["message"] == "This is another plan than that of the preview: preview it again."
 
@@ -274,11 +274,11 @@ async def test_goal_changed_since_is_a_conflict_and_stays_if_wanted(either_compa
 async def test_repetition_by_key_returns_the_first_response(either_company: World) -> None:
     world = either_company
     input = plan_input(world, [EVEN])
-    seen = (await preview(world, input))["hash"]
-    first = await apply(world, input, seen, idempotencyKey="k")
+    preview_hash = (await preview(world, input))["hash"]
+    first = await apply(world, input, preview_hash, idempotencyKey="k")
     rows = await read_all_rows()
 
-    assert await apply(world, input, seen, idempotencyKey="k") == first  # although the plan has goals now
+    assert await apply(world, input, preview_hash, idempotencyKey="k") == first  # although the plan has goals now
     assert await read_all_rows() == rows
     undone = await undo(world, first["plan"], key="u")
     assert await undo(world, first["plan"], key="u") == undone
@@ -288,12 +288,12 @@ async def test_repetition_by_key_of_a_plan_that_changed_nothing_stores_no_other_
     world = either_company
     input = plan_input(world, [EVEN])
     await preview_and_apply(world, input)
-    seen = (await preview(world, input))["hash"]
-    first = await apply(world, input, seen, idempotencyKey="k")
+    preview_hash = (await preview(world, input))["hash"]
+    first = await apply(world, input, preview_hash, idempotencyKey="k")
     assert first["plan"]["goalCount"] == 0
     rows = await read_all_rows()
 
-    assert await apply(world, input, seen, idempotencyKey="k") == first
+    assert await apply(world, input, preview_hash, idempotencyKey="k") == first
     assert await read_all_rows() == rows
 
 
@@ -302,9 +302,9 @@ async def test_only_those_who_may_set_all_goals_within_the_scope_plan_for_it(com
     planned = await preview(company, north, "Nina")
     assert planned["targets"][0]["owner"]["name"] == "North"
     plan = (await apply(company, north, planned["hash"], "Nina"))["plan"]
-    seen = (await preview(company, whole))["hash"]
+    preview_hash = (await preview(company, whole))["hash"]
 
-    [error] = (await apply(company, whole, seen, "Nina"))["userErrors"]
+    [error] = (await apply(company, whole, preview_hash, "Nina"))["userErrors"]
     assert (error["code"], error["path"]) == ("FORBIDDEN", ["input", "plan", "scope"])
     result = await company.execute(
         "query($input: PlanInput!) { planPreview(input: $input) { hash } }", "Nina", input=whole
@@ -376,9 +376,9 @@ async def test_statements_of_apply_and_undo_do_not_depend_on_the_number_of_peopl
     input = plan_input(world, [{"metric": metric} for metric in METRICS])
 
     async def count() -> tuple[int, int]:
-        seen = (await preview(world, input))["hash"]
+        preview_hash = (await preview(world, input))["hash"]
         with count_statements() as of_apply:
-            plan = (await apply(world, input, seen))["plan"]
+            plan = (await apply(world, input, preview_hash))["plan"]
         with count_statements() as of_undo:
             await undo(world, plan)
         return len(of_apply), len(of_undo)
