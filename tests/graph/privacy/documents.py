@@ -37,6 +37,10 @@ SCOPE_DOCUMENTS: Final = {
         attainmentProbability neededPerWorkday version }}
       entries {{ {_CONNECTION} edges {{ cursor node {{ amount late }} }} }}
       changes {{ at before after }} }} }}""",
+    "plan": """query($scope: ID!) { planPreview(input: {scope: $scope, period: {kind: MONTH}, metrics: [
+      {metric: "hours_worked", base: TOTAL, total: "1000"}, {metric: "deals_won_amount", base: TOTAL, total: "1000"}]}) {
+      targetCount totals { target allocated byHand probability }
+      targets { lastResult base target difference byHand probability workingTimeShare owner { name } } } }""",
     "records": f"""query($scope: ID) {{
       activities(scope: $scope) {{ {_CONNECTION} edges {{ cursor node {{ summary at }} }} }}
       tasks(scope: $scope) {{ {_CONNECTION} edges {{ cursor node {{ title }} }} }}
@@ -77,6 +81,9 @@ AGGREGATES: Final = frozenset(
         "Goal": "target fullTarget allocated",
         "GoalProgress": """value target attainmentPercent remaining expectedByNow pace projected projectedPercent projectionBasis
             attainmentProbability neededPerWorkday version""",
+        "PlanPreview": "targetCount",
+        "PlanTotal": "target allocated byHand probability",
+        "PlannedTarget": "lastResult base target difference byHand probability workingTimeShare",
         "Client": "wonAmount lastActivityAt",
         "Deal": "winProbability",
         "WorkTime": "totalHours",
@@ -111,6 +118,7 @@ ATTRIBUTES: Final = frozenset(  # of rows, of settings, or of the clock: visible
         "ForecastSnapshot": "day",
         "Goal": "recurring proRated createdAt archivedAt",
         "GoalChange": "at",
+        "GoalPlan": "goalCount appliedAt undoneAt",
         "GoalProgress": "asOf",
         # imports, for administrators, who see everything
         "ImportCounts": "read new changed unchanged rejected",
