@@ -187,9 +187,10 @@ class LeaderboardCache:
         seller_ids  employees with moved wins or goals: they decide whether a leader is ranked
         moves       employees and days of all moved scores: with one in a period that is over, a newer account is ranked
         """
-        self._roster_moves += [*((seller_id, None) for seller_id in seller_ids), *moves]
+        new_moves = [*((seller_id, None) for seller_id in seller_ids), *moves]
+        self._roster_moves += new_moves
         for roster_key, rosters in list(self._rosters.items()):
-            if _may_change(roster_key, rosters, self._roster_moves[-len(seller_ids) - len(moves) :]):
+            if _may_change(roster_key, rosters, new_moves):
                 del self._rosters[roster_key]
                 for key in [key for key in self._entries if self._roster_key(key) == roster_key]:
                     del self._entries[key]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -200,6 +201,21 @@ async def test_own_change_after_one_of_another_process_loses_neither(world: Worl
         "Ann": "5.00",
         "Bob": "2.00",
     }
+
+
+async def test_boards_asked_together_after_a_win_of_a_leader_do_not_drop_each_other(world: World) -> None:
+    scopes = [world.global_ids[name] for name in ("North", "South", "Sales", "company")]
+    await world.create_employee("Mia", "North", "MANAGER")
+    await world.mutate("updateTeam", id=world.global_ids["North"], manager=world.global_ids["Mia"])
+    await read_leaderboard(world)
+    await record_won_deal(other_process(world), "Mia")
+    async with asyncio.timeout(30):
+        await asyncio.gather(*(read_leaderboard(world, scope=scope) for scope in scopes))
+
+    with count_statements() as statements:
+        for scope in scopes:
+            await read_leaderboard(world, scope=scope)
+    assert not [statement for statement in statements if "daily_total" in statement or "membership" in statement]
 
 
 async def test_change_of_other_metric_or_period_causes_no_read(world: World) -> None:
