@@ -31,6 +31,16 @@ async def world() -> AsyncIterator[World]:
 
 
 @pytest.fixture
+def kept_viewer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let streams keep their viewer, as a shared one takes that of its sockets."""
+
+    async def keep_viewer(context: RequestContext) -> None:
+        context.invalidate()
+
+    monkeypatch.setattr(sessions, "reauthenticate", keep_viewer)
+
+
+@pytest.fixture
 def wins_of_another_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the leaderboards hear of a win from the change log alone, as if another process had recorded it."""
     monkeypatch.setattr(LeaderboardCache, "apply_committed", lambda cache, change: None)
@@ -89,13 +99,8 @@ async def test_win_updates_all_leaderboard_subscriptions_with_one_read(world: Wo
         )
 
 
-async def test_push_after_a_win_of_the_same_process_takes_no_statement(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def keep_viewer(context: RequestContext) -> None:
-        context.invalidate()
-
-    monkeypatch.setattr(sessions, "reauthenticate", keep_viewer)  # a shared stream takes the viewer of its sockets
+@pytest.mark.usefixtures("kept_viewer")
+async def test_push_after_a_win_of_the_same_process_takes_no_statement(world: World) -> None:
     world.reference_cache = ReferenceCache(world.hub)
     async with subscribe(world, f"subscription {{ {BOARD} }}") as board:
         await board.wait_until(lambda: len(board.events) == 1)
@@ -115,14 +120,8 @@ async def test_push_after_a_win_of_the_same_process_takes_no_statement(
     ],
     ids=["board", "goals"],
 )
-@pytest.mark.usefixtures("wins_of_another_process")
-async def test_push_takes_one_statement(
-    world: World, document: str, event_count: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def keep_viewer(context: RequestContext) -> None:
-        context.invalidate()
-
-    monkeypatch.setattr(sessions, "reauthenticate", keep_viewer)  # a shared stream takes the viewer of its sockets
+@pytest.mark.usefixtures("wins_of_another_process", "kept_viewer")
+async def test_push_takes_one_statement(world: World, document: str, event_count: int) -> None:
     world.reference_cache = ReferenceCache(world.hub)
     goals = []
     for metric in ("deals_won", "deals_won_amount"):
