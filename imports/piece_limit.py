@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-TARGET_SECONDS: Final = 0.125  # that a piece holds the lock; well below the limit of 0.25, for rows that cost more
+TARGET_SECONDS: Final = 0.16  # that a piece holds the lock; below the limit of 0.25, for rows that cost more
 FIRST_ROWS: Final = 20
 MAX_ROWS: Final = 500  # with fewer, one statement can find all of them on old builds of SQLite
 _MAX_GROWTH: Final = 2
@@ -17,8 +17,9 @@ class PieceLimit:
 
     rows  how many rows the next piece may have
 
-    With fewer than `FIRST_ROWS` a piece would take hardly less time. A piece can cost more than the ones before: its rows may name new employees. So it also ends early, with fewer
-    rows, when reading them against the database has taken up half of its time.
+    With fewer than `FIRST_ROWS` a piece would take hardly less time. A piece can cost more than the ones before: its rows
+    may name new employees. So it also ends early, with fewer rows, when reading them against the database has taken up
+    half of its time.
     """
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:

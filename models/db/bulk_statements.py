@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from functools import lru_cache
 from typing import Final
 
 from models.db import connection, dialects
 from models.db.errors import translated_errors
-from models.db.values import SqlValue
+from models.db.values import SqlRecord, SqlValue
 
 _MAX_VALUES_PER_STATEMENT: Final = 900  # old builds of SQLite accept at most 999
 _FEW_ROWS: Final = 20  # up to here one statement with all rows is faster than a bulk load
@@ -52,26 +52,39 @@ def _to_sqlite_column(values: Sequence[SqlValue]) -> Sequence[SqlValue]:
 _to_text: Final = lru_cache(maxsize=8_192)(dialects.to_sqlite_text)  # most dates stand in several rows and tables
 
 
-async def execute_with_rows(
-    sql: str, rows: Sequence[Sequence[SqlValue]], column_types: Sequence[str] | None = None
-) -> None:
+async def execute_with_rows(sql: str, rows: Sequence[Sequence[SqlValue]]) -> None:
     """Run a statement with many rows of values, in as few statements as old builds of SQLite allow.
 
-    sql           contains `{rows}`, which is replaced by the rows of placeholders
-    column_types  SQL types of the columns; PostgreSQL needs them when the rows are not inserted directly into a table
+    sql  contains `{rows}`, which is replaced by the rows of placeholders
     """
+    if len(rows) > _FEW_ROWS and _dialect() == "sqlite":
+        await _execute_for_each(sql.format(rows=f"({connection.placeholders(rows[0])})"), rows)
+        return
+    for statement, values in _split_statement(sql, rows):
+        await connection.execute(statement, values)
+
+
+async def fetch_with_rows(sql: str, rows: Sequence[Sequence[SqlValue]], column_types: Sequence[str]) -> list[SqlRecord]:
+    """Return what a query with many rows of values returns, in as few statements as old builds of SQLite allow.
+
+    sql           contains `{rows}`, which is replaced by the rows of placeholders
+    column_types  SQL types of the columns, which PostgreSQL needs
+    """
+    records: list[SqlRecord] = []
+    for statement, values in _split_statement(sql, rows, column_types if _dialect() != "sqlite" else None):
+        records.extend(await connection.fetch_records(statement, values))
+    return records
+
+
+def _split_statement(
+    sql: str, rows: Sequence[Sequence[SqlValue]], column_types: Sequence[str] | None = None
+) -> Iterator[tuple[str, list[SqlValue]]]:
+    """Yield a statement with `{rows}` as often as its rows need, each time with the values of the next rows."""
     if not rows:
         return
     row_sql, rows_per_statement = f"({connection.placeholders(rows[0])})", _MAX_VALUES_PER_STATEMENT // len(rows[0])
-    if column_types is None and len(rows) > _FEW_ROWS and _dialect() == "sqlite":
-        await _execute_for_each(sql.format(rows=row_sql), rows)
-        return
-    first_row_sql = (
-        f"({', '.join(f'CAST(? AS {column_type})' for column_type in column_types)})"
-        if column_types and _dialect() != "sqlite"
-        else row_sql
-    )
+    first_row_sql = f"({', '.join(f'CAST(? AS {name})' for name in column_types)})" if column_types else row_sql
     for start in range(0, len(rows), rows_per_statement):
         chunk = rows[start : start + rows_per_statement]
         values_sql = ", ".join([first_row_sql] + [row_sql] * (len(chunk) - 1))
-        await connection.execute(sql.format(rows=values_sql), [value for row in chunk for value in row])
+        yield sql.format(rows=values_sql), [value for row in chunk for value in row]

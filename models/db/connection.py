@@ -89,7 +89,8 @@ _CACHED_STATEMENTS: Final = 300  # that a connection to PostgreSQL keeps prepare
 _MAX_CACHED_STATEMENT_BYTES: Final = 60_000  # above the largest constant text; longer ones are inserts of many rows
 _SQLITE_COMMAND_LOCK_SECONDS: Final = 60  # how long a command waits for the writer of another process
 SQLITE_IMPORT_SETTINGS: Final[Mapping[str, int]] = {
-    "cache_size": -16_384,  # KiB of pages in memory: new rows change pages of indexes at random
+    "cache_size": -32_768,  # KiB of pages in memory: new rows change pages of indexes at random
+    "wal_autocheckpoint": 8_000,  # pages; most are changed by several pieces and written to the database once then
 }
 _TAKE_LOCK_SQL: Final = "SELECT pg_advisory_xact_lock($1)"
 _SET_LOCK_TIMEOUT_SQL: Final = "SELECT set_config('lock_timeout', $1, true)"  # until the end of the transaction

@@ -46,12 +46,9 @@ dated AS (
     WHERE above.id IS NOT NULL
 )
 """  # noqa: S608 - constants only; pairs each row of `credited` with every team id whose total of its day includes it
-_ADD_TO_HOLDING_TEAMS_SQL = f"""
-INSERT INTO team_total (metric, team_id, day, amount)
-WITH RECURSIVE credited(metric, team_id, day, amount) AS (VALUES {{rows}}), {HOLDING_TEAMS_CTE}
-SELECT metric, id, day, SUM(amount) FROM holding GROUP BY metric, id, day HAVING SUM(amount) <> 0 {_ADD_ON_CONFLICT_SQL}
+_FIND_HOLDING_TEAMS_SQL: Final = f"""
+WITH RECURSIVE credited(team_id, day) AS (VALUES {{rows}}), {HOLDING_TEAMS_CTE} SELECT team_id, day, id FROM holding
 """  # noqa: S608
-_CREDITED_COLUMN_TYPES: Final = ("VARCHAR", "INTEGER", "DATE", "BIGINT")
 # adds postings to the ledger, and to the totals of their employees, of their teams and all teams above
 _POSTING: Final = BatchedWrite(
     "posting",
@@ -107,18 +104,31 @@ async def post(postings: Sequence[Posting], recorded_at: datetime) -> None:
 async def add_to_totals(scores: Iterable[Score]) -> None:
     """Add scores to the totals of their employees, of their teams and all teams above, and of the company.
 
-    The teams above, as they stood at the end of the day, are read from the tables within the same statement, under the write lock, and not from a cached
-    tree: another process may just have moved a team.
+    The teams above, as they stood at the end of the day, are read from the tables under the write lock, and not from a
+    cached tree: another process may just have moved a team.
     """
     daily_totals: dict[tuple[str, int, int, date], int] = defaultdict(int)
-    team_totals: dict[tuple[str, int, date], int] = defaultdict(int)
+    credited_totals: dict[tuple[str, int, date], int] = defaultdict(int)
     for metric, employee_id, team_id, day, amount, _ in scores:
         daily_totals[metric, employee_id, team_id, day] += amount
-        team_totals[metric, team_id, day] += amount
-    await bulk_statements.execute_with_rows(_ADD_TO_DAILY_TOTALS_SQL, _nonzero_rows(daily_totals.items()))
-    await bulk_statements.execute_with_rows(
-        _ADD_TO_HOLDING_TEAMS_SQL, _nonzero_rows(team_totals.items()), column_types=_CREDITED_COLUMN_TYPES
+        credited_totals[metric, team_id, day] += amount
+    holding_team_ids = await _find_holding_teams({(team_id, day) for _, team_id, day in credited_totals})
+    team_totals: dict[tuple[str, int, date], int] = defaultdict(int)
+    for (metric, team_id, day), amount in credited_totals.items():
+        for holding_team_id in holding_team_ids[team_id, day]:
+            team_totals[metric, holding_team_id, day] += amount
+    await adjust_totals(daily_totals, team_totals)
+
+
+async def _find_holding_teams(teams_and_days: Collection[tuple[int, date]]) -> Mapping[tuple[int, date], list[int]]:
+    """Return the ids of the teams whose total of the day includes a team's, with the team itself and the company."""
+    holding_team_ids: dict[tuple[int, date], list[int]] = defaultdict(list)
+    records = await bulk_statements.fetch_with_rows(
+        _FIND_HOLDING_TEAMS_SQL, sorted(teams_and_days), column_types=("INTEGER", "DATE")
     )
+    for team_id, day, holding_team_id in records:
+        holding_team_ids[team_id, connection.to_date(day)].append(holding_team_id)
+    return holding_team_ids
 
 
 async def adjust_totals(
