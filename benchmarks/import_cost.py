@@ -43,9 +43,9 @@ def measure_import_cost(rows: int) -> Iterator[BenchmarkResult]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         small, full = _import_deals(folder / "small", _SMALL_EXPORT), _import_deals(folder / "full", rows)
-        written = folder / "full" / "scoreline.db"
-        baseline_seconds = _insert_again(written, folder / "baseline", {})
-        tuned_seconds = _insert_again(written, folder / "tuned", SQLITE_IMPORT_SETTINGS)
+        database = folder / "full" / "scoreline.db"
+        baseline_seconds = _insert_again(database, folder / "baseline", {})
+        tuned_seconds = _insert_again(database, folder / "tuned", SQLITE_IMPORT_SETTINGS)
     deals = rows - _SMALL_EXPORT  # the start of the process is not the import's
     seconds_per_deal = (full.cpu_seconds - small.cpu_seconds) / deals
     yield BenchmarkResult(

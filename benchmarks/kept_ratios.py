@@ -36,8 +36,8 @@ def _describe_regressions(results: Sequence[BenchmarkResult], ratios: dict[str, 
     for result in results:
         if result.ratio is None:
             continue
-        kept = ratios.get(result.name)
-        if kept is None:
+        earlier_ratio = ratios.get(result.name)
+        if earlier_ratio is None:
             yield f"{result.name}: no ratio is kept; ./run bench --save keeps one"
-        elif result.ratio > kept * TOLERANCE:
-            yield f"{result.name}: {result.ratio:.2f} instead of {kept:.2f}"
+        elif result.ratio > earlier_ratio * TOLERANCE:
+            yield f"{result.name}: {result.ratio:.2f} instead of {earlier_ratio:.2f}"

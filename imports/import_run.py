@@ -106,6 +106,8 @@ class ImportResult:
             for kind, counts in self.counts.items()
         ]
         for kind, names in self.created_names.items():
+            if not names:  # what created them was rolled back
+                continue
             more = ", …" if self.created_counts[kind] > len(names) else ""
             messages.append(
                 Message(

@@ -129,5 +129,5 @@ def comparison_key(goal_state: GoalState) -> object:
     The elapsed working time is not part of it: it changes all day long, and what is shown of it is compared apart.
     """
     goal, current = goal_state.goal, goal_state.progress
-    shown = current.value, current.target, current.pace, current.time.workdays_left, goal_state.today
-    return goal.version, goal.archived_at, goal.name, shown
+    displayed_values = current.value, current.target, current.pace, current.time.workdays_left, goal_state.today
+    return goal.version, goal.archived_at, goal.name, displayed_values

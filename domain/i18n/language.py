@@ -82,8 +82,10 @@ class Language:
         minutes, remaining_seconds = divmod(seconds, 60)
         hours, minutes = divmod(minutes, 60)
         parts = {"hour": hours, "minute": minutes, "second": 0 if hours else remaining_seconds}
-        shown = {unit: number for unit, number in parts.items() if number} or {"second": 0}
-        return " ".join(_format_unit(number, f"duration-{unit}", locale=self.locale) for unit, number in shown.items())
+        numbers = {unit: number for unit, number in parts.items() if number} or {"second": 0}
+        return " ".join(
+            _format_unit(number, f"duration-{unit}", locale=self.locale) for unit, number in numbers.items()
+        )
 
     def date(self, day: date, pattern: str = gettext_noop("d MMMM y")) -> str:
         """Return a day by a CLDR date pattern, which the catalogue may replace."""

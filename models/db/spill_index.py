@@ -83,11 +83,11 @@ class SpillMultiMap:
     def find(self, keys: Collection[str]) -> dict[str, tuple[int, str]]:
         """Return how many values each key has, and one of them; nothing for a key without any."""
         keys_by_digest = {_digest(key): key for key in keys}
-        found: dict[str, tuple[int, str]] = {}
+        values: dict[str, tuple[int, str]] = {}
         all_digests = [*keys_by_digest]
         for start in range(0, len(all_digests), _KEYS_PER_STATEMENT):
             digests = all_digests[start : start + _KEYS_PER_STATEMENT]
             sql = f"SELECT key, count(*), min(value) FROM pair WHERE key IN ({', '.join('?' * len(digests))}) GROUP BY key"  # noqa: S608
             for digest, count, value in self._database.execute(sql, digests):
-                found[keys_by_digest[digest]] = count, value
-        return found
+                values[keys_by_digest[digest]] = count, value
+        return values

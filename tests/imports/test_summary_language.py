@@ -23,7 +23,7 @@ def test_summary_is_in_the_language_it_is_asked_in() -> None:
     passed_over = [PassedOver("notes.txt", Message("no regular file")), PassedOver("old", Message("no regular file"))]
     result = ImportResult(
         counts={"deals": Counter(read=9, new=4, changed=3, unchanged=1, rejected=1)},
-        created_names={"stages": ["Offer", "Contract"]},
+        created_names={"stages": ["Offer", "Contract"], "employees": []},  # theirs were rolled back
         created_counts=Counter(stages=3),
         notes=[ImportNote("deals.csv", Message("The file has no rows."), True)],
         passed_over=[part.message for part in passed_over],
