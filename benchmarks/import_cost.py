@@ -18,7 +18,7 @@ from typing import Any, Final
 from benchmarks.harness import ROOT, SECRET
 from benchmarks.import_latency import write_export
 from benchmarks.scenarios import BenchmarkResult
-from models.db.connection import SQLITE_IMPORT_SETTINGS
+from models.db.import_settings import SQLITE_IMPORT_SETTINGS
 
 _TABLES: Final = ("client", "deal", "stage_visit", "activity", "silence", "score_entry", "daily_total", "team_total")
 _ROWS_PER_TRANSACTION: Final = 500

@@ -26,7 +26,7 @@ from imports.parsed_row import ParsedRow, RowParser
 from imports.piece_limit import PieceLimit
 from imports.stage_mapping import StageResolver
 from imports.toml_schema import MapError
-from models.db import connection
+from models.db.import_settings import settings_for_import
 
 _OBJECTS_PER_COLLECTION: Final = 50_000  # new ones, between two garbage collections
 
@@ -54,7 +54,7 @@ class Importer(ImportRun):
     async def run(self, files: Sequence[SourceFile]) -> ImportResult:
         """Import the files. Raises MapError if the map does not fit the company."""
         with _fewer_collections():
-            async with connection.settings_for_import():
+            async with settings_for_import():
                 return await self._run(files)
 
     async def _run(self, files: Sequence[SourceFile]) -> ImportResult:

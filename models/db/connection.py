@@ -7,7 +7,7 @@ and a goal is announced once. docs/decisions/ explains why.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import date, datetime
 from functools import cache, lru_cache
@@ -88,10 +88,6 @@ BATCH_LOCK_ID: Final = 0x5C0E_0003
 _CACHED_STATEMENTS: Final = 300  # that a connection to PostgreSQL keeps prepared
 _MAX_CACHED_STATEMENT_BYTES: Final = 60_000  # above the largest constant text; longer ones are inserts of many rows
 _SQLITE_COMMAND_LOCK_SECONDS: Final = 60  # how long a command waits for the writer of another process
-SQLITE_IMPORT_SETTINGS: Final[Mapping[str, int]] = {
-    "cache_size": -32_768,  # KiB of pages in memory: new rows change pages of indexes at random
-    "wal_autocheckpoint": 8_000,  # pages; most are changed by several pieces and written to the database once then
-}
 _TAKE_LOCK_SQL: Final = "SELECT pg_advisory_xact_lock($1)"
 _SET_LOCK_TIMEOUT_SQL: Final = "SELECT set_config('lock_timeout', $1, true)"  # until the end of the transaction
 
@@ -247,24 +243,6 @@ async def transaction() -> AsyncIterator[None]:
     """Run a transaction that changes nothing that the ledger's lock protects, without waiting for it on PostgreSQL."""
     async with in_transaction():
         yield
-
-
-@asynccontextmanager
-async def settings_for_import() -> AsyncIterator[None]:
-    """Give SQLite the settings for many writes during the block."""
-    usual_settings: dict[str, int] = {}
-    if dialect() == "sqlite":
-        usual_settings = {name: (await fetch_records(f"PRAGMA {name}"))[0][0] for name in SQLITE_IMPORT_SETTINGS}
-        await _apply_settings(SQLITE_IMPORT_SETTINGS)
-    try:
-        yield
-    finally:
-        await _apply_settings(usual_settings)
-
-
-async def _apply_settings(settings: Mapping[str, int]) -> None:
-    for name, value in settings.items():
-        await execute(f"PRAGMA {name} = {value}")
 
 
 def is_outside_transaction() -> bool:

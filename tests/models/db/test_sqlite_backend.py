@@ -16,6 +16,7 @@ from models import migrator
 from models.db import connection as db_connection
 from models.db import sqlite_backend
 from models.db.errors import LockTimeout
+from models.db.import_settings import SQLITE_IMPORT_SETTINGS, settings_for_import
 from models.live import change_log
 from models.live.change_log import Change
 from tests import empty_database
@@ -140,16 +141,16 @@ def test_permissions_of_the_owner_stay_as_they_are(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("database_path")
 async def test_settings_for_an_import_end_with_it_also_when_it_fails() -> None:
     async def read_settings() -> dict[str, int]:
-        names = db_connection.SQLITE_IMPORT_SETTINGS
+        names = SQLITE_IMPORT_SETTINGS
         return {name: (await db_connection.fetch_records(f"PRAGMA {name}"))[0][0] for name in names}
 
     async def fail_with_settings() -> None:
-        async with db_connection.settings_for_import():
-            assert await read_settings() == db_connection.SQLITE_IMPORT_SETTINGS
+        async with settings_for_import():
+            assert await read_settings() == SQLITE_IMPORT_SETTINGS
             raise RuntimeError("stopped")
 
     usual_settings = await read_settings()
-    assert all(value != db_connection.SQLITE_IMPORT_SETTINGS[name] for name, value in usual_settings.items())
+    assert all(value != SQLITE_IMPORT_SETTINGS[name] for name, value in usual_settings.items())
 
     with pytest.raises(RuntimeError, match="stopped"):
         await fail_with_settings()
