@@ -20,6 +20,7 @@ from domain.forecasting.cooperative import Steps
 from domain.forecasting.deal_table import DealTable, known_at
 from domain.forecasting.error_metrics import ErrorMetrics, ForecastOutcome, compute_error_metrics
 from domain.forecasting.forecast import Confidence, FittedModel
+from domain.forecasting.goal_chances import GoalChance, list_goal_chances
 from domain.forecasting.seasonality import first_day, last_day, month_of
 from domain.forecasting.training import ModelTrainer
 from domain.primitives.calendar import Calendar
@@ -53,7 +54,11 @@ class SellerGroup:
 
 @dataclass(frozen=True)
 class BacktestForecast:
-    """One forecast of a group made at an origin, in the smallest unit, with the baseline forecasts beside it."""
+    """One forecast of a group made at an origin, in the smallest unit.
+
+    baselines     the baseline forecasts beside it
+    goal_chances  the probabilities of targets that a plan might have set then
+    """
 
     origin: int
     horizon: Horizon
@@ -63,6 +68,7 @@ class BacktestForecast:
     high: float
     mean: Fraction
     baselines: tuple[BaselineForecast, ...]
+    goal_chances: tuple[GoalChance, ...]
 
     @property
     def days(self) -> tuple[int, int]:
@@ -112,6 +118,7 @@ def forecast_origin(
             if index % _GROUPS_PER_STEP == 0:
                 yield
             distribution = seller_forecasts.aggregate(group.members)
+            group_baselines = tuple(baselines.forecast(group.members))
             results.append(
                 BacktestForecast(
                     origin,
@@ -119,7 +126,8 @@ def forecast_origin(
                     group,
                     *distribution.quantiles,
                     distribution.mean,
-                    tuple(baselines.forecast(group.members)),
+                    group_baselines,
+                    list_goal_chances(distribution, group_baselines),
                 )
             )
     return results

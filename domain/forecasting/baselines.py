@@ -13,6 +13,8 @@ from domain.forecasting.hazard_model import ages_on
 from domain.forecasting.seasonality import first_day, last_day, months_of
 from domain.forecasting.training import ModelTrainer
 
+LAST_VALUE: Final = "last value"
+MEAN_OF_3_MONTHS: Final = "mean of 3 months"
 WEIGHTED_PIPELINE: Final = "pipeline × win rate"  # the stage's win rate if there are stages, as in most CRMs
 _Z80: Final = 1.2816  # standard deviations from the mean to the ends of an 80 % interval
 _MONTHS_PER_YEAR, _MONTHS_PER_QUARTER = 12, 3
@@ -64,8 +66,8 @@ class Baselines:
             history[(len(history) + ahead - np.arange(len(history))) % season_length == 0] for ahead in range(months)
         ]
         estimates = {
-            "last value": float(history[-months:].mean()) * months,
-            "mean of 3 months": float(history[-3:].mean()) * months,
+            LAST_VALUE: float(history[-months:].mean()) * months,
+            MEAN_OF_3_MONTHS: float(history[-3:].mean()) * months,
             "mean of all months": mean * months,
             "seasonal naive": sum(float(values[-1]) if len(values) else mean for values in same_season),
             "seasonal mean": sum(float(values.mean()) if len(values) else mean for values in same_season),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -20,11 +20,13 @@ from domain.forecasting.backtest import (
     BacktestForecast,
     Horizon,
     Level,
+    actual_outcome,
     completed,
     error_metrics_by_method,
     list_month_ends,
 )
 from domain.forecasting.error_metrics import ErrorMetrics
+from domain.forecasting.goal_chances import compute_reliability
 from domain.forecasting.seasonality import first_day, last_day, month_of
 from domain.primitives.money import from_minor, from_scaled, minor_digits
 from models.organization import company, people
@@ -137,7 +139,24 @@ def _format_tables(data: BacktestData, forecasts: Sequence[BacktestForecast]) ->
             if metrics:
                 lines += ["", f"{_TITLES[horizon]}, {level} ({metrics[MODEL_NAME].count} compared)", _HEADER]
                 lines += [_format_line(name, method_metrics) for name, method_metrics in metrics.items()]
-    return lines
+    return [*lines, *_format_reliability(data, forecasts)]
+
+
+def _format_reliability(data: BacktestData, forecasts: Sequence[BacktestForecast]) -> Iterator[str]:
+    """Yield the table of goals near the last results: with which probability they would be reached, and how many were."""
+    reliability = compute_reliability(
+        (forecast.goal_chances, actual_outcome(data.table, forecast)) for forecast in forecasts
+    )
+    if not reliability:
+        return
+    yield from (
+        "",
+        "Goals of 80 to 125 % of the last results",
+        f"  {'probability':<28}{'goals':>8}{'said':>8}{'reached':>9}",
+    )
+    for item in reliability:
+        name = f"{item.low:.0%} to {item.high:.0%}"
+        yield f"  {name:<28}{item.count:>8}{item.mean_probability:>8.0%}{item.reached:>9.0%}"
 
 
 def _format_line(name: str, scores: ErrorMetrics) -> str:

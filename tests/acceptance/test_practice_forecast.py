@@ -19,10 +19,12 @@ from domain.forecasting.backtest import (
     BacktestForecast,
     Horizon,
     Level,
+    actual_outcome,
     completed,
     error_metrics_by_method,
     list_month_ends,
 )
+from domain.forecasting.goal_chances import compute_reliability
 from resolvers.forecasting import backtests
 from resolvers.forecasting.backtests import BacktestData
 from tests.practice_set.practice_sets import GENERATED, MAVEN, PracticeSet, import_practice_set
@@ -125,6 +127,20 @@ def test_backtest_compares_the_expected_number_of_forecasts(
         (MONTH, COMPANY): 8, (MONTH, TEAMS): 8 * teams, (MONTH, SELLERS): 8 * sellers,
         (QUARTER, COMPANY): 6, (QUARTER, TEAMS): 6 * teams, (QUARTER, SELLERS): 6 * sellers,
     }  # fmt: skip
+
+
+def test_goals_said_to_be_reached_with_70_to_80_percent_are_reached_as_often(
+    backtest_result: tuple[BacktestData, list[BacktestForecast]],
+) -> None:
+    data, forecasts = backtest_result
+    reliability = compute_reliability(
+        (forecast.goal_chances, actual_outcome(data.table, forecast))
+        for forecast in completed(data.table, forecasts, data.snapshot.today)
+    )
+
+    [likely] = [item for item in reliability if (item.low, item.high) == (0.7, 0.8)]
+    assert likely.count > 100
+    assert 0.65 <= likely.reached <= 0.85
 
 
 def test_quantiles_are_ordered_and_not_negative(backtest_result: tuple[BacktestData, list[BacktestForecast]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 
 import asyncpg
 import pytest
@@ -12,6 +13,7 @@ from demo.history_generator import CompanyHistory
 from demo.seeding import PASSWORD
 from server.commands import demo
 from server.commands.cli import main
+from tests.processes import Workspace
 
 
 @pytest.fixture
@@ -45,3 +47,14 @@ async def test_demo_fill_rejects_options_of_serving(short_history_database: str)
 
     assert (result.exit_code, tables) == (2, 0)
     assert "--fill only creates the company" in result.output
+
+
+@pytest.mark.long  # the whole history, and the forecasts of all its months
+def test_goals_of_the_demo_said_to_be_reached_with_70_to_80_percent_are_reached_as_often(tmp_path: Path) -> None:
+    home = Workspace(tmp_path, database_url=f"sqlite://{tmp_path}/scoreline.db")
+    for command in (["migrate"], ["demo", "--fill"]):
+        home.succeed(*command)
+
+    [line] = [line for line in home.succeed("backtest").out.splitlines() if "70% to 80%" in line]
+
+    assert 65 <= int(line.split()[-1].removesuffix("%")) <= 85
