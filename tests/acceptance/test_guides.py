@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shutil
 from pathlib import Path
@@ -14,11 +15,18 @@ from tests.guide_follower import GUIDES, ROOT, GuideError, copy_project, follow,
 GRAPHQL_BLOCK = re.compile(r"^```graphql\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
-@pytest.fixture(params=sorted(path.name for path in GUIDES.glob("add-*.md")))
-def guide(request: pytest.FixtureRequest) -> Path:
-    return GUIDES / str(request.param)
+ALL_GUIDES = sorted(path.name for path in GUIDES.glob("add-*.md"))
+DEFAULT_GUIDES = ("add-a-subscription.md", "add-an-alert-kind.md", "add-an-import-source.md")  # the others take minutes
+EACH_GUIDE = pytest.mark.parametrize("guide", [GUIDES / name for name in ALL_GUIDES], ids=ALL_GUIDES)
 
 
+@pytest.mark.parametrize(
+    "guide",
+    [
+        pytest.param(GUIDES / name, id=name, marks=() if name in DEFAULT_GUIDES else pytest.mark.long)
+        for name in ALL_GUIDES
+    ],
+)
 @pytest.mark.timeout(900)  # it runs tests and generators one after another, on a machine that may be busy
 def test_guide_works_when_followed_word_for_word(guide: Path, tmp_path: Path) -> None:
     project = copy_project(tmp_path / "project")
@@ -34,6 +42,19 @@ def test_guide_works_when_followed_word_for_word(guide: Path, tmp_path: Path) ->
         assert process.returncode == 0, process.stdout
 
 
+@EACH_GUIDE
+def test_steps_of_a_guide_fit_the_code_and_leave_valid_python(guide: Path, tmp_path: Path) -> None:
+    project = copy_project(tmp_path / "project")
+
+    changes = [step for step in read_steps(guide) if step.path is not None]
+    list(follow(changes, project))
+
+    assert changes
+    for path in {step.path for step in changes if step.path and step.path.endswith(".py")}:
+        ast.parse((project / path).read_text())
+
+
+@EACH_GUIDE
 def test_migration_of_a_guide_follows_the_last_migration(guide: Path) -> None:
     last = max(path.stem for path in (ROOT / "models" / "migrations").glob("0*.py"))
     migrations = [step for step in read_steps(guide) if (step.path or "").startswith("models/migrations/")]

@@ -6,7 +6,7 @@ from tests.acceptance import year_replay
 from tests.practice_set.practice_sets import GENERATED, MAVEN, PracticeSet
 from tests.world import open_world
 
-REPLAYED_DEALS = {MAVEN: 280, GENERATED: 90}
+REPLAYED_DEALS = {MAVEN: 140, GENERATED: 60}
 
 
 async def test_dry_run_counts_equal_raised_alerts_after_a_replayed_year(practice_set: PracticeSet) -> None:

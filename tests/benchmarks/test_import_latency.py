@@ -9,6 +9,7 @@ from benchmarks.harness import start_harness
 from benchmarks.import_latency import measure_import_latency
 
 
+@pytest.mark.long  # it starts servers of its own and imports while they are asked
 @pytest.mark.timeout(300)
 def test_import_benchmark_measures_waits_with_and_without_an_import(postgres_url: str, redis_url: str) -> None:
     del postgres_url, redis_url  # skips the test where there is no server; the benchmark starts its own

@@ -87,6 +87,7 @@ def small_project(tmp_path: Path) -> Path:
     return root
 
 
+@pytest.mark.long  # each verdict is a run of pytest in a fork of this large process
 def test_mutant_survives_unless_a_test_fails(small_project: Path) -> None:
     path, tests = Path("ages.py"), [Path("test_ages.py")]
     source = (small_project / path).read_bytes()
@@ -113,6 +114,7 @@ def test_mutant_that_runs_without_end_is_timed_out(small_project: Path) -> None:
     assert verdict is Verdict.TIMED_OUT
 
 
+@pytest.mark.long
 def test_run_fails_when_the_tests_fail_without_a_mutation(small_project: Path) -> None:
     (small_project / "ages.py").write_text("is_adult = bool\n")
 
