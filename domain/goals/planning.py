@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Final
 
 from domain.primitives.calendar import Calendar
-from domain.primitives.periods import Period, PeriodKind, shift_period
+from domain.primitives.periods import Period, PeriodKind, period_containing, shift_period
 
 _FEBRUARY: Final = 2
 _PERIODS_PER_YEAR: Final = {  # of kinds that have as many in each year; weeks and days keep their weekday
@@ -60,10 +60,10 @@ class PlanWeights(StrEnum):
 
 def last_period_over(period: Period, today: date, calendar: Calendar) -> Period:
     """Return the last period of the kind before `period` that is over: one that runs has no whole result yet."""
-    earlier = shift_period(period, -1, calendar)
-    while earlier.end >= today:
-        earlier = shift_period(earlier, -1, calendar)
-    return earlier
+    if period.kind is PeriodKind.CUSTOM:
+        return shift_period(period, -max(1, (period.end - today).days // period.days + 1), calendar)
+    last_over = shift_period(period_containing(period.kind, today, calendar), -1, calendar)
+    return min(last_over, shift_period(period, -1, calendar), key=lambda earlier: earlier.start)
 
 
 def same_period_last_year(period: Period, calendar: Calendar) -> Period:

@@ -20,6 +20,25 @@ DECEMBER = period_containing(PeriodKind.MONTH, date(2026, 12, 1), CALENDAR)
 def test_last_period_is_the_last_that_is_over() -> None:
     assert planning.last_period_over(DECEMBER, TODAY, CALENDAR).start == date(2026, 10, 1)
     assert planning.last_period_over(DECEMBER, date(2026, 12, 1), CALENDAR).start == date(2026, 11, 1)
+    assert planning.last_period_over(DECEMBER, date(2027, 5, 1), CALENDAR).start == date(2026, 11, 1)
+
+
+@pytest.mark.parametrize(
+    ("today", "end"),
+    [
+        ("2026-12-20", "2026-11-30"),
+        ("2026-12-10", "2026-11-30"),
+        ("2026-12-01", "2026-11-30"),
+        ("2026-11-30", "2026-11-20"),
+        ("2026-11-21", "2026-11-20"),
+    ],
+)
+def test_last_period_over_of_custom_days_is_as_long(today: str, end: str) -> None:
+    ten_days = Period(date(2026, 12, 1), date(2026, 12, 10), PeriodKind.CUSTOM)
+
+    earlier = planning.last_period_over(ten_days, date.fromisoformat(today), CALENDAR)
+
+    assert (earlier.end, earlier.days) == (date.fromisoformat(end), 10)
 
 
 @pytest.mark.parametrize(
