@@ -1,6 +1,7 @@
 """Tests of the deal forecast on simulated companies that the model was not tuned to, and with too little history."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -43,7 +44,7 @@ def results():
     return BacktestResults()
 
 
-class BacktestResults(dict):
+class BacktestResults(dict[str, Any]):
     """The metrics of each company, computed when a test asks for them first."""
 
     def __missing__(self, name):
