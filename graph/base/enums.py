@@ -22,6 +22,7 @@ from models.imports.import_jobs import ImportState
 from models.organization.absences import AbsenceKind
 from models.organization.company import CompanyDayKind
 from resolvers.forecasting.forecasts import MoneyBasis
+from resolvers.goals.target_versions import TargetReference
 from resolvers.leaderboards.leaderboards import RankBy
 
 
@@ -45,6 +46,12 @@ def _register_enum(enum: type[Enum], description: str, name: str | None = None, 
 
 _register_enum(PeriodKind, "Length of a period. CUSTOM takes its days from `start` and `end` and cannot recur.")
 _register_enum(Weekday, "A day of the week.")
+_register_enum(
+    TargetReference,
+    "Which target of a goal attainment is measured against.",
+    FIRST="The target that was set at first.",
+    PRESENT="The target that holds now.",
+)
 _register_enum(AbsenceKind, "Reason of an absence.")
 _register_enum(
     CompanyDayKind,

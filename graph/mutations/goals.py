@@ -38,6 +38,11 @@ class UpdateGoalInput:
     target: Decimal | None = UNSET
     recurring: bool | None = UNSET
     pro_rated: bool | None = UNSET
+    reason: str | None = strawberry.field(
+        default=UNSET,
+        description="""Why the goal changes. REQUIRED if the target changes after its period has begun, where the
+company asks for it (`requiresTargetReason`).""",
+    )
     idempotency_key: str | None = UNSET
 
 

@@ -38,6 +38,14 @@ from resolvers import node
 from resolvers.goals import progress
 from resolvers.goals.progress import GoalFieldChange, GoalState
 from resolvers.goals.projection import GoalProjection, project_goals
+from resolvers.goals.target_versions import (
+    Attainment,
+    TargetReference,
+    TargetVersion,
+    check_reference,
+    load_target_versions,
+    measure,
+)
 from resolvers.request.context import Reference
 
 Value = TypeVar("Value")
@@ -173,6 +181,27 @@ class GoalChange:
     field: str
     before: str | None
     after: str | None
+    reason: str | None
+
+
+@row_type(TargetVersion, description="A target that a goal had, or has.")
+class GoalTargetVersion:
+    target: Decimal = reference_field(
+        lambda reference: lambda row: _in_metric_unit(reference, row.metric, row.target), Decimal
+    )
+    since: datetime = strawberry.field(description="It held until the next version.")
+    by: EmployeeRef | None = employee_ref("by_id", "Null if it was not set by an employee.")
+    reason: str | None = strawberry.field(
+        description="Why the target was changed; null for the first one, and where no reason was given."
+    )
+
+
+@row_type(Attainment, description="The present value of a goal against one of its targets.")
+class GoalAttainment:
+    target: Decimal = reference_field(
+        lambda reference: lambda row: _in_metric_unit(reference, row.metric, row.target), Decimal
+    )
+    percent: float = strawberry.field(description="100 × value / target, not capped.")
 
 
 @strawberry.type(
@@ -292,3 +321,29 @@ less than the target.""",
     @staticmethod
     def changes(root: strawberry.Parent[rows.Goal], info: Info) -> Awaitable[list[GoalFieldChange]]:
         return info.context.load_for_viewer(progress.change_histories, root)
+
+    @strawberry.field(
+        graphql_type=list[GoalTargetVersion],
+        description="The targets that the goal has had, oldest first; the last one holds.",
+        metadata=declare(NOTHING, length=3, follows=GOAL_LIST),
+    )
+    @staticmethod
+    def target_versions(root: strawberry.Parent[rows.Goal], info: Info) -> Awaitable[list[TargetVersion]]:
+        return info.context.load_for_viewer(load_target_versions, root)
+
+    @strawberry.field(
+        graphql_type=GoalAttainment,
+        description="""The present value against the first or the present target, or against the one that held at the end of
+a day (`asOf`); the present one unless given.""",
+        metadata=declare(NOTHING, follows=(*GOAL, *GOAL_LIST)),
+    )
+    @staticmethod
+    async def attainment(
+        root: strawberry.Parent[rows.Goal],
+        info: Info,
+        against: TargetReference | None = None,
+        as_of: date | None = None,
+    ) -> Attainment:
+        check_reference(against, as_of)
+        state = info.context.load_or_preloaded(progress.load_goal_states, root)
+        return await measure(info.context, state if isinstance(state, GoalState) else await state, against, as_of)

@@ -219,6 +219,7 @@ class GoalPlan(Node):
     goal_count: int = strawberry.field(description="How many goals it set, changed or archived.")
     applied_by: EmployeeRef | None = employee_ref("applied_by_id")
     applied_at: datetime
+    reason: str | None = strawberry.field(description="Why it changed the targets of goals.")
     undone_by: EmployeeRef | None = employee_ref("undone_by_id")
     undone_at: datetime | None = strawberry.field(description="When it was taken back; null while it stands.")
 

@@ -65,7 +65,10 @@ class Goal(Model):
 
 
 class GoalChange(Model):
-    """One changed field of a goal. Rows are only added, never updated."""
+    """One changed field of a goal, with the reason that was given for it. Rows are only added, never updated.
+
+    Those of `target` are the versions of the target: what held before, what has held since, and whose change it was.
+    """
 
     id = fields.BigIntField(primary_key=True)
     goal = foreign_key("Goal")
@@ -76,6 +79,7 @@ class GoalChange(Model):
     field: str = text_column(20)
     before: str | None = fields.TextField(null=True)
     after: str | None = fields.TextField(null=True)
+    reason: str | None = short_text_column(null=True)
 
     class Meta:
         table = "goal_change"
@@ -310,6 +314,14 @@ async def change_histories(goal_ids: Sequence[int]) -> list[list[GoalChange]]:
     """Return the changes of each goal, newest first, in the order of the ids."""
     rows = await GoalChange.filter(goal_id__in=set(goal_ids)).order_by("-id")
     return [[row for row in rows if row.goal_id == goal_id] for goal_id in goal_ids]
+
+
+async def target_changes(goal_ids: Sequence[int]) -> dict[int, list[GoalChange]]:
+    """Return the changes of the goals' targets by goal id, oldest first; a goal without any is missing."""
+    changes: dict[int, list[GoalChange]] = {}
+    for row in await GoalChange.filter(goal_id__in=set(goal_ids), field="target").order_by("id"):
+        changes.setdefault(row.goal_id, []).append(row)
+    return changes
 
 
 _EMPLOYEE_TARGETS_SQL = """

@@ -29,6 +29,7 @@ class GoalPlan(Model):
     """Targets of a scope, its teams and its employees for a period, set in one step.
 
     goal_count  how many goals it set, changed or archived
+    reason      of all targets that it changed
     undone_at   when it was taken back
     """
 
@@ -46,6 +47,7 @@ class GoalPlan(Model):
     undone_by = foreign_key("Employee", null=True)
     undone_by_id: int | None
     undone_at: datetime | None = fields.DatetimeField(null=True)
+    reason: str | None = short_text_column(null=True)
 
     class Meta:
         table = "plan"
@@ -141,8 +143,8 @@ SELECT planned.goal_id, planned.name, planned.owner_kind, planned.owner_id, plan
 FROM plan_row planned JOIN plan ON plan.id = planned.plan_id WHERE plan.id = ? AND planned.is_new
 """  # noqa: S608 - constants only
 _RECORD_CHANGES_SQL: Final = """
-INSERT INTO goal_change (goal_id, at, by_id, field, before, after)
-SELECT goal_id, ?, ?, '{field}', {before}, {after} FROM plan_row planned
+INSERT INTO goal_change (goal_id, at, by_id, reason, field, before, after)
+SELECT goal_id, ?, ?, CAST(? AS VARCHAR), '{field}', {before}, {after} FROM plan_row planned
 WHERE plan_id = ? AND NOT is_new AND target > 0 AND {differs} {{more}} ORDER BY id
 """
 _TARGET_TEXT_SQL: Final = "CAST(target AS TEXT)"
@@ -188,7 +190,7 @@ async def apply(plan: GoalPlan, applied_at: datetime) -> None:
     json_array = "json_array" if connection.dialect() == "sqlite" else "jsonb_build_array"
     await connection.execute(_INSERT_GOALS_SQL.format(json_array=json_array), [plan.id])
     for sql in _RECORD_APPLIED_SQL:
-        await connection.execute(sql.format(more=""), [applied_at, plan.applied_by_id, plan.id])
+        await connection.execute(sql.format(more=""), [applied_at, plan.applied_by_id, plan.reason, plan.id])
     await connection.execute(_SET_TARGETS_SQL, [plan.id, plan.id])
     await connection.execute(_ARCHIVE_SQL.format(which="NOT is_new AND target = 0", more=""), [applied_at, plan.id])
 
@@ -214,14 +216,21 @@ async def find_changed_since(plan: GoalPlan) -> list[int]:
     return [row["goal_id"] for row in await connection.fetch_rows(_CHANGED_SINCE_SQL, [plan.id])]
 
 
-async def undo(plan: GoalPlan, kept_goal_ids: Collection[int], undone_at: datetime, undone_by_id: int | None) -> None:
+async def undo(
+    plan: GoalPlan,
+    kept_goal_ids: Collection[int],
+    undone_at: datetime,
+    undone_by_id: int | None,
+    reason: str | None,
+) -> None:
     """Archive the new goals of a plan and restore the others. Within `write_transaction` only.
 
     kept_goal_ids  goals that stay as they are
+    reason         of the restored targets
     """
     more, kept = ("AND NOT goal_id = ANY(?)", [sorted(kept_goal_ids)]) if kept_goal_ids else ("", [])
     for sql in _RECORD_UNDONE_SQL:
-        await connection.execute(sql.format(more=more), [undone_at, undone_by_id, plan.id, *kept])
+        await connection.execute(sql.format(more=more), [undone_at, undone_by_id, reason, plan.id, *kept])
     await connection.execute(_ARCHIVE_SQL.format(which="is_new", more=more), [undone_at, plan.id, *kept])
     await connection.execute(_RESTORE_SQL.format(more=more), [plan.id, plan.id, plan.id, *kept])
     plan.undone_at, plan.undone_by_id = undone_at, undone_by_id

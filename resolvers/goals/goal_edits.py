@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from domain.errors.user_errors import Required
+from domain.primitives.periods import Period
 from domain.primitives.units import Unit, format_decimal, from_smallest
 from models.crm.activities import ActivityKind
 from models.db import row_store
@@ -16,8 +18,16 @@ from resolvers.request.context import RequestContext
 AMOUNT_COLUMNS: Final = frozenset({"target", "full_target"})  # in the metric's smallest unit
 
 
-async def apply_changes(context: RequestContext, goal: Goal, requested: Mapping[str, object], unit: Unit) -> None:
-    """Set columns of the goal, keep those that differ in its history, and publish it."""
+async def check_reason_given(context: RequestContext, period: Period, reason: str | None, *path: str) -> None:
+    """Raise Required if a target of a period that has begun changes without a reason, and the company asks for one."""
+    if reason is None and (await context.company()).requires_target_reason and period.start <= await context.today():
+        raise Required("This period has begun: say why the target changes.", *path)
+
+
+async def apply_changes(
+    context: RequestContext, goal: Goal, requested: Mapping[str, object], unit: Unit, reason: str | None = None
+) -> None:
+    """Set columns of the goal, keep those that differ in its history with the reason, and publish it."""
     changed = {column: value for column, value in requested.items() if getattr(goal, column) != value}
     if not changed:
         return
@@ -32,6 +42,7 @@ async def apply_changes(context: RequestContext, goal: Goal, requested: Mapping[
                 field=column,
                 before=_to_text(before[column]),
                 after=_to_text(value),
+                reason=reason,
             )
             for column, value in changed.items()
         ]

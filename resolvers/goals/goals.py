@@ -26,7 +26,7 @@ from resolvers.activities.log import write_activity_entries
 from resolvers.alerts.evaluation import resolve_all
 from resolvers.goals import pro_rating
 from resolvers.goals.affected_goals import make_goal_entry
-from resolvers.goals.goal_edits import apply_changes, format_value, mark_moved
+from resolvers.goals.goal_edits import apply_changes, check_reason_given, format_value, mark_moved
 from resolvers.goals.goal_owners import load_goal_owners
 from resolvers.goals.inputs import GoalInput, GoalUpdateInput
 from resolvers.request import scopes, validation
@@ -107,10 +107,12 @@ async def set_goal(context: RequestContext, input: GoalInput, *, allows_departed
     return goal
 
 
-async def update_goal(context: RequestContext, input: GoalUpdateInput) -> Goal:
+async def update_goal(context: RequestContext, input: GoalUpdateInput, *, needs_reason: bool = True) -> Goal:
     """Change name, target, pro-rating or recurrence; each change is kept with its author, time, old and new value.
 
     `ifVersion` makes the update conditional: Conflict if the goal has another version by now.
+
+    needs_reason  whether a target of a period that has begun changes only with a reason, where the company asks for it
     """
     goal = await _find_editable(context, input.id, "input", "id")
     if input.if_version is not None and input.if_version != goal.version:
@@ -140,8 +142,15 @@ async def update_goal(context: RequestContext, input: GoalUpdateInput) -> Goal:
     if input.recurring is not None:
         _check_recurring(input.recurring, goal.kind)
         requested["recurring"] = input.recurring
-    await apply_changes(context, goal, requested, metric.unit)
+    reason = validation.clean_optional_line(input.reason, "input", "reason")
+    if needs_reason and any(requested.get(column, value) != value for column, value in _target_values(goal).items()):
+        await check_reason_given(context, goal.period, reason, "input", "reason")
+    await apply_changes(context, goal, requested, metric.unit, reason)
     return goal
+
+
+def _target_values(goal: Goal) -> dict[str, object]:
+    return {"target": goal.target, "full_target": goal.full_target}
 
 
 async def archive_goal(context: RequestContext, global_id: str) -> Goal:

@@ -23,7 +23,10 @@ class GoalInput:
 
 @dataclass(frozen=True, kw_only=True)
 class GoalUpdateInput:
-    """Input of a change of a goal; it is refused if the goal has another version than `if_version`."""
+    """Input of a change of a goal; it is refused if the goal has another version than `if_version`.
+
+    reason  why it changes, kept with the change
+    """
 
     id: str
     if_version: int | None = None
@@ -31,3 +34,4 @@ class GoalUpdateInput:
     target: Decimal | None = None
     recurring: bool | None = None
     pro_rated: bool | None = None
+    reason: str | None = None

@@ -68,7 +68,8 @@ class PlanInput:
 
 @dataclass(frozen=True, kw_only=True)
 class PreviewedPlanInput:
-    """A plan with the hash of its preview."""
+    """A plan with the hash of its preview, and the reason for the targets that it changes."""
 
     plan: PlanInput
     hash: str
+    reason: str | None = None

@@ -30,10 +30,11 @@ from resolvers.activities.log import write_activity_entries
 from resolvers.alerts.evaluation import resolve_all
 from resolvers.auth import sessions
 from resolvers.goals.affected_goals import publish_goal_changes
+from resolvers.goals.goal_edits import check_reason_given
 from resolvers.goals.plan_digests import InvalidHash, PlanDigest
 from resolvers.goals.plan_inputs import PreviewedPlanInput
 from resolvers.goals.plan_preview import PlanPreview, compute_plan
-from resolvers.request import scopes
+from resolvers.request import scopes, validation
 from resolvers.request.context import RequestContext
 from resolvers.request.employee_reach import filter_reached
 from resolvers.request.plan_visibility import find_visible_plan
@@ -92,6 +93,7 @@ async def _prepare(context: RequestContext, input: PreviewedPlanInput) -> Prepar
     except UserError as error:
         raise error.with_path_prefix("input", "plan") from error
     await _check_digest(context, preview, seen)
+    reason = validation.clean_optional_line(input.reason, "input", "reason")
     prepared = PreparedPlan(preview)
     names = {
         total.scope_target.metric.key: f"{metric_name(total.scope_target.metric, context.language)}, "
@@ -125,6 +127,8 @@ async def _prepare(context: RequestContext, input: PreviewedPlanInput) -> Prepar
                 full_target_before=before[1],
             )
         )
+    if any(row.target and not row.is_new for row in prepared.rows):
+        await check_reason_given(context, preview.period, reason, "input", "reason")
     prepared.plan = GoalPlan(
         owner_kind=preview.scope.kind,
         owner_id=preview.scope.id,
@@ -135,6 +139,7 @@ async def _prepare(context: RequestContext, input: PreviewedPlanInput) -> Prepar
         goal_count=len(prepared.rows),
         applied_by_id=context.viewer.id,
         applied_at=context.now(),
+        reason=reason,
     )
     return prepared
 
@@ -253,18 +258,22 @@ class PreparedUndo:
     """What taking a plan back needs, read before the lock is taken.
 
     position          the change-log position before anything was read
+    reason            why the plan is taken back
     reached_goal_ids  goals that are reached by their restored targets
     """
 
     plan_id: str
     keep_changed: bool
     position: int
+    reason: str | None = None
     rows: list[PlanRow] = field(default_factory=list)
     reached_goal_ids: set[int] = field(default_factory=set)
     error: UserError | None = None
 
 
-async def prepare_undo(context: RequestContext, global_id: str, *, keep_changed: bool) -> PreparedUndo:
+async def prepare_undo(
+    context: RequestContext, global_id: str, *, keep_changed: bool, reason: str | None = None
+) -> PreparedUndo:
     """Read the rows of a plan and check the rights to all its goals. User errors are kept, as in `prepare_plan`.
 
     keep_changed  leave goals that were changed since as they are; else they are a Conflict
@@ -275,6 +284,9 @@ async def prepare_undo(context: RequestContext, global_id: str, *, keep_changed:
         prepared.rows = await plan_rows.fetch_rows(plan.id)
         try:
             await _check_rights(context, prepared.rows)
+            prepared.reason = validation.clean_optional_line(reason, "reason")
+            if any(row.target and not row.is_new for row in prepared.rows):
+                await check_reason_given(context, plan.period, prepared.reason, "reason")
         except UserError as error:
             prepared.error = error
         values = await _load_values(prepared.rows, plan.period)
@@ -313,7 +325,7 @@ async def undo_plan(context: RequestContext, prepared: PreparedUndo) -> GoalPlan
     rows = [row for row in prepared.rows if row.goal_id not in changed_ids]
     moved_owners = {(metric, owner) for metric, owner, _ in _moved_scores(topics)}
     moved_goal_ids = {row.goal_id for row in rows if not row.is_new and (row.metric, row.scope.topic) in moved_owners}
-    await plan_rows.undo(plan, changed_ids, context.now(), context.viewer.id)
+    await plan_rows.undo(plan, changed_ids, context.now(), context.viewer.id, prepared.reason)
     reached_goal_ids = (prepared.reached_goal_ids | moved_goal_ids) - changed_ids
     await _publish(context, plan, rows, reached_goal_ids, ActivityKind.PLAN_UNDONE)
     return plan

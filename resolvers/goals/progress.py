@@ -121,6 +121,7 @@ class GoalFieldChange:
     field: str
     before: str | None
     after: str | None
+    reason: str | None
 
 
 async def change_histories(context: RequestContext, rows: Sequence[Goal]) -> list[list[GoalFieldChange]]:
@@ -141,6 +142,7 @@ async def change_histories(context: RequestContext, rows: Sequence[Goal]) -> lis
                 _FIELD_NAMES.get(change.field, change.field),
                 format_value(goal, change, change.before),
                 format_value(goal, change, change.after),
+                change.reason,
             )
             for change in changes
         ]

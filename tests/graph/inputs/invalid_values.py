@@ -179,7 +179,7 @@ KIND_BY_PATH: Final = {  # for names that have several kinds
     "savePipeline id": "Pipeline", "savePipeline stages 0 id": "Stage", "setGoal owner": "Scope",
     "updateAlertRule id": "AlertRule", "deleteAlertRule id": "AlertRule", "createAlertRule scope": "Scope",
     "updateAlertRule scope": "Scope",
-    "setGoal name": "line", "cancelImport id": "ImportJob", "undoPlan id": "GoalPlan", "applyPlan plan scope": "Scope",
+    "setGoal name": "line", "cancelImport id": "ImportJob", "undoPlan id": "GoalPlan", "undoPlan reason": "line", "updateGoal reason": "line", "applyPlan reason": "line", "applyPlan plan scope": "Scope",
     "applyPlan plan targets 0 owner": "Scope",
     **{f"{name} id": "Deal" for name in (
         "updateDeal", "moveDeal", "winDeal", "loseDeal", "reopenDeal", "flagDeal", "deleteDeal")},

@@ -24,7 +24,7 @@ CONTRADICTIONS: Final = {  # mutation, its input with `$name` for ids, expected 
     "half a deal as a target": (
         "setGoal", {"owner": "$Ann", "metric": "calls_made", "target": "1.5", "period": MONTH}, RANGE, "target"),
     "a goal of a deal": ("setGoal", {"owner": "$deal", "metric": "deals_won", "target": 5, "period": MONTH}, NOT_FOUND, "owner"),
-    "a goal seen in another version": ("updateGoal", {"id": "$goal", "ifVersion": 1, "target": 7}, CONFLICT, "ifVersion"),
+    "a goal seen in another version": ("updateGoal", {"id": "$goal", "ifVersion": 1, "target": 7, "reason": "raised"}, CONFLICT, "ifVersion"),
     "a team below itself": ("updateTeam", {"id": "$Sales", "parent": "$Sales"}, INVALID, "parent"),
     "a team below its own": ("updateTeam", {"id": "$Sales", "parent": "$North"}, INVALID, "parent"),
     "an employee as their own manager": ("updateEmployee", {"id": "$Ann", "manager": "$Ann"}, INVALID, "manager"),

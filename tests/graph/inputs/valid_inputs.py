@@ -165,7 +165,7 @@ def build_valid_arguments(ids: dict[str, str]) -> dict[str, Arguments]:
         "updateCompany": {
             "name": "Acme & Co", "currency": "EUR", "timeZone": "Europe/Moscow", "weekStart": "SUNDAY",
             "workingDays": ["MONDAY", "TUESDAY"], "holidayCountry": "DE", "holidayRegion": "BY", "workdayStart": "10:00",
-            "workdayEnd": "19:00", "closeAfterWorkdays": 3, "employeesSetAbsences": True, **key,
+            "workdayEnd": "19:00", "closeAfterWorkdays": 3, "employeesSetAbsences": True, "requiresTargetReason": True, **key,
         },
         "setExchangeRate": {"currency": "CHF", "rate": "1.05", "from": "2026-11-01", **key},
         "savePipeline": {
@@ -178,8 +178,8 @@ def build_valid_arguments(ids: dict[str, str]) -> dict[str, Arguments]:
             "owner": ids["Ann"], "metric": "calls_made", "target": 9, "period": {"kind": "MONTH"}, "name": "Calls",
             "recurring": True, "proRated": True, **key,
         },
-        "updateGoal": {"id": ids["goal"], "ifVersion": int(ids["version"]), "name": "Wins", "target": 10, "recurring": True, "proRated": True, **key},
-        "applyPlan": {"plan": build_plan(ids), "hash": ids["planHash"], **key},
+        "updateGoal": {"id": ids["goal"], "ifVersion": int(ids["version"]), "name": "Wins", "target": 10, "recurring": True, "proRated": True, "reason": "Back from leave", **key},
+        "applyPlan": {"plan": build_plan(ids), "hash": ids["planHash"], "reason": "New prices", **key},
         "recordDeal": {**deal, **key},
         "updateDeal": {
             "id": ids["won"], "title": "Armchairs", "amount": {**money}, "cost": {**money}, "owner": ids["Bob"],
@@ -234,7 +234,7 @@ def build_valid_arguments(ids: dict[str, str]) -> dict[str, Arguments]:
         "unlockSignIn": {"employee": ids["Ann"], **key},
         "revokeDevice": {"id": ids["device"], **key},
         "archiveGoal": {"id": ids["goal"], **key},
-        "undoPlan": {"id": ids["plan"], "keepChanged": True, **key},
+        "undoPlan": {"id": ids["plan"], "keepChanged": True, "reason": "Old prices", **key},
         "cancelImport": {"id": ids["import"], **key},
         "deleteDeal": {"id": ids["deal"], **key},
         "deleteRecord": {"id": ids["call"], **key},

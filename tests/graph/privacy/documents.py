@@ -36,7 +36,8 @@ SCOPE_DOCUMENTS: Final = {
       progress {{ value target attainmentPercent remaining expectedByNow pace projected projectedPercent projectionBasis
         attainmentProbability neededPerWorkday version }}
       entries {{ {_CONNECTION} edges {{ cursor node {{ amount late }} }} }}
-      changes {{ at before after }} }} }}""",
+      changes {{ at before after }} targetVersions {{ target since reason }}
+      attainment(against: FIRST) {{ target percent }} }} }}""",
     "plan": """query($scope: ID!) { planPreview(input: {scope: $scope, period: {kind: MONTH}, metrics: [
       {metric: "hours_worked", base: TOTAL, total: "1000"}, {metric: "deals_won_amount", base: TOTAL, total: "1000"}]}) {
       targetCount totals { target allocated byHand probability }
@@ -79,6 +80,8 @@ AGGREGATES: Final = frozenset(
         "ForecastAccuracy": "periods wape biasPercent intervalCoveragePercent",
         "ForecastSnapshot": _FORECAST_NUMBERS,
         "Goal": "target fullTarget allocated",
+        "GoalAttainment": "target percent",
+        "GoalTargetVersion": "target",
         "GoalProgress": """value target attainmentPercent remaining expectedByNow pace projected projectedPercent projectionBasis
             attainmentProbability neededPerWorkday version""",
         "PlanPreview": "targetCount",
@@ -104,7 +107,7 @@ ATTRIBUTES: Final = frozenset(  # of rows, of settings, or of the clock: visible
         "AlertRuleTest": "alerts perDay",  # for administrators, who see everything
         "Call": "direction outcome startedAt durationSeconds",
         "Client": "createdAt",
-        "Company": "closeAfterWorkdays weekStart workingDays workdayStart workdayEnd employeesSetAbsences",
+        "Company": "closeAfterWorkdays weekStart workingDays workdayStart workdayEnd employeesSetAbsences requiresTargetReason",
         "CompanyDay": "date kind",
         "Contact": "createdAt",
         # `saleKind` says how the deal counts for its owner, and so depends on every earlier win of the client
@@ -118,6 +121,7 @@ ATTRIBUTES: Final = frozenset(  # of rows, of settings, or of the clock: visible
         "ForecastSnapshot": "day",
         "Goal": "recurring proRated createdAt archivedAt",
         "GoalChange": "at",
+        "GoalTargetVersion": "since",
         "GoalPlan": "goalCount appliedAt undoneAt",
         "GoalProgress": "asOf",
         # imports, for administrators, who see everything
