@@ -12,6 +12,7 @@ from domain.errors.user_errors import UserErrorCode
 from domain.forecasting.forecast import Confidence
 from domain.goals.planning import PlanBase, PlanWeights
 from domain.goals.progress import Pace, ProjectionBasis
+from domain.goals.tiers import GoalTier
 from domain.ledger.record_facts import CallDirection, CallOutcome, DealStatus, LeadStatus, SaleKind, TaskKind
 from domain.permissions import DeviceKind, Role
 from domain.primitives.calendar import Weekday
@@ -46,6 +47,14 @@ def _register_enum(enum: type[Enum], description: str, name: str | None = None, 
 
 _register_enum(PeriodKind, "Length of a period. CUSTOM takes its days from `start` and `end` and cannot recur.")
 _register_enum(Weekday, "A day of the week.")
+_register_enum(
+    GoalTier,
+    "A tier of a goal; as what is reached, the highest one.",
+    BELOW_THRESHOLD="None is reached yet, also of a goal without a threshold.",
+    THRESHOLD="Below the target.",
+    TARGET="The target itself, which every goal has.",
+    STRETCH="Above the target.",
+)
 _register_enum(
     TargetReference,
     "Which target of a goal attainment is measured against.",
@@ -179,6 +188,7 @@ __all__ = [
     "Confidence",
     "DealStatus",
     "DeviceKind",
+    "GoalTier",
     "ImportState",
     "Interval",
     "LeadStatus",

@@ -27,6 +27,8 @@ class SetGoalInput:
         default=False,
         description="Measure an employee by the part of the target that their working time is of the whole.",
     )
+    threshold: Decimal | None = strawberry.field(default=UNSET, description="A tier below the target.")
+    stretch: Decimal | None = strawberry.field(default=UNSET, description="A tier above the target.")
     idempotency_key: str | None = UNSET
 
 
@@ -38,6 +40,10 @@ class UpdateGoalInput:
     target: Decimal | None = UNSET
     recurring: bool | None = UNSET
     pro_rated: bool | None = UNSET
+    threshold: Decimal | None = strawberry.field(
+        default=UNSET, description="Null removes it; left out, it follows the target in proportion."
+    )
+    stretch: Decimal | None = strawberry.field(default=UNSET, description="Likewise.")
     reason: str | None = strawberry.field(
         default=UNSET,
         description="""Why the goal changes. REQUIRED if the target changes after its period has begun, where the
@@ -57,7 +63,7 @@ class GoalMutation:
     async def set_goal(self, info: Info, input: SetGoalInput) -> GoalPayload:
         return GoalPayload(goal=await goals.set_goal(info.context, to_input(GoalInput, input)))
 
-    @mutation("Change a goal's name, target or recurrence; the change is kept in its history.")
+    @mutation("Change a goal's name, target, tiers or recurrence; the change is kept in its history.")
     async def update_goal(self, info: Info, input: UpdateGoalInput) -> GoalPayload:
         return GoalPayload(goal=await goals.update_goal(info.context, to_input(GoalUpdateInput, input)))
 

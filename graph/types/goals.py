@@ -9,11 +9,12 @@ from typing import Final, Protocol, TypeVar
 
 import strawberry
 
+from domain.goals.tiers import Tiers
 from domain.ledger.metrics import Metric
 from domain.primitives.global_ids import encode_global_id
 from domain.primitives.units import from_smallest
 from graph.base.connections import paged_field
-from graph.base.enums import Pace, ProjectionBasis
+from graph.base.enums import GoalTier, Pace, ProjectionBasis
 from graph.base.field_declarations import (
     CARD,
     GOAL,
@@ -36,6 +37,7 @@ from models.ledger import scores
 from models.organization import people
 from resolvers import node
 from resolvers.goals import progress
+from resolvers.goals.goal_tiers import TierState, list_tier_states
 from resolvers.goals.progress import GoalFieldChange, GoalState
 from resolvers.goals.projection import GoalProjection, project_goals
 from resolvers.goals.target_versions import (
@@ -59,6 +61,8 @@ class HasMetric(Protocol):
 
 # fields that need the projection
 PROJECTION_FIELDS: Final = frozenset({"projected", "projectedPercent", "projectionBasis", "attainmentProbability"})
+
+TIER_FIELDS: Final = frozenset({"tiers"})  # have a pace of their own
 
 EXPECTATION_FIELDS: Final = frozenset({"expectedByNow"})  # change with each quarter of an hour of the working day
 
@@ -166,6 +170,53 @@ async def _select_when_loaded(pending: Awaitable[GoalProjection], select: Callab
     return select(await pending)
 
 
+@strawberry.type(description="How far a goal is to one of its tiers; all amounts in the metric's unit.")
+class TierProgress:
+    name: GoalTier = strawberry.field(resolver=lambda root: root.tier, graphql_type=GoalTier)
+
+    @strawberry.field
+    @staticmethod
+    def target(root: strawberry.Parent[TierState]) -> Decimal:
+        return root.state.in_metric_unit(root.progress.target)
+
+    @strawberry.field(description="100 × value / target of the tier, not capped.")
+    @staticmethod
+    def percent(root: strawberry.Parent[TierState]) -> float:
+        return root.progress.percent
+
+    @strawberry.field
+    @staticmethod
+    def reached(root: strawberry.Parent[TierState]) -> bool:
+        return root.progress.value >= root.progress.target
+
+    @strawberry.field(description="What is missing, never below zero.")
+    @staticmethod
+    def remaining(root: strawberry.Parent[TierState]) -> Decimal:
+        return root.state.in_metric_unit(root.progress.remaining)
+
+    @strawberry.field(description="As if the tier were the target.")
+    @staticmethod
+    def pace(root: strawberry.Parent[TierState]) -> Pace:
+        return root.progress.pace
+
+    @strawberry.field(description="Amount needed on each remaining working day; null if none remains.")
+    @staticmethod
+    def needed_per_workday(root: strawberry.Parent[TierState]) -> Decimal | None:
+        needed = root.progress.needed_per_workday
+        return None if needed is None else root.state.in_metric_unit(needed)
+
+
+def _tier_amount(read: Callable[[Tiers], int | None], description: str) -> Decimal | None:
+    def prepare(reference: Reference) -> Callable[[rows.Goal], Decimal | None]:
+        def convert(row: rows.Goal) -> Decimal | None:
+            amount = read(row.tiers)
+            return None if amount is None else _in_metric_unit(reference, row.metric, amount)
+
+        return convert
+
+    return reference_field(prepare, Decimal | None, description)
+
+
 def _metric_of(reference: Reference) -> Callable[[HasMetric], Metric]:
     return lambda row: reference.metrics[row.metric]
 
@@ -266,6 +317,32 @@ class Goal(Node):
         """Of a pro-rated goal: the target that was set. `target` is the part of it that the employee's working
 time is of the period's whole working time. Null for other goals.""",
     )
+
+    threshold: Decimal | None = _tier_amount(
+        lambda tiers: tiers.threshold, "The tier below the target; null for none. It follows the target in proportion."
+    )
+    stretch: Decimal | None = _tier_amount(
+        lambda tiers: tiers.stretch, "The tier above the target; null for none. It follows the target in proportion."
+    )
+
+    @strawberry.field(
+        graphql_type=GoalTier, description="The highest tier that is reached.", metadata=declare(NOTHING, follows=GOAL)
+    )
+    @staticmethod
+    async def tier(root: strawberry.Parent[rows.Goal], info: Info) -> GoalTier:
+        state = info.context.load_or_preloaded(progress.load_goal_states, root)
+        value = (state if isinstance(state, GoalState) else await state).progress.value
+        return root.tiers.find_reached(value)
+
+    @strawberry.field(
+        graphql_type=list[TierProgress],
+        description="The tiers that the goal has, the lowest first; one of them is the target.",
+        metadata=declare(NOTHING, length=3, follows=GOAL),
+    )
+    @staticmethod
+    async def tiers(root: strawberry.Parent[rows.Goal], info: Info) -> list[TierState]:
+        state = info.context.load_or_preloaded(progress.load_goal_states, root)
+        return list_tier_states(state if isinstance(state, GoalState) else await state)
 
     @strawberry.field(
         description="Whether the target follows the employee's own working time: less absences, from joining to leaving."

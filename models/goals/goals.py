@@ -12,6 +12,7 @@ from tortoise.expressions import Q, Subquery
 from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
+from domain.goals.tiers import Mark, Tiers, scale_tiers
 from domain.primitives.periods import Period, PeriodKind
 from models.db import connection, row_store
 from models.db.columns import bool_column, enum_column, foreign_key, minor_units_column, short_text_column, text_column
@@ -27,8 +28,9 @@ class Goal(Model):
     """A target in the metric's smallest unit for the days from `first_day` to `last_day`, both included.
 
     `full_target` is what was set for a pro-rated goal; its `target` is in proportion to the owner's working time.
+    `threshold` and `stretch` are the tiers that were set beside the target `tiers_target`; see `tiers`.
     `version` is the change-log position of the last change that moved the goal.
-    `announced` holds the targets that have already been announced as achieved.
+    `announced` holds the targets that have already been announced as achieved, and marks of the other tiers.
     """
 
     id = fields.IntField(primary_key=True)
@@ -38,11 +40,14 @@ class Goal(Model):
     metric: str = text_column(40)
     target: int = minor_units_column()
     full_target: int | None = minor_units_column(null=True)
+    threshold: int | None = minor_units_column(null=True)
+    stretch: int | None = minor_units_column(null=True)
+    tiers_target: int | None = minor_units_column(null=True)
     kind: PeriodKind = enum_column(PeriodKind)
     first_day: date = fields.DateField()
     last_day: date = fields.DateField()
     recurring: bool = bool_column(default=False)
-    announced: list[int] = fields.JSONField(default=list)
+    announced: list[Mark] = fields.JSONField(default=list)
     version: int = fields.BigIntField(default=1)
     created_by = foreign_key("Employee", null=True)
     created_by_id: int | None
@@ -62,6 +67,20 @@ class Goal(Model):
     @property
     def period(self) -> Period:
         return Period(start=self.first_day, end=self.last_day, kind=self.kind)
+
+    @property
+    def set_target(self) -> int:
+        """The target that was set; `target` is a part of it if the goal is pro-rated."""
+        return self.target if self.full_target is None else self.full_target
+
+    @property
+    def tiers(self) -> Tiers:
+        """The tiers beside the target that everything is measured against."""
+        return self.tiers_beside(self.target)
+
+    def tiers_beside(self, target: int) -> Tiers:
+        """Return the tiers that the goal has if its target is another one."""
+        return scale_tiers(self.threshold, self.stretch, self.tiers_target, target)
 
 
 class GoalChange(Model):

@@ -15,7 +15,8 @@ from resolvers.activities.log import write_activity_entries
 from resolvers.goals.affected_goals import goal_list_topics, make_goal_entry, publish_goal_changes
 from resolvers.request.context import RequestContext
 
-AMOUNT_COLUMNS: Final = frozenset({"target", "full_target"})  # in the metric's smallest unit
+AMOUNT_COLUMNS: Final = frozenset({"target", "full_target", "threshold", "stretch"})  # in the metric's smallest unit
+_INTERNAL_COLUMNS: Final = frozenset({"tiers_target"})  # not in the history
 
 
 async def check_reason_given(context: RequestContext, period: Period, reason: str | None, *path: str) -> None:
@@ -45,11 +46,13 @@ async def apply_changes(
                 reason=reason,
             )
             for column, value in changed.items()
+            if column not in _INTERNAL_COLUMNS
         ]
     )
     formatted_changes = {
         column: [format_value(column, before[column], unit, currency), format_value(column, value, unit, currency)]
         for column, value in changed.items()
+        if column not in _INTERNAL_COLUMNS
     }
     for column, value in changed.items():
         setattr(goal, column, value)

@@ -28,6 +28,7 @@ from resolvers.goals import pro_rating
 from resolvers.goals.affected_goals import make_goal_entry
 from resolvers.goals.goal_edits import apply_changes, check_reason_given, format_value, mark_moved
 from resolvers.goals.goal_owners import load_goal_owners
+from resolvers.goals.goal_tiers import change_tiers, clean_tiers
 from resolvers.goals.inputs import GoalInput, GoalUpdateInput
 from resolvers.request import scopes, validation
 from resolvers.request.context import RequestContext
@@ -66,15 +67,16 @@ async def set_goal(context: RequestContext, input: GoalInput, *, allows_departed
         _parse_target(input.target, metric.unit, company.currency),
         input.pro_rated,
     )
+    set_target = target if full_target is None else full_target
+    tiers = clean_tiers(input.threshold, input.stretch, set_target, metric.unit, company.currency)
     given_name = validation.clean_optional_line(input.name, "input", "name")
     existing = await goals.find_competing(scope.key, metric.key, goal_period, until=goal_period.end)
     if existing is not None:
-        is_repetition = (existing.period, existing.target, existing.full_target, existing.recurring) == (
-            goal_period,
-            target,
-            full_target,
-            input.recurring,
-        )
+        existing_tiers = existing.tiers_beside(existing.set_target)
+        is_repetition = (
+            existing.period, existing.target, existing.full_target, existing.recurring,
+            existing_tiers.threshold, existing_tiers.stretch,
+        ) == (goal_period, target, full_target, input.recurring, tiers["threshold"], tiers["stretch"])  # fmt: skip
         if is_repetition and given_name in (None, existing.name):
             return existing
         raise Conflict("There is a goal for this metric, owner and period already: change that one.", "input", "period")
@@ -93,11 +95,12 @@ async def set_goal(context: RequestContext, input: GoalInput, *, allows_departed
             recurring=input.recurring,
             created_by_id=context.viewer.id,
             created_at=context.now(),
+            **tiers,
         )
     )
     [value] = await scores.goal_values([goal])
-    if value >= goal.target:  # already reached when it is set: no crossing, so no announcement
-        goal.announced = [goal.target]
+    goal.announced = goal.tiers.list_marks(value)  # reached when it is set: no crossing, so no announcement
+    if goal.announced:
         await row_store.save(goal, "announced")
     await write_activity_entries(
         context,
@@ -108,7 +111,7 @@ async def set_goal(context: RequestContext, input: GoalInput, *, allows_departed
 
 
 async def update_goal(context: RequestContext, input: GoalUpdateInput, *, needs_reason: bool = True) -> Goal:
-    """Change name, target, pro-rating or recurrence; each change is kept with its author, time, old and new value.
+    """Change name, target, tiers, pro-rating or recurrence; each change is kept with its author, time, old and new value.
 
     `ifVersion` makes the update conditional: Conflict if the goal has another version by now.
 
@@ -129,16 +132,13 @@ async def update_goal(context: RequestContext, input: GoalUpdateInput, *, needs_
     requested: dict[str, object] = {}
     if input.name is not None:
         requested["name"] = validation.clean_name(input.name, "input", "name")
+    set_target = goal.set_target if input.target is None else _parse_target(input.target, metric.unit, company.currency)
     if input.target is not None or input.pro_rated is not None:
-        full_target = (
-            goal.full_target or goal.target
-            if input.target is None
-            else _parse_target(input.target, metric.unit, company.currency)
-        )
         is_pro_rated = goal.full_target is not None if input.pro_rated is None else input.pro_rated
         requested["target"], requested["full_target"] = await _target_columns(
-            context, goal.scope, goal.period, full_target, is_pro_rated
+            context, goal.scope, goal.period, set_target, is_pro_rated
         )
+    requested |= change_tiers(goal, input.threshold, input.stretch, set_target, metric.unit, company.currency)
     if input.recurring is not None:
         _check_recurring(input.recurring, goal.kind)
         requested["recurring"] = input.recurring

@@ -1,10 +1,14 @@
-"""Inputs of goals. A field left out is None, as is a null: both mean the default, or leave the goal unchanged."""
+"""Inputs of goals. A field left out is None, as is a null: both mean the default, or leave the goal unchanged.
+
+Tiers of an existing goal are removed by null, and stay where they are left out.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
 
+from domain.primitives.unset import UNSET, Unset
 from resolvers.request.periods import PeriodKey
 
 
@@ -19,6 +23,8 @@ class GoalInput:
     name: str | None = None
     recurring: bool = False
     pro_rated: bool = False
+    threshold: Decimal | None = None
+    stretch: Decimal | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,4 +40,6 @@ class GoalUpdateInput:
     target: Decimal | None = None
     recurring: bool | None = None
     pro_rated: bool | None = None
+    threshold: Decimal | Unset | None = UNSET
+    stretch: Decimal | Unset | None = UNSET
     reason: str | None = None

@@ -16,6 +16,7 @@ from domain.errors.operation_errors import BadInput, ForbiddenOperation, Resourc
 from domain.errors.user_errors import Conflict, Forbidden, Invalid, NotFound
 from domain.goals import planning
 from domain.goals.planning import PlanBase, PlanWeights
+from domain.goals.tiers import Tiers
 from domain.ledger.metrics import Metric
 from domain.messages import gettext_noop
 from domain.primitives.periods import Period, shift_period
@@ -55,10 +56,12 @@ class PlannedTarget:
     last_result   of the last period of the kind that is over
     base          what the target starts from; None for the parts of a given total
     target        0 for an employee without a share, who gets no goal
+    threshold, stretch  the tiers beside the target; None for none
     share         the employee's working time in the period divided by the company's; None for teams and the company
     probability   that the target is reached; None without a target, and while there is too little history
     existing      the goal that the plan changes
     is_by_hand    whether the target was set by hand
+    sets_tiers    whether the plan gives the tiers; else they are those of the goal that it changes
     """
 
     owner: ScopeKey
@@ -68,10 +71,17 @@ class PlannedTarget:
     last_result: int
     base: int | None
     target: int
+    threshold: int | None
+    stretch: int | None
     share: Fraction | None
     probability: float | None
     existing: Goal | None
     is_by_hand: bool
+    sets_tiers: bool
+
+    @property
+    def tiers(self) -> Tiers:
+        return Tiers(self.threshold, self.target, self.stretch)
 
     @property
     def difference(self) -> int | None:
@@ -198,13 +208,15 @@ async def compute_plan(context: RequestContext, input: PlanInput) -> PlanPreview
                     facts.last_results[metric].get(key, 0),
                     bases.get(key),
                     targets[key],
+                    *metric_plan.find_tiers(targets[key], existing) if targets[key] else (None, None),
                     own_shares.get(key),
                     probabilities.get(key),
                     existing,
                     key in hand_targets,
+                    metric_plan.sets_tiers,
                 )
             )
-            facts_by_owner[key] += [bases.get(key), existing and (existing.id, existing.target, existing.full_target)]
+            facts_by_owner[key] += [bases.get(key), existing and _describe(existing)]
         for key, weight in zip(owners.seller_keys, ramped, strict=True):
             facts_by_owner[key].append(weight)
     return PlanPreview(
@@ -218,6 +230,11 @@ async def compute_plan(context: RequestContext, input: PlanInput) -> PlanPreview
         _list_ranges(metric_plans, period, last_days),
         any(_uses_forecast(metric_plan) for metric_plan in metric_plans),
     )
+
+
+def _describe(goal: Goal) -> tuple[object, ...]:
+    """Return what a plan depends on in a goal that it changes."""
+    return goal.id, goal.target, goal.full_target, goal.threshold, goal.stretch, goal.tiers_target
 
 
 # What the targets follow from

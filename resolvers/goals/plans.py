@@ -12,6 +12,7 @@ from datetime import date
 from typing import Final
 
 from domain.errors.user_errors import Conflict, Forbidden, Invalid, NotFound, UserError
+from domain.goals.tiers import Tiers
 from domain.i18n.metric_names import metric_name
 from domain.i18n.period_labels import format_period
 from domain.permissions import Action
@@ -101,16 +102,22 @@ async def _prepare(context: RequestContext, input: PreviewedPlanInput) -> Prepar
         for total in preview.totals
     }
     for target in preview.rows:
-        goal, is_reached = target.existing, target.value >= target.target
+        goal, tiers = target.existing, target.tiers
         if goal is None:
             if not target.target:
                 continue
-            before: tuple[int | None, int | None] = None, None
+            before: dict[str, int | None] = {}
         else:
-            before = goal.target, goal.full_target
-            if before == (target.target, None):
+            tiers_before = goal.tiers_beside(goal.set_target)
+            if (goal.target, goal.full_target) == (target.target, None) and tiers == tiers_before:
                 continue
-            if target.target and is_reached and target.target not in goal.announced:
+            before = {
+                "target_before": goal.target,
+                "full_target_before": goal.full_target,
+                "threshold_before": tiers_before.threshold,
+                "stretch_before": tiers_before.stretch,
+            }
+            if target.target and tiers.find_unannounced(target.value, goal.announced):
                 prepared.reached_goal_ids.add(goal.id)
         prepared.rows.append(
             row_store.new(
@@ -121,10 +128,11 @@ async def _prepare(context: RequestContext, input: PreviewedPlanInput) -> Prepar
                 metric=target.metric.key,
                 name=names[target.metric.key],
                 target=target.target,
+                threshold=tiers.threshold if target.sets_tiers else None,
+                stretch=tiers.stretch if target.sets_tiers else None,
                 is_new=goal is None,
-                is_reached=is_reached,
-                target_before=before[0],
-                full_target_before=before[1],
+                announced=tiers.list_marks(target.value) if goal is None else None,
+                **before,
             )
         )
     if any(row.target and not row.is_new for row in prepared.rows):
@@ -237,20 +245,17 @@ def _moved_scores(topics: Collection[str]) -> list[tuple[str, str, date]]:
 
 
 async def _update_reached(prepared: PreparedPlan, plan: GoalPlan, moved_owners: Collection[tuple[str, str]]) -> None:
-    """Store of the new goals whose values have moved since the plan was computed whether they are reached."""
+    """Store of the new goals whose values have moved since the plan was computed which tiers are reached."""
     rows = [row for row in prepared.rows if row.is_new and (row.metric, row.scope.topic) in moved_owners]
     metrics = sorted({row.metric for row in rows})
     totals = await scores.totals_of_scopes(
         [(metric, plan.first_day, plan.last_day) for metric in metrics], {row.scope for row in rows}
     )
     values = dict(zip(metrics, totals, strict=True))
-    for is_reached in (False, True):
-        goal_ids = [
-            row.goal_id
-            for row in rows
-            if row.is_reached is not is_reached and (values[row.metric].get(row.scope, 0) >= row.target) is is_reached
-        ]
-        await plan_rows.set_reached(plan, goal_ids, is_reached=is_reached)
+    for row in rows:
+        announced = Tiers(row.threshold, row.target, row.stretch).list_marks(values[row.metric].get(row.scope, 0))
+        if row.announced != announced:
+            await plan_rows.save_announced(plan, row.goal_id, announced)
 
 
 @dataclass
@@ -293,7 +298,9 @@ async def prepare_undo(
         prepared.reached_goal_ids = {
             row.goal_id
             for row in prepared.rows
-            if row.target_before is not None and values.get((row.metric, row.scope), 0) >= row.target_before
+            if row.target_before is not None
+            and values.get((row.metric, row.scope), 0)
+            >= min(row.target_before, row.threshold_before or row.target_before)
         }
     return prepared
 

@@ -93,6 +93,7 @@ async def _create_goal(context: RequestContext, previous: Goal, period: Period, 
     target = previous.target
     if previous.full_target is not None:
         target = await pro_rating.target_of(context, previous.owner_id, period, previous.full_target)
+    tiers = previous.tiers_beside(target)
     return await row_store.insert(
         Goal(
             name=replace_period_in_name(previous.name, previous.period, period),
@@ -101,12 +102,15 @@ async def _create_goal(context: RequestContext, previous: Goal, period: Period, 
             metric=previous.metric,
             target=target,
             full_target=previous.full_target,
+            threshold=previous.threshold,
+            stretch=previous.stretch,
+            tiers_target=previous.tiers_target,
             kind=previous.kind,
             first_day=period.start,
             last_day=period.end,
             recurring=True,
             renewed_until=None if running else _RECURRENCE_ENDED,
-            announced=[] if running else [target],
+            announced=[] if running else [tiers.mark_of(tier) for tier, _ in tiers.list_amounts()],
             created_by_id=previous.created_by_id,
             created_at=context.now(),
         )

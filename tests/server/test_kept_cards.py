@@ -43,12 +43,13 @@ KEPT_BELOW_ROOTS: Final = {
     },
     "Goal": {
         "id", "name", "recurring", "createdBy", "createdAt", "archivedAt", "owner", "metric", "target", "fullTarget",
-        "proRated", "period", "progress", "allocated", "changes", "targetVersions", "attainment",
+        "proRated", "period", "progress", "allocated", "changes", "targetVersions", "attainment", "threshold", "stretch", "tier", "tiers",
     },
     "GoalProgress": {
         "value", "target", "attainmentPercent", "remaining", "expectedByNow", "pace", "neededPerWorkday", "version",
     },
     "GoalChange": {"at", "by", "field", "before", "after", "reason"},
+    "TierProgress": {"name", "target", "percent", "reached", "remaining", "pace", "neededPerWorkday"},
     "GoalTargetVersion": {"target", "since", "by", "reason"},
     "GoalAttainment": {"target", "percent"},
     "Lead": {

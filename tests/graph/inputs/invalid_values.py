@@ -165,7 +165,7 @@ KIND_BY_NAME: Final = {
     "durationSeconds": "seconds", "ifVersion": "version", "workingDays": "weekdays",
     "minAmount": "money", "days": "days of silence", "coolDownHours": "hours", "hours": "hours of another kind", "percent": "percent",
     "recipients": "recipients", "channels": "channels", "total": "target", "rounding": "target", "ceiling": "target",
-    "floor": "floor", "weight": "weight", "upliftPercent": "uplift", "periods": "periods of another base",
+    "floor": "floor", "weight": "weight", "upliftPercent": "uplift", "thresholdPercent": "uplift", "stretchPercent": "uplift", "threshold": "target", "stretch": "target", "periods": "periods of another base",
     "files": "uploads", "inboxPath": "path in the inbox", "map": "map", "mapText": "second map",
     # ids, by type
     "owner": "Employee", "employee": "Employee", "assignee": "Employee", "manager": "Employee", "team": "Team",

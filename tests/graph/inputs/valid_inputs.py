@@ -67,6 +67,7 @@ def build_plan(ids: dict[str, str]) -> Arguments:
     metric = {
         "metric": "calls_made", "base": "TOTAL", "periods": None, "total": 90, "upliftPercent": "10", "weights": "GIVEN",
         "givenWeights": [{"employee": ids["Ann"], "weight": "2.5"}], "rounding": 5, "floor": 1, "ceiling": 80,
+        "thresholdPercent": 80, "stretchPercent": "120.5",
     }  # fmt: skip
     by_hand = {"owner": ids["South"], "metric": "calls_made", "target": 40}
     return {
@@ -176,9 +177,9 @@ def build_valid_arguments(ids: dict[str, str]) -> dict[str, Arguments]:
         "createMetric": {"key": "demos_held", "name": "Demos held", "description": "Shown live", "unit": "COUNT", **key},
         "setGoal": {
             "owner": ids["Ann"], "metric": "calls_made", "target": 9, "period": {"kind": "MONTH"}, "name": "Calls",
-            "recurring": True, "proRated": True, **key,
+            "recurring": True, "proRated": True, "threshold": 7, "stretch": 12, **key,
         },
-        "updateGoal": {"id": ids["goal"], "ifVersion": int(ids["version"]), "name": "Wins", "target": 10, "recurring": True, "proRated": True, "reason": "Back from leave", **key},
+        "updateGoal": {"id": ids["goal"], "ifVersion": int(ids["version"]), "name": "Wins", "target": 10, "recurring": True, "proRated": True, "threshold": 7, "stretch": 12, "reason": "Back from leave", **key},
         "applyPlan": {"plan": build_plan(ids), "hash": ids["planHash"], "reason": "New prices", **key},
         "recordDeal": {**deal, **key},
         "updateDeal": {

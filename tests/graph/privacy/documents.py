@@ -32,16 +32,17 @@ SCOPE_DOCUMENTS: Final = {
       deals {{ winProbability expected }}
       accuracy {{ periods wape biasPercent intervalCoveragePercent }}
       saidBefore {{ {_FORECAST_NUMBERS} }} }} }}""",
-    "goals": f"""query($scope: ID) {{ goals(scope: $scope) {{ name target fullTarget allocated
+    "goals": f"""query($scope: ID) {{ goals(scope: $scope) {{ name target fullTarget threshold stretch tier allocated
+      tiers {{ name target percent reached remaining pace neededPerWorkday }}
       progress {{ value target attainmentPercent remaining expectedByNow pace projected projectedPercent projectionBasis
         attainmentProbability neededPerWorkday version }}
       entries {{ {_CONNECTION} edges {{ cursor node {{ amount late }} }} }}
       changes {{ at before after }} targetVersions {{ target since reason }}
       attainment(against: FIRST) {{ target percent }} }} }}""",
     "plan": """query($scope: ID!) { planPreview(input: {scope: $scope, period: {kind: MONTH}, metrics: [
-      {metric: "hours_worked", base: TOTAL, total: "1000"}, {metric: "deals_won_amount", base: TOTAL, total: "1000"}]}) {
+      {metric: "hours_worked", base: TOTAL, total: "1000"}, {metric: "deals_won_amount", base: TOTAL, total: "1000", thresholdPercent: 80, stretchPercent: 120}]}) {
       targetCount totals { target allocated byHand probability }
-      targets { lastResult base target difference byHand probability workingTimeShare owner { name } } } }""",
+      targets { lastResult base target threshold stretch difference byHand probability workingTimeShare owner { name } } } }""",
     "records": f"""query($scope: ID) {{
       activities(scope: $scope) {{ {_CONNECTION} edges {{ cursor node {{ summary at }} }} }}
       tasks(scope: $scope) {{ {_CONNECTION} edges {{ cursor node {{ title }} }} }}
@@ -79,14 +80,15 @@ AGGREGATES: Final = frozenset(
         "DealForecast": "winProbability expected",
         "ForecastAccuracy": "periods wape biasPercent intervalCoveragePercent",
         "ForecastSnapshot": _FORECAST_NUMBERS,
-        "Goal": "target fullTarget allocated",
+        "Goal": "target fullTarget threshold stretch tier allocated",
         "GoalAttainment": "target percent",
+        "TierProgress": "name target percent reached remaining pace neededPerWorkday",
         "GoalTargetVersion": "target",
         "GoalProgress": """value target attainmentPercent remaining expectedByNow pace projected projectedPercent projectionBasis
             attainmentProbability neededPerWorkday version""",
         "PlanPreview": "targetCount",
         "PlanTotal": "target allocated byHand probability",
-        "PlannedTarget": "lastResult base target difference byHand probability workingTimeShare",
+        "PlannedTarget": "lastResult base target threshold stretch difference byHand probability workingTimeShare",
         "Client": "wonAmount lastActivityAt",
         "Deal": "winProbability",
         "WorkTime": "totalHours",
