@@ -279,13 +279,12 @@ def inactivity_deadline(
 
 
 def is_behind(progress: Progress, percent: float | None) -> bool:
-    """Return whether a running goal is more than `percent` points of its target below the even pace."""
+    """Return whether a running goal is more than `percent` points of its target below its pace."""
     if progress.pace in (Pace.ACHIEVED, Pace.MISSED):
         return False
-    target, time = progress.target, progress.time
-    shortfall = target * time.elapsed - progress.value * time.total  # below an even pace, times `total`: exact
+    shortfall = progress.expected_by_now - progress.value
     points, divisor = (percent or _DEFAULT_PERCENT).as_integer_ratio()
-    return shortfall * 100 * divisor > points * target * time.total
+    return shortfall * 100 * divisor > points * progress.target
 
 
 def matches(rule: Rule, candidate: AlertCandidate) -> bool:

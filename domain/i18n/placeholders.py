@@ -48,6 +48,7 @@ _COLUMNS: Final[Mapping[str, str]] = {  # that may have been changed
     "target": gettext_noop("target"),
     "threshold": gettext_noop("threshold"),
     "stretch": gettext_noop("stretch"),
+    "slices": gettext_noop("targets of the months"),
     "recurring": gettext_noop("recurrence"),
 }
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 import strawberry
 from strawberry import ID, UNSET
 
+from graph.base.enums import GoalShape
 from graph.base.input_mapping import PeriodInput, to_input
 from graph.base.lazy_types import GoalRef
 from graph.base.mutations import mutation, payload
@@ -29,6 +30,14 @@ class SetGoalInput:
     )
     threshold: Decimal | None = strawberry.field(default=UNSET, description="A tier below the target.")
     stretch: Decimal | None = strawberry.field(default=UNSET, description="A tier above the target.")
+    shape: GoalShape | None = strawberry.field(
+        default=UNSET,
+        description="""How the target is distributed over the months, for a period of at least two whole months: EVEN unless
+there are `slices`.""",
+    )
+    slices: list[Decimal] | None = strawberry.field(
+        default=UNSET, description="The targets of the months in their order, which add up to the target."
+    )
     idempotency_key: str | None = UNSET
 
 
@@ -44,6 +53,12 @@ class UpdateGoalInput:
         default=UNSET, description="Null removes it; left out, it follows the target in proportion."
     )
     stretch: Decimal | None = strawberry.field(default=UNSET, description="Likewise.")
+    shape: GoalShape | None = strawberry.field(
+        default=UNSET, description="EVEN removes the slices; HISTORY takes them from earlier results anew."
+    )
+    slices: list[Decimal] | None = strawberry.field(
+        default=UNSET, description="Null removes them; left out, they follow the target by the largest remainder."
+    )
     reason: str | None = strawberry.field(
         default=UNSET,
         description="""Why the goal changes. REQUIRED if the target changes after its period has begun, where the

@@ -14,7 +14,7 @@ from domain.ledger.metrics import Metric
 from domain.primitives.global_ids import encode_global_id
 from domain.primitives.units import from_smallest
 from graph.base.connections import paged_field
-from graph.base.enums import GoalTier, Pace, ProjectionBasis
+from graph.base.enums import GoalShape, GoalTier, Pace, ProjectionBasis
 from graph.base.field_declarations import (
     CARD,
     GOAL,
@@ -37,6 +37,7 @@ from models.ledger import scores
 from models.organization import people
 from resolvers import node
 from resolvers.goals import progress
+from resolvers.goals.goal_slices import SliceProgress, load_slices
 from resolvers.goals.goal_tiers import TierState, list_tier_states
 from resolvers.goals.progress import GoalFieldChange, GoalState
 from resolvers.goals.projection import GoalProjection, project_goals
@@ -90,7 +91,8 @@ class GoalProgress:
         return root.in_metric_unit(root.progress.remaining)
 
     @strawberry.field(
-        description="""The value by now at an even pace over the owner's working time in the period, in quarters of an hour. An
+        description="""The value by now at an even pace over the owner's working time in the period, in quarters of an hour, or
+in each of the slices that the goal has. An
 employee's is less their absences, and only between joining and leaving; a team's is the sum of its members'."""
     )
     @staticmethod
@@ -141,7 +143,10 @@ viewer who may not see the owner's forecast.""",
     ) -> float | Awaitable[float | None] | None:
         return _select_from_projection(root, info, lambda projection: projection.probability)
 
-    @strawberry.field(description="Amount needed on each remaining working day; null if none remains.")
+    @strawberry.field(
+        description="""Amount needed on each remaining working day, of the present month if the goal has slices; null if
+none remains."""
+    )
     @staticmethod
     def needed_per_workday(root: strawberry.Parent[GoalState]) -> Decimal | None:
         needed = root.progress.needed_per_workday
@@ -204,6 +209,27 @@ class TierProgress:
     def needed_per_workday(root: strawberry.Parent[TierState]) -> Decimal | None:
         needed = root.progress.needed_per_workday
         return None if needed is None else root.state.in_metric_unit(needed)
+
+
+@row_type(SliceProgress, description="One month of a goal with a target of its own.")
+class GoalSlice:
+    period: CalendarPeriod = reference_field(
+        lambda reference: (
+            lambda row: CalendarPeriod(row.period, reference.calendar, reference.today, reference.language)
+        ),
+        Period,
+    )
+    target: Decimal = reference_field(
+        lambda reference: lambda row: _in_metric_unit(reference, row.metric, row.target), Decimal
+    )
+    actual: Decimal = reference_field(
+        lambda reference: lambda row: _in_metric_unit(reference, row.metric, row.actual),
+        Decimal,
+        "What was counted in the month; of all months together the value of the goal.",
+    )
+    percent: float | None = strawberry.field(
+        description="100 × actual / target, not capped; null for a month without a target."
+    )
 
 
 def _tier_amount(read: Callable[[Tiers], int | None], description: str) -> Decimal | None:
@@ -324,6 +350,20 @@ time is of the period's whole working time. Null for other goals.""",
     stretch: Decimal | None = _tier_amount(
         lambda tiers: tiers.stretch, "The tier above the target; null for none. It follows the target in proportion."
     )
+
+    @strawberry.field(description="How the target is distributed over the months of the period.")
+    @staticmethod
+    def shape(root: strawberry.Parent[rows.Goal]) -> GoalShape:
+        return root.shape or GoalShape.EVEN
+
+    @strawberry.field(
+        graphql_type=list[GoalSlice],
+        description="The months with their own targets, which add up to the target; none of a goal of the shape EVEN.",
+        metadata=declare(NOTHING, length=4, follows=GOAL),
+    )
+    @staticmethod
+    def slices(root: strawberry.Parent[rows.Goal], info: Info) -> Awaitable[list[SliceProgress]]:
+        return info.context.load_for_viewer(load_slices, root)
 
     @strawberry.field(
         graphql_type=GoalTier, description="The highest tier that is reached.", metadata=declare(NOTHING, follows=GOAL)

@@ -12,6 +12,7 @@ from tortoise.expressions import Q, Subquery
 from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
+from domain.goals.slices import GoalShape
 from domain.goals.tiers import Mark, Tiers, scale_tiers
 from domain.primitives.periods import Period, PeriodKind
 from models.db import connection, row_store
@@ -30,6 +31,8 @@ class Goal(Model):
     `full_target` is what was set for a pro-rated goal; its `target` is in proportion to the owner's working time.
     `threshold` and `stretch` are the tiers that were set beside the target `tiers_target`; see `tiers`.
     `version` is the change-log position of the last change that moved the goal.
+    `slices` are the targets of the months that were set, in proportion to which `target` is distributed; `shape` says how
+    they came about, and is null without them.
     `announced` holds the targets that have already been announced as achieved, and marks of the other tiers.
     """
 
@@ -43,6 +46,8 @@ class Goal(Model):
     threshold: int | None = minor_units_column(null=True)
     stretch: int | None = minor_units_column(null=True)
     tiers_target: int | None = minor_units_column(null=True)
+    slices: list[int] | None = fields.JSONField(null=True)
+    shape: GoalShape | None = enum_column(GoalShape, null=True)
     kind: PeriodKind = enum_column(PeriodKind)
     first_day: date = fields.DateField()
     last_day: date = fields.DateField()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+import orjson
+
 from domain.errors.user_errors import Required
 from domain.primitives.periods import Period
 from domain.primitives.units import Unit, format_decimal, from_smallest
@@ -70,9 +72,18 @@ def _to_text(value: object) -> str | None:
 
 def format_value(column: str, value: object, unit: Unit, currency: str) -> str | None:
     """Return a column's value as text, amounts in the metric's unit."""
+    if isinstance(value, list):
+        return "; ".join(format_decimal(from_smallest(amount, unit, currency)) for amount in value)
     if not isinstance(value, int) or column not in AMOUNT_COLUMNS:
         return _to_text(value)
     return format_decimal(from_smallest(value, unit, currency))
+
+
+def format_stored(column: str, text: str | None, unit: Unit, currency: str) -> str | None:
+    """Return a value of the history as text, amounts in the metric's unit."""
+    if text is None or column not in {*AMOUNT_COLUMNS, "slices"}:
+        return text
+    return format_value(column, orjson.loads(text), unit, currency)
 
 
 def mark_moved(context: RequestContext, goal: Goal) -> None:

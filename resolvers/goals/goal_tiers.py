@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
 
 from domain.errors.user_errors import OutOfRange
 from domain.goals.progress import Progress, calculate_progress
+from domain.goals.slices import Slice, scale_slices
 from domain.goals.tiers import GoalTier, Tiers
 from domain.primitives.units import Unit
 from domain.primitives.unset import UNSET, Unset
@@ -77,7 +79,21 @@ def list_tier_states(state: GoalState) -> list[TierState]:
             state,
             progress
             if tier is GoalTier.TARGET
-            else calculate_progress(progress.value, amount, goal.period, progress.time, today=state.today),
+            else calculate_progress(
+                progress.value,
+                amount,
+                goal.period,
+                progress.time,
+                today=state.today,
+                slices=_rescale(progress.slices, amount),
+            ),
         )
         for tier, amount in goal.tiers.list_amounts()
     ]
+
+
+def _rescale(slices: Sequence[Slice], target: int) -> list[Slice]:
+    if not slices:
+        return []
+    amounts = scale_slices([part.target for part in slices], target)
+    return [replace(part, target=amount) for part, amount in zip(slices, amounts, strict=True)]

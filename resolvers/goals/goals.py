@@ -28,6 +28,7 @@ from resolvers.goals import pro_rating
 from resolvers.goals.affected_goals import make_goal_entry
 from resolvers.goals.goal_edits import apply_changes, check_reason_given, format_value, mark_moved
 from resolvers.goals.goal_owners import load_goal_owners
+from resolvers.goals.goal_slices import change_slices, choose_slices
 from resolvers.goals.goal_tiers import change_tiers, clean_tiers
 from resolvers.goals.inputs import GoalInput, GoalUpdateInput
 from resolvers.request import scopes, validation
@@ -69,14 +70,18 @@ async def set_goal(context: RequestContext, input: GoalInput, *, allows_departed
     )
     set_target = target if full_target is None else full_target
     tiers = clean_tiers(input.threshold, input.stretch, set_target, metric.unit, company.currency)
+    slices = await choose_slices(context, scope.key, metric, goal_period, set_target, input.shape, input.slices)
     given_name = validation.clean_optional_line(input.name, "input", "name")
     existing = await goals.find_competing(scope.key, metric.key, goal_period, until=goal_period.end)
     if existing is not None:
         existing_tiers = existing.tiers_beside(existing.set_target)
         is_repetition = (
             existing.period, existing.target, existing.full_target, existing.recurring,
-            existing_tiers.threshold, existing_tiers.stretch,
-        ) == (goal_period, target, full_target, input.recurring, tiers["threshold"], tiers["stretch"])  # fmt: skip
+            existing_tiers.threshold, existing_tiers.stretch, existing.shape, existing.slices,
+        ) == (
+            goal_period, target, full_target, input.recurring,
+            tiers["threshold"], tiers["stretch"], slices["shape"], slices["slices"],
+        )  # fmt: skip
         if is_repetition and given_name in (None, existing.name):
             return existing
         raise Conflict("There is a goal for this metric, owner and period already: change that one.", "input", "period")
@@ -96,6 +101,7 @@ async def set_goal(context: RequestContext, input: GoalInput, *, allows_departed
             created_by_id=context.viewer.id,
             created_at=context.now(),
             **tiers,
+            **slices,
         )
     )
     [value] = await scores.goal_values([goal])
@@ -111,7 +117,7 @@ async def set_goal(context: RequestContext, input: GoalInput, *, allows_departed
 
 
 async def update_goal(context: RequestContext, input: GoalUpdateInput, *, needs_reason: bool = True) -> Goal:
-    """Change name, target, tiers, pro-rating or recurrence; each change is kept with its author, time, old and new value.
+    """Change name, target, tiers, slices, pro-rating or recurrence; each change is kept with its author, time, old and new value.
 
     `ifVersion` makes the update conditional: Conflict if the goal has another version by now.
 
@@ -139,6 +145,7 @@ async def update_goal(context: RequestContext, input: GoalUpdateInput, *, needs_
             context, goal.scope, goal.period, set_target, is_pro_rated
         )
     requested |= change_tiers(goal, input.threshold, input.stretch, set_target, metric.unit, company.currency)
+    requested |= await change_slices(context, goal, metric, set_target, input.shape, input.slices)
     if input.recurring is not None:
         _check_recurring(input.recurring, goal.kind)
         requested["recurring"] = input.recurring

@@ -1,13 +1,15 @@
 """Inputs of goals. A field left out is None, as is a null: both mean the default, or leave the goal unchanged.
 
-Tiers of an existing goal are removed by null, and stay where they are left out.
+Tiers and slices of an existing goal are removed by null, and stay where they are left out.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from domain.goals.slices import GoalShape
 from domain.primitives.unset import UNSET, Unset
 from resolvers.request.periods import PeriodKey
 
@@ -25,6 +27,8 @@ class GoalInput:
     pro_rated: bool = False
     threshold: Decimal | None = None
     stretch: Decimal | None = None
+    shape: GoalShape | None = None
+    slices: Sequence[Decimal] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,4 +46,6 @@ class GoalUpdateInput:
     pro_rated: bool | None = None
     threshold: Decimal | Unset | None = UNSET
     stretch: Decimal | Unset | None = UNSET
+    shape: GoalShape | None = None
+    slices: Sequence[Decimal] | Unset | None = UNSET
     reason: str | None = None

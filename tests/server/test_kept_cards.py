@@ -43,12 +43,13 @@ KEPT_BELOW_ROOTS: Final = {
     },
     "Goal": {
         "id", "name", "recurring", "createdBy", "createdAt", "archivedAt", "owner", "metric", "target", "fullTarget",
-        "proRated", "period", "progress", "allocated", "changes", "targetVersions", "attainment", "threshold", "stretch", "tier", "tiers",
+        "proRated", "period", "progress", "allocated", "changes", "targetVersions", "attainment", "threshold", "stretch", "tier", "tiers", "shape", "slices",
     },
     "GoalProgress": {
         "value", "target", "attainmentPercent", "remaining", "expectedByNow", "pace", "neededPerWorkday", "version",
     },
     "GoalChange": {"at", "by", "field", "before", "after", "reason"},
+    "GoalSlice": {"period", "target", "actual", "percent"},
     "TierProgress": {"name", "target", "percent", "reached", "remaining", "pace", "neededPerWorkday"},
     "GoalTargetVersion": {"target", "since", "by", "reason"},
     "GoalAttainment": {"target", "percent"},

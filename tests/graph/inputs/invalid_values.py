@@ -219,6 +219,14 @@ INVALID_BY_PATH: Final = {  # for fields with rules of their own
         *_with_code(BAD_INPUT, {}, True, [None], ["x"], ["NaN"]),
         *(InvalidValue([bad], RANGE, ("0",)) for bad in ("-1", "101", "1e30")),
     ],
+    **{
+        f"{name} slices": [
+            *_with_code(BAD_INPUT, {}, True, [None], ["x"], ["NaN"]),
+            *_with_code(INVALID, [], [9], [2, 3, 3], [0, 0, 0]),
+            *(InvalidValue([bad, 3, 4], RANGE, ("0",)) for bad in ("-1", "0.5", "1000000000001", "1e30")),
+        ]
+        for name in ("setGoal", "updateGoal")
+    },
     "recordResult metric": [*INVALID_BY_KIND["metric"], *_with_code(INVALID, "deals_won")],
     "setExchangeRate currency": [*INVALID_BY_KIND["currency"], *_with_code(INVALID, "EUR")],
     "removeCompanyDays dates": [

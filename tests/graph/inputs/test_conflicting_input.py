@@ -10,13 +10,14 @@ from tests.graph.inputs.invalid_values import BAD_INPUT, CONFLICT, INVALID, NOT_
 from tests.graph.inputs.request_client import SCHEMA, RequestClient, read_all_rows
 
 MONTH: Final = {"kind": "MONTH"}
+QUARTER: Final = {"kind": "QUARTER"}
 
 # fmt: off
 CONTRADICTIONS: Final = {  # mutation, its input with `$name` for ids, expected error code and field
     "a goal that is there already": (
-        "setGoal", {"owner": "$Ann", "metric": "deals_won", "target": 5, "period": MONTH}, CONFLICT, "period"),
+        "setGoal", {"owner": "$Ann", "metric": "deals_won", "target": 5, "period": QUARTER}, CONFLICT, "period"),
     "a goal of the same days by another name": (
-        "setGoal", {"owner": "$Ann", "metric": "deals_won", "target": 5, "period": {**MONTH, "on": "2026-11-30"}},
+        "setGoal", {"owner": "$Ann", "metric": "deals_won", "target": 5, "period": {**QUARTER, "on": "2026-11-30"}},
         CONFLICT, "period"),
     "a custom goal that recurs": (
         "setGoal", {"owner": "$Ann", "metric": "deals_won", "target": 5, "recurring": True,

@@ -42,8 +42,8 @@ async def create_company_records(world: World) -> None:
         ids[kind] = (await world.mutate(mutation, **input))[kind]["id"]
     input = {"title": "Tables", "owner": ann_id, "amount": {"amount": 5}, "status": "WON"}
     ids["won"] = (await world.mutate("recordDeal", createdAt="2026-11-02T09:00:00Z", **input))["deal"]["id"]
-    month = {"kind": "MONTH"}
-    goal = (await world.mutate("setGoal", owner=ann_id, metric="deals_won", target=9, period=month))["goal"]
+    quarter = {"kind": "QUARTER"}
+    goal = (await world.mutate("setGoal", owner=ann_id, metric="deals_won", target=9, period=quarter))["goal"]
     ids["goal"], ids["version"] = goal["id"], str(goal["progress"]["version"])
     await create_alert(world)
     await world.create_device("device", "WALLBOARD")
@@ -176,10 +176,11 @@ def build_valid_arguments(ids: dict[str, str]) -> dict[str, Arguments]:
         "createDevice": {"name": "Hall", "kind": "WALLBOARD", "scope": ids["North"], **key},
         "createMetric": {"key": "demos_held", "name": "Demos held", "description": "Shown live", "unit": "COUNT", **key},
         "setGoal": {
-            "owner": ids["Ann"], "metric": "calls_made", "target": 9, "period": {"kind": "MONTH"}, "name": "Calls",
+            "owner": ids["Ann"], "metric": "calls_made", "target": 9, "period": {"kind": "QUARTER"}, "name": "Calls",
+            "shape": "CUSTOM", "slices": [2, 3, 4],
             "recurring": True, "proRated": True, "threshold": 7, "stretch": 12, **key,
         },
-        "updateGoal": {"id": ids["goal"], "ifVersion": int(ids["version"]), "name": "Wins", "target": 10, "recurring": True, "proRated": True, "threshold": 7, "stretch": 12, "reason": "Back from leave", **key},
+        "updateGoal": {"id": ids["goal"], "ifVersion": int(ids["version"]), "name": "Wins", "target": 10, "recurring": True, "proRated": True, "threshold": 7, "stretch": 12, "shape": "CUSTOM", "slices": [2, 3, 5], "reason": "Back from leave", **key},
         "applyPlan": {"plan": build_plan(ids), "hash": ids["planHash"], "reason": "New prices", **key},
         "recordDeal": {**deal, **key},
         "updateDeal": {

@@ -37,6 +37,7 @@ SCOPE_DOCUMENTS: Final = {
       progress {{ value target attainmentPercent remaining expectedByNow pace projected projectedPercent projectionBasis
         attainmentProbability neededPerWorkday version }}
       entries {{ {_CONNECTION} edges {{ cursor node {{ amount late }} }} }}
+      slices {{ target actual percent }}
       changes {{ at before after }} targetVersions {{ target since reason }}
       attainment(against: FIRST) {{ target percent }} }} }}""",
     "plan": """query($scope: ID!) { planPreview(input: {scope: $scope, period: {kind: MONTH}, metrics: [
@@ -82,6 +83,7 @@ AGGREGATES: Final = frozenset(
         "ForecastSnapshot": _FORECAST_NUMBERS,
         "Goal": "target fullTarget threshold stretch tier allocated",
         "GoalAttainment": "target percent",
+        "GoalSlice": "target actual percent",
         "TierProgress": "name target percent reached remaining pace neededPerWorkday",
         "GoalTargetVersion": "target",
         "GoalProgress": """value target attainmentPercent remaining expectedByNow pace projected projectedPercent projectionBasis
@@ -121,7 +123,7 @@ ATTRIBUTES: Final = frozenset(  # of rows, of settings, or of the clock: visible
         "ExchangeRate": "rate from",
         "Forecast": "basis asOf",
         "ForecastSnapshot": "day",
-        "Goal": "recurring proRated createdAt archivedAt",
+        "Goal": "recurring proRated shape createdAt archivedAt",
         "GoalChange": "at",
         "GoalTargetVersion": "since",
         "GoalPlan": "goalCount appliedAt undoneAt",
