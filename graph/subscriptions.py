@@ -21,7 +21,7 @@ from graph.base.lazy_types import (
     LeaderboardRef,
 )
 from graph.base.row_types import selects_any
-from graph.types.goals import EXPECTATION_FIELDS, PROJECTION_FIELDS
+from graph.types.goals import EXPECTATION_FIELDS, PROJECTION_FIELDS, TIER_FIELDS
 from models.db.keyset_pagination import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 from resolvers.leaderboards.leaderboards import LeaderboardQuery
 from subscriptions import activities, alerts, forecasts, goals, imports, leaderboards, presence
@@ -135,4 +135,5 @@ def _stream_goal_progress(
         scope,
         with_projections=selects_any(info, PROJECTION_FIELDS),
         with_expected=selects_any(info, EXPECTATION_FIELDS),
+        with_tiers=selects_any(info, TIER_FIELDS),
     )

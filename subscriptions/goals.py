@@ -10,6 +10,7 @@ from domain.goals.progress import ProjectionBasis, next_elapsed_change, next_pac
 from domain.primitives.working_time import next_share_of_day
 from models.goals.goals import Goal
 from resolvers.goals import goals, progress, projection
+from resolvers.goals.goal_tiers import list_tier_states
 from resolvers.goals.progress import GoalState
 from resolvers.goals.projection import GoalProjection
 from subscriptions.core.stream_context import (
@@ -30,6 +31,7 @@ async def goal_progress(
     *,
     with_projections: bool = False,
     with_expected: bool = False,
+    with_tiers: bool = False,
 ) -> AsyncGenerator[Goal, None]:
     """Yield every requested goal, then each that changes, is new or was archived.
 
@@ -41,6 +43,7 @@ async def goal_progress(
                       the viewer's own
     with_projections  whether projections are selected: then changes of open deals count as changes, too
     with_expected     whether the value expected by now is selected
+    with_tiers        whether the tiers are selected, each of which has a pace of its own
     """
     if global_ids is not None and None in await goals.find_all(context, global_ids):
         raise ResourceNotFound("There is no such goal: give the ids of goals that you can see.", field="goals")
@@ -53,6 +56,7 @@ async def goal_progress(
         return (
             comparison_key(goal_state),
             goal_state.progress.expected_by_now if with_expected else None,
+            [tier_state.progress.pace for tier_state in list_tier_states(goal_state)] if with_tiers else None,
             projections_by_goal.get(goal_state.goal.id),
             reference_version(context),
         )
@@ -66,7 +70,10 @@ async def goal_progress(
             is_forecast = projection is not None and projection.basis is ProjectionBasis.FORECAST
             follows_clock = with_expected or (projection is not None and not is_forecast)
             find_next = next_elapsed_change if follows_clock else next_pace_change
-            instants.append(find_next(goal_state.progress, goal_state.as_of, calendar))
+            paces = [goal_state.progress]
+            if with_tiers and not follows_clock:
+                paces = [tier_state.progress for tier_state in list_tier_states(goal_state)]
+            instants += [find_next(pace, goal_state.as_of, calendar) for pace in paces]
             if is_forecast:
                 instants.append(next_share_of_day(goal_state.as_of, calendar))
         return [instant for instant in instants if instant is not None]

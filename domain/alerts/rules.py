@@ -107,7 +107,7 @@ ALERT_DEFINITIONS: Final[Mapping[AlertKind, AlertDefinition]] = {
         default_recipients=(Recipient.MANAGER, Recipient.ASSIGNER),
     ),
     AlertKind.GOAL_BEHIND: AlertDefinition(default_percent=10.0, default_cool_down_hours=7 * 24),
-    AlertKind.GOAL_ACHIEVED: AlertDefinition("GOAL_ACHIEVED", occurrence="reached"),
+    AlertKind.GOAL_ACHIEVED: AlertDefinition("GOAL_ACHIEVED", ("GOAL_TIER_REACHED",), occurrence="reached"),
     AlertKind.NO_ACTIVITY: AlertDefinition(default_days=3),
     AlertKind.LEAD_UNTOUCHED: AlertDefinition(default_hours=4),
     AlertKind.DEAL_ENTERED_STAGE: AlertDefinition(
@@ -135,7 +135,7 @@ _KINDS_BY_EVENT: Final[Mapping[str, list[AlertKind]]] = {
 QUARTERS_PER_HOUR: Final = 4
 _DEFAULT_PERCENT: Final = ALERT_DEFINITIONS[AlertKind.GOAL_BEHIND].default_percent or 0
 _NON_WORK_EVENTS: Final = frozenset(
-    {"GOAL_SET", "GOAL_CHANGED", "GOAL_ACHIEVED", "GOAL_ARCHIVED", "PLAN_APPLIED", "PLAN_UNDONE"}
+    {"GOAL_SET", "GOAL_CHANGED", "GOAL_ACHIEVED", "GOAL_TIER_REACHED", "GOAL_ARCHIVED", "PLAN_APPLIED", "PLAN_UNDONE"}
 )
 
 
@@ -279,13 +279,12 @@ def inactivity_deadline(
 
 
 def is_behind(progress: Progress, percent: float | None) -> bool:
-    """Return whether a running goal is more than `percent` points of its target below the even pace."""
+    """Return whether a running goal is more than `percent` points of its target below its pace."""
     if progress.pace in (Pace.ACHIEVED, Pace.MISSED):
         return False
-    target, time = progress.target, progress.time
-    shortfall = target * time.elapsed - progress.value * time.total  # below an even pace, times `total`: exact
+    shortfall = progress.expected_by_now - progress.value
     points, divisor = (percent or _DEFAULT_PERCENT).as_integer_ratio()
-    return shortfall * 100 * divisor > points * target * time.total
+    return shortfall * 100 * divisor > points * progress.target
 
 
 def matches(rule: Rule, candidate: AlertCandidate) -> bool:

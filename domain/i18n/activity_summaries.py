@@ -38,6 +38,8 @@ ACTIVITY_SENTENCES: Final[Mapping[str, str]] = {  # by activity kind and variant
     "GOAL_SET": gettext_noop("Goal set:{title}{target}"),
     "GOAL_CHANGED": gettext_noop("Goal{title} changed{fields}"),
     "GOAL_ACHIEVED": gettext_noop("Goal{title} achieved"),
+    "GOAL_TIER_REACHED": gettext_noop("Goal{title}: threshold reached"),
+    "GOAL_TIER_REACHED.STRETCH": gettext_noop("Goal{title}: stretch reached"),
     "GOAL_ARCHIVED": gettext_noop("Goal{title} archived"),
     "PLAN_APPLIED": gettext_noop("Plan{title} applied"),
     "PLAN_UNDONE": gettext_noop("Plan{title} taken back"),
@@ -60,6 +62,8 @@ def _variant(kind: str, data: Data) -> str:
     """Return the end of the key of a kind with several sentences."""
     if kind == "DEAL_FLAGGED" and not data.get("problem"):
         return ".SOLVED"
+    if kind == "GOAL_TIER_REACHED" and data.get("tier") == "STRETCH":
+        return ".STRETCH"
     if kind == "CALL_MADE" and data.get("direction") == "INBOUND":
         return ".INBOUND"
     if kind.startswith("TASK_") and data.get("kind") == "ASSIGNMENT":

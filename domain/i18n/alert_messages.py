@@ -26,6 +26,8 @@ ALERT_SENTENCES: Final[Mapping[str, str | Plural]] = {  # after the name of whom
         count="points",
     ),
     AlertKind.GOAL_ACHIEVED: gettext_noop("goal achieved:{title}"),
+    f"{AlertKind.GOAL_ACHIEVED}.THRESHOLD": gettext_noop("goal{title}: threshold reached"),
+    f"{AlertKind.GOAL_ACHIEVED}.STRETCH": gettext_noop("goal{title}: stretch reached"),
     AlertKind.NO_ACTIVITY: Plural(
         "nothing recorded for {days} working day", "nothing recorded for {days} working days", count="days"
     ),
@@ -44,9 +46,11 @@ def format_alert(kind: AlertKind, data: Data, language: str) -> str:
     """Return the sentence of an alert; the name of a kind without a sentence.
 
     data  `who`: the name of the employee, team or company concerned; and what the kind needs: title,
-          amount and currency, reason, problem, due (local time, "2026-11-18T10:00"), days, percent and expected
+          amount and currency, reason, problem, due (local time, "2026-11-18T10:00"), days, percent and expected,
+          and the tier of a goal that is reached, unless it is the target
     """
-    return f"{data['who']}: {fill(ALERT_SENTENCES.get(kind, kind), data, get_language(language))}"
+    sentence = ALERT_SENTENCES.get(f"{kind}.{data['tier']}" if data.get("tier") else kind, kind)
+    return f"{data['who']}: {fill(sentence, data, get_language(language))}"
 
 
 def format_title(count: int, language: str) -> str:

@@ -46,6 +46,9 @@ _COLUMNS: Final[Mapping[str, str]] = {  # that may have been changed
     "closed_at": gettext_noop("closing time"),
     "name": gettext_noop("name"),
     "target": gettext_noop("target"),
+    "threshold": gettext_noop("threshold"),
+    "stretch": gettext_noop("stretch"),
+    "slices": gettext_noop("targets of the months"),
     "recurring": gettext_noop("recurrence"),
 }
 

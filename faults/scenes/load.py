@@ -136,7 +136,9 @@ async def _change(run: SceneRun, deals: list[str], goal: str) -> int:
         while errors == ["CONFLICT"]:
             attempts += 1
             target, version = await _read_goal(run, goal)
-            errors = await _mutate(run, _UPDATE_GOAL, {"id": goal, "ifVersion": version, "target": str(target + 1)})
+            errors = await _mutate(
+                run, _UPDATE_GOAL, {"id": goal, "ifVersion": version, "target": str(target + 1), "reason": "raised"}
+            )
         run.expect(errors == [], f"updateGoal says {errors}.")
     return attempts
 

@@ -12,6 +12,8 @@ from domain.errors.user_errors import UserErrorCode
 from domain.forecasting.forecast import Confidence
 from domain.goals.planning import PlanBase, PlanWeights
 from domain.goals.progress import Pace, ProjectionBasis
+from domain.goals.slices import GoalShape
+from domain.goals.tiers import GoalTier
 from domain.ledger.record_facts import CallDirection, CallOutcome, DealStatus, LeadStatus, SaleKind, TaskKind
 from domain.permissions import DeviceKind, Role
 from domain.primitives.calendar import Weekday
@@ -22,6 +24,7 @@ from models.imports.import_jobs import ImportState
 from models.organization.absences import AbsenceKind
 from models.organization.company import CompanyDayKind
 from resolvers.forecasting.forecasts import MoneyBasis
+from resolvers.goals.target_versions import TargetReference
 from resolvers.leaderboards.leaderboards import RankBy
 
 
@@ -45,6 +48,28 @@ def _register_enum(enum: type[Enum], description: str, name: str | None = None, 
 
 _register_enum(PeriodKind, "Length of a period. CUSTOM takes its days from `start` and `end` and cannot recur.")
 _register_enum(Weekday, "A day of the week.")
+_register_enum(
+    GoalShape,
+    "How a target is distributed over the months of its period.",
+    EVEN="By working time, without targets of months.",
+    CUSTOM="By targets of the months that were set.",
+    HISTORY="""By the shares of the months in the owner's results of the latest year in which they are over; by working time
+where results do not reach back that far.""",
+)
+_register_enum(
+    GoalTier,
+    "A tier of a goal; as what is reached, the highest one.",
+    BELOW_THRESHOLD="None is reached yet, also of a goal without a threshold.",
+    THRESHOLD="Below the target.",
+    TARGET="The target itself, which every goal has.",
+    STRETCH="Above the target.",
+)
+_register_enum(
+    TargetReference,
+    "Which target of a goal attainment is measured against.",
+    FIRST="The target that was set at first.",
+    PRESENT="The target that holds now.",
+)
 _register_enum(AbsenceKind, "Reason of an absence.")
 _register_enum(
     CompanyDayKind,
@@ -172,6 +197,8 @@ __all__ = [
     "Confidence",
     "DealStatus",
     "DeviceKind",
+    "GoalShape",
+    "GoalTier",
     "ImportState",
     "Interval",
     "LeadStatus",

@@ -35,6 +35,7 @@ class UpdateCompanyInput:
     workday_end: LocalTime | None = UNSET
     close_after_workdays: int | None = UNSET
     employees_set_absences: bool | None = UNSET
+    requires_target_reason: bool | None = UNSET
     idempotency_key: str | None = UNSET
 
 

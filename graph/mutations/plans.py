@@ -22,6 +22,9 @@ from resolvers.request.context import RequestContext
 class ApplyPlanInput:
     plan: PlanInput
     hash: str = strawberry.field(description="Of the preview.")
+    reason: str | None = strawberry.field(
+        default=UNSET, description="Why targets change; required as in `updateGoal` if the plan changes any."
+    )
     idempotency_key: str | None = UNSET
 
 
@@ -73,21 +76,27 @@ anything that the targets follow from has changed since the preview; the message
 
     @session_mutation(
         """Take a plan back: the goals that it set are archived, and the others get their targets from before. CONFLICT if
-any of them was changed since; with `keepChanged` these stay as they are. Without effect on a plan that was taken back."""
+any of them was changed since; with `keepChanged` these stay as they are. Without effect on a plan that was taken back.
+`reason` is required as in `updateGoal` if targets are restored."""
     )
     async def undo_plan(
-        self, info: Info, id: ID, keep_changed: bool = False, idempotency_key: str | None = None
+        self,
+        info: Info,
+        id: ID,
+        keep_changed: bool = False,
+        reason: str | None = None,
+        idempotency_key: str | None = None,
     ) -> PlanPayload:
         context = info.context
         context.viewer  # noqa: B018 - raises for an anonymous client
 
         async def run() -> PlanPayload:
-            prepared = await plans.prepare_undo(context, id, keep_changed=keep_changed)
+            prepared = await plans.prepare_undo(context, id, keep_changed=keep_changed, reason=reason)
 
             async def execute() -> PlanPayload:
                 return PlanPayload(plan=await plans.undo_plan(context, prepared))
 
-            arguments: dict[str, object] = {"id": id, "keepChanged": keep_changed}
+            arguments: dict[str, object] = {"id": id, "keepChanged": keep_changed, "reason": reason}
             return await run_in_unit_of_work(info, PlanPayload, arguments, execute, key=idempotency_key, is_batch=True)
 
         return await _retry_while_outdated(context, run, "id")

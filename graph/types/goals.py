@@ -9,11 +9,12 @@ from typing import Final, Protocol, TypeVar
 
 import strawberry
 
+from domain.goals.tiers import Tiers
 from domain.ledger.metrics import Metric
 from domain.primitives.global_ids import encode_global_id
 from domain.primitives.units import from_smallest
 from graph.base.connections import paged_field
-from graph.base.enums import Pace, ProjectionBasis
+from graph.base.enums import GoalShape, GoalTier, Pace, ProjectionBasis
 from graph.base.field_declarations import (
     CARD,
     GOAL,
@@ -36,8 +37,18 @@ from models.ledger import scores
 from models.organization import people
 from resolvers import node
 from resolvers.goals import progress
+from resolvers.goals.goal_slices import SliceProgress, load_slices
+from resolvers.goals.goal_tiers import TierState, list_tier_states
 from resolvers.goals.progress import GoalFieldChange, GoalState
 from resolvers.goals.projection import GoalProjection, project_goals
+from resolvers.goals.target_versions import (
+    Attainment,
+    TargetReference,
+    TargetVersion,
+    check_reference,
+    load_target_versions,
+    measure,
+)
 from resolvers.request.context import Reference
 
 Value = TypeVar("Value")
@@ -51,6 +62,8 @@ class HasMetric(Protocol):
 
 # fields that need the projection
 PROJECTION_FIELDS: Final = frozenset({"projected", "projectedPercent", "projectionBasis", "attainmentProbability"})
+
+TIER_FIELDS: Final = frozenset({"tiers"})  # have a pace of their own
 
 EXPECTATION_FIELDS: Final = frozenset({"expectedByNow"})  # change with each quarter of an hour of the working day
 
@@ -78,7 +91,8 @@ class GoalProgress:
         return root.in_metric_unit(root.progress.remaining)
 
     @strawberry.field(
-        description="""The value by now at an even pace over the owner's working time in the period, in quarters of an hour. An
+        description="""The value by now at an even pace over the owner's working time in the period, in quarters of an hour, or
+in each of the slices that the goal has. An
 employee's is less their absences, and only between joining and leaving; a team's is the sum of its members'."""
     )
     @staticmethod
@@ -129,7 +143,10 @@ viewer who may not see the owner's forecast.""",
     ) -> float | Awaitable[float | None] | None:
         return _select_from_projection(root, info, lambda projection: projection.probability)
 
-    @strawberry.field(description="Amount needed on each remaining working day; null if none remains.")
+    @strawberry.field(
+        description="""Amount needed on each remaining working day, of the present month if the goal has slices; null if
+none remains."""
+    )
     @staticmethod
     def needed_per_workday(root: strawberry.Parent[GoalState]) -> Decimal | None:
         needed = root.progress.needed_per_workday
@@ -158,6 +175,74 @@ async def _select_when_loaded(pending: Awaitable[GoalProjection], select: Callab
     return select(await pending)
 
 
+@strawberry.type(description="How far a goal is to one of its tiers; all amounts in the metric's unit.")
+class TierProgress:
+    name: GoalTier = strawberry.field(resolver=lambda root: root.tier, graphql_type=GoalTier)
+
+    @strawberry.field
+    @staticmethod
+    def target(root: strawberry.Parent[TierState]) -> Decimal:
+        return root.state.in_metric_unit(root.progress.target)
+
+    @strawberry.field(description="100 × value / target of the tier, not capped.")
+    @staticmethod
+    def percent(root: strawberry.Parent[TierState]) -> float:
+        return root.progress.percent
+
+    @strawberry.field
+    @staticmethod
+    def reached(root: strawberry.Parent[TierState]) -> bool:
+        return root.progress.value >= root.progress.target
+
+    @strawberry.field(description="What is missing, never below zero.")
+    @staticmethod
+    def remaining(root: strawberry.Parent[TierState]) -> Decimal:
+        return root.state.in_metric_unit(root.progress.remaining)
+
+    @strawberry.field(description="As if the tier were the target.")
+    @staticmethod
+    def pace(root: strawberry.Parent[TierState]) -> Pace:
+        return root.progress.pace
+
+    @strawberry.field(description="Amount needed on each remaining working day; null if none remains.")
+    @staticmethod
+    def needed_per_workday(root: strawberry.Parent[TierState]) -> Decimal | None:
+        needed = root.progress.needed_per_workday
+        return None if needed is None else root.state.in_metric_unit(needed)
+
+
+@row_type(SliceProgress, description="One month of a goal with a target of its own.")
+class GoalSlice:
+    period: CalendarPeriod = reference_field(
+        lambda reference: (
+            lambda row: CalendarPeriod(row.period, reference.calendar, reference.today, reference.language)
+        ),
+        Period,
+    )
+    target: Decimal = reference_field(
+        lambda reference: lambda row: _in_metric_unit(reference, row.metric, row.target), Decimal
+    )
+    actual: Decimal = reference_field(
+        lambda reference: lambda row: _in_metric_unit(reference, row.metric, row.actual),
+        Decimal,
+        "What was counted in the month; of all months together the value of the goal.",
+    )
+    percent: float | None = strawberry.field(
+        description="100 × actual / target, not capped; null for a month without a target."
+    )
+
+
+def _tier_amount(read: Callable[[Tiers], int | None], description: str) -> Decimal | None:
+    def prepare(reference: Reference) -> Callable[[rows.Goal], Decimal | None]:
+        def convert(row: rows.Goal) -> Decimal | None:
+            amount = read(row.tiers)
+            return None if amount is None else _in_metric_unit(reference, row.metric, amount)
+
+        return convert
+
+    return reference_field(prepare, Decimal | None, description)
+
+
 def _metric_of(reference: Reference) -> Callable[[HasMetric], Metric]:
     return lambda row: reference.metrics[row.metric]
 
@@ -173,6 +258,27 @@ class GoalChange:
     field: str
     before: str | None
     after: str | None
+    reason: str | None
+
+
+@row_type(TargetVersion, description="A target that a goal had, or has.")
+class GoalTargetVersion:
+    target: Decimal = reference_field(
+        lambda reference: lambda row: _in_metric_unit(reference, row.metric, row.target), Decimal
+    )
+    since: datetime = strawberry.field(description="It held until the next version.")
+    by: EmployeeRef | None = employee_ref("by_id", "Null if it was not set by an employee.")
+    reason: str | None = strawberry.field(
+        description="Why the target was changed; null for the first one, and where no reason was given."
+    )
+
+
+@row_type(Attainment, description="The present value of a goal against one of its targets.")
+class GoalAttainment:
+    target: Decimal = reference_field(
+        lambda reference: lambda row: _in_metric_unit(reference, row.metric, row.target), Decimal
+    )
+    percent: float = strawberry.field(description="100 × value / target, not capped.")
 
 
 @strawberry.type(
@@ -238,6 +344,46 @@ class Goal(Node):
 time is of the period's whole working time. Null for other goals.""",
     )
 
+    threshold: Decimal | None = _tier_amount(
+        lambda tiers: tiers.threshold, "The tier below the target; null for none. It follows the target in proportion."
+    )
+    stretch: Decimal | None = _tier_amount(
+        lambda tiers: tiers.stretch, "The tier above the target; null for none. It follows the target in proportion."
+    )
+
+    @strawberry.field(description="How the target is distributed over the months of the period.")
+    @staticmethod
+    def shape(root: strawberry.Parent[rows.Goal]) -> GoalShape:
+        return root.shape or GoalShape.EVEN
+
+    @strawberry.field(
+        graphql_type=list[GoalSlice],
+        description="The months with their own targets, which add up to the target; none of a goal of the shape EVEN.",
+        metadata=declare(NOTHING, length=4, follows=GOAL),
+    )
+    @staticmethod
+    def slices(root: strawberry.Parent[rows.Goal], info: Info) -> Awaitable[list[SliceProgress]]:
+        return info.context.load_for_viewer(load_slices, root)
+
+    @strawberry.field(
+        graphql_type=GoalTier, description="The highest tier that is reached.", metadata=declare(NOTHING, follows=GOAL)
+    )
+    @staticmethod
+    async def tier(root: strawberry.Parent[rows.Goal], info: Info) -> GoalTier:
+        state = info.context.load_or_preloaded(progress.load_goal_states, root)
+        value = (state if isinstance(state, GoalState) else await state).progress.value
+        return root.tiers.find_reached(value)
+
+    @strawberry.field(
+        graphql_type=list[TierProgress],
+        description="The tiers that the goal has, the lowest first; one of them is the target.",
+        metadata=declare(NOTHING, length=3, follows=GOAL),
+    )
+    @staticmethod
+    async def tiers(root: strawberry.Parent[rows.Goal], info: Info) -> list[TierState]:
+        state = info.context.load_or_preloaded(progress.load_goal_states, root)
+        return list_tier_states(state if isinstance(state, GoalState) else await state)
+
     @strawberry.field(
         description="Whether the target follows the employee's own working time: less absences, from joining to leaving."
     )
@@ -292,3 +438,29 @@ less than the target.""",
     @staticmethod
     def changes(root: strawberry.Parent[rows.Goal], info: Info) -> Awaitable[list[GoalFieldChange]]:
         return info.context.load_for_viewer(progress.change_histories, root)
+
+    @strawberry.field(
+        graphql_type=list[GoalTargetVersion],
+        description="The targets that the goal has had, oldest first; the last one holds.",
+        metadata=declare(NOTHING, length=3, follows=GOAL_LIST),
+    )
+    @staticmethod
+    def target_versions(root: strawberry.Parent[rows.Goal], info: Info) -> Awaitable[list[TargetVersion]]:
+        return info.context.load_for_viewer(load_target_versions, root)
+
+    @strawberry.field(
+        graphql_type=GoalAttainment,
+        description="""The present value against the first or the present target, or against the one that held at the end of
+a day (`asOf`); the present one unless given.""",
+        metadata=declare(NOTHING, follows=(*GOAL, *GOAL_LIST)),
+    )
+    @staticmethod
+    async def attainment(
+        root: strawberry.Parent[rows.Goal],
+        info: Info,
+        against: TargetReference | None = None,
+        as_of: date | None = None,
+    ) -> Attainment:
+        check_reference(against, as_of)
+        state = info.context.load_or_preloaded(progress.load_goal_states, root)
+        return await measure(info.context, state if isinstance(state, GoalState) else await state, against, as_of)

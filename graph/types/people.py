@@ -102,6 +102,9 @@ class Company(Scope):
     employees_set_absences: bool = strawberry.field(
         description="Whether employees may set their own absences; else only those above them."
     )
+    requires_target_reason: bool = strawberry.field(
+        description="Whether a target that is changed after its period has begun needs a reason; so in new companies."
+    )
     close_after_workdays: int | None = strawberry.field(
         description="""Working days after its end at which a month is closed: changes recorded for it later count on
 the day they were recorded, marked late. Null leaves periods open forever."""

@@ -55,6 +55,12 @@ class PlanMetricInput:
     )
     floor: Decimal | None = strawberry.field(default=UNSET, description="The least that an employee gets.")
     ceiling: Decimal | None = strawberry.field(default=UNSET, description="The most that an employee gets.")
+    threshold_percent: Decimal | None = strawberry.field(
+        default=UNSET, description="The threshold of each goal, in percent of its target: below 100."
+    )
+    stretch_percent: Decimal | None = strawberry.field(
+        default=UNSET, description="The stretch of each goal, in percent of its target: above 100, at most 1000."
+    )
 
 
 @strawberry.input(description="A target set by hand; the others share what remains.")
@@ -111,6 +117,12 @@ class PlannedTarget:
     )
     target: Decimal = _amount(
         lambda row: row.target, "0: there is no share, so no goal is set, and one that exists is archived."
+    )
+    threshold: Decimal | None = _optional_amount(
+        lambda row: row.threshold, "By `thresholdPercent`, else that of the goal for the target; null if it has none."
+    )
+    stretch: Decimal | None = _optional_amount(
+        lambda row: row.stretch, "By `stretchPercent`, else that of the goal for the target; null if it has none."
     )
     difference: Decimal | None = _optional_amount(lambda row: row.difference, "target − base.")
     existing: GoalRef | None = strawberry.field(description="The goal for the period that the plan changes.")
@@ -219,6 +231,7 @@ class GoalPlan(Node):
     goal_count: int = strawberry.field(description="How many goals it set, changed or archived.")
     applied_by: EmployeeRef | None = employee_ref("applied_by_id")
     applied_at: datetime
+    reason: str | None = strawberry.field(description="Why it changed the targets of goals.")
     undone_by: EmployeeRef | None = employee_ref("undone_by_id")
     undone_at: datetime | None = strawberry.field(description="When it was taken back; null while it stands.")
 

@@ -12,6 +12,8 @@ from tortoise.expressions import Q, Subquery
 from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
+from domain.goals.slices import GoalShape
+from domain.goals.tiers import Mark, Tiers, scale_tiers
 from domain.primitives.periods import Period, PeriodKind
 from models.db import connection, row_store
 from models.db.columns import bool_column, enum_column, foreign_key, minor_units_column, short_text_column, text_column
@@ -27,8 +29,11 @@ class Goal(Model):
     """A target in the metric's smallest unit for the days from `first_day` to `last_day`, both included.
 
     `full_target` is what was set for a pro-rated goal; its `target` is in proportion to the owner's working time.
+    `threshold` and `stretch` are the tiers that were set beside the target `tiers_target`; see `tiers`.
     `version` is the change-log position of the last change that moved the goal.
-    `announced` holds the targets that have already been announced as achieved.
+    `slices` are the targets of the months that were set, in proportion to which `target` is distributed; `shape` says how
+    they came about, and is null without them.
+    `announced` holds the targets that have already been announced as achieved, and marks of the other tiers.
     """
 
     id = fields.IntField(primary_key=True)
@@ -38,11 +43,16 @@ class Goal(Model):
     metric: str = text_column(40)
     target: int = minor_units_column()
     full_target: int | None = minor_units_column(null=True)
+    threshold: int | None = minor_units_column(null=True)
+    stretch: int | None = minor_units_column(null=True)
+    tiers_target: int | None = minor_units_column(null=True)
+    slices: list[int] | None = fields.JSONField(null=True)
+    shape: GoalShape | None = enum_column(GoalShape, null=True)
     kind: PeriodKind = enum_column(PeriodKind)
     first_day: date = fields.DateField()
     last_day: date = fields.DateField()
     recurring: bool = bool_column(default=False)
-    announced: list[int] = fields.JSONField(default=list)
+    announced: list[Mark] = fields.JSONField(default=list)
     version: int = fields.BigIntField(default=1)
     created_by = foreign_key("Employee", null=True)
     created_by_id: int | None
@@ -63,9 +73,26 @@ class Goal(Model):
     def period(self) -> Period:
         return Period(start=self.first_day, end=self.last_day, kind=self.kind)
 
+    @property
+    def set_target(self) -> int:
+        """The target that was set; `target` is a part of it if the goal is pro-rated."""
+        return self.target if self.full_target is None else self.full_target
+
+    @property
+    def tiers(self) -> Tiers:
+        """The tiers beside the target that everything is measured against."""
+        return self.tiers_beside(self.target)
+
+    def tiers_beside(self, target: int) -> Tiers:
+        """Return the tiers that the goal has if its target is another one."""
+        return scale_tiers(self.threshold, self.stretch, self.tiers_target, target)
+
 
 class GoalChange(Model):
-    """One changed field of a goal. Rows are only added, never updated."""
+    """One changed field of a goal, with the reason that was given for it. Rows are only added, never updated.
+
+    Those of `target` are the versions of the target: what held before, what has held since, and whose change it was.
+    """
 
     id = fields.BigIntField(primary_key=True)
     goal = foreign_key("Goal")
@@ -76,6 +103,7 @@ class GoalChange(Model):
     field: str = text_column(20)
     before: str | None = fields.TextField(null=True)
     after: str | None = fields.TextField(null=True)
+    reason: str | None = short_text_column(null=True)
 
     class Meta:
         table = "goal_change"
@@ -310,6 +338,14 @@ async def change_histories(goal_ids: Sequence[int]) -> list[list[GoalChange]]:
     """Return the changes of each goal, newest first, in the order of the ids."""
     rows = await GoalChange.filter(goal_id__in=set(goal_ids)).order_by("-id")
     return [[row for row in rows if row.goal_id == goal_id] for goal_id in goal_ids]
+
+
+async def target_changes(goal_ids: Sequence[int]) -> dict[int, list[GoalChange]]:
+    """Return the changes of the goals' targets by goal id, oldest first; a goal without any is missing."""
+    changes: dict[int, list[GoalChange]] = {}
+    for row in await GoalChange.filter(goal_id__in=set(goal_ids), field="target").order_by("id"):
+        changes.setdefault(row.goal_id, []).append(row)
+    return changes
 
 
 _EMPLOYEE_TARGETS_SQL = """

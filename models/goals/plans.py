@@ -13,6 +13,7 @@ from typing import Final
 from tortoise import fields
 from tortoise.models import Model
 
+from domain.goals.tiers import Mark
 from domain.primitives.periods import Period, PeriodKind
 from models.db import connection, row_store
 from models.db.columns import bool_column, enum_column, foreign_key, minor_units_column, short_text_column, text_column
@@ -29,6 +30,7 @@ class GoalPlan(Model):
     """Targets of a scope, its teams and its employees for a period, set in one step.
 
     goal_count  how many goals it set, changed or archived
+    reason      of all targets that it changed
     undone_at   when it was taken back
     """
 
@@ -46,6 +48,7 @@ class GoalPlan(Model):
     undone_by = foreign_key("Employee", null=True)
     undone_by_id: int | None
     undone_at: datetime | None = fields.DatetimeField(null=True)
+    reason: str | None = short_text_column(null=True)
 
     class Meta:
         table = "plan"
@@ -65,8 +68,10 @@ class PlanRow(Model):
     target              of the goal since, in the metric's smallest unit; 0 for one that the plan archives
     name                of a new goal
     is_new              whether the plan sets the goal; others had a target before
-    is_reached          whether a new goal is reached when it is set
+    threshold, stretch  the tiers beside the target; both None where the plan leaves them as they are
+    announced           of a new goal: the tiers that are reached when it is set
     target_before, full_target_before  the columns of a goal that was there already
+    threshold_before, stretch_before   its tiers beside the target that was set
     """
 
     id = fields.BigIntField(primary_key=True)
@@ -79,9 +84,13 @@ class PlanRow(Model):
     name: str = short_text_column()
     target: int = minor_units_column()
     is_new: bool = bool_column(default=False)
-    is_reached: bool = bool_column(default=False)
+    threshold: int | None = minor_units_column(null=True)
+    stretch: int | None = minor_units_column(null=True)
+    announced: list[Mark] | None = fields.JSONField(null=True)
     target_before: int | None = minor_units_column(null=True)
     full_target_before: int | None = minor_units_column(null=True)
+    threshold_before: int | None = minor_units_column(null=True)
+    stretch_before: int | None = minor_units_column(null=True)
 
     class Meta:
         table = "plan_row"
@@ -123,51 +132,50 @@ async def discard(plan: GoalPlan) -> None:
     await connection.execute("DELETE FROM plan WHERE id = ?", [plan.id])
 
 
-async def set_reached(plan: GoalPlan, goal_ids: Sequence[int], *, is_reached: bool) -> None:
-    """Store of new goals of a staged plan whether they are reached when they are set."""
-    if goal_ids:
-        sql = "UPDATE plan_row SET is_reached = ? WHERE plan_id = ? AND goal_id = ANY(?)"
-        await connection.execute(sql, [is_reached, plan.id, list(goal_ids)])
+async def save_announced(plan: GoalPlan, goal_id: int, announced: list[Mark]) -> None:
+    """Store which tiers of a new goal of a staged plan are reached when it is set."""
+    [row] = await RowQuery(PlanRow, Condition("plan_id = ? AND goal_id = ?", (plan.id, goal_id))).fetch()
+    row.announced = announced
+    await row_store.save(row, "announced")
 
 
 # a later version than any before: the position of the change, or a position that was given to no other
 _NEXT_VERSION_SQL: Final = "(SELECT COALESCE(MAX(id), 0) + 1 FROM change)"
+_HAS_TIERS_SQL: Final = "(planned.threshold IS NOT NULL OR planned.stretch IS NOT NULL)"
 _INSERT_GOALS_SQL: Final = f"""
-INSERT INTO goal (id, name, owner_kind, owner_id, metric, target, kind, first_day, last_day, recurring, announced,
-    version, created_by_id, created_at)
-SELECT planned.goal_id, planned.name, planned.owner_kind, planned.owner_id, planned.metric, planned.target, plan.kind, plan.first_day,
-    plan.last_day, FALSE, CASE WHEN planned.is_reached THEN {{json_array}}(planned.target) ELSE {{json_array}}() END,
-    {_NEXT_VERSION_SQL}, plan.applied_by_id, plan.applied_at
+INSERT INTO goal (id, name, owner_kind, owner_id, metric, target, threshold, stretch, tiers_target, kind, first_day,
+    last_day, recurring, announced, version, created_by_id, created_at)
+SELECT planned.goal_id, planned.name, planned.owner_kind, planned.owner_id, planned.metric, planned.target, planned.threshold,
+    planned.stretch, CASE WHEN {_HAS_TIERS_SQL} THEN planned.target END, plan.kind, plan.first_day, plan.last_day, FALSE,
+    planned.announced, {_NEXT_VERSION_SQL}, plan.applied_by_id, plan.applied_at
 FROM plan_row planned JOIN plan ON plan.id = planned.plan_id WHERE plan.id = ? AND planned.is_new
 """  # noqa: S608 - constants only
 _RECORD_CHANGES_SQL: Final = """
-INSERT INTO goal_change (goal_id, at, by_id, field, before, after)
-SELECT goal_id, ?, ?, '{field}', {before}, {after} FROM plan_row planned
+INSERT INTO goal_change (goal_id, at, by_id, reason, field, before, after)
+SELECT goal_id, ?, ?, CAST(? AS VARCHAR), '{field}', CAST({before} AS TEXT), CAST({after} AS TEXT) FROM plan_row planned
 WHERE plan_id = ? AND NOT is_new AND target > 0 AND {differs} {{more}} ORDER BY id
 """
-_TARGET_TEXT_SQL: Final = "CAST(target AS TEXT)"
-_TARGET_BEFORE_TEXT_SQL: Final = "CAST(target_before AS TEXT)"
-_FULL_TARGET_TEXT_SQL: Final = "CAST(full_target_before AS TEXT)"
-_RECORD_APPLIED_SQL: Final = (
-    _RECORD_CHANGES_SQL.format(
-        field="target", before=_TARGET_BEFORE_TEXT_SQL, after=_TARGET_TEXT_SQL, differs="target <> target_before"
-    ),
-    _RECORD_CHANGES_SQL.format(
-        field="full_target", before=_FULL_TARGET_TEXT_SQL, after="NULL", differs="full_target_before IS NOT NULL"
-    ),
+_TIERS_DIFFER_SQL: Final = f"{_HAS_TIERS_SQL} AND COALESCE({{tier}}, 0) <> COALESCE({{tier}}_before, 0)"
+_CHANGED_COLUMNS: Final = (  # field, value of the plan, value before, and whether they differ
+    ("target", "target", "target_before", "target <> target_before"),
+    ("full_target", "NULL", "full_target_before", "full_target_before IS NOT NULL"),
+    *((tier, tier, f"{tier}_before", _TIERS_DIFFER_SQL.format(tier=tier)) for tier in ("threshold", "stretch")),
 )
-_RECORD_UNDONE_SQL: Final = (
-    _RECORD_CHANGES_SQL.format(
-        field="target", before=_TARGET_TEXT_SQL, after=_TARGET_BEFORE_TEXT_SQL, differs="target <> target_before"
-    ),
-    _RECORD_CHANGES_SQL.format(
-        field="full_target", before="NULL", after=_FULL_TARGET_TEXT_SQL, differs="full_target_before IS NOT NULL"
-    ),
+_RECORD_APPLIED_SQL: Final = tuple(
+    _RECORD_CHANGES_SQL.format(field=field, before=before, after=planned, differs=differs)
+    for field, planned, before, differs in _CHANGED_COLUMNS
+)
+_RECORD_UNDONE_SQL: Final = tuple(
+    _RECORD_CHANGES_SQL.format(field=field, before=planned, after=before, differs=differs)
+    for field, planned, before, differs in _CHANGED_COLUMNS
 )
 _SET_TARGETS_SQL: Final = f"""
-UPDATE goal SET version = {_NEXT_VERSION_SQL}, full_target = NULL,
-    target = (SELECT planned.target FROM plan_row planned WHERE planned.plan_id = ? AND planned.goal_id = goal.id)
-WHERE id IN (SELECT goal_id FROM plan_row planned WHERE plan_id = ? AND NOT is_new AND target > 0)
+UPDATE goal SET version = {_NEXT_VERSION_SQL}, target = planned.target, full_target = NULL,
+    threshold = CASE WHEN {_HAS_TIERS_SQL} THEN planned.threshold ELSE goal.threshold END,
+    stretch = CASE WHEN {_HAS_TIERS_SQL} THEN planned.stretch ELSE goal.stretch END,
+    tiers_target = CASE WHEN {_HAS_TIERS_SQL} THEN planned.target ELSE goal.tiers_target END
+FROM plan_row planned
+WHERE goal.id = planned.goal_id AND planned.plan_id = ? AND NOT planned.is_new AND planned.target > 0
 """  # noqa: S608 - constants only
 _ARCHIVE_SQL: Final = f"""
 UPDATE goal SET version = {_NEXT_VERSION_SQL}, archived_at = ?
@@ -175,9 +183,13 @@ WHERE archived_at IS NULL AND id IN (SELECT goal_id FROM plan_row planned WHERE 
 """  # noqa: S608 - constants only
 _RESTORE_SQL: Final = f"""
 UPDATE goal SET version = {_NEXT_VERSION_SQL}, archived_at = NULL,
-    target = (SELECT planned.target_before FROM plan_row planned WHERE planned.plan_id = ? AND planned.goal_id = goal.id),
-    full_target = (SELECT planned.full_target_before FROM plan_row planned WHERE planned.plan_id = ? AND planned.goal_id = goal.id)
-WHERE id IN (SELECT goal_id FROM plan_row planned WHERE plan_id = ? AND NOT is_new {{more}})
+    target = planned.target_before, full_target = planned.full_target_before,
+    threshold = CASE WHEN {_HAS_TIERS_SQL} THEN planned.threshold_before ELSE goal.threshold END,
+    stretch = CASE WHEN {_HAS_TIERS_SQL} THEN planned.stretch_before ELSE goal.stretch END,
+    tiers_target = CASE WHEN NOT {_HAS_TIERS_SQL} THEN goal.tiers_target
+        WHEN planned.threshold_before IS NOT NULL OR planned.stretch_before IS NOT NULL
+        THEN COALESCE(planned.full_target_before, planned.target_before) END
+FROM plan_row planned WHERE goal.id = planned.goal_id AND planned.plan_id = ? AND NOT planned.is_new {{more}}
 """  # noqa: S608 - constants only
 
 
@@ -185,15 +197,14 @@ async def apply(plan: GoalPlan, applied_at: datetime) -> None:
     """Set, change and archive the goals of a staged plan. Within `write_transaction` only."""
     plan.applied_at = applied_at
     await row_store.save(plan, "applied_at")
-    json_array = "json_array" if connection.dialect() == "sqlite" else "jsonb_build_array"
-    await connection.execute(_INSERT_GOALS_SQL.format(json_array=json_array), [plan.id])
+    await connection.execute(_INSERT_GOALS_SQL, [plan.id])
     for sql in _RECORD_APPLIED_SQL:
-        await connection.execute(sql.format(more=""), [applied_at, plan.applied_by_id, plan.id])
-    await connection.execute(_SET_TARGETS_SQL, [plan.id, plan.id])
+        await connection.execute(sql.format(more=""), [applied_at, plan.applied_by_id, plan.reason, plan.id])
+    await connection.execute(_SET_TARGETS_SQL, [plan.id])
     await connection.execute(_ARCHIVE_SQL.format(which="NOT is_new AND target = 0", more=""), [applied_at, plan.id])
 
 
-_CHANGED_SINCE_SQL: Final = """
+_CHANGED_SINCE_SQL: Final = f"""
 SELECT planned.goal_id FROM plan_row planned JOIN goal ON goal.id = planned.goal_id
 WHERE planned.plan_id = ? AND CASE
     WHEN planned.target = 0 THEN goal.archived_at IS NULL OR EXISTS (
@@ -201,29 +212,39 @@ WHERE planned.plan_id = ? AND CASE
         AND other.metric = goal.metric AND other.first_day = goal.first_day AND other.last_day = goal.last_day
         AND other.archived_at IS NULL)
     WHEN goal.archived_at IS NOT NULL THEN NOT planned.is_new
-    ELSE goal.target <> planned.target OR goal.full_target IS NOT NULL END
+    ELSE goal.target <> planned.target OR goal.full_target IS NOT NULL OR {_HAS_TIERS_SQL} AND (
+        COALESCE(goal.threshold, 0) <> COALESCE(planned.threshold, 0)
+        OR COALESCE(goal.stretch, 0) <> COALESCE(planned.stretch, 0)) END
 ORDER BY planned.id
-"""
+"""  # noqa: S608 - constants only
 
 
 async def find_changed_since(plan: GoalPlan) -> list[int]:
     """Return the ids of the goals that were changed since the plan was applied: target, pro-rating, archived or not.
 
+    Tiers count where the plan has set them.
     A new goal that was archived is none of them, as this is what taking the plan back does.
     """
     return [row["goal_id"] for row in await connection.fetch_rows(_CHANGED_SINCE_SQL, [plan.id])]
 
 
-async def undo(plan: GoalPlan, kept_goal_ids: Collection[int], undone_at: datetime, undone_by_id: int | None) -> None:
+async def undo(
+    plan: GoalPlan,
+    kept_goal_ids: Collection[int],
+    undone_at: datetime,
+    undone_by_id: int | None,
+    reason: str | None,
+) -> None:
     """Archive the new goals of a plan and restore the others. Within `write_transaction` only.
 
     kept_goal_ids  goals that stay as they are
+    reason         of the restored targets
     """
-    more, kept = ("AND NOT goal_id = ANY(?)", [sorted(kept_goal_ids)]) if kept_goal_ids else ("", [])
+    more, kept = ("AND NOT planned.goal_id = ANY(?)", [sorted(kept_goal_ids)]) if kept_goal_ids else ("", [])
     for sql in _RECORD_UNDONE_SQL:
-        await connection.execute(sql.format(more=more), [undone_at, undone_by_id, plan.id, *kept])
+        await connection.execute(sql.format(more=more), [undone_at, undone_by_id, reason, plan.id, *kept])
     await connection.execute(_ARCHIVE_SQL.format(which="is_new", more=more), [undone_at, plan.id, *kept])
-    await connection.execute(_RESTORE_SQL.format(more=more), [plan.id, plan.id, plan.id, *kept])
+    await connection.execute(_RESTORE_SQL.format(more=more), [plan.id, *kept])
     plan.undone_at, plan.undone_by_id = undone_at, undone_by_id
     await row_store.save(plan, "undone_at", "undone_by_id")
 

@@ -15,6 +15,7 @@ import orjson
 from tortoise import fields
 from tortoise.models import Model
 
+from domain.goals.tiers import Mark
 from models.db import connection
 from models.db.write_batch import BatchedWrite, BatchRow, write_and_return
 
@@ -58,7 +59,7 @@ _MOVED_GOAL: Final = BatchedWrite(
 
 
 async def append(
-    topics: Iterable[str], at: datetime, *, moved_goals: Iterable[tuple[int, Sequence[int] | None]] = ()
+    topics: Iterable[str], at: datetime, *, moved_goals: Iterable[tuple[int, Sequence[Mark] | None]] = ()
 ) -> LogPosition:
     """Append the changed topics and return the position, which becomes the version of the goals that have moved.
 

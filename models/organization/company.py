@@ -62,6 +62,7 @@ class Company(CalendarSettings):
     currency: str = currency_column()
     close_after_workdays: int | None = fields.IntField(null=True)
     employees_set_absences: bool = bool_column(default=False, db_default=False)
+    requires_target_reason: bool = bool_column(default=False, db_default=False)
     created_at = fields.DatetimeField()
     reference_position: int | None = fields.BigIntField(source_field="moved", null=True)
 

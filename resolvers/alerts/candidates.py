@@ -21,7 +21,19 @@ from models.organization.company import Company, ExchangeRateTable
 from models.organization.people import Employee, TeamMembershipHistory
 from resolvers.request.context import RequestContext
 
-_MESSAGE_FIELDS = ("title", "amount", "currency", "reason", "problem", "days", "percent", "expected", "limit", "hours")
+_MESSAGE_FIELDS = (
+    "title",
+    "amount",
+    "currency",
+    "reason",
+    "problem",
+    "days",
+    "percent",
+    "expected",
+    "limit",
+    "hours",
+    "tier",
+)
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,8 @@ from domain.ledger.record_facts import LeadStatus
 from domain.permissions import SELLING_ROLES
 from domain.primitives.calendar import Calendar
 from domain.primitives.json_values import JsonValue
+from domain.primitives.periods import Period
+from domain.primitives.working_time import WorkingTime
 from models.crm import activities, leads
 from models.crm.deals import Deal
 from models.db import row_store
@@ -38,7 +40,7 @@ from resolvers.alerts.goal_events import build_goal_behind_event
 from resolvers.alerts.inbox import get_viewer_language
 from resolvers.alerts.inputs import RuleInput
 from resolvers.request.context import RequestContext
-from resolvers.request.goal_progress import has_owner_on, owner_working_time
+from resolvers.request.goal_progress import has_owner_on, owner_working_time, slice_goal
 
 _MAX_DAYS: Final = 3700
 _MAX_EXAMPLES: Final = 5
@@ -294,6 +296,16 @@ class _GoalReplay:
         return is_behind
 
     def _progress_at(self, at: datetime) -> Progress:
-        time = owner_working_time(self.work_schedule, self.tree, self.goal, at)
-        today = self.work_schedule.calendar.day_of(at)
-        return calculate_progress(self.value, self.target, self.goal.period, time, today=today)
+        goal, calendar = self.goal, self.work_schedule.calendar
+
+        def time_in(goal: Goal, period: Period) -> WorkingTime:
+            return owner_working_time(self.work_schedule, self.tree, goal.scope, period, at)
+
+        return calculate_progress(
+            self.value,
+            self.target,
+            goal.period,
+            time_in(goal, goal.period),
+            today=calendar.day_of(at),
+            slices=slice_goal(goal, self.target, calendar, time_in),
+        )

@@ -63,7 +63,8 @@ async def evaluate_alerts(
         alerts_before = alerts_before.without_alerts() if alerts_before else None
     await settle_goal_alerts(context, moved_goals, alerts_before)
     if notify and moved_goals.achievements:
-        events = [to_event(entry, context.viewer.id) for entry in moved_goals.achievements]
+        highest_tiers = {entry.subject_id: entry for entry in moved_goals.achievements}  # they come lowest first
+        events = [to_event(entry, context.viewer.id) for entry in highest_tiers.values()]
         await raise_for_events(context, events, alerts_before)
 
 

@@ -88,7 +88,7 @@ class MovedGoals:
     """Goals that have moved, with their present values.
 
     alerted_ids   the goals that have an alert to resolve or to stand again; None if unknown
-    achievements  activity entries of those achieved for the first time with their present target
+    achievements  activity entries of tiers reached for the first time with the present target, of each goal lowest first
     """
 
     goals: list[Goal] = field(default_factory=list)
@@ -112,7 +112,11 @@ async def settle_goal_alerts(
     ]
     if not pairs:
         return
-    reached = {("Goal", goal.id) for goal, value in pairs if value >= goal.target and goal.archived_at is None}
+    reached = {
+        ("Goal", goal.id): str(marks[-1])
+        for goal, value in pairs
+        if goal.archived_at is None and (marks := goal.tiers.list_marks(value))
+    }
     rows = await _find_active_and_resumable([("Goal", goal.id) for goal, _ in pairs], reached, alerts_before)
     if not rows:
         return
@@ -129,7 +133,8 @@ async def settle_goal_alerts(
         [row for row in rows if row.kind is not AlertKind.GOAL_BEHIND],
         {
             ("Goal", goal.id): AlertState(
-                {AlertKind.GOAL_ACHIEVED: ("Goal", goal.id) in reached}, {AlertKind.GOAL_ACHIEVED: str(goal.target)}
+                {AlertKind.GOAL_ACHIEVED: ("Goal", goal.id) in reached},
+                {AlertKind.GOAL_ACHIEVED: reached.get(("Goal", goal.id), str(goal.target))},
             )
             for goal, _ in pairs
         },

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 
+from domain.goals.tiers import GoalTier
 from domain.ledger.metrics import Score
 from models.crm.activities import ActivityKind
 from models.edits.edit_rows import GoalsBefore
@@ -22,7 +23,7 @@ _CreditKey = tuple[int, int, date]  # employee, team and day
 
 
 async def publish_goal_changes(context: RequestContext, goals: Sequence[Goal]) -> None:
-    """Publish that goals have moved, announce those achieved for the first time, and evaluate the alerts about them."""
+    """Publish that goals have moved, announce tiers reached for the first time, and evaluate the alerts about them."""
     moved_goals = await mark_goals_moved(context, goals)
     await write_activity_entries(context, moved_goals.achievements)
     await evaluate_alerts(context, (), moved_goals, notify=True)
@@ -34,7 +35,7 @@ async def mark_goals_moved(
     current_values: Mapping[int, int] | None = None,
     alerted_goal_ids: Collection[int] | None = None,
 ) -> MovedGoals:
-    """Publish that goals have moved, and mark those as announced that are achieved with their present target.
+    """Publish that goals have moved, and mark the tiers as announced that are reached with their present target.
 
     current_values    current values of goals, where already loaded; by goal id
     alerted_goal_ids  goals that have an alert to resolve or to stand again; None: not loaded
@@ -47,10 +48,18 @@ async def mark_goals_moved(
     context.goal_values.update((goal.id, value) for goal, value in zip(goals, values, strict=True))
     achievements = []
     for goal, value in zip(goals, values, strict=True):
-        if value < goal.target or goal.target in goal.announced or goal.archived_at is not None:
+        tiers = goal.tiers
+        unannounced = tiers.find_unannounced(value, goal.announced)
+        if not unannounced or goal.archived_at is not None:
             continue
-        context.open_unit_of_work.announce(goal)
-        achievements.append(make_goal_entry(context, goal, ActivityKind.GOAL_ACHIEVED, reached=goal.target))
+        context.open_unit_of_work.announce(goal, tiers.list_marks(value))
+        for tier in unannounced:
+            reached = {"reached": tiers.mark_of(tier)}
+            achievements.append(
+                make_goal_entry(context, goal, ActivityKind.GOAL_ACHIEVED, **reached)
+                if tier is GoalTier.TARGET
+                else make_goal_entry(context, goal, ActivityKind.GOAL_TIER_REACHED, **reached, tier=tier)
+            )
     return MovedGoals(list(goals), values, alerted_goal_ids, achievements)
 
 

@@ -26,8 +26,10 @@ from resolvers.activities.log import write_activity_entries
 from resolvers.alerts.evaluation import resolve_all
 from resolvers.goals import pro_rating
 from resolvers.goals.affected_goals import make_goal_entry
-from resolvers.goals.goal_edits import apply_changes, format_value, mark_moved
+from resolvers.goals.goal_edits import apply_changes, check_reason_given, format_value, mark_moved
 from resolvers.goals.goal_owners import load_goal_owners
+from resolvers.goals.goal_slices import change_slices, choose_slices
+from resolvers.goals.goal_tiers import change_tiers, clean_tiers
 from resolvers.goals.inputs import GoalInput, GoalUpdateInput
 from resolvers.request import scopes, validation
 from resolvers.request.context import RequestContext
@@ -66,15 +68,20 @@ async def set_goal(context: RequestContext, input: GoalInput, *, allows_departed
         _parse_target(input.target, metric.unit, company.currency),
         input.pro_rated,
     )
+    set_target = target if full_target is None else full_target
+    tiers = clean_tiers(input.threshold, input.stretch, set_target, metric.unit, company.currency)
+    slices = await choose_slices(context, scope.key, metric, goal_period, set_target, input.shape, input.slices)
     given_name = validation.clean_optional_line(input.name, "input", "name")
     existing = await goals.find_competing(scope.key, metric.key, goal_period, until=goal_period.end)
     if existing is not None:
-        is_repetition = (existing.period, existing.target, existing.full_target, existing.recurring) == (
-            goal_period,
-            target,
-            full_target,
-            input.recurring,
-        )
+        existing_tiers = existing.tiers_beside(existing.set_target)
+        is_repetition = (
+            existing.period, existing.target, existing.full_target, existing.recurring,
+            existing_tiers.threshold, existing_tiers.stretch, existing.shape, existing.slices,
+        ) == (
+            goal_period, target, full_target, input.recurring,
+            tiers["threshold"], tiers["stretch"], slices["shape"], slices["slices"],
+        )  # fmt: skip
         if is_repetition and given_name in (None, existing.name):
             return existing
         raise Conflict("There is a goal for this metric, owner and period already: change that one.", "input", "period")
@@ -93,11 +100,13 @@ async def set_goal(context: RequestContext, input: GoalInput, *, allows_departed
             recurring=input.recurring,
             created_by_id=context.viewer.id,
             created_at=context.now(),
+            **tiers,
+            **slices,
         )
     )
     [value] = await scores.goal_values([goal])
-    if value >= goal.target:  # already reached when it is set: no crossing, so no announcement
-        goal.announced = [goal.target]
+    goal.announced = goal.tiers.list_marks(value)  # reached when it is set: no crossing, so no announcement
+    if goal.announced:
         await row_store.save(goal, "announced")
     await write_activity_entries(
         context,
@@ -107,10 +116,12 @@ async def set_goal(context: RequestContext, input: GoalInput, *, allows_departed
     return goal
 
 
-async def update_goal(context: RequestContext, input: GoalUpdateInput) -> Goal:
-    """Change name, target, pro-rating or recurrence; each change is kept with its author, time, old and new value.
+async def update_goal(context: RequestContext, input: GoalUpdateInput, *, needs_reason: bool = True) -> Goal:
+    """Change name, target, tiers, slices, pro-rating or recurrence; each change is kept with its author, time, old and new value.
 
     `ifVersion` makes the update conditional: Conflict if the goal has another version by now.
+
+    needs_reason  whether a target of a period that has begun changes only with a reason, where the company asks for it
     """
     goal = await _find_editable(context, input.id, "input", "id")
     if input.if_version is not None and input.if_version != goal.version:
@@ -127,21 +138,26 @@ async def update_goal(context: RequestContext, input: GoalUpdateInput) -> Goal:
     requested: dict[str, object] = {}
     if input.name is not None:
         requested["name"] = validation.clean_name(input.name, "input", "name")
+    set_target = goal.set_target if input.target is None else _parse_target(input.target, metric.unit, company.currency)
     if input.target is not None or input.pro_rated is not None:
-        full_target = (
-            goal.full_target or goal.target
-            if input.target is None
-            else _parse_target(input.target, metric.unit, company.currency)
-        )
         is_pro_rated = goal.full_target is not None if input.pro_rated is None else input.pro_rated
         requested["target"], requested["full_target"] = await _target_columns(
-            context, goal.scope, goal.period, full_target, is_pro_rated
+            context, goal.scope, goal.period, set_target, is_pro_rated
         )
+    requested |= change_tiers(goal, input.threshold, input.stretch, set_target, metric.unit, company.currency)
+    requested |= await change_slices(context, goal, metric, set_target, input.shape, input.slices)
     if input.recurring is not None:
         _check_recurring(input.recurring, goal.kind)
         requested["recurring"] = input.recurring
-    await apply_changes(context, goal, requested, metric.unit)
+    reason = validation.clean_optional_line(input.reason, "input", "reason")
+    if needs_reason and any(requested.get(column, value) != value for column, value in _target_values(goal).items()):
+        await check_reason_given(context, goal.period, reason, "input", "reason")
+    await apply_changes(context, goal, requested, metric.unit, reason)
     return goal
+
+
+def _target_values(goal: Goal) -> dict[str, object]:
+    return {"target": goal.target, "full_target": goal.full_target}
 
 
 async def archive_goal(context: RequestContext, global_id: str) -> Goal:

@@ -37,7 +37,7 @@ async def save_goal(
         recurring=recurring,
         pro_rated=pro_rated,
     )
-    goal = await goals.update_goal(context, update)
+    goal = await goals.update_goal(context, update, needs_reason=False)  # files of other systems have none
     return goal, "unchanged" if _values_of(goal) == before else "changed"
 
 

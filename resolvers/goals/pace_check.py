@@ -37,9 +37,7 @@ async def check_next_goals(context: RequestContext, after_id: int, *, goals_of_o
         progress = await calculate_goal_progress(context, rows, await scores.goal_values(rows))
         goal_progress = list(zip(rows, progress, strict=True))
         await _raise_goals_behind(context, await active_rules(context, {AlertKind.GOAL_BEHIND}), goal_progress)
-        reached = [
-            row for row, current in goal_progress if current.value >= row.target and row.target not in row.announced
-        ]
+        reached = [row for row, current in goal_progress if row.tiers.find_unannounced(current.value, row.announced)]
         await publish_goal_changes(
             context, reached
         )  # e.g. a team was moved below another, whose goal now includes its wins

@@ -12,9 +12,11 @@ from domain.errors.user_errors import Conflict, Invalid, NotFound, OutOfRange, R
 from domain.goals import planning
 from domain.goals.allocation import Limits
 from domain.goals.planning import PlanBase, PlanWeights
+from domain.goals.tiers import Tiers, percent_of_target
 from domain.ledger.metrics import Metric
 from domain.primitives.money import InvalidAmount, to_fraction
 from domain.primitives.periods import Period
+from models.goals.goals import Goal
 from models.organization.scopes import ScopeKey
 from resolvers.goals.plan_inputs import PlanInput, PlanMetricInput
 from resolvers.goals.plan_owners import OwnerNames
@@ -27,6 +29,8 @@ _MAX_MEAN_PERIODS: Final = 36
 DEFAULT_MEAN_PERIODS: Final = 3
 _MAX_RAMP_MONTHS: Final = 36
 _MAX_UPLIFT_PERCENT: Final = 1000
+_TARGET_PERCENT: Final = 100
+_MAX_STRETCH_PERCENT: Final = 1000
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,22 @@ class MetricPlan:
     total: int | None
     uplift: Fraction
     limits: Limits
+    threshold_percent: Fraction | None
+    stretch_percent: Fraction | None
+
+    def find_tiers(self, target: int, existing: Goal | None) -> tuple[int | None, int | None]:
+        """Return threshold and stretch beside a target: those of the plan, else those that the goal has."""
+        tiers = existing.tiers_beside(target) if existing else Tiers(None, target, None)
+        threshold, stretch = tiers.threshold, tiers.stretch
+        if self.threshold_percent is not None:
+            threshold = percent_of_target(target, self.threshold_percent)
+        if self.stretch_percent is not None:
+            stretch = percent_of_target(target, self.stretch_percent)
+        return threshold, stretch
+
+    @property
+    def sets_tiers(self) -> bool:
+        return self.threshold_percent is not None or self.stretch_percent is not None
 
 
 async def clean_metrics(context: RequestContext, input: PlanInput, period: Period) -> list[MetricPlan]:
@@ -95,13 +115,23 @@ async def _clean_metric(
             raise OutOfRange(
                 "Give a percentage above -100 and up to {most}.", *path, "upliftPercent", most=_MAX_UPLIFT_PERCENT
             )
+    threshold_percent, stretch_percent = (
+        None if percent is None else _clean_fraction(percent, *path, name)
+        for percent, name in ((input.threshold_percent, "thresholdPercent"), (input.stretch_percent, "stretchPercent"))
+    )
+    if threshold_percent is not None and not 0 < threshold_percent < _TARGET_PERCENT:
+        raise OutOfRange("A threshold lies above 0 and below 100 percent.", *path, "thresholdPercent")
+    if stretch_percent is not None and not _TARGET_PERCENT < stretch_percent <= _MAX_STRETCH_PERCENT:
+        raise OutOfRange(
+            "A stretch lies above 100 and up to {most} percent.", *path, "stretchPercent", most=_MAX_STRETCH_PERCENT
+        )
     floor = clean_amount(input.floor, "floor", 0) or 0
     ceiling = clean_amount(input.ceiling, "ceiling", 1)
     if ceiling is not None and ceiling < floor:
         raise Conflict("The ceiling lies below the floor.", *path, "ceiling")
     limits = Limits(floor, ceiling, clean_amount(input.rounding, "rounding", 1) or 1)
     days = planning.base_range(input.base, periods, period, await context.today(), await context.calendar())
-    return MetricPlan(path, input, metric, days, total, uplift, limits)
+    return MetricPlan(path, input, metric, days, total, uplift, limits, threshold_percent, stretch_percent)
 
 
 def _clean_fraction(value: Decimal, *path: str) -> Fraction:

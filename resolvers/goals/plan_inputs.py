@@ -26,6 +26,7 @@ class PlanMetricInput:
     total              of the base TOTAL; amounts are in the metric's unit
     rounding           targets of employees are multiples of it
     floor, ceiling     the least and the most that is set for an employee
+    threshold_percent, stretch_percent  the tiers beside each target
     """
 
     metric: str
@@ -38,6 +39,8 @@ class PlanMetricInput:
     rounding: Decimal | None = None
     floor: Decimal | None = None
     ceiling: Decimal | None = None
+    threshold_percent: Decimal | None = None
+    stretch_percent: Decimal | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +71,8 @@ class PlanInput:
 
 @dataclass(frozen=True, kw_only=True)
 class PreviewedPlanInput:
-    """A plan with the hash of its preview."""
+    """A plan with the hash of its preview, and the reason for the targets that it changes."""
 
     plan: PlanInput
     hash: str
+    reason: str | None = None

@@ -5,7 +5,7 @@ All questions are asked for all owners together, so the number of statements doe
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from fractions import Fraction
@@ -16,6 +16,7 @@ from domain.errors.operation_errors import BadInput, ForbiddenOperation, Resourc
 from domain.errors.user_errors import Conflict, Forbidden, Invalid, NotFound
 from domain.goals import planning
 from domain.goals.planning import PlanBase, PlanWeights
+from domain.goals.tiers import Tiers
 from domain.ledger.metrics import Metric
 from domain.messages import gettext_noop
 from domain.primitives.periods import Period, shift_period
@@ -55,10 +56,12 @@ class PlannedTarget:
     last_result   of the last period of the kind that is over
     base          what the target starts from; None for the parts of a given total
     target        0 for an employee without a share, who gets no goal
+    threshold, stretch  the tiers beside the target; None for none
     share         the employee's working time in the period divided by the company's; None for teams and the company
     probability   that the target is reached; None without a target, and while there is too little history
     existing      the goal that the plan changes
     is_by_hand    whether the target was set by hand
+    sets_tiers    whether the plan gives the tiers; else they are those of the goal that it changes
     """
 
     owner: ScopeKey
@@ -68,10 +71,17 @@ class PlannedTarget:
     last_result: int
     base: int | None
     target: int
+    threshold: int | None
+    stretch: int | None
     share: Fraction | None
     probability: float | None
     existing: Goal | None
     is_by_hand: bool
+    sets_tiers: bool
+
+    @property
+    def tiers(self) -> Tiers:
+        return Tiers(self.threshold, self.target, self.stretch)
 
     @property
     def difference(self) -> int | None:
@@ -110,18 +120,55 @@ class PlanPreview:
         return self.digest.to_text()
 
 
+@dataclass(frozen=True, eq=False)
+class _PlanRequest:
+    """The input of a plan, checked, with the owners that it is for.
+
+    last_days     the last period of the kind that is over
+    by_hand       targets set by hand, each with its path in the input, by owner and metric
+    carrier_ids   employees who get a share; others only have what is set by hand
+    """
+
+    scope: Scope
+    period: Period
+    last_days: Period
+    metric_plans: Sequence[MetricPlan]
+    owners: PlanOwners
+    owner_rows: Mapping[ScopeKey, ScopeRow]
+    by_hand: Mapping[tuple[ScopeKey, str], tuple[int, tuple[str, ...]]]
+    given_weights: Mapping[tuple[ScopeKey, str], Fraction]
+    carrier_ids: Collection[int]
+    ramp: Sequence[Fraction]
+
+    def hand_targets(self, metric: str) -> dict[ScopeKey, int]:
+        return {key: target for (key, other), (target, _) in self.by_hand.items() if other == metric}
+
+
 @dataclass
 class _Facts:
-    """What was read for a plan, by metric key."""
+    """What was read for a plan, by metric key.
 
+    own_shares     of the sellers: their working time divided by the company's
+    forecasts      that bases and weights are taken from
+    probabilities  the forecasts that tell how probable the targets are
+    """
+
+    own_shares: Mapping[ScopeKey, Fraction] = field(default_factory=dict)
     values: dict[str, Mapping[ScopeKey, int]] = field(default_factory=dict)
     last_results: dict[str, Mapping[ScopeKey, int]] = field(default_factory=dict)
     base_results: dict[str, Mapping[ScopeKey, int]] = field(default_factory=dict)
     last_targets: dict[tuple[ScopeKey, str], int] = field(default_factory=dict)
     existing: dict[tuple[ScopeKey, str], Goal] = field(default_factory=dict)
-    forecasts: Mapping[str, ScopeForecasts | None] = field(
-        default_factory=dict
-    )  # that bases and weights are taken from
+    forecasts: Mapping[str, ScopeForecasts | None] = field(default_factory=dict)
+    probabilities: Mapping[str, ScopeForecasts | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _MetricTargets:
+    """The targets of one metric: its rows in the order of the owners, and the weights of the sellers."""
+
+    rows: Sequence[PlannedTarget]
+    weights: Mapping[ScopeKey, Fraction]
 
 
 async def preview_plan(context: RequestContext, input: PlanInput) -> PlanPreview:
@@ -138,6 +185,26 @@ async def preview_plan(context: RequestContext, input: PlanInput) -> PlanPreview
 async def compute_plan(context: RequestContext, input: PlanInput) -> PlanPreview:
     """Compute a plan. Raises user errors with paths in the input. Must not be called within a unit of work."""
     position = await change_log.last_position()
+    request = await _read_request(context, input)
+    facts = await _read_facts(context, request)
+    _check_overlaps(facts, request.period)
+    metrics = [await _compute_metric(context, metric_plan, request, facts) for metric_plan in request.metric_plans]
+    rows = [row for metric in metrics for row in metric.rows]
+    return PlanPreview(
+        request.scope,
+        request.period,
+        request.owners,
+        rows,
+        _sum_up(rows, request.owners),
+        PlanDigest.build((input, request.period), _list_facts(request.owners, metrics)),
+        position,
+        _list_ranges(request.metric_plans, request.period, request.last_days),
+        any(_uses_forecast(metric_plan) for metric_plan in request.metric_plans),
+    )
+
+
+async def _read_request(context: RequestContext, input: PlanInput) -> _PlanRequest:
+    """Check the input, and find the owners that it is for. Raises user errors."""
     scope = await find_plan_scope(context, input.scope, "input", "scope")
     period = await resolve_period(context, input.period, "input", "period")
     today, calendar = await context.today(), await context.calendar()
@@ -164,60 +231,72 @@ async def compute_plan(context: RequestContext, input: PlanInput) -> PlanPreview
         if key not in owner_rows:
             raise Conflict("There is nobody in this team to share the target.", *path, "owner")
     last_days = planning.last_period_over(period, today, calendar)
-    facts = await _read_facts(context, scope, owners, metric_plans, period, last_days)
-    _check_overlaps(facts, period)
-    ramp = clean_ramp(input)
-    schedule = await context.work_schedule()
-    own_shares = {key: schedule.own_share(key.id, period) for key in owners.seller_keys}
-    rows: list[PlannedTarget] = []
-    facts_by_owner: dict[ScopeKey, list[object]] = {key: [owners.groups.get(key)] for key in owners.keys}
-    currency = (await context.company()).currency
-    now = context.now()
-    probability_forecasts = await load_scope_forecasts(
-        context, [metric_plan.metric for metric_plan in metric_plans], scope.key, owners.keys, period, now
-    )
-    for metric_plan in metric_plans:
-        metric = metric_plan.metric.key
-        bases = await _find_bases(context, metric_plan, owners, facts)
-        hand_targets = {key: target for (key, other), (target, _) in by_hand.items() if other == metric}
-        weights = await _find_weights(context, metric_plan, owners, facts, own_shares, given_weights)
-        ramped = [
-            weight * planning.ramp_share(ramp, owners.sellers[key.id].joined_on, period.start)
-            for key, weight in zip(owners.seller_keys, weights, strict=True)
-        ]
-        targets = allocate_targets(metric_plan, owners, bases, hand_targets, carrier_ids, ramped, currency)
-        probabilities = await _find_probabilities(context, probability_forecasts[metric], targets, facts.values[metric])
-        for key in owners.keys:
-            existing = facts.existing.get((key, metric))
-            rows.append(
-                PlannedTarget(
-                    key,
-                    owner_rows[key],
-                    metric_plan.metric,
-                    facts.values[metric].get(key, 0),
-                    facts.last_results[metric].get(key, 0),
-                    bases.get(key),
-                    targets[key],
-                    own_shares.get(key),
-                    probabilities.get(key),
-                    existing,
-                    key in hand_targets,
-                )
-            )
-            facts_by_owner[key] += [bases.get(key), existing and (existing.id, existing.target, existing.full_target)]
-        for key, weight in zip(owners.seller_keys, ramped, strict=True):
-            facts_by_owner[key].append(weight)
-    return PlanPreview(
+    return _PlanRequest(
         scope,
         period,
+        last_days,
+        metric_plans,
         owners,
-        rows,
-        _sum_up(rows, owners),
-        PlanDigest.build((input, period), facts_by_owner),
-        position,
-        _list_ranges(metric_plans, period, last_days),
-        any(_uses_forecast(metric_plan) for metric_plan in metric_plans),
+        owner_rows,
+        by_hand,
+        given_weights,
+        carrier_ids,
+        clean_ramp(input),
     )
+
+
+async def _compute_metric(
+    context: RequestContext, metric_plan: MetricPlan, request: _PlanRequest, facts: _Facts
+) -> _MetricTargets:
+    """Compute the targets of one metric from what was read."""
+    metric, owners = metric_plan.metric.key, request.owners
+    bases = await _find_bases(context, metric_plan, owners, facts)
+    hand_targets = request.hand_targets(metric)
+    weights = await _find_weights(context, metric_plan, owners, facts, request.given_weights)
+    ramped = [
+        weight * planning.ramp_share(request.ramp, owners.sellers[key.id].joined_on, request.period.start)
+        for key, weight in zip(owners.seller_keys, weights, strict=True)
+    ]
+    currency = (await context.company()).currency
+    targets = allocate_targets(metric_plan, owners, bases, hand_targets, request.carrier_ids, ramped, currency)
+    probabilities = await _find_probabilities(context, facts.probabilities[metric], targets, facts.values[metric])
+    rows = []
+    for key in owners.keys:
+        existing = facts.existing.get((key, metric))
+        rows.append(
+            PlannedTarget(
+                key,
+                request.owner_rows[key],
+                metric_plan.metric,
+                facts.values[metric].get(key, 0),
+                facts.last_results[metric].get(key, 0),
+                bases.get(key),
+                targets[key],
+                *metric_plan.find_tiers(targets[key], existing) if targets[key] else (None, None),
+                facts.own_shares.get(key),
+                probabilities.get(key),
+                existing,
+                key in hand_targets,
+                metric_plan.sets_tiers,
+            )
+        )
+    return _MetricTargets(rows, dict(zip(owners.seller_keys, ramped, strict=True)))
+
+
+def _list_facts(owners: PlanOwners, metrics: Sequence[_MetricTargets]) -> dict[ScopeKey, list[object]]:
+    """Return what the targets of each owner follow from."""
+    facts: dict[ScopeKey, list[object]] = {key: [owners.groups.get(key)] for key in owners.keys}
+    for metric in metrics:
+        for row in metric.rows:
+            facts[row.owner] += [row.base, row.existing and _describe(row.existing)]
+        for key, weight in metric.weights.items():
+            facts[key].append(weight)
+    return facts
+
+
+def _describe(goal: Goal) -> tuple[object, ...]:
+    """Return what a plan depends on in a goal that it changes."""
+    return goal.id, goal.target, goal.full_target, goal.threshold, goal.stretch, goal.tiers_target
 
 
 # What the targets follow from
@@ -236,16 +315,11 @@ def _list_ranges(metric_plans: Sequence[MetricPlan], period: Period, last_days: 
     ]
 
 
-async def _read_facts(
-    context: RequestContext,
-    scope: Scope,
-    owners: PlanOwners,
-    metric_plans: Sequence[MetricPlan],
-    period: Period,
-    last_days: Period,
-) -> _Facts:
-    facts = _Facts()
-    ranges = _list_ranges(metric_plans, period, last_days)
+async def _read_facts(context: RequestContext, request: _PlanRequest) -> _Facts:
+    scope, owners, period, metric_plans = request.scope, request.owners, request.period, request.metric_plans
+    schedule = await context.work_schedule()
+    facts = _Facts({key: schedule.own_share(key.id, period) for key in owners.seller_keys})
+    ranges = _list_ranges(metric_plans, period, request.last_days)
     totals = await scores.totals_of_scopes([(metric, days.start, days.end) for metric, days in ranges], owners.keys)
     for index, metric_plan in enumerate(metric_plans):
         metric = metric_plan.metric.key
@@ -266,6 +340,9 @@ async def _read_facts(
         facts.forecasts = await load_scope_forecasts(
             context, forecast_metrics, scope.key, owners.keys, period, await _forecast_time(context, period)
         )
+    facts.probabilities = await load_scope_forecasts(
+        context, [metric_plan.metric for metric_plan in metric_plans], scope.key, owners.keys, period, context.now()
+    )
     return facts
 
 
@@ -325,7 +402,6 @@ async def _find_weights(
     metric_plan: MetricPlan,
     owners: PlanOwners,
     facts: _Facts,
-    own_shares: Mapping[ScopeKey, Fraction],
     given_weights: Mapping[tuple[ScopeKey, str], Fraction],
 ) -> list[Fraction]:
     """Return the weights of the sellers, before the ramp."""
@@ -339,7 +415,7 @@ async def _find_weights(
             values = facts.values[metric]
             return [Fraction(max(0, values.get(key, 0) + round(means.get(key, 0)))) for key in keys]
         case PlanWeights.WORKING_TIME:
-            return [own_shares[key] for key in keys]
+            return [facts.own_shares[key] for key in keys]
         case PlanWeights.GIVEN:
             return [given_weights.get((key, metric), Fraction(0)) for key in keys]
     return [Fraction(1)] * len(keys)

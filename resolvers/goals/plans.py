@@ -12,6 +12,7 @@ from datetime import date
 from typing import Final
 
 from domain.errors.user_errors import Conflict, Forbidden, Invalid, NotFound, UserError
+from domain.goals.tiers import Tiers
 from domain.i18n.metric_names import metric_name
 from domain.i18n.period_labels import format_period
 from domain.permissions import Action
@@ -30,10 +31,11 @@ from resolvers.activities.log import write_activity_entries
 from resolvers.alerts.evaluation import resolve_all
 from resolvers.auth import sessions
 from resolvers.goals.affected_goals import publish_goal_changes
+from resolvers.goals.goal_edits import check_reason_given
 from resolvers.goals.plan_digests import InvalidHash, PlanDigest
 from resolvers.goals.plan_inputs import PreviewedPlanInput
 from resolvers.goals.plan_preview import PlanPreview, compute_plan
-from resolvers.request import scopes
+from resolvers.request import scopes, validation
 from resolvers.request.context import RequestContext
 from resolvers.request.employee_reach import filter_reached
 from resolvers.request.plan_visibility import find_visible_plan
@@ -92,6 +94,7 @@ async def _prepare(context: RequestContext, input: PreviewedPlanInput) -> Prepar
     except UserError as error:
         raise error.with_path_prefix("input", "plan") from error
     await _check_digest(context, preview, seen)
+    reason = validation.clean_optional_line(input.reason, "input", "reason")
     prepared = PreparedPlan(preview)
     names = {
         total.scope_target.metric.key: f"{metric_name(total.scope_target.metric, context.language)}, "
@@ -99,16 +102,22 @@ async def _prepare(context: RequestContext, input: PreviewedPlanInput) -> Prepar
         for total in preview.totals
     }
     for target in preview.rows:
-        goal, is_reached = target.existing, target.value >= target.target
+        goal, tiers = target.existing, target.tiers
         if goal is None:
             if not target.target:
                 continue
-            before: tuple[int | None, int | None] = None, None
+            before: dict[str, int | None] = {}
         else:
-            before = goal.target, goal.full_target
-            if before == (target.target, None):
+            tiers_before = goal.tiers_beside(goal.set_target)
+            if (goal.target, goal.full_target) == (target.target, None) and tiers == tiers_before:
                 continue
-            if target.target and is_reached and target.target not in goal.announced:
+            before = {
+                "target_before": goal.target,
+                "full_target_before": goal.full_target,
+                "threshold_before": tiers_before.threshold,
+                "stretch_before": tiers_before.stretch,
+            }
+            if target.target and tiers.find_unannounced(target.value, goal.announced):
                 prepared.reached_goal_ids.add(goal.id)
         prepared.rows.append(
             row_store.new(
@@ -119,12 +128,15 @@ async def _prepare(context: RequestContext, input: PreviewedPlanInput) -> Prepar
                 metric=target.metric.key,
                 name=names[target.metric.key],
                 target=target.target,
+                threshold=tiers.threshold if target.sets_tiers else None,
+                stretch=tiers.stretch if target.sets_tiers else None,
                 is_new=goal is None,
-                is_reached=is_reached,
-                target_before=before[0],
-                full_target_before=before[1],
+                announced=tiers.list_marks(target.value) if goal is None else None,
+                **before,
             )
         )
+    if any(row.target and not row.is_new for row in prepared.rows):
+        await check_reason_given(context, preview.period, reason, "input", "reason")
     prepared.plan = GoalPlan(
         owner_kind=preview.scope.kind,
         owner_id=preview.scope.id,
@@ -135,6 +147,7 @@ async def _prepare(context: RequestContext, input: PreviewedPlanInput) -> Prepar
         goal_count=len(prepared.rows),
         applied_by_id=context.viewer.id,
         applied_at=context.now(),
+        reason=reason,
     )
     return prepared
 
@@ -232,20 +245,17 @@ def _moved_scores(topics: Collection[str]) -> list[tuple[str, str, date]]:
 
 
 async def _update_reached(prepared: PreparedPlan, plan: GoalPlan, moved_owners: Collection[tuple[str, str]]) -> None:
-    """Store of the new goals whose values have moved since the plan was computed whether they are reached."""
+    """Store of the new goals whose values have moved since the plan was computed which tiers are reached."""
     rows = [row for row in prepared.rows if row.is_new and (row.metric, row.scope.topic) in moved_owners]
     metrics = sorted({row.metric for row in rows})
     totals = await scores.totals_of_scopes(
         [(metric, plan.first_day, plan.last_day) for metric in metrics], {row.scope for row in rows}
     )
     values = dict(zip(metrics, totals, strict=True))
-    for is_reached in (False, True):
-        goal_ids = [
-            row.goal_id
-            for row in rows
-            if row.is_reached is not is_reached and (values[row.metric].get(row.scope, 0) >= row.target) is is_reached
-        ]
-        await plan_rows.set_reached(plan, goal_ids, is_reached=is_reached)
+    for row in rows:
+        announced = Tiers(row.threshold, row.target, row.stretch).list_marks(values[row.metric].get(row.scope, 0))
+        if row.announced != announced:
+            await plan_rows.save_announced(plan, row.goal_id, announced)
 
 
 @dataclass
@@ -253,18 +263,22 @@ class PreparedUndo:
     """What taking a plan back needs, read before the lock is taken.
 
     position          the change-log position before anything was read
+    reason            why the plan is taken back
     reached_goal_ids  goals that are reached by their restored targets
     """
 
     plan_id: str
     keep_changed: bool
     position: int
+    reason: str | None = None
     rows: list[PlanRow] = field(default_factory=list)
     reached_goal_ids: set[int] = field(default_factory=set)
     error: UserError | None = None
 
 
-async def prepare_undo(context: RequestContext, global_id: str, *, keep_changed: bool) -> PreparedUndo:
+async def prepare_undo(
+    context: RequestContext, global_id: str, *, keep_changed: bool, reason: str | None = None
+) -> PreparedUndo:
     """Read the rows of a plan and check the rights to all its goals. User errors are kept, as in `prepare_plan`.
 
     keep_changed  leave goals that were changed since as they are; else they are a Conflict
@@ -275,13 +289,18 @@ async def prepare_undo(context: RequestContext, global_id: str, *, keep_changed:
         prepared.rows = await plan_rows.fetch_rows(plan.id)
         try:
             await _check_rights(context, prepared.rows)
+            prepared.reason = validation.clean_optional_line(reason, "reason")
+            if any(row.target and not row.is_new for row in prepared.rows):
+                await check_reason_given(context, plan.period, prepared.reason, "reason")
         except UserError as error:
             prepared.error = error
         values = await _load_values(prepared.rows, plan.period)
         prepared.reached_goal_ids = {
             row.goal_id
             for row in prepared.rows
-            if row.target_before is not None and values.get((row.metric, row.scope), 0) >= row.target_before
+            if row.target_before is not None
+            and values.get((row.metric, row.scope), 0)
+            >= min(row.target_before, row.threshold_before or row.target_before)
         }
     return prepared
 
@@ -313,7 +332,7 @@ async def undo_plan(context: RequestContext, prepared: PreparedUndo) -> GoalPlan
     rows = [row for row in prepared.rows if row.goal_id not in changed_ids]
     moved_owners = {(metric, owner) for metric, owner, _ in _moved_scores(topics)}
     moved_goal_ids = {row.goal_id for row in rows if not row.is_new and (row.metric, row.scope.topic) in moved_owners}
-    await plan_rows.undo(plan, changed_ids, context.now(), context.viewer.id)
+    await plan_rows.undo(plan, changed_ids, context.now(), context.viewer.id, prepared.reason)
     reached_goal_ids = (prepared.reached_goal_ids | moved_goal_ids) - changed_ids
     await _publish(context, plan, rows, reached_goal_ids, ActivityKind.PLAN_UNDONE)
     return plan

@@ -11,7 +11,7 @@ from typing import Final
 
 from domain.goals.progress import Progress
 from domain.permissions import Action
-from domain.primitives.units import Unit, format_decimal, from_smallest
+from domain.primitives.units import Unit, from_smallest
 from models.db.row_query import RowQuery
 from models.goals import goals
 from models.goals.goals import Goal, GoalChange
@@ -19,7 +19,7 @@ from models.ledger import scores
 from models.ledger.scores import ScoreEntry
 from models.organization.people import TeamTree
 from models.organization.scopes import ScopeKey, team_or_company
-from resolvers.goals.goal_edits import AMOUNT_COLUMNS
+from resolvers.goals.goal_edits import format_stored
 from resolvers.goals.goal_owners import load_goal_owners, tree_at_end
 from resolvers.request import scopes
 from resolvers.request.context import RequestContext
@@ -121,6 +121,7 @@ class GoalFieldChange:
     field: str
     before: str | None
     after: str | None
+    reason: str | None
 
 
 async def change_histories(context: RequestContext, rows: Sequence[Goal]) -> list[list[GoalFieldChange]]:
@@ -128,9 +129,7 @@ async def change_histories(context: RequestContext, rows: Sequence[Goal]) -> lis
     metrics, currency = await context.metrics(), (await context.company()).currency
 
     def format_value(goal: Goal, change: GoalChange, value: str | None) -> str | None:
-        if value is None or change.field not in AMOUNT_COLUMNS:
-            return value
-        return format_decimal(from_smallest(int(value), metrics[goal.metric].unit, currency))
+        return format_stored(change.field, value, metrics[goal.metric].unit, currency)
 
     histories = await goals.change_histories([goal.id for goal in rows])
     return [
@@ -141,6 +140,7 @@ async def change_histories(context: RequestContext, rows: Sequence[Goal]) -> lis
                 _FIELD_NAMES.get(change.field, change.field),
                 format_value(goal, change, change.before),
                 format_value(goal, change, change.after),
+                change.reason,
             )
             for change in changes
         ]

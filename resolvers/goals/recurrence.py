@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Final
 
+from domain.goals.slices import GoalShape, list_months
 from domain.i18n.languages import LANGUAGES
 from domain.i18n.period_labels import format_period
 from domain.primitives.calendar import Calendar
@@ -29,6 +30,7 @@ from models.organization.memberships import MemberTeams
 from resolvers.activities.log import write_activity_entries
 from resolvers.goals import pro_rating
 from resolvers.goals.affected_goals import goal_list_topics, make_goal_entry, publish_goal_changes
+from resolvers.goals.goal_slices import shape_from_history
 from resolvers.request.context import RequestContext
 
 _BATCH_SIZE: Final = 100
@@ -93,6 +95,11 @@ async def _create_goal(context: RequestContext, previous: Goal, period: Period, 
     target = previous.target
     if previous.full_target is not None:
         target = await pro_rating.target_of(context, previous.owner_id, period, previous.full_target)
+    tiers, slices = previous.tiers_beside(target), previous.slices
+    months = list_months(period, await context.calendar())
+    if previous.shape is GoalShape.HISTORY:
+        set_target = target if previous.full_target is None else previous.full_target
+        slices = await shape_from_history(context, previous.scope, previous.metric, months, set_target)
     return await row_store.insert(
         Goal(
             name=replace_period_in_name(previous.name, previous.period, period),
@@ -101,12 +108,17 @@ async def _create_goal(context: RequestContext, previous: Goal, period: Period, 
             metric=previous.metric,
             target=target,
             full_target=previous.full_target,
+            threshold=previous.threshold,
+            stretch=previous.stretch,
+            tiers_target=previous.tiers_target,
+            slices=slices,
+            shape=previous.shape,
             kind=previous.kind,
             first_day=period.start,
             last_day=period.end,
             recurring=True,
             renewed_until=None if running else _RECURRENCE_ENDED,
-            announced=[] if running else [target],
+            announced=[] if running else [tiers.mark_of(tier) for tier, _ in tiers.list_amounts()],
             created_by_id=previous.created_by_id,
             created_at=context.now(),
         )

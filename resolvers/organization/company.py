@@ -39,7 +39,7 @@ async def set_up(
     """
     if await find_company() is not None:
         raise Conflict("This installation already has a company.", "company")
-    company = Company(id=1, name=validation.clean_name(name, "name"), created_at=now)
+    company = Company(id=1, name=validation.clean_name(name, "name"), requires_target_reason=True, created_at=now)
     company.currency = validation.clean_currency(currency, "currency")
     company.time_zone = calendar.validate_time_zone(zone, "zone")
     company.holiday_country = calendar.validate_country(country, "country")
@@ -77,6 +77,8 @@ async def update_company(context: RequestContext, input: CompanyInput) -> Compan
         company.close_after_workdays = days_open
     if input.employees_set_absences is not None:
         company.employees_set_absences = input.employees_set_absences
+    if input.requires_target_reason is not None:
+        company.requires_target_reason = input.requires_target_reason
     await calendar.change_settings(context, company, input)
     await row_store.save(company)
     context.publish("company", "*")

@@ -84,6 +84,7 @@ class CompanyInput:
     workday_end: int | None = None
     close_after_workdays: int | Unset | None = UNSET
     employees_set_absences: bool | None = None
+    requires_target_reason: bool | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from datetime import datetime
 
+from domain.goals.tiers import Mark
 from domain.ledger.metrics import Score
 from models.db import connection
 from models.db.errors import DatabaseUnavailable
@@ -76,9 +77,9 @@ class UnitOfWork:
                 goal.announced = self.moved_goals[goal.id].announced
             self.moved_goals[goal.id] = goal
 
-    def announce(self, goal: Goal) -> None:
-        """Note that the target of a moved goal is announced; this is stored with the entry of the change log."""
-        goal.announced = [*goal.announced, goal.target]
+    def announce(self, goal: Goal, marks: Iterable[Mark]) -> None:
+        """Note which tiers of a moved goal are announced; this is stored with the entry of the change log."""
+        goal.announced = [*goal.announced, *(mark for mark in marks if mark not in goal.announced)]
         self.achieved_ids.add(goal.id)
 
     @property

@@ -250,4 +250,6 @@ async def write_randomly(company: StormCompany, rng: random.Random) -> None:
         else:
             goals = (await server.execute("{ goals { id } }"))["goals"]
             goal = rng.choice(goals)["id"]
-            await company.execute(server, "updateGoal", id=goal, target=str(rng.randrange(1, 2_000)))
+            await company.execute(
+                server, "updateGoal", id=goal, target=str(rng.randrange(1, 2_000)), reason="corrected"
+            )

@@ -242,7 +242,10 @@ async def test_concurrent_changes_of_one_goal_version_succeed_once(pair: ServerP
 
     answers = await asyncio.gather(
         *(
-            server.execute(update_goal, input={"id": goal["id"], "target": str(target), "ifVersion": version})
+            server.execute(
+                update_goal,
+                input={"id": goal["id"], "target": str(target), "ifVersion": version, "reason": "corrected"},
+            )
             for target, server in zip(range(20, 30), itertools.cycle(pair))
         )
     )

@@ -73,6 +73,20 @@ async def test_goal_that_turns_behind_at_a_quarter_past_two_is_pushed_then_and_o
     assert statements == []
 
 
+async def test_tier_that_turns_behind_is_pushed_then_although_the_target_stays_on_pace(world: World) -> None:
+    goal = await set_goal(world, "Ann", "36", stretch="72")  # one call a quarter, two for the stretch
+    await record_calls(world, "Ann", 19)
+    world.now = berlin("11:00")  # 8 are expected, 16 for the stretch
+    document = "subscription($goals: [ID!]) { goalProgress(goals: $goals) { progress { pace } tiers { pace } } }"
+    async with subscribe(world, document, "Ann", goals=[goal]) as recorder:
+        await recorder.wait_until(lambda: len(recorder.events) == 1)
+        await pass_time(world, berlin("12:00"), QUARTER)
+        await recorder.wait_until(lambda: len(recorder.events) == 2)
+
+    assert paces(recorder) == ["AHEAD", "AHEAD"]
+    assert [event["goalProgress"]["tiers"][1]["pace"] for event in recorder.events] == ["ON_TRACK", "BEHIND"]
+
+
 async def test_expected_value_is_pushed_at_each_quarter_of_the_working_hours_only(world: World) -> None:
     goal = await set_goal(world, "Ann", "36")
     world.now = berlin("17:00")

@@ -62,7 +62,9 @@ async def add_sellers(world: World, size: int) -> None:
                 )
                 goal = await goals.set_goal(admin, goal_input)
                 goal_id = encode_global_id("Goal", goal.id)
-                await goals.update_goal(admin, GoalUpdateInput(id=goal_id, target=Decimal(120), name="More"))
+                await goals.update_goal(
+                    admin, GoalUpdateInput(id=goal_id, target=Decimal(120), name="More", reason="raised")
+                )
             deals = [
                 DealInput(title="Chairs", owner=owner, status=status, amount=Money(Decimal(5 + number)))
                 for status in (DealStatus.WON, DealStatus.OPEN)

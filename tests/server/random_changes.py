@@ -130,7 +130,9 @@ class RandomChanges:
         goal = self.dice.choice(self.goals)
         match self.dice.choice(["target", "name", "archive"]):
             case "target":
-                await self.world.try_mutation("updateGoal", id=goal, target=str(self.dice.randrange(1, 900)))
+                await self.world.try_mutation(
+                    "updateGoal", id=goal, target=str(self.dice.randrange(1, 900)), reason="corrected"
+                )
             case "name":
                 await self.world.try_mutation("updateGoal", id=goal, name=self.dice.choice(["Sell", "Sell more"]))
             case "archive":

@@ -109,7 +109,7 @@ async def test_kept_answer_equals_new_one_after_any_change(world: World, seed: i
                 team = world.global_ids[dice.choice(["North", "South"])]
                 await world.mutate("updateEmployee", id=world.global_ids[name], team=team)
             case "goal" if name in goals:
-                await world.mutate("updateGoal", id=goals[name], target=str(dice.randrange(1, 900)))
+                await world.mutate("updateGoal", id=goals[name], target=str(dice.randrange(1, 900)), reason="corrected")
             case "goal":
                 goals[name] = await set_goal(world, name, "deals_won_amount", "500")
             case "team":

@@ -43,12 +43,16 @@ KEPT_BELOW_ROOTS: Final = {
     },
     "Goal": {
         "id", "name", "recurring", "createdBy", "createdAt", "archivedAt", "owner", "metric", "target", "fullTarget",
-        "proRated", "period", "progress", "allocated", "changes",
+        "proRated", "period", "progress", "allocated", "changes", "targetVersions", "attainment", "threshold", "stretch", "tier", "tiers", "shape", "slices",
     },
     "GoalProgress": {
         "value", "target", "attainmentPercent", "remaining", "expectedByNow", "pace", "neededPerWorkday", "version",
     },
-    "GoalChange": {"at", "by", "field", "before", "after"},
+    "GoalChange": {"at", "by", "field", "before", "after", "reason"},
+    "GoalSlice": {"period", "target", "actual", "percent"},
+    "TierProgress": {"name", "target", "percent", "reached", "remaining", "pace", "neededPerWorkday"},
+    "GoalTargetVersion": {"target", "since", "by", "reason"},
+    "GoalAttainment": {"target", "percent"},
     "Lead": {
         "id", "externalId", "title", "owner", "source", "contactName", "phone", "email", "status", "createdAt",
     },
@@ -61,7 +65,7 @@ KEPT_BELOW_ROOTS: Final = {
     "Scope": {"id", "name", "goals"},
     "Company": {
         "id", "name", "goals", "currency", "timeZone", "holidayCountry", "holidayRegion", "workdayStart", "workdayEnd",
-        "days", "employeesSetAbsences", "closeAfterWorkdays", "weekStart", "workingDays", "exchangeRates",
+        "days", "employeesSetAbsences", "requiresTargetReason", "closeAfterWorkdays", "weekStart", "workingDays", "exchangeRates",
     },
     "Leaderboard": {"metric", "rankBy", "standings", "totalCount", "total", "version", "period", "scope"},
     "Standing": {"rank", "previousRank", "employee", "value", "target", "attainmentPercent", "gapToNext"},

@@ -209,7 +209,7 @@ MUTATIONS: Final = [
     ),
     MatrixOperation(
         "updateGoal",
-        _write_mutation("updateGoal", 'id: "$goal", target: $n'),
+        _write_mutation("updateGoal", 'id: "$goal", target: $n, reason: "raised"'),
         Action.SET_GOALS,
         SubjectKind.GOAL,
         expected_permissions.CHANGING_GOALS,

@@ -165,7 +165,7 @@ KIND_BY_NAME: Final = {
     "durationSeconds": "seconds", "ifVersion": "version", "workingDays": "weekdays",
     "minAmount": "money", "days": "days of silence", "coolDownHours": "hours", "hours": "hours of another kind", "percent": "percent",
     "recipients": "recipients", "channels": "channels", "total": "target", "rounding": "target", "ceiling": "target",
-    "floor": "floor", "weight": "weight", "upliftPercent": "uplift", "periods": "periods of another base",
+    "floor": "floor", "weight": "weight", "upliftPercent": "uplift", "thresholdPercent": "uplift", "stretchPercent": "uplift", "threshold": "target", "stretch": "target", "periods": "periods of another base",
     "files": "uploads", "inboxPath": "path in the inbox", "map": "map", "mapText": "second map",
     # ids, by type
     "owner": "Employee", "employee": "Employee", "assignee": "Employee", "manager": "Employee", "team": "Team",
@@ -179,7 +179,7 @@ KIND_BY_PATH: Final = {  # for names that have several kinds
     "savePipeline id": "Pipeline", "savePipeline stages 0 id": "Stage", "setGoal owner": "Scope",
     "updateAlertRule id": "AlertRule", "deleteAlertRule id": "AlertRule", "createAlertRule scope": "Scope",
     "updateAlertRule scope": "Scope",
-    "setGoal name": "line", "cancelImport id": "ImportJob", "undoPlan id": "GoalPlan", "applyPlan plan scope": "Scope",
+    "setGoal name": "line", "cancelImport id": "ImportJob", "undoPlan id": "GoalPlan", "undoPlan reason": "line", "updateGoal reason": "line", "applyPlan reason": "line", "applyPlan plan scope": "Scope",
     "applyPlan plan targets 0 owner": "Scope",
     **{f"{name} id": "Deal" for name in (
         "updateDeal", "moveDeal", "winDeal", "loseDeal", "reopenDeal", "flagDeal", "deleteDeal")},
@@ -219,6 +219,14 @@ INVALID_BY_PATH: Final = {  # for fields with rules of their own
         *_with_code(BAD_INPUT, {}, True, [None], ["x"], ["NaN"]),
         *(InvalidValue([bad], RANGE, ("0",)) for bad in ("-1", "101", "1e30")),
     ],
+    **{
+        f"{name} slices": [
+            *_with_code(BAD_INPUT, {}, True, [None], ["x"], ["NaN"]),
+            *_with_code(INVALID, [], [9], [2, 3, 3], [0, 0, 0]),
+            *(InvalidValue([bad, 3, 4], RANGE, ("0",)) for bad in ("-1", "0.5", "1000000000001", "1e30")),
+        ]
+        for name in ("setGoal", "updateGoal")
+    },
     "recordResult metric": [*INVALID_BY_KIND["metric"], *_with_code(INVALID, "deals_won")],
     "setExchangeRate currency": [*INVALID_BY_KIND["currency"], *_with_code(INVALID, "EUR")],
     "removeCompanyDays dates": [

@@ -10,13 +10,14 @@ from tests.graph.inputs.invalid_values import BAD_INPUT, CONFLICT, INVALID, NOT_
 from tests.graph.inputs.request_client import SCHEMA, RequestClient, read_all_rows
 
 MONTH: Final = {"kind": "MONTH"}
+QUARTER: Final = {"kind": "QUARTER"}
 
 # fmt: off
 CONTRADICTIONS: Final = {  # mutation, its input with `$name` for ids, expected error code and field
     "a goal that is there already": (
-        "setGoal", {"owner": "$Ann", "metric": "deals_won", "target": 5, "period": MONTH}, CONFLICT, "period"),
+        "setGoal", {"owner": "$Ann", "metric": "deals_won", "target": 5, "period": QUARTER}, CONFLICT, "period"),
     "a goal of the same days by another name": (
-        "setGoal", {"owner": "$Ann", "metric": "deals_won", "target": 5, "period": {**MONTH, "on": "2026-11-30"}},
+        "setGoal", {"owner": "$Ann", "metric": "deals_won", "target": 5, "period": {**QUARTER, "on": "2026-11-30"}},
         CONFLICT, "period"),
     "a custom goal that recurs": (
         "setGoal", {"owner": "$Ann", "metric": "deals_won", "target": 5, "recurring": True,
@@ -24,7 +25,7 @@ CONTRADICTIONS: Final = {  # mutation, its input with `$name` for ids, expected 
     "half a deal as a target": (
         "setGoal", {"owner": "$Ann", "metric": "calls_made", "target": "1.5", "period": MONTH}, RANGE, "target"),
     "a goal of a deal": ("setGoal", {"owner": "$deal", "metric": "deals_won", "target": 5, "period": MONTH}, NOT_FOUND, "owner"),
-    "a goal seen in another version": ("updateGoal", {"id": "$goal", "ifVersion": 1, "target": 7}, CONFLICT, "ifVersion"),
+    "a goal seen in another version": ("updateGoal", {"id": "$goal", "ifVersion": 1, "target": 7, "reason": "raised"}, CONFLICT, "ifVersion"),
     "a team below itself": ("updateTeam", {"id": "$Sales", "parent": "$Sales"}, INVALID, "parent"),
     "a team below its own": ("updateTeam", {"id": "$Sales", "parent": "$North"}, INVALID, "parent"),
     "an employee as their own manager": ("updateEmployee", {"id": "$Ann", "manager": "$Ann"}, INVALID, "manager"),

@@ -42,8 +42,8 @@ async def create_company_records(world: World) -> None:
         ids[kind] = (await world.mutate(mutation, **input))[kind]["id"]
     input = {"title": "Tables", "owner": ann_id, "amount": {"amount": 5}, "status": "WON"}
     ids["won"] = (await world.mutate("recordDeal", createdAt="2026-11-02T09:00:00Z", **input))["deal"]["id"]
-    month = {"kind": "MONTH"}
-    goal = (await world.mutate("setGoal", owner=ann_id, metric="deals_won", target=9, period=month))["goal"]
+    quarter = {"kind": "QUARTER"}
+    goal = (await world.mutate("setGoal", owner=ann_id, metric="deals_won", target=9, period=quarter))["goal"]
     ids["goal"], ids["version"] = goal["id"], str(goal["progress"]["version"])
     await create_alert(world)
     await world.create_device("device", "WALLBOARD")
@@ -67,6 +67,7 @@ def build_plan(ids: dict[str, str]) -> Arguments:
     metric = {
         "metric": "calls_made", "base": "TOTAL", "periods": None, "total": 90, "upliftPercent": "10", "weights": "GIVEN",
         "givenWeights": [{"employee": ids["Ann"], "weight": "2.5"}], "rounding": 5, "floor": 1, "ceiling": 80,
+        "thresholdPercent": 80, "stretchPercent": "120.5",
     }  # fmt: skip
     by_hand = {"owner": ids["South"], "metric": "calls_made", "target": 40}
     return {
@@ -165,7 +166,7 @@ def build_valid_arguments(ids: dict[str, str]) -> dict[str, Arguments]:
         "updateCompany": {
             "name": "Acme & Co", "currency": "EUR", "timeZone": "Europe/Moscow", "weekStart": "SUNDAY",
             "workingDays": ["MONDAY", "TUESDAY"], "holidayCountry": "DE", "holidayRegion": "BY", "workdayStart": "10:00",
-            "workdayEnd": "19:00", "closeAfterWorkdays": 3, "employeesSetAbsences": True, **key,
+            "workdayEnd": "19:00", "closeAfterWorkdays": 3, "employeesSetAbsences": True, "requiresTargetReason": True, **key,
         },
         "setExchangeRate": {"currency": "CHF", "rate": "1.05", "from": "2026-11-01", **key},
         "savePipeline": {
@@ -175,11 +176,12 @@ def build_valid_arguments(ids: dict[str, str]) -> dict[str, Arguments]:
         "createDevice": {"name": "Hall", "kind": "WALLBOARD", "scope": ids["North"], **key},
         "createMetric": {"key": "demos_held", "name": "Demos held", "description": "Shown live", "unit": "COUNT", **key},
         "setGoal": {
-            "owner": ids["Ann"], "metric": "calls_made", "target": 9, "period": {"kind": "MONTH"}, "name": "Calls",
-            "recurring": True, "proRated": True, **key,
+            "owner": ids["Ann"], "metric": "calls_made", "target": 9, "period": {"kind": "QUARTER"}, "name": "Calls",
+            "shape": "CUSTOM", "slices": [2, 3, 4],
+            "recurring": True, "proRated": True, "threshold": 7, "stretch": 12, **key,
         },
-        "updateGoal": {"id": ids["goal"], "ifVersion": int(ids["version"]), "name": "Wins", "target": 10, "recurring": True, "proRated": True, **key},
-        "applyPlan": {"plan": build_plan(ids), "hash": ids["planHash"], **key},
+        "updateGoal": {"id": ids["goal"], "ifVersion": int(ids["version"]), "name": "Wins", "target": 10, "recurring": True, "proRated": True, "threshold": 7, "stretch": 12, "shape": "CUSTOM", "slices": [2, 3, 5], "reason": "Back from leave", **key},
+        "applyPlan": {"plan": build_plan(ids), "hash": ids["planHash"], "reason": "New prices", **key},
         "recordDeal": {**deal, **key},
         "updateDeal": {
             "id": ids["won"], "title": "Armchairs", "amount": {**money}, "cost": {**money}, "owner": ids["Bob"],
@@ -234,7 +236,7 @@ def build_valid_arguments(ids: dict[str, str]) -> dict[str, Arguments]:
         "unlockSignIn": {"employee": ids["Ann"], **key},
         "revokeDevice": {"id": ids["device"], **key},
         "archiveGoal": {"id": ids["goal"], **key},
-        "undoPlan": {"id": ids["plan"], "keepChanged": True, **key},
+        "undoPlan": {"id": ids["plan"], "keepChanged": True, "reason": "Old prices", **key},
         "cancelImport": {"id": ids["import"], **key},
         "deleteDeal": {"id": ids["deal"], **key},
         "deleteRecord": {"id": ids["call"], **key},

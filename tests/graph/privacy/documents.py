@@ -32,15 +32,18 @@ SCOPE_DOCUMENTS: Final = {
       deals {{ winProbability expected }}
       accuracy {{ periods wape biasPercent intervalCoveragePercent }}
       saidBefore {{ {_FORECAST_NUMBERS} }} }} }}""",
-    "goals": f"""query($scope: ID) {{ goals(scope: $scope) {{ name target fullTarget allocated
+    "goals": f"""query($scope: ID) {{ goals(scope: $scope) {{ name target fullTarget threshold stretch tier allocated
+      tiers {{ name target percent reached remaining pace neededPerWorkday }}
       progress {{ value target attainmentPercent remaining expectedByNow pace projected projectedPercent projectionBasis
         attainmentProbability neededPerWorkday version }}
       entries {{ {_CONNECTION} edges {{ cursor node {{ amount late }} }} }}
-      changes {{ at before after }} }} }}""",
+      slices {{ target actual percent }}
+      changes {{ at before after }} targetVersions {{ target since reason }}
+      attainment(against: FIRST) {{ target percent }} }} }}""",
     "plan": """query($scope: ID!) { planPreview(input: {scope: $scope, period: {kind: MONTH}, metrics: [
-      {metric: "hours_worked", base: TOTAL, total: "1000"}, {metric: "deals_won_amount", base: TOTAL, total: "1000"}]}) {
+      {metric: "hours_worked", base: TOTAL, total: "1000"}, {metric: "deals_won_amount", base: TOTAL, total: "1000", thresholdPercent: 80, stretchPercent: 120}]}) {
       targetCount totals { target allocated byHand probability }
-      targets { lastResult base target difference byHand probability workingTimeShare owner { name } } } }""",
+      targets { lastResult base target threshold stretch difference byHand probability workingTimeShare owner { name } } } }""",
     "records": f"""query($scope: ID) {{
       activities(scope: $scope) {{ {_CONNECTION} edges {{ cursor node {{ summary at }} }} }}
       tasks(scope: $scope) {{ {_CONNECTION} edges {{ cursor node {{ title }} }} }}
@@ -78,12 +81,16 @@ AGGREGATES: Final = frozenset(
         "DealForecast": "winProbability expected",
         "ForecastAccuracy": "periods wape biasPercent intervalCoveragePercent",
         "ForecastSnapshot": _FORECAST_NUMBERS,
-        "Goal": "target fullTarget allocated",
+        "Goal": "target fullTarget threshold stretch tier allocated",
+        "GoalAttainment": "target percent",
+        "GoalSlice": "target actual percent",
+        "TierProgress": "name target percent reached remaining pace neededPerWorkday",
+        "GoalTargetVersion": "target",
         "GoalProgress": """value target attainmentPercent remaining expectedByNow pace projected projectedPercent projectionBasis
             attainmentProbability neededPerWorkday version""",
         "PlanPreview": "targetCount",
         "PlanTotal": "target allocated byHand probability",
-        "PlannedTarget": "lastResult base target difference byHand probability workingTimeShare",
+        "PlannedTarget": "lastResult base target threshold stretch difference byHand probability workingTimeShare",
         "Client": "wonAmount lastActivityAt",
         "Deal": "winProbability",
         "WorkTime": "totalHours",
@@ -104,7 +111,7 @@ ATTRIBUTES: Final = frozenset(  # of rows, of settings, or of the clock: visible
         "AlertRuleTest": "alerts perDay",  # for administrators, who see everything
         "Call": "direction outcome startedAt durationSeconds",
         "Client": "createdAt",
-        "Company": "closeAfterWorkdays weekStart workingDays workdayStart workdayEnd employeesSetAbsences",
+        "Company": "closeAfterWorkdays weekStart workingDays workdayStart workdayEnd employeesSetAbsences requiresTargetReason",
         "CompanyDay": "date kind",
         "Contact": "createdAt",
         # `saleKind` says how the deal counts for its owner, and so depends on every earlier win of the client
@@ -116,8 +123,9 @@ ATTRIBUTES: Final = frozenset(  # of rows, of settings, or of the clock: visible
         "ExchangeRate": "rate from",
         "Forecast": "basis asOf",
         "ForecastSnapshot": "day",
-        "Goal": "recurring proRated createdAt archivedAt",
+        "Goal": "recurring proRated shape createdAt archivedAt",
         "GoalChange": "at",
+        "GoalTargetVersion": "since",
         "GoalPlan": "goalCount appliedAt undoneAt",
         "GoalProgress": "asOf",
         # imports, for administrators, who see everything

@@ -193,7 +193,9 @@ async def test_target_of_a_team_is_noticed_only_by_viewers_who_may_see_its_goals
         observation = Observation(world, ("South", "North", "Sales", "company"))
 
         def change_target(metric: str, team: str) -> Callable[[], Awaitable[Any]]:
-            return lambda: world.mutate("updateGoal", id=world.global_ids[f"{metric} of {team}"], target="6000")
+            return lambda: world.mutate(
+                "updateGoal", id=world.global_ids[f"{metric} of {team}"], target="6000", reason="corrected"
+            )
 
         amount_noticed = await observation.find_noticed(change_target("deals_won_amount", "South"))
         hours_noticed = await observation.find_noticed(change_target("hours_worked", "North"))

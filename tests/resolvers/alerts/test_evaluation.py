@@ -277,7 +277,7 @@ async def test_achieved_goal_alerts_once_for_each_target(world: World) -> None:
     await world.mutate("winDeal", "Ann", id=deal)
     assert await fetch_alert_kinds(world) == {"Ann": ["GOAL_ACHIEVED"], "Mia": ["GOAL_ACHIEVED"]}
 
-    await world.mutate("updateGoal", id=goal_id, target="2")
+    await world.mutate("updateGoal", id=goal_id, target="2", reason="corrected")
     await record_won_deal(world)
     assert [alert["message"] for alert in await fetch_inbox(world, "Ann")] == [
         "Ann: goal achieved: “Deals won, November 2026”"

@@ -106,11 +106,11 @@ async def test_alert_of_goal_follows_its_target_when_that_is_raised_and_lowered(
     await record_won_deal(world)
     await record_won_deal(world)
 
-    await world.mutate("updateGoal", id=goal, target="2")
+    await world.mutate("updateGoal", id=goal, target="2", reason="corrected")
     assert await list_standing(world) == [False, True]
-    await world.mutate("updateGoal", id=goal, target="5")
+    await world.mutate("updateGoal", id=goal, target="5", reason="corrected")
     assert await list_standing(world) == [False, False]
-    await world.mutate("updateGoal", id=goal, target="1")
+    await world.mutate("updateGoal", id=goal, target="1", reason="corrected")
     assert await list_standing(world) == [True, False]
 
 
@@ -282,7 +282,7 @@ async def test_alert_stands_exactly_while_the_goal_is_reached_after_any_steps(wo
             await run_mutation(world, "deleteRecord", results.pop(), "Mia")
         elif step.isdigit():
             target = int(step)
-            await world.mutate("updateGoal", id=goal, target=step)
+            await world.mutate("updateGoal", id=goal, target=step, reason="corrected")
         is_reached = len(results) >= target
         reached |= {target} if is_reached else set()
 

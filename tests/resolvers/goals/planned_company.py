@@ -109,14 +109,16 @@ def targets_of(planned: dict[str, Any], metric: str) -> dict[str, Decimal]:
 APPLY = f"""mutation($input: ApplyPlanInput!) {{ applyPlan(input: $input) {{
   plan {{ id goalCount scope {{ name }} period {{ label }} metrics {{ key }} appliedBy {{ name }} undoneAt }} {ERRORS} }} }}"""
 UNDO = f"""mutation($id: ID!, $keepChanged: Boolean! = false, $key: String) {{
-  undoPlan(id: $id, keepChanged: $keepChanged, idempotencyKey: $key) {{ plan {{ id undoneAt undoneBy {{ name }} }} {ERRORS} }} }}"""
+  undoPlan(id: $id, keepChanged: $keepChanged, reason: "taken back", idempotencyKey: $key) {{ plan {{ id undoneAt undoneBy {{ name }} }} {ERRORS} }} }}"""
 GOALS = """query($period: PeriodInput!, $archived: Boolean! = false) {
   goals(period: $period, includeArchived: $archived) { id name target fullTarget archivedAt metric { key } owner { id name }
     progress { version attainmentProbability } allocated changes { field before after by { name } } } }"""
 
 
 async def apply(world: World, input: dict[str, Any], hash: str, actor: str = "admin", **fields: Any) -> dict[str, Any]:
-    return (await world.query(APPLY, actor, input={"plan": input, "hash": hash, **fields}))["applyPlan"]
+    return (await world.query(APPLY, actor, input={"plan": input, "hash": hash, "reason": "planned", **fields}))[
+        "applyPlan"
+    ]
 
 
 async def preview_and_apply(world: World, input: dict[str, Any], actor: str = "admin") -> dict[str, Any]:

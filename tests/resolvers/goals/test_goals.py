@@ -91,14 +91,14 @@ async def test_goal_achievement_is_announced_once_per_target(world: World) -> No
         return data["activities"]["totalCount"]
 
     assert await announced() == 1
-    await world.mutate("updateGoal", id=target, target="2")
+    await world.mutate("updateGoal", id=target, target="2", reason="corrected")
     await record_won_deal(world)
     assert await announced() == 2
 
 
 async def test_target_change_is_recorded_with_author_time_and_values(world: World) -> None:
     target = await set_goal(world, "Ann", "deals_won_amount", "1000")
-    await world.mutate("updateGoal", id=target, target="1200.50")
+    await world.mutate("updateGoal", id=target, target="1200.50", reason="corrected")
     data = await world.query(
         "query($id: ID!) { goal(id: $id) { changes { at by { name } field before after } } }", id=target
     )
@@ -119,8 +119,10 @@ async def test_update_of_goal_changed_meanwhile_is_a_conflict(world: World) -> N
         "setGoal", owner=world.global_ids["Ann"], metric="deals_won", target="3", period=CURRENT_MONTH
     )
     version = payload["goal"]["progress"]["version"]
-    await world.mutate("updateGoal", id=payload["goal"]["id"], ifVersion=version, target="4")
-    late_payload = await world.try_mutation("updateGoal", id=payload["goal"]["id"], ifVersion=version, target="5")
+    await world.mutate("updateGoal", id=payload["goal"]["id"], ifVersion=version, target="4", reason="corrected")
+    late_payload = await world.try_mutation(
+        "updateGoal", id=payload["goal"]["id"], ifVersion=version, target="5", reason="corrected"
+    )
 
     assert [(error["code"], error["path"]) for error in late_payload["userErrors"]] == [
         ("CONFLICT", ["input", "ifVersion"])

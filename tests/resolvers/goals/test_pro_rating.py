@@ -75,11 +75,11 @@ async def test_new_target_of_a_pro_rated_goal_is_the_full_one(world: World) -> N
     await set_absence(world, "2026-11-02", "2026-11-06")
     goal_id = await set_goal(world)
 
-    await world.mutate("updateGoal", id=goal_id, target="84")
+    await world.mutate("updateGoal", id=goal_id, target="84", reason="corrected")
     doubled = await read_goal(world, goal_id)
-    await world.mutate("updateGoal", id=goal_id, proRated=False)
+    await world.mutate("updateGoal", id=goal_id, proRated=False, reason="corrected")
     plain = await read_goal(world, goal_id)
-    await world.mutate("updateGoal", id=goal_id, proRated=True, target="21")
+    await world.mutate("updateGoal", id=goal_id, proRated=True, target="21", reason="corrected")
     again = await read_goal(world, goal_id)
 
     assert [(goal["target"], goal["fullTarget"]) for goal in (doubled, plain, again)] == [
@@ -144,7 +144,7 @@ async def test_goal_of_a_team_or_the_company_cannot_be_pro_rated(world: World, o
     input = {"owner": world.global_ids[owner], "metric": "calls_made", "target": "42", "period": {"kind": "MONTH"}}
     payload = await world.try_mutation("setGoal", **input, proRated=True)
     plain = await world.mutate("setGoal", **input)
-    update = await world.try_mutation("updateGoal", id=plain["goal"]["id"], proRated=True)
+    update = await world.try_mutation("updateGoal", id=plain["goal"]["id"], proRated=True, reason="corrected")
 
     assert [(error["code"], error["path"]) for error in payload["userErrors"]] == [("INVALID", ["input", "proRated"])]
     assert [(error["code"], error["path"]) for error in update["userErrors"]] == [("INVALID", ["input", "proRated"])]

@@ -155,7 +155,7 @@ async def test_target_changed_after_a_renewal_is_that_of_the_next_period(world: 
     await set_goal(world, "Ann", "deals_won", "3", recurring=True)
     await pass_time_until(world, datetime(2026, 12, 10, 9, tzinfo=UTC))
     [goal] = (await world.query("{ goals { id } }"))["goals"]
-    await world.mutate("updateGoal", id=goal["id"], target="5")
+    await world.mutate("updateGoal", id=goal["id"], target="5", reason="corrected")
     await pass_time_until(world, datetime(2027, 1, 10, 9, tzinfo=UTC))
 
     assert [goal["target"] for goal in await read_goals(world)] == ["3", "5", "5"]
@@ -189,7 +189,7 @@ async def test_more_goals_than_a_batch_are_renewed_in_one_run(world: World, monk
 
 async def test_changed_target_is_renewed(world: World) -> None:
     goal_id = await set_goal(world, "Ann", "deals_won", "3", recurring=True, name="Be brave")
-    await world.mutate("updateGoal", id=goal_id, target="5")
+    await world.mutate("updateGoal", id=goal_id, target="5", reason="corrected")
     await pass_time_until(world, datetime(2026, 12, 10, 9, tzinfo=UTC))
 
     assert [(goal["name"], goal["target"]) for goal in await read_goals(world)] == [("Be brave", "5")] * 2

@@ -113,7 +113,7 @@ async def test_cached_leaderboard_equals_uncached_one_after_any_change(world: Wo
                     str(dice.randrange(1, 900)),
                 )
                 if owner_and_metric in goals:
-                    await server.mutate("updateGoal", id=goals[owner_and_metric], target=target)
+                    await server.mutate("updateGoal", id=goals[owner_and_metric], target=target, reason="corrected")
                 else:
                     goals[owner_and_metric] = await set_goal(server, *owner_and_metric, target)
             case "team":
