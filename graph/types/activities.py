@@ -10,7 +10,7 @@ import strawberry
 
 from domain.i18n.activity_summaries import summarize_activity
 from graph.base.enums import ActivityKind
-from graph.base.field_declarations import CARD, GOALS, KEY_ALONE, NOTHING, declare
+from graph.base.field_declarations import CARD, GOALS, KEY_ALONE, NOTHING, WHOLE_VIEWER, declare
 from graph.base.lazy_types import EmployeeRef, GoalRef, PlanRef
 from graph.base.row_types import Info, Node, employee_ref, event_cursor, row_type
 from graph.types.calls import Call
@@ -20,6 +20,7 @@ from graph.types.results import Result
 from graph.types.tasks import Task
 from models.crm import activities as rows
 from resolvers import node
+from resolvers.crm import undo
 
 ActivitySubject = Annotated[
     Union[Deal, Call, Task, Lead, Contact, Client, GoalRef, PlanRef, Result],  # noqa: UP007 - a reference lacks `__ror__`
@@ -27,7 +28,7 @@ ActivitySubject = Annotated[
 ]
 
 
-@row_type(rows.Activity, description="An entry of the activity feed. Append-only.")
+@row_type(rows.Activity, description="An entry of the activity feed. It never changes; `undo` removes it.")
 class Activity(Node):
     kind: ActivityKind
     employee: EmployeeRef | None = employee_ref(
@@ -46,6 +47,15 @@ class Activity(Node):
     @staticmethod
     def subject(root: strawberry.Parent[rows.Activity], info: Info) -> Awaitable[object]:
         return info.context.load_for_viewer(node.load_subjects, (root.subject_kind, root.subject_id))
+
+    @strawberry.field(
+        description="Until when the viewer may take this back with `undo`; null if they may not, or no longer.",
+        metadata=declare(WHOLE_VIEWER),
+    )
+    @staticmethod
+    async def undoable_until(root: strawberry.Parent[rows.Activity], info: Info) -> datetime | None:
+        change = root.kind, root.subject_kind, root.subject_id, root.recorded_at
+        return await info.context.load_for_viewer(undo.find_undo_deadlines, change)
 
     @strawberry.field(description="A sentence in the viewer's language.", metadata=declare(NOTHING, follows=KEY_ALONE))
     @staticmethod

@@ -65,6 +65,8 @@ class ActivityKind(StrEnum):
 class Activity(Model):
     """One entry of the activity feed. Rows are appended, never changed; ids increase in the order of recording.
 
+    The entries of a change that is taken back are deleted, see `models.crm.undo`.
+
     `data` holds the values that the summary sentence needs: title, amount, old and new values.
     `team_id` is set where the entry is about a goal of a team (0: of the company) instead of an employee.
     """

@@ -15,7 +15,7 @@ from tortoise.queryset import QuerySet
 
 from domain.ledger.record_facts import Credit, DealFacts, DealStatus, Moment, SaleKind
 from domain.primitives.text import search_key
-from models.db import bulk_statements, connection
+from models.db import bulk_statements, connection, row_store
 from models.db.columns import (
     MAX_TEXT_LENGTH,
     PlainAttributes,
@@ -155,6 +155,17 @@ async def insert_stage_entries(entries: Iterable[tuple[int, int, datetime, date]
         await write_rows(_STAGE_ENTRY, rows)
     else:
         await bulk_statements.insert_rows("stage_visit", tuple(_STAGE_ENTRY.columns), rows)
+
+
+async def delete_newest_stage_entry(deal_id: int, stage_id: int) -> None:
+    """Delete the last entry of a deal into a stage."""
+    [row] = (
+        await RowQuery(StageEntry, equals("deal_id", deal_id) & equals("stage_id", stage_id))
+        .order_by("-id")
+        .limit(1)
+        .fetch()
+    )
+    await row_store.delete(row)
 
 
 async def has_entered_stage(deal: Deal, at: datetime) -> bool:

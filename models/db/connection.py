@@ -48,6 +48,7 @@ MODEL_MODULES: Final = (
     "models.goals.goals",
     "models.goals.plans",
     "models.crm.activities",
+    "models.crm.undo",
     "models.live.change_log",
     "models.live.epoch",
     "models.auth.sessions",

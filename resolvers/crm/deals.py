@@ -23,7 +23,7 @@ from models.db import row_store
 from models.goals.goals import Goal
 from models.organization.people import Employee
 from resolvers.activities.entries import ActivityEntry
-from resolvers.crm import lead_conversions, sale_kinds, stage_history
+from resolvers.crm import lead_conversions, sale_kinds, stage_history, undo_records
 from resolvers.crm.inputs import DealInput, RecordInput
 from resolvers.crm.record_fields import (
     resolve_creation_time,
@@ -153,6 +153,11 @@ class DealType(RecordType[Deal, DealInput]):
         record_changes = await lead_conversions.follow_deals(edit, changes)
         record_changes += await sale_kinds.correct_sale_kinds(edit, changes)
         return RelatedChanges(record_changes, list_announcements(edit, changes))
+
+    async def save_undo_record(self, edit: EditContext, changes: Sequence[PendingChange[Deal]]) -> None:
+        """Store what taking back the change of a single deal needs."""
+        if len(changes) == 1:
+            await undo_records.save_undo_record(edit, changes[0])
 
     def alert_state(self, edit: EditContext, row: Deal) -> AlertState:
         conditions = {

@@ -4,15 +4,36 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import datetime
 
+from domain.alerts.rules import Subject
 from domain.ledger.metrics import Score
+from models.alerts.alerts import RaisedAlert
+from models.alerts.inactivity import InactivityTimer
 from models.db import connection
 from models.db.errors import DatabaseUnavailable
 from models.goals.goals import Goal
 from models.live import change_log
 from models.organization import reference_data
 from resolvers.request.services import ChangeNotifier, CommittedChange
+
+
+@dataclass
+class AlertChanges:
+    """What a unit of work has done to alerts.
+
+    raised_ids       raised alerts that are new
+    resolved_before  when alerts that it has resolved, or let stand again, were resolved before; by id
+    """
+
+    raised_ids: list[int] = field(default_factory=list)
+    resolved_before: dict[int, datetime | None] = field(default_factory=dict)
+
+    def add(self, rows: Iterable[RaisedAlert]) -> None:
+        """Note alerts that are about to be resolved, or to stand again."""
+        for row in rows:
+            self.resolved_before.setdefault(row.id, row.resolved_at)
 
 
 class UnitOfWork:
@@ -26,6 +47,8 @@ class UnitOfWork:
     scores       all that were posted, unless the topics are "*"
     moved_goals  by id: goals with changed progress; their version becomes the position of the change
     achieved_ids  those of the moved goals of which `announced` has changed
+    alert_changes  what it has done to alerts
+    timers_before  inactivity timers that it has changed, as they were before; None where there was none
     on_commit    called after the commit, for lines of the log about what was done
     unread_key   actor and idempotency key of the request, until its saved response has been looked for
     committed    its entry in the change log, once that is committed
@@ -37,6 +60,8 @@ class UnitOfWork:
         self.scores: list[Score] = []
         self.moved_goals: dict[int, Goal] = {}
         self.achieved_ids = set[int]()
+        self.alert_changes = AlertChanges()
+        self.timers_before: dict[Subject, InactivityTimer | None] = {}
         self.on_commit: list[Callable[[], None]] = []
         self.unread_key: tuple[str, str] | None = None
         self.committed: CommittedChange | None = None
@@ -79,6 +104,12 @@ class UnitOfWork:
     def announce(self, goal: Goal) -> None:
         """Note that the target of a moved goal is announced; this is stored with the entry of the change log."""
         goal.announced = [*goal.announced, goal.target]
+        self.achieved_ids.add(goal.id)
+
+    def withdraw_announcement(self, goal: Goal, target: int) -> None:
+        """Note that a target of a moved goal no longer counts as announced; stored as in `announce`."""
+        goal.announced = [announced for announced in goal.announced if announced != target]
+        self.moved_goals[goal.id] = goal
         self.achieved_ids.add(goal.id)
 
     @property

@@ -250,6 +250,7 @@ MUTATIONS: Final = [
     _define_change("loseDeal", _write_mutation("loseDeal", 'id: "$won", reason: "Too late"')),
     _define_change("reopenDeal", _write_mutation("reopenDeal", 'id: "$won"')),
     _define_change("flagDeal", _write_mutation("flagDeal", 'id: "$deal", problem: "Silence $n"')),
+    _define_change("undo", 'undo(activity: "$slip") { userErrors { code } }'),
     MatrixOperation(
         "deleteDeal",
         _write_mutation_by_id("deleteDeal", "deal"),

@@ -42,6 +42,7 @@ async def create_company_records(world: World) -> None:
         ids[kind] = (await world.mutate(mutation, **input))[kind]["id"]
     input = {"title": "Tables", "owner": ann_id, "amount": {"amount": 5}, "status": "WON"}
     ids["won"] = (await world.mutate("recordDeal", createdAt="2026-11-02T09:00:00Z", **input))["deal"]["id"]
+    await move_deal_by_mistake(world)
     month = {"kind": "MONTH"}
     goal = (await world.mutate("setGoal", owner=ann_id, metric="deals_won", target=9, period=month))["goal"]
     ids["goal"], ids["version"] = goal["id"], str(goal["progress"]["version"])
@@ -60,6 +61,18 @@ async def create_company_records(world: World) -> None:
     ids["import"] = await create_import_job(world)
     ids["plan"] = await apply_plan(world)
     ids["planHash"] = await preview_plan(world, build_plan(ids))
+
+
+async def move_deal_by_mistake(world: World) -> None:
+    """Move a deal, which was recorded before, and note the activity."""
+    world.advance(seconds=-1)
+    deal = (await world.mutate("recordDeal", title="Shelves", owner=world.global_ids["Ann"]))["deal"]["id"]
+    world.advance(seconds=1)
+    stages = (await world.query("{ pipelines { stages { id } } }"))["pipelines"][0]["stages"]
+    await world.mutate("moveDeal", id=deal, stage=stages[1]["id"])
+    activities = "query($id: ID!) { node(id: $id) { ... on Deal { activities(first: 1) { edges { node { id } } } } } }"
+    edges = (await world.query(activities, id=deal))["node"]["activities"]["edges"]
+    world.global_ids["move"] = edges[0]["node"]["id"]
 
 
 def build_plan(ids: dict[str, str]) -> Arguments:
@@ -234,6 +247,7 @@ def build_valid_arguments(ids: dict[str, str]) -> dict[str, Arguments]:
         "unlockSignIn": {"employee": ids["Ann"], **key},
         "revokeDevice": {"id": ids["device"], **key},
         "archiveGoal": {"id": ids["goal"], **key},
+        "undo": {"activity": ids["move"], **key},
         "undoPlan": {"id": ids["plan"], "keepChanged": True, **key},
         "cancelImport": {"id": ids["import"], **key},
         "deleteDeal": {"id": ids["deal"], **key},
