@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from domain.ledger import metrics
     from models.alerts import alerts
     from models.auth import sessions
-    from models.crm import activities, calls, clients, custom_metrics, deals, leads, pipelines, tasks
+    from models.crm import activities, calls, clients, custom_metrics, deals, leads, pipelines, refunds, tasks
     from models.goals import goals, plans
     from models.imports import import_jobs
     from models.organization import absences, company, people
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     MetricRef: TypeAlias = metrics.Metric
     PipelineRef: TypeAlias = pipelines.Pipeline
     PlanRef: TypeAlias = plans.GoalPlan
+    RefundRef: TypeAlias = refunds.Refund
     ResultRef: TypeAlias = custom_metrics.Result
     StageRef: TypeAlias = pipelines.Stage
     StandingRef: TypeAlias = leaderboards.LeaderboardRow
@@ -81,6 +82,7 @@ else:
     MetricRef = _refer_to("Metric", "metrics")
     PipelineRef = _refer_to("Pipeline", "deals")
     PlanRef = _refer_to("GoalPlan", "plans")
+    RefundRef = _refer_to("Refund", "refunds")
     ResultRef = _refer_to("Result", "results")
     StageRef = _refer_to("Stage", "deals")
     StandingRef = _refer_to("Standing", "leaderboards")

@@ -11,7 +11,7 @@ import strawberry
 from domain.i18n.activity_summaries import summarize_activity
 from graph.base.enums import ActivityKind
 from graph.base.field_declarations import CARD, GOALS, KEY_ALONE, NOTHING, WHOLE_VIEWER, declare
-from graph.base.lazy_types import EmployeeRef, GoalRef, PlanRef
+from graph.base.lazy_types import EmployeeRef, GoalRef, PlanRef, RefundRef
 from graph.base.row_types import Info, Node, employee_ref, event_cursor, row_type
 from graph.types.calls import Call
 from graph.types.deals import Client, Contact, Deal
@@ -23,7 +23,7 @@ from resolvers import node
 from resolvers.crm import undo
 
 ActivitySubject = Annotated[
-    Union[Deal, Call, Task, Lead, Contact, Client, GoalRef, PlanRef, Result],  # noqa: UP007 - a reference lacks `__ror__`
+    Union[Deal, Call, Task, Lead, Contact, Client, GoalRef, PlanRef, Result, RefundRef],  # noqa: UP007 - a reference lacks `__ror__`
     strawberry.union("ActivitySubject", description="The record, goal or plan that an activity or a posting is about."),
 ]
 

@@ -40,6 +40,7 @@ class Deal(PlainAttributes, Model):
     they are decided: the employee and team credited for creating and for winning or losing it,
     the days these count on, and the won value and profit in the company's currency at frozen rates.
 
+    refunded        the sum of its refunds; None without any
     initial_amount  the amount stated at creation, 0 for none, as far as an import knew it; None: what the activities say
     """
 
@@ -60,6 +61,7 @@ class Deal(PlainAttributes, Model):
     initial_currency: str | None = currency_column(null=True)
     cost: int | None = minor_units_column(null=True)
     cost_currency: str | None = currency_column(null=True)
+    refunded: int | None = minor_units_column(null=True)
     product: str | None = short_text_column(null=True)
     problem: str | None = fields.TextField(null=True)
     lost_reason: str | None = fields.TextField(null=True)

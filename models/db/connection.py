@@ -40,6 +40,7 @@ MODEL_MODULES: Final = (
     "models.crm.pipelines",
     "models.crm.clients",
     "models.crm.deals",
+    "models.crm.refunds",
     "models.crm.leads",
     "models.crm.calls",
     "models.crm.tasks",

@@ -58,7 +58,7 @@ def compute_effects(changes: Sequence[RecordChange], announcements: Sequence[Win
             for change in changes
         ],
         [entry for change in changes for entry in change.entries],
-        ["deals"] if any(change.subject_kind == "Deal" for change in changes) else [],
+        ["deals"] if any(change.subject_kind in ("Deal", "Refund") for change in changes) else [],
         announcements,
         changes,
     )

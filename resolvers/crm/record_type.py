@@ -151,8 +151,13 @@ class RecordType(Generic[Row, Input]):
         """Set the columns that depend on other records, before the records are saved; return the changes of others."""
         return ()
 
-    async def save_related(self, edit: EditContext, changes: Sequence[PendingChange[Row]]) -> RelatedChanges:
-        """Update dependent rows after the records are saved and before the effects are computed; return their changes."""
+    async def save_related(
+        self, edit: EditContext, changes: Sequence[PendingChange[Row]], related_updates: Sequence[PendingChange[Row]]
+    ) -> RelatedChanges:
+        """Update dependent rows after the records are saved and before the effects are computed; return their changes.
+
+        related_updates  what `update_related` has returned
+        """
         return RelatedChanges()
 
     async def save_undo_record(self, edit: EditContext, changes: Sequence[PendingChange[Row]]) -> None:
@@ -348,7 +353,7 @@ async def _save_changes(
     await row_store.store_all(
         [change.row for change in new_changes], [change.row for change in [*updates, *related_updates]]
     )
-    related = await record_type.save_related(edit, effective_changes)
+    related = await record_type.save_related(edit, effective_changes, related_updates)
     publish_records_of(edit.context, [change.row for change in [*effective_changes, *related_updates]])
     record_changes = [_build_record_change(edit, record_type, change) for change in effective_changes]
     record_changes += [

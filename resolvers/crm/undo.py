@@ -15,7 +15,7 @@ from domain.errors.user_errors import Conflict, Forbidden, Invalid, NotFound
 from domain.primitives.global_ids import decode_global_id, encode_global_id
 from models.alerts import alerts
 from models.crm import activities as activity_rows
-from models.crm import deals, undo
+from models.crm import deals, refunds, undo
 from models.crm.activities import Activity, ActivityKind
 from models.crm.deals import Deal
 from models.crm.undo import UndoRecord
@@ -26,7 +26,7 @@ from resolvers.activities.queries import select_activities
 from resolvers.alerts.evaluation import evaluate_alerts
 from resolvers.alerts.restoration import restore_alerts
 from resolvers.alerts.settlement import MovedGoals
-from resolvers.crm import sale_kinds
+from resolvers.crm import refund_shares, sale_kinds
 from resolvers.crm.change_effects import move_goals, publish_records_of
 from resolvers.crm.deals import DealType
 from resolvers.crm.inputs import DealInput
@@ -47,6 +47,7 @@ UNDOABLE_KINDS: Final = frozenset(
         ActivityKind.DEAL_LOST,
         ActivityKind.DEAL_REOPENED,
         ActivityKind.DEAL_UPDATED,  # of a hand-over
+        ActivityKind.DEAL_REFUNDED,
     }
 )
 _PATH: Final = "activity"
@@ -61,7 +62,8 @@ async def undo_change(context: RequestContext, global_id: str) -> tuple[Deal, li
     activity = await _find_activity(context, global_id)
     if activity.kind not in UNDOABLE_KINDS:
         raise Invalid(
-            "This cannot be taken back: only moves, wins, losses, reopenings and hand-overs of deals can.", _PATH
+            "This cannot be taken back: only moves, wins, losses, reopenings, hand-overs and refunds of deals can.",
+            _PATH,
         )
     deal_id, recorded_at = activity.subject_id, activity.recorded_at
     edit = await load_edit_context(context, DealType(), [DealInput(id=encode_global_id("Deal", deal_id))])
@@ -165,11 +167,15 @@ async def _restore(edit: EditContext, deal: Deal, before: StateBefore, record: U
     if before.entered_stage:
         assert change.previous is not None
         await deals.delete_newest_stage_entry(deal.id, change.previous.stage_id)
-    scores = await withdraw_postings(
-        context,
-        [RestoredRecord("Deal", row.id, row.facts(), is_newest=row is deal) for row in restored_deals],
-        recorded_at,
-    )
+    restored_records = [RestoredRecord("Deal", row.id, row.facts(), is_newest=row is deal) for row in restored_deals]
+    if before.refund_id is not None:
+        await refunds.delete(before.refund_id)
+        restored_records.append(RestoredRecord("Refund", before.refund_id, None, is_newest=True))
+    restored_records += [
+        RestoredRecord("Refund", refund_change.subject_id, refund_change.after)
+        for refund_change in await refund_shares.follow_deals(restored_deals)
+    ]
+    scores = await withdraw_postings(context, restored_records, recorded_at)
     moved_goals = await move_goals(context, scores)
     kept_goal_ids = _withdraw_achievements(context, before, moved_goals)
     await _withdraw_announcement(edit, change, recorded_at)
@@ -192,8 +198,8 @@ async def _save_deals(edit: EditContext, change: PendingChange[Deal]) -> list[De
     assert change.previous is not None
     if change.previous.created_at != change.row.created_at:
         await deals.move_first_stage_entry(change.row, change.previous.created_at)
-    corrected = [record_change.subject_id for record_change in await sale_kinds.correct_sale_kinds(edit, [change])]
-    return [change.row, *flipped, *await row_store.fetch(Deal, corrected)]
+    corrected = [pending.row for pending in await sale_kinds.correct_sale_kinds(edit, [change])]
+    return [change.row, *flipped, *corrected]
 
 
 def _withdraw_achievements(context: RequestContext, before: StateBefore, moved_goals: MovedGoals) -> set[int]:

@@ -43,6 +43,7 @@ class StateBefore:
     raised_alert_ids  alerts that it raised
     resolved_before  by id of an alert that it resolved or let stand again: when it was resolved before
     timers           the inactivity timers that it changed; None where there was none
+    refund_id        the refund that the change recorded
     achieved         by id of a goal: the target that was reached for the first time
     """
 
@@ -52,6 +53,7 @@ class StateBefore:
     resolved_before: Mapping[int, datetime | None]
     timers: Mapping[Subject, InactivityTimer | None]
     achieved: Mapping[int, int]
+    refund_id: int | None = None
 
 
 async def save_undo_record(edit: EditContext, change: PendingChange[Deal]) -> None:
@@ -66,6 +68,15 @@ async def save_undo_record(edit: EditContext, change: PendingChange[Deal]) -> No
     enters_stage = ("stage_id" in columns or is_reopened) and not change.stage_entry_unknown
     before = _to_json(columns, edit.context.open_unit_of_work, enters_stage=enters_stage)
     await undo.insert_undo_record(deal.id, edit.now, before)
+
+
+async def save_refund_record(edit: EditContext, deal_id: int, refunded_before: int | None, refund_id: int) -> None:
+    """Store the state before a new refund of a deal, whose effects stand.
+
+    refunded_before  the sum of the refunds before
+    """
+    before = _to_json({"refunded": refunded_before}, edit.context.open_unit_of_work, enters_stage=False)
+    await undo.insert_undo_record(deal_id, edit.now, before | {"refund": refund_id})
 
 
 def _to_json(columns: Mapping[str, object], unit_of_work: UnitOfWork, *, enters_stage: bool) -> JsonObject:
@@ -111,4 +122,5 @@ def read_state_before(record: UndoRecord) -> StateBefore:
             for kind, subject_id, values in before["timers"]
         },
         dict(before["achieved"]),
+        before.get("refund"),
     )

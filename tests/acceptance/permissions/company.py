@@ -46,6 +46,8 @@ _RECORD_MUTATIONS: Final = """mutation {
 _CREATE_ABSENCE: Final = """setAbsence(input: {employee: "$who", from: "$day", to: "$day", kind: OTHER}) {
   absence { id } userErrors { message } }"""
 _CREATE_DEAL: Final = """recordDeal(input: {title: "Shelves", owner: "$who"}) { deal { id } userErrors { message } }"""
+_CREATE_WIN: Final = """recordDeal(input: {title: "Rugs", owner: "$who", amount: {amount: 9}, status: WON}) {
+  deal { id } userErrors { message } }"""
 _CREATE_RULE: Final = """createAlertRule(input: {kind: DEAL_LOST, recipients: [EMPLOYEE]}) {
   rule { id } userErrors { message }
 }"""
@@ -104,7 +106,7 @@ class RightsCompany:
     async def fill_template(self, template: str, subject: str) -> str:
         """Fill in a template with the facts of a subject.
 
-        `$n`, `$day`, `$spare`, `$absence`, `$refresh`, `$link`, `$slip`, `$plan` and `$planned`, with its `$hash`, are new
+        `$n`, `$day`, `$spare`, `$absence`, `$refresh`, `$link`, `$slip`, `$refund`, `$refunded`, `$plan` and `$planned`, with its `$hash`, are new
         each time.
         """
         extra_facts = {"refresh": (await self.sign_in("Cid"))["refreshToken"]} if "$refresh" in template else {}
@@ -119,6 +121,8 @@ class RightsCompany:
             extra_facts |= {"absence": data["setAbsence"]["absence"]["id"]}
         if "$slip" in template:
             extra_facts |= {"slip": await self._lose_new_deal(subject)}
+        if "$refund" in template:
+            extra_facts |= await self._refund_new_deal(subject)
         if "$plan" in template:
             planned, preview_hash = await self._preview_plan(subject)
             extra_facts |= {"planned": planned, "hash": preview_hash}
@@ -141,6 +145,14 @@ class RightsCompany:
         lose = f'loseDeal(input: {{id: "{deal}"}}) {{ deal {{ activities(first: 1) {{ edges {{ node {{ id }} }} }} }} userErrors {{ code }} }}'
         edges = (await self.execute_as_admin(f"mutation {{ {lose} }}"))["loseDeal"]["deal"]["activities"]["edges"]
         return edges[0]["node"]["id"]
+
+    async def _refund_new_deal(self, subject: str) -> dict[str, str]:
+        """Record a won deal of the subject with a refund; return the ids of both."""
+        data = await self.execute_as_admin(f"mutation {{ {_CREATE_WIN} }}", subject)
+        deal = data["recordDeal"]["deal"]["id"]
+        refund = f'recordRefund(input: {{deal: "{deal}", amount: {{amount: 1}}}}) {{ refund {{ id }} userErrors {{ code }} }}'
+        refund_id = (await self.execute_as_admin(f"mutation {{ {refund} }}"))["recordRefund"]["refund"]["id"]
+        return {"refunded": deal, "refund": refund_id}
 
     async def _preview_plan(self, subject: str) -> tuple[str, str]:
         """Return the fields of a plan for the subject on a day of its own, and the hash of its preview."""

@@ -70,8 +70,9 @@ async def record_stages(world: World) -> None:
     world.stage_ids[:] = [stage["id"] for stage in pipelines[0]["stages"]]
 
 
-async def record_deal(world: World, owner: str = "Ann", amount: str = "100", **fields: Any) -> str:
-    deal = {"title": "Chairs", "owner": world.global_ids[owner], "amount": {"amount": amount}, **fields}
+async def record_deal(world: World, owner: str = "Ann", amount: str | dict[str, str] = "100", **fields: Any) -> str:
+    money = {"amount": amount} if isinstance(amount, str) else amount
+    deal = {"title": "Chairs", "owner": world.global_ids[owner], "amount": money, **fields}
     return str((await world.mutate("recordDeal", **deal))["deal"]["id"])
 
 
@@ -87,6 +88,13 @@ async def try_undo(world: World, activity: str, actor: str = "admin", key: str |
     document = """mutation($activity: ID!, $key: String) { undo(activity: $activity, idempotencyKey: $key) {
       deal { id status stage { id } owner { name } } goals { id progress { value } } userErrors { path code message } } }"""
     return dict((await world.query(document, actor, activity=activity, key=key))["undo"])
+
+
+async def try_refund(world: World, deal: str, value: str, actor: str = "admin", **fields: Any) -> dict[str, Any]:
+    document = """mutation($input: RecordRefundInput!) { recordRefund(input: $input) {
+      refund { id amount { amount } } deal { refundedAmount { amount } } userErrors { path code message } } }"""
+    input = {"deal": deal, "amount": {"amount": value}, **fields}
+    return dict((await world.query(document, actor, input=input))["recordRefund"])
 
 
 async def undo_last(world: World, deal: str, actor: str = "admin") -> dict[str, Any]:
