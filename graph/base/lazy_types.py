@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from domain.ledger import metrics
     from models.alerts import alerts
     from models.auth import sessions
-    from models.crm import activities, calls, clients, custom_metrics, deals, leads, pipelines, refunds, tasks
+    from models.crm import activities, calls, clients, custom_metrics, deals, leads, pipelines, refunds, tasks, undo
     from models.goals import goals, plans
     from models.imports import import_jobs
     from models.organization import absences, company, people
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     StatisticsRef: TypeAlias = statistics.Statistics
     TaskRef: TypeAlias = tasks.Task
     TeamRef: TypeAlias = people.Team
+    UndoneActivityRef: TypeAlias = undo.UndoneActivity
     ViewerRef: TypeAlias = viewer.Viewer
     WorkTimeRef: TypeAlias = worktime.WorkTime
 else:
@@ -89,5 +90,6 @@ else:
     StatisticsRef = _refer_to("Statistics", "statistics")
     TaskRef = _refer_to("Task", "tasks")
     TeamRef = _refer_to("Team", "people")
+    UndoneActivityRef = _refer_to("UndoneActivity", "activities")
     ViewerRef = _refer_to("Viewer", "sessions")
     WorkTimeRef = _refer_to("WorkTime", "worktime")

@@ -9,6 +9,7 @@ from typing import Annotated, Union
 import strawberry
 
 from domain.i18n.activity_summaries import summarize_activity
+from domain.primitives.global_ids import encode_global_id
 from graph.base.enums import ActivityKind
 from graph.base.field_declarations import CARD, GOALS, KEY_ALONE, NOTHING, WHOLE_VIEWER, declare
 from graph.base.lazy_types import EmployeeRef, GoalRef, PlanRef, RefundRef
@@ -19,6 +20,7 @@ from graph.types.leads import Lead
 from graph.types.results import Result
 from graph.types.tasks import Task
 from models.crm import activities as rows
+from models.crm import undo as undone_rows
 from resolvers import node
 from resolvers.crm import undo
 
@@ -61,3 +63,26 @@ class Activity(Node):
     @staticmethod
     def summary(root: strawberry.Parent[rows.Activity], info: Info) -> str:
         return summarize_activity(root.kind, root.subject_kind, root.data, info.context.language)
+
+
+@row_type(undone_rows.UndoneActivity, description="An activity that was taken back: it is no longer in the feed.")
+class UndoneActivity:
+    undone_at: datetime
+    cursor: str = event_cursor()
+
+    @strawberry.field(description="The id that it had.")
+    @staticmethod
+    def activity(root: strawberry.Parent[undone_rows.UndoneActivity]) -> strawberry.ID:
+        return strawberry.ID(encode_global_id("Activity", root.activity_id))
+
+    @strawberry.field(
+        description="The ids of alerts that vanished with it from the viewer's inbox.",
+        metadata=declare(WHOLE_VIEWER, length=1),
+    )
+    @staticmethod
+    def alerts(root: strawberry.Parent[undone_rows.UndoneActivity], info: Info) -> list[strawberry.ID]:
+        return [
+            strawberry.ID(encode_global_id("Alert", alert_id))
+            for alert_id, recipient_id in root.alerts
+            if recipient_id == info.context.viewer.id
+        ]

@@ -161,10 +161,6 @@ def select_activities(condition: Condition, kinds: Collection[ActivityKind] | No
     return query.where(is_one_of("kind", kinds)) if kinds else query
 
 
-def select_none() -> RowQuery[Activity]:
-    return RowQuery(Activity).none()
-
-
 def select_about(subject_kind: str, subject_id: int) -> RowQuery[Activity]:
     """Return the query for the activities about a record or goal."""
     return RowQuery(Activity, Condition("subject_kind = ? AND subject_id = ?", (subject_kind, subject_id)))

@@ -39,6 +39,8 @@ class UndoneActivity(Model):
     """An activity that was taken back: it is no longer in the feed. Ids rise in the order of the commits.
 
     The columns of the activity are kept that say who may know of it.
+
+    alerts  pairs of an alert that vanished from an inbox with the change and its recipient; with its first activity
     """
 
     id = fields.BigIntField(primary_key=True)
@@ -50,6 +52,7 @@ class UndoneActivity(Model):
     subject_id: int = fields.IntField()
     undone_at: datetime = fields.DatetimeField()
     undone_by_id: int | None = fields.IntField(null=True)
+    alerts: list[tuple[int, int]] = fields.JSONField(default=list)
 
     class Meta:
         table = "undone_activity"
@@ -103,9 +106,16 @@ async def fetch_activities_of_change(deal_id: int, goal_ids: Collection[int], re
 
 
 async def delete_change(
-    record: UndoRecord, taken_back: Sequence[Activity], undone_at: datetime, undone_by_id: int | None
+    record: UndoRecord,
+    taken_back: Sequence[Activity],
+    alerts: Sequence[tuple[int, int]],
+    undone_at: datetime,
+    undone_by_id: int | None,
 ) -> None:
-    """Delete the record of a change and its activities, and note that these were taken back."""
+    """Delete the record of a change and its activities, and note that these were taken back.
+
+    alerts  ids and recipients of the alerts that vanished with it
+    """
     await row_store.delete(record)
     await connection.execute("DELETE FROM activity WHERE id = ANY(?)", [[activity.id for activity in taken_back]])
     await row_store.insert_all(
@@ -120,8 +130,9 @@ async def delete_change(
                 subject_id=activity.subject_id,
                 undone_at=undone_at,
                 undone_by_id=undone_by_id,
+                alerts=[] if index else [*alerts],
             )
-            for activity in taken_back
+            for index, activity in enumerate(taken_back)
         ]
     )
 
@@ -129,3 +140,14 @@ async def delete_change(
 async def find_undone_activity(activity_id: int) -> UndoneActivity | None:
     rows = await RowQuery(UndoneActivity, equals("activity_id", activity_id)).fetch()
     return rows[0] if rows else None
+
+
+def select_undone(condition: Condition) -> RowQuery[UndoneActivity]:
+    """Return the query for the activities taken back that meet a condition for activities."""
+    return RowQuery(UndoneActivity, condition)
+
+
+async def fetch_newest_id() -> int:
+    """Return the id of the last activity that was taken back, 0 when there is none."""
+    rows = await RowQuery(UndoneActivity).order_by("-id").limit(1).fetch()
+    return rows[0].id if rows else 0

@@ -39,6 +39,7 @@ class Migration(migrations.Migration):
                 ("subject_id", fields.IntField()),
                 ("undone_at", fields.DatetimeField(auto_now=False, auto_now_add=False)),
                 ("undone_by_id", fields.IntField(null=True)),
+                ("alerts", fields.JSONField(default=list)),
             ],
             options={
                 "table": "undone_activity",

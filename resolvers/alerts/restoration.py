@@ -17,8 +17,10 @@ async def restore_alerts(
     resolved_before: Mapping[int, datetime | None],
     timers_before: Mapping[Subject, InactivityTimer | None],
     recorded_at: datetime,
-) -> None:
+) -> list[tuple[int, int]]:
     """Delete the alerts that a change raised, and restore those that it resolved or let stand again.
+
+    Return the alerts that vanished from an inbox, each with its recipient.
 
     raised_ids       alerts that it raised: they vanish from inboxes, and from messages that are not sent yet
     resolved_before  by id: when alerts that it resolved, or let stand again, were resolved before
@@ -37,6 +39,7 @@ async def restore_alerts(
         was_resolved_at = resolved_before[row.id]
         present = recorded_at if was_resolved_at is None else None
         await alerts.restore_resolution(row.id, was_resolved_at, present)
+    return [(alert.id, alert.recipient_id) for alert in inbox_alerts]
 
 
 async def _restore_timers(

@@ -180,13 +180,16 @@ async def _restore(edit: EditContext, deal: Deal, before: StateBefore, record: U
     kept_goal_ids = _withdraw_achievements(context, before, moved_goals)
     await _withdraw_announcement(edit, change, recorded_at)
     taken_back = await undo.fetch_activities_of_change(deal.id, before.achieved.keys() - kept_goal_ids, recorded_at)
-    await undo.delete_change(record, taken_back, context.now(), context.viewer.id)
-    await _restore_alerts(context, before, kept_goal_ids, recorded_at)
+    vanished = await _restore_alerts(context, before, kept_goal_ids, recorded_at)
+    await undo.delete_change(record, taken_back, vanished, context.now(), context.viewer.id)
     await write_activity_entries(context, moved_goals.achievements)
     await evaluate_alerts(context, (), moved_goals, notify=True)
     publish_records_of(context, [row for row in (change.previous, *restored_deals) if row is not None])
     context.publish(
-        "deals", "activities", *{records_topic(row.employee_id) for row in taken_back if row.employee_id is not None}
+        "deals",
+        "activities",
+        "undone",
+        *{records_topic(row.employee_id) for row in taken_back if row.employee_id is not None},
     )
     return moved_goals.goals
 
@@ -223,9 +226,9 @@ async def _withdraw_announcement(edit: EditContext, change: PendingChange[Deal],
 
 async def _restore_alerts(
     context: RequestContext, before: StateBefore, kept_goal_ids: set[int], recorded_at: datetime
-) -> None:
+) -> list[tuple[int, int]]:
     raised_ids = before.raised_alert_ids
     if kept_goal_ids:
         rows = await alerts.fetch_raised(raised_ids)
         raised_ids = [row.id for row in rows if row.subject_kind != "Goal" or row.subject_id not in kept_goal_ids]
-    await restore_alerts(context, raised_ids, before.resolved_before, before.timers, recorded_at)
+    return await restore_alerts(context, raised_ids, before.resolved_before, before.timers, recorded_at)

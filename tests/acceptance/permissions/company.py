@@ -146,6 +146,10 @@ class RightsCompany:
         edges = (await self.execute_as_admin(f"mutation {{ {lose} }}"))["loseDeal"]["deal"]["activities"]["edges"]
         return edges[0]["node"]["id"]
 
+    async def undo_slip(self, subject: str) -> None:
+        """Lose a new deal of the subject, and take that back."""
+        await self.execute_as_admin('mutation { undo(activity: "$slip") { userErrors { message } } }', subject)
+
     async def _refund_new_deal(self, subject: str) -> dict[str, str]:
         """Record a won deal of the subject with a refund; return the ids of both."""
         data = await self.execute_as_admin(f"mutation {{ {_CREATE_WIN} }}", subject)
@@ -337,6 +341,12 @@ async def _create_records(company: RightsCompany) -> None:
         history = await company.server.execute(await company.fill_template(latest_activity, person))
         facts |= {"activity": history["activities"]["edges"][0]["node"]["id"], "stage": company.facts["Acme"]["stage"]}
         facts["company"] = company.facts["Acme"]["who"]
+    async with company.subscribe("subscription { undoneActivities { cursor } }", "Ada") as [listener]:
+        await company.undo_slip("Dora")
+        gone = (await listener.next_event())["cursor"]
+    for person in PEOPLE:
+        company.facts[person]["gone"] = gone
+        await company.undo_slip(person)
     data = await company.execute_as_admin(f"mutation {{ {_CREATE_RULE} }}")
     company.facts["Rule"] = {"who": data["createAlertRule"]["rule"]["id"]}
     for person in ("Ann", "Max", "Dora"):

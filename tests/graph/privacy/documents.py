@@ -141,6 +141,7 @@ ATTRIBUTES: Final = frozenset(  # of rows, of settings, or of the clock: visible
         "SeriesPoint": "start",
         "Stage": "position",
         "Task": "kind dueAt completedAt overdue",
+        "UndoneActivity": "undoneAt",
         "Viewer": "role",
         "WorkDay": "date",
     }.items()

@@ -17,6 +17,7 @@ from tests.resolvers.crm.sales_company import (
     try_undo,
     undo_last,
 )
+from tests.subscription_recorder import subscribe
 from tests.world import World
 
 
@@ -146,6 +147,38 @@ async def test_forecast_reads_the_restored_deal(sales_company: World) -> None:
     await undo_last(world, deal)
 
     assert await world.query(forecast) == before
+
+
+async def test_screens_learn_what_is_gone(sales_company: World) -> None:
+    world = sales_company
+    deal = await record_deal(world)
+    world.advance(seconds=1)
+    document = "subscription { undoneActivities { activity alerts undoneAt cursor } }"
+    goals = """subscription($ann: ID!) { goalProgress(scope: $ann) { metric { key } progress { value } } }"""
+    async with (
+        subscribe(world, document, "Mia") as manager,
+        subscribe(world, document, "Ann") as seller,
+        subscribe(world, document, "Cid") as stranger,
+        subscribe(world, goals, "Ann", ann=world.global_ids["Ann"]) as progress,
+    ):
+        await world.let_tasks_run()
+        await world.mutate("winDeal", "Ann", id=deal)
+        activity = (await fetch_last_activity(world, deal))["id"]
+        [alert] = (await world.query("{ alerts { edges { node { id } } } }", "Mia"))["alerts"]["edges"]
+        await undo_last(world, deal, "Ann")
+        await manager.wait_until(lambda: manager.events)
+        await seller.wait_until(lambda: seller.events)
+        await progress.wait_until(
+            lambda: (
+                progress.events[-1]["goalProgress"]["progress"]["value"] in ("0", "0.00") and len(progress.events) > 2
+            )
+        )
+
+    [told], [own] = manager.events, seller.events
+    assert told["undoneActivities"]["activity"] == own["undoneActivities"]["activity"] == activity
+    assert told["undoneActivities"]["alerts"] == [alert["node"]["id"]]
+    assert own["undoneActivities"]["alerts"] == []
+    assert stranger.events == []
 
 
 # Limits
