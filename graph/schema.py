@@ -27,6 +27,7 @@ from graph.mutations.people import PeopleMutation
 from graph.mutations.pipelines import PipelineMutation
 from graph.mutations.plans import PlanMutation
 from graph.mutations.records import RecordMutation
+from graph.mutations.refunds import RefundMutation
 from graph.mutations.results import ResultMutation
 from graph.mutations.sessions import SessionMutation
 from graph.mutations.tasks import TaskMutation
@@ -51,6 +52,7 @@ Mutation = merge_types(
         GoalMutation,
         PlanMutation,
         DealMutation,
+        RefundMutation,
         RecordMutation,
         LeadMutation,
         ClientMutation,

@@ -19,6 +19,7 @@ from graph.base.lazy_types import (
     GoalRef,
     ImportJobRef,
     LeaderboardRef,
+    UndoneActivityRef,
 )
 from graph.base.row_types import selects_any
 from graph.types.goals import EXPECTATION_FIELDS, PROJECTION_FIELDS, TIER_FIELDS
@@ -100,6 +101,17 @@ ends the subscription with the error CURSOR_UNKNOWN.""",
         after: str | None = None,
     ) -> AsyncGenerator[ActivityRef, None]:
         return activities.stream_activities(info.context, scope, kinds, after)
+
+    @strawberry.subscription(
+        description="""Activities that are taken back with `undo`, so that a client removes them, and the alerts that vanish
+with them. `after`, the `cursor` of the last one received, first sends all since; an unknown cursor ends the subscription
+with the error CURSOR_UNKNOWN.""",
+        metadata=declare(WHOLE_VIEWER, page_size=DEFAULT_PAGE_SIZE, sends=Sends.EVENTS),
+    )
+    def undone_activities(
+        self, info: Info, scope: strawberry.ID | None = None, after: str | None = None
+    ) -> AsyncGenerator[UndoneActivityRef, None]:
+        return activities.stream_undone_activities(info.context, scope, after)
 
     @strawberry.subscription(
         description="""New alerts of the viewer's own inbox. `after`, the `cursor` of the last alert received or one

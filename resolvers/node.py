@@ -9,6 +9,7 @@ from domain.errors.user_errors import NotFound
 from domain.permissions import Action
 from domain.primitives.global_ids import EXTERNAL_ID_PREFIX, MAX_EXTERNAL_ID_LENGTH, decode_global_id, parse_external_id
 from models.auth.sessions import Device
+from models.crm import refunds
 from models.crm.pipelines import Pipeline, Stage
 from models.crm.records import CrmRecord
 from models.db import row_store
@@ -53,6 +54,9 @@ async def find_node(context: RequestContext, global_id: str) -> TableRow | None:
             return await row_store.find(Pipeline, row_id)
         case "Stage":
             return await row_store.find(Stage, row_id)
+        case "Refund":
+            of_visible_deals = context.viewer.scope_filter(Action.VIEW_CARD, "owner")
+            return await refunds.select_with_deals([row_id], of_visible_deals).find(row_id)
         case "Activity":
             return await (await select_activities(context, await scopes.company_scope(context), None)).find(row_id)
         case "Alert":
@@ -120,6 +124,9 @@ async def load_subjects(context: RequestContext, keys: Sequence[tuple[str, int]]
         *record_queries.values(),
         *(row_store.select(model, ids_by_kind[kind]) for kind, model in _GOAL_MODELS.items() if kind in ids_by_kind),
     ]
+    if "Refund" in ids_by_kind:
+        of_visible_deals = viewer.scope_filter(Action.VIEW_CARD, "owner")
+        queries.append(refunds.select_with_deals(ids_by_kind["Refund"], of_visible_deals))
     loaded_rows = [row for batch in await fetch_all(queries) for row in batch]
     visible_rows = {(type(row).__name__, row.id): row for row in loaded_rows if not isinstance(row, Goal | GoalPlan)}
     for goal in await goal_visibility.filter_visible(context, [row for row in loaded_rows if isinstance(row, Goal)]):

@@ -31,6 +31,11 @@ Mark: TypeAlias = (
 )  # what says that a tier was announced: the amount of a target, "THRESHOLD:80" of another tier
 
 
+def amount_of(mark: Mark) -> int:
+    """Return the amount at which the tier was announced."""
+    return mark if isinstance(mark, int) else int(mark.rpartition(":")[2])
+
+
 @dataclass(frozen=True, slots=True)
 class Tiers:
     """The amounts of the tiers that a goal has; at least the target."""

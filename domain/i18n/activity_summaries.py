@@ -18,6 +18,8 @@ ACTIVITY_SENTENCES: Final[Mapping[str, str]] = {  # by activity kind and variant
     "DEAL_REOPENED": gettext_noop("Deal{title} opened again{amount}{reason}"),
     "DEAL_FLAGGED": gettext_noop("Problem with deal{title}: {problem}"),
     "DEAL_FLAGGED.SOLVED": gettext_noop("Problem solved: deal{title}"),
+    "DEAL_REFUNDED": gettext_noop("Refund of deal{title}{amount}{reason}"),
+    "REFUND_DELETED": gettext_noop("Refund of deal{title} deleted{amount}"),
     "DEAL_DELETED": gettext_noop("Deal{title} deleted"),
     "CALL_MADE": gettext_noop("Outbound call{outcome}{duration}"),
     "CALL_MADE.INBOUND": gettext_noop("Inbound call{outcome}{duration}"),

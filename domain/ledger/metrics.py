@@ -8,8 +8,8 @@ no handler.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
@@ -26,6 +26,7 @@ from domain.ledger.record_facts import (
     LeadFacts,
     Moment,
     RecordFacts,
+    RefundFacts,
     ResultFacts,
     SaleKind,
     TaskFacts,
@@ -292,15 +293,44 @@ PRIVATE_METRICS: Final[Mapping[str, Action]] = MappingProxyType(
     {metric.key: metric.private_action for metric in METRICS.values() if metric.private_action is not None}
 )  # by key, the action that reaches an employee's part of the metric
 
+
+def _make_refund_metric(key: str, amount: Callable[[Any], int | None], sale_kind: SaleKind | None = None) -> Metric:
+    """Return how a metric of won deals counts refunds: with the opposite sign, on their own day.
+
+    sale_kind  that of the wins that the metric counts; None for all
+    """
+    return replace(
+        METRICS[key],
+        facts_type=RefundFacts,
+        when=lambda refund: sale_kind is None or refund.sale_kind is sale_kind,
+        credit=lambda refund: refund.credit,
+        moment=lambda refund: refund.refunded,
+        amount=amount,
+    )
+
+
+def _get_refunded_value(refund: RefundFacts) -> int | None:
+    return -refund.value
+
+
+_DERIVED_TYPES: Final[Sequence[type[RecordFacts]]] = (
+    DealFacts, LeadFacts, ContactFacts, ClientFacts, CallFacts, TaskFacts, WorkFacts,
+)  # fmt: skip
 _METRICS_BY_FACTS_TYPE: Final = {
     facts_type: tuple(metric for metric in METRICS.values() if metric.facts_type is facts_type)
-    for facts_type in (DealFacts, LeadFacts, ContactFacts, ClientFacts, CallFacts, TaskFacts, WorkFacts)
+    for facts_type in _DERIVED_TYPES
 }
+_METRICS_BY_FACTS_TYPE[RefundFacts] = (
+    _make_refund_metric("deals_won_amount", _get_refunded_value),
+    _make_refund_metric("first_deals_won_amount", _get_refunded_value, SaleKind.FIRST),
+    _make_refund_metric("repeat_deals_won_amount", _get_refunded_value, SaleKind.REPEAT),
+    _make_refund_metric("deals_won_profit", lambda refund: None if refund.profit is None else -refund.profit),
+)
 
 
 def list_metric_keys(facts_type: type[RecordFacts]) -> frozenset[str]:
     """Return the keys of the metrics that are computed from records with these facts; not those of the company."""
-    return frozenset(metric.key for metric in METRICS.values() if metric.facts_type is facts_type)
+    return frozenset(metric.key for metric in _METRICS_BY_FACTS_TYPE.get(facts_type, ()))
 
 
 def make_company_metric(key: str, unit: Unit, name: str, description: str) -> Metric:

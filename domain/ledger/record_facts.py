@@ -80,6 +80,21 @@ class DealFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class RefundFacts:
+    """A refund of a win, with the credit and the sale kind of the win.
+
+    value, profit  what it takes back, in the company's currency; the profit of a win without cost is None
+    """
+
+    id: int
+    credit: Credit
+    refunded: Moment
+    value: int
+    profit: int | None
+    sale_kind: SaleKind | None
+
+
+@dataclass(frozen=True, slots=True)
 class LeadFacts:
     id: int
     creation_credit: Credit
@@ -138,4 +153,6 @@ class WorkFacts:
     seconds: int
 
 
-RecordFacts = DealFacts | LeadFacts | ContactFacts | ClientFacts | CallFacts | TaskFacts | ResultFacts | WorkFacts
+RecordFacts = (
+    DealFacts | RefundFacts | LeadFacts | ContactFacts | ClientFacts | CallFacts | TaskFacts | ResultFacts | WorkFacts
+)

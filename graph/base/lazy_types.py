@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from domain.ledger import metrics
     from models.alerts import alerts
     from models.auth import sessions
-    from models.crm import activities, calls, clients, custom_metrics, deals, leads, pipelines, tasks
+    from models.crm import activities, calls, clients, custom_metrics, deals, leads, pipelines, refunds, tasks, undo
     from models.goals import goals, plans
     from models.imports import import_jobs
     from models.organization import absences, company, people
@@ -44,12 +44,14 @@ if TYPE_CHECKING:
     MetricRef: TypeAlias = metrics.Metric
     PipelineRef: TypeAlias = pipelines.Pipeline
     PlanRef: TypeAlias = plans.GoalPlan
+    RefundRef: TypeAlias = refunds.Refund
     ResultRef: TypeAlias = custom_metrics.Result
     StageRef: TypeAlias = pipelines.Stage
     StandingRef: TypeAlias = leaderboards.LeaderboardRow
     StatisticsRef: TypeAlias = statistics.Statistics
     TaskRef: TypeAlias = tasks.Task
     TeamRef: TypeAlias = people.Team
+    UndoneActivityRef: TypeAlias = undo.UndoneActivity
     ViewerRef: TypeAlias = viewer.Viewer
     WorkTimeRef: TypeAlias = worktime.WorkTime
 else:
@@ -81,11 +83,13 @@ else:
     MetricRef = _refer_to("Metric", "metrics")
     PipelineRef = _refer_to("Pipeline", "deals")
     PlanRef = _refer_to("GoalPlan", "plans")
+    RefundRef = _refer_to("Refund", "refunds")
     ResultRef = _refer_to("Result", "results")
     StageRef = _refer_to("Stage", "deals")
     StandingRef = _refer_to("Standing", "leaderboards")
     StatisticsRef = _refer_to("Statistics", "statistics")
     TaskRef = _refer_to("Task", "tasks")
     TeamRef = _refer_to("Team", "people")
+    UndoneActivityRef = _refer_to("UndoneActivity", "activities")
     ViewerRef = _refer_to("Viewer", "sessions")
     WorkTimeRef = _refer_to("WorkTime", "worktime")

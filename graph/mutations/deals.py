@@ -18,7 +18,7 @@ from graph.base.row_types import Info
 from graph.mutations.records import unwrap_single
 from models.crm.deals import Deal as DealRow
 from models.db.keyset_pagination import DEFAULT_PAGE_SIZE
-from resolvers.crm import deals, queries
+from resolvers.crm import deals, queries, undo
 from resolvers.crm.inputs import DealInput
 from resolvers.request import idempotency
 
@@ -172,6 +172,13 @@ class DealMutation:
     @mutation("Flag a deal with a problem, or clear the flag.", edits_records=True)
     async def flag_deal(self, info: Info, input: FlagDealInput) -> DealPayload:
         return _to_deal_payload(await deals.flag_deal(info.context, input.id, input.problem or None))
+
+    @mutation(
+        """Take back the last change of a deal within ten minutes of its recording: a move, win, loss, reopening or
+hand-over, by the id of its activity. Everything is then as if it had not been; later, reopen or correct the deal."""
+    )
+    async def undo(self, info: Info, activity: ID) -> DealPayload:
+        return _to_deal_payload(await undo.undo_change(info.context, activity))
 
     @mutation("Delete a deal: its scores are withdrawn; the activity feed keeps it.")
     async def delete_deal(self, info: Info, id: ID) -> DealPayload:

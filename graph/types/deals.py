@@ -14,9 +14,18 @@ from graph.base.connections import paged_field
 from graph.base.enums import DealStatus
 from graph.base.field_declarations import NOTHING, WHOLE_VIEWER, declare
 from graph.base.input_mapping import PeriodInput
-from graph.base.lazy_types import ActivityRef, ClientRef, ContactRef, DealRef, EmployeeRef, PipelineRef, StageRef
+from graph.base.lazy_types import (
+    ActivityRef,
+    ClientRef,
+    ContactRef,
+    DealRef,
+    EmployeeRef,
+    PipelineRef,
+    RefundRef,
+    StageRef,
+)
 from graph.base.row_types import Info, Node, by_own_id, row_type, to_one, viewer_field, visible_to_one
-from models.crm import activities, clients, pipelines
+from models.crm import activities, clients, pipelines, refunds
 from models.crm import deals as rows
 from models.db.row_query import RowQuery
 from models.organization import people
@@ -76,6 +85,13 @@ class Deal(Node):
     @staticmethod
     def cost(root: strawberry.Parent[rows.Deal]) -> Money | None:
         return to_money(root.cost, root.cost_currency)
+
+    refunds: list[RefundRef] = by_own_id(refunds.fetch_by_deal, "What was given back, the earliest first.", length=1)
+
+    @strawberry.field(description="What was given back altogether; null without a refund.")
+    @staticmethod
+    def refunded_amount(root: strawberry.Parent[rows.Deal]) -> Money | None:
+        return to_money(root.refunded, root.currency)
 
     @strawberry.field(
         description="First or repeat sale; derived from the client's earlier wins unless given.",

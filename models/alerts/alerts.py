@@ -312,3 +312,27 @@ async def fetch_last_notified(
         for row in await connection.fetch_rows(_LAST_NOTIFIED_SQL.format(**placeholders), [*rule_ids, kind, *ids]):
             last_notified[row["rule_id"], (row["subject_kind"], row["subject_id"])] = connection.to_datetime(row["at"])
     return last_notified
+
+
+async def delete_raised(raised_ids: Collection[int]) -> list[Alert]:
+    """Delete raised alerts, and take them out of all inboxes; return those that were in one."""
+    if not raised_ids:
+        return []
+    inbox_alerts = await RowQuery(Alert, is_one_of("raised_id", raised_ids)).fetch()
+    await connection.execute("DELETE FROM alert WHERE raised_id = ANY(?)", [[*raised_ids]])
+    await connection.execute("DELETE FROM raised_alert WHERE id = ANY(?)", [[*raised_ids]])
+    return inbox_alerts
+
+
+async def restore_resolution(raised_id: int, resolved_at: datetime | None, present: datetime | None) -> None:
+    """Set when an alert was resolved, or that it stands, if that is still what it was set to: `present`."""
+    is_present = "resolved_at IS NULL" if present is None else "resolved_at = ?"
+    await connection.execute(
+        f"UPDATE raised_alert SET resolved_at = ? WHERE id = ? AND {is_present}",  # noqa: S608 - constants only
+        [resolved_at, raised_id, *([] if present is None else [present])],
+    )
+
+
+async def fetch_raised(ids: Collection[int]) -> list[RaisedAlert]:
+    """Return raised alerts that still exist, ordered by id."""
+    return await RowQuery(RaisedAlert, is_one_of("id", ids)).order_by("id").fetch() if ids else []

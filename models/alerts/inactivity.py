@@ -243,3 +243,10 @@ async def backfill(imported_until: datetime) -> None:
             (kind, row["id"]): connection.to_datetime(row["at"]) for row in await connection.fetch_rows(sql)
         }
         await update_timers(last_activity, imported_until=imported_until)
+
+
+async def restore_timer(subject: Subject, timer: InactivityTimer | None) -> None:
+    """Make the timer of a subject what it was: `timer`, or none."""
+    await connection.execute("DELETE FROM silence WHERE kind = ? AND subject_id = ?", [*subject])
+    if timer is not None:
+        await row_store.insert_all([timer])

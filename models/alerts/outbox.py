@@ -128,3 +128,14 @@ async def claim(delivery: Delivery, now: datetime, until: datetime) -> Delivery 
         attempts=delivery.attempts + 1, due_at=until, since=delivery.since or now
     )
     return await Delivery.get(id=delivery.id) if is_claimed else None
+
+
+async def withdraw_alerts(recipient_ids: Collection[int], alert_ids: Collection[int]) -> None:
+    """Take alerts out of the messages to these recipients that still wait for their send time."""
+    waiting = await Delivery.filter(recipient_id__in=[*recipient_ids], attempts=0, due_at__isnull=False)
+    for delivery in waiting:
+        remaining_ids = [alert_id for alert_id in delivery.alerts if alert_id not in alert_ids]
+        if not remaining_ids:
+            await delivery.delete()
+        elif len(remaining_ids) < len(delivery.alerts):
+            await Delivery.filter(id=delivery.id).update(alerts=remaining_ids)

@@ -41,6 +41,8 @@ class ActivityKind(StrEnum):
     DEAL_LOST = "DEAL_LOST"
     DEAL_REOPENED = "DEAL_REOPENED"
     DEAL_FLAGGED = "DEAL_FLAGGED"
+    DEAL_REFUNDED = "DEAL_REFUNDED"
+    REFUND_DELETED = "REFUND_DELETED"
     DEAL_DELETED = "DEAL_DELETED"
     CALL_MADE = "CALL_MADE"
     TASK_CREATED = "TASK_CREATED"
@@ -65,6 +67,8 @@ class ActivityKind(StrEnum):
 
 class Activity(Model):
     """One entry of the activity feed. Rows are appended, never changed; ids increase in the order of recording.
+
+    The entries of a change that is taken back are deleted, see `models.crm.undo`.
 
     `data` holds the values that the summary sentence needs: title, amount, old and new values.
     `team_id` is set where the entry is about a goal of a team (0: of the company) instead of an employee.
@@ -156,10 +160,6 @@ def select_activities(condition: Condition, kinds: Collection[ActivityKind] | No
     """Return the query for the activities that meet the condition, of these kinds or of all (None)."""
     query = RowQuery(Activity, condition)
     return query.where(is_one_of("kind", kinds)) if kinds else query
-
-
-def select_none() -> RowQuery[Activity]:
-    return RowQuery(Activity).none()
 
 
 def select_about(subject_kind: str, subject_id: int) -> RowQuery[Activity]:

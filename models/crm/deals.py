@@ -15,7 +15,7 @@ from tortoise.queryset import QuerySet
 
 from domain.ledger.record_facts import Credit, DealFacts, DealStatus, Moment, SaleKind
 from domain.primitives.text import search_key
-from models.db import bulk_statements, connection
+from models.db import bulk_statements, connection, row_store
 from models.db.columns import (
     MAX_TEXT_LENGTH,
     PlainAttributes,
@@ -40,6 +40,7 @@ class Deal(PlainAttributes, Model):
     they are decided: the employee and team credited for creating and for winning or losing it,
     the days these count on, and the won value and profit in the company's currency at frozen rates.
 
+    refunded        the sum of its refunds; None without any
     initial_amount  the amount stated at creation, 0 for none, as far as an import knew it; None: what the activities say
     """
 
@@ -60,6 +61,7 @@ class Deal(PlainAttributes, Model):
     initial_currency: str | None = currency_column(null=True)
     cost: int | None = minor_units_column(null=True)
     cost_currency: str | None = currency_column(null=True)
+    refunded: int | None = minor_units_column(null=True)
     product: str | None = short_text_column(null=True)
     problem: str | None = fields.TextField(null=True)
     lost_reason: str | None = fields.TextField(null=True)
@@ -155,6 +157,17 @@ async def insert_stage_entries(entries: Iterable[tuple[int, int, datetime, date]
         await write_rows(_STAGE_ENTRY, rows)
     else:
         await bulk_statements.insert_rows("stage_visit", tuple(_STAGE_ENTRY.columns), rows)
+
+
+async def delete_newest_stage_entry(deal_id: int, stage_id: int) -> None:
+    """Delete the last entry of a deal into a stage."""
+    [row] = (
+        await RowQuery(StageEntry, equals("deal_id", deal_id) & equals("stage_id", stage_id))
+        .order_by("-id")
+        .limit(1)
+        .fetch()
+    )
+    await row_store.delete(row)
 
 
 async def has_entered_stage(deal: Deal, at: datetime) -> bool:

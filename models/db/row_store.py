@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from operator import attrgetter
@@ -12,6 +12,7 @@ from tortoise import fields
 from tortoise.fields.base import Field
 from tortoise.models import Model
 
+from domain.primitives.json_values import JsonValue
 from models.db import bulk_statements, connection, write_batch
 from models.db.conditions import NO_ROW, Condition, equals, is_one_of
 from models.db.row_factory import RowFactory, row_factory
@@ -28,6 +29,13 @@ def from_columns(model: type[Row], columns: SqlRow) -> Row:
     """Return the stored row with these values by column, as plain SQL returns them; others are ignored."""
     factory: RowFactory[Row] = row_factory(model, connection.dialect())
     return factory.make_row_by_column(columns)
+
+
+def attributes_from_json(model: type[Model], values: Mapping[str, JsonValue]) -> dict[str, Any]:
+    """Return the values of some attributes of a table from JSON, where times, days and decimals are texts."""
+    attributes = tuple(values)
+    factory = row_factory(model, "json")
+    return dict(zip(attributes, factory.make_values(attributes, [*values.values()]), strict=True))
 
 
 def table_name(model: type[Model]) -> str:

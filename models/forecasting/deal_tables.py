@@ -217,22 +217,26 @@ def build_pricing(
     return Pricing(company_currency, {name: float(rate) for name, rate in newest.items() if rate is not None}, prices)
 
 
-_CHANGED_DEALS: Final = "(SELECT subject_id FROM activity WHERE id > ? AND subject_kind = 'Deal')"
+_CHANGED_DEALS: Final = (
+    "(SELECT subject_id FROM activity WHERE id > ? AND subject_kind = 'Deal'"
+    " UNION SELECT subject_id FROM undone_activity WHERE id > ? AND subject_kind = 'Deal')"
+)
 
 
-async def fetch_deal_data(after: int | None) -> json_aggregates.JsonChunks:
+async def fetch_deal_data(after: tuple[int, int] | None) -> json_aggregates.JsonChunks:
     """Read all data of a deal forecast in one statement, hence as of one moment.
 
-    after  None for everything, else the id of an activity: deals and stage entries then only of the deals that later
-           activities name
+    after  None for everything, else the ids of an activity and of one that was taken back: deals and stage entries then
+           only of the deals that later ones name
 
     Returns texts of column-wise JSON by part: "deal", "visit" (stage entries), "employee", "product" and "rate"; and
-    "position", the last position of the change log, and "line", the id of the last activity.
+    "position", the last position of the change log, "line", the id of the last activity, and "undone", that of the last
+    one that was taken back.
     """
     deal_condition, visit_condition, values = (
         ("TRUE", "TRUE", [])
         if after is None
-        else (f"id IN {_CHANGED_DEALS}", f"deal_id IN {_CHANGED_DEALS}", [after] * 2)
+        else (f"id IN {_CHANGED_DEALS}", f"deal_id IN {_CHANGED_DEALS}", [*after] * 2)
     )
     return await json_aggregates.fetch_json_chunks(
         [
@@ -249,6 +253,7 @@ async def fetch_deal_data(after: int | None) -> json_aggregates.JsonChunks:
             ),
             "SELECT 'position', CAST(COALESCE(MAX(id), 0) AS TEXT) FROM change",
             "SELECT 'line', CAST(COALESCE(MAX(id), 0) AS TEXT) FROM activity",
+            "SELECT 'undone', CAST(COALESCE(MAX(id), 0) AS TEXT) FROM undone_activity",
         ],
         values,
     )

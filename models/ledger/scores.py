@@ -24,7 +24,8 @@ from models.organization.scopes import ScopeKey
 
 
 class ScoreEntry(Model):
-    """One signed posting to an employee's score. Rows are only added, never updated.
+    """One signed posting to an employee's score. Rows are only added, never updated; those of a change that is taken
+    back are deleted.
 
     `amount` is in the metric's smallest unit (a deal, a cent, a second), so that sums
     are exact; `effective_on` is the day of the company's calendar that it counts for and

@@ -5,7 +5,7 @@ from tortoise.migrations import operations as ops
 
 
 class Migration(migrations.Migration):
-    dependencies = [("models", "0026_plans")]
+    dependencies = [("models", "0028_undo")]
 
     operations = [
         ops.AddField(model_name="GoalChange", name="reason", field=fields.CharField(null=True, max_length=800)),

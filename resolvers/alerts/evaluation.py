@@ -36,7 +36,7 @@ from resolvers.alerts import notifications
 from resolvers.alerts.candidates import build_candidates, is_existing_open_deal, latest_by_subject, load_employees
 from resolvers.alerts.notifications import Notification
 from resolvers.alerts.rules import ActiveRule, active_rules
-from resolvers.alerts.settlement import MovedGoals, settle_alerts, settle_goal_alerts
+from resolvers.alerts.settlement import MovedGoals, resolve_alerts, resume_alerts, settle_alerts, settle_goal_alerts
 from resolvers.request.context import RequestContext
 
 
@@ -98,12 +98,15 @@ async def _process_changes(
     for deal_id in closed_deal_ids:
         last_activity.pop(("Deal", deal_id), None)
     last_activity |= _new_untouched_leads(lead_changes)
+    ended_subjects: list[Subject] = [
+        *(("Deal", deal_id) for deal_id in closed_deal_ids),
+        *(("Lead", lead_id) for lead_id in touched_lead_ids),
+    ]
+    if alerts_before is not None and alerts_before.covers(timed := {*last_activity, *ended_subjects}):
+        context.open_unit_of_work.timers_before |= {subject: alerts_before.timers.get(subject) for subject in timed}
     await inactivity.update_timers(
         last_activity,
-        ended=[
-            *(("Deal", deal_id) for deal_id in closed_deal_ids),
-            *(("Lead", lead_id) for lead_id in touched_lead_ids),
-        ],
+        ended=ended_subjects,
         imported_until=None if notify else context.now(),
     )
     return may_have_raised
@@ -185,7 +188,7 @@ async def raise_alerts(
     ]
     if not pairs:
         return False
-    deduplicator = await _load_deduplicator(pairs, context.now())
+    deduplicator = await _load_deduplicator(context, pairs)
     to_raise = [
         (active_rule, candidate, notify)
         for active_rule, candidate in pairs
@@ -230,6 +233,7 @@ async def raise_alerts(
             strict=True,
         )
     ]
+    context.open_unit_of_work.alert_changes.raised_ids += raised_ids
     await alerts.insert_alerts(
         raised_alerts,
         [
@@ -242,7 +246,9 @@ async def raise_alerts(
     return True
 
 
-async def _load_deduplicator(pairs: Sequence[tuple[ActiveRule, AlertCandidate]], now: datetime) -> AlertDeduplicator:
+async def _load_deduplicator(
+    context: RequestContext, pairs: Sequence[tuple[ActiveRule, AlertCandidate]]
+) -> AlertDeduplicator:
     """Load the alerts that candidates could repeat, and let those of the same occurrence stand again.
 
     An active alert of an earlier occurrence, such as the previous due time of a task, is resolved.
@@ -261,13 +267,14 @@ async def _load_deduplicator(pairs: Sequence[tuple[ActiveRule, AlertCandidate]],
         for key, row in by_key
         if row.resolved_at is None and occurrences.get(key, row.occurrence) != row.occurrence and row.occurrence
     ]
-    await alerts.resolve(superseded, now)
-    await alerts.stand_again(
+    await resolve_alerts(context, superseded)
+    await resume_alerts(
+        context,
         [
             row
             for key, row in by_key
             if row.resolved_at is not None and row.occurrence and occurrences.get(key) == row.occurrence
-        ]
+        ],
     )
     rules_with_cool_down = [active_rule.row.id for active_rule, _ in pairs if active_rule.rule.cool_down]
     return AlertDeduplicator(

@@ -21,6 +21,18 @@ from resolvers.request.context import RequestContext
 from resolvers.request.goal_progress import calculate_goal_progress
 
 
+async def resolve_alerts(context: RequestContext, rows: Sequence[RaisedAlert]) -> None:
+    """Resolve alerts, and note in the unit of work that they stood."""
+    context.open_unit_of_work.alert_changes.add(rows)
+    await alerts.resolve(rows, context.now())
+
+
+async def resume_alerts(context: RequestContext, rows: Sequence[RaisedAlert]) -> None:
+    """Let resolved alerts stand again, and note in the unit of work when they were resolved."""
+    context.open_unit_of_work.alert_changes.add(rows)
+    await alerts.stand_again(rows)
+
+
 async def settle_alerts(
     context: RequestContext,
     active_subjects: Collection[Subject],
@@ -46,7 +58,7 @@ async def settle_alerts(
         for row in rows
         if row.resolved_at is None and row.kind in INACTIVITY_KINDS and row.subject in active_subjects
     ]
-    await alerts.resolve(inactivity_alerts_to_end, context.now())
+    await resolve_alerts(context, inactivity_alerts_to_end)
     await _apply_states(context, rows, states)
 
 
@@ -79,8 +91,8 @@ async def _apply_states(
             is_newest=row is newest[row.rule_id, row.subject, row.kind],
         ):
             resumed_alerts[row.rule_id, row.subject] = row
-    await alerts.resolve(stale_alerts, context.now())
-    await alerts.stand_again([row for key, row in resumed_alerts.items() if key not in active_keys])
+    await resolve_alerts(context, stale_alerts)
+    await resume_alerts(context, [row for key, row in resumed_alerts.items() if key not in active_keys])
 
 
 @dataclass(frozen=True)
@@ -127,7 +139,7 @@ async def settle_goal_alerts(
     recovered = [
         row for row in behind if not alert_rules.is_behind(progress_by_id[row.subject_id], row.data.get("limit"))
     ]
-    await alerts.resolve(recovered, context.now())
+    await resolve_alerts(context, recovered)
     await _apply_states(
         context,
         [row for row in rows if row.kind is not AlertKind.GOAL_BEHIND],

@@ -58,7 +58,7 @@ def compute_effects(changes: Sequence[RecordChange], announcements: Sequence[Win
             for change in changes
         ],
         [entry for change in changes for entry in change.entries],
-        ["deals"] if any(change.subject_kind == "Deal" for change in changes) else [],
+        ["deals"] if any(change.subject_kind in ("Deal", "Refund") for change in changes) else [],
         announcements,
         changes,
     )
@@ -80,7 +80,7 @@ async def apply_effects(
     alerts_before  what alerts depend on, likewise
     """
     postings = await post_differences(context, effects.differences)
-    moved_goals = await _move_goals(context, [posting.score for posting in postings], goals_before)
+    moved_goals = await move_goals(context, [posting.score for posting in postings], goals_before)
     achievements = moved_goals.achievements if notify else []
     await write_activity_entries(context, [*effects.entries, *achievements])
     context.publish(*effects.topics)
@@ -99,12 +99,12 @@ def publish_records_of(context: RequestContext, rows: Iterable[CrmRecord]) -> No
 
 async def publish_posted_scores(context: RequestContext, posted_scores: Sequence[Score]) -> list[Goal]:
     """Do what follows from posted scores alone, as for an import, and return the goals that moved."""
-    moved_goals = await _move_goals(context, posted_scores)
+    moved_goals = await move_goals(context, posted_scores)
     await evaluate_alerts(context, (), moved_goals, notify=False)
     return moved_goals.goals
 
 
-async def _move_goals(
+async def move_goals(
     context: RequestContext, posted_scores: Sequence[Score], goals_before: GoalsBefore | None = None
 ) -> MovedGoals:
     """Publish the topics of posted scores, and mark the goals that they moved."""

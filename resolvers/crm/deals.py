@@ -22,8 +22,8 @@ from models.crm.pipelines import Stage
 from models.db import row_store
 from models.goals.goals import Goal
 from models.organization.people import Employee
-from resolvers.activities.entries import ActivityEntry
-from resolvers.crm import lead_conversions, sale_kinds, stage_history
+from resolvers.activities.entries import ActivityEntry, RecordChange
+from resolvers.crm import lead_conversions, refund_shares, sale_kinds, stage_history, undo_records
 from resolvers.crm.inputs import DealInput, RecordInput
 from resolvers.crm.record_fields import (
     resolve_creation_time,
@@ -132,6 +132,7 @@ class DealType(RecordType[Deal, DealInput]):
             assert deal.closed_at is not None
             loser = edit.resolver.get_row(Employee, deal.owner_id)
             deal.lost_by, deal.lost_team = loser.id, edit.memberships.team_id_at(loser, deal.closed_at)
+        refund_shares.ensure_refunds_fit(deal, change.previous)
         if deal.status is DealStatus.WON:
             _freeze_win(edit, change)
             return
@@ -147,12 +148,28 @@ class DealType(RecordType[Deal, DealInput]):
     ) -> Sequence[PendingChange[Deal]]:
         return sale_kinds.update_sale_kinds(edit, changes)
 
-    async def save_related(self, edit: EditContext, changes: Sequence[PendingChange[Deal]]) -> RelatedChanges:
-        """Record stage entries; update the leads that deals come from, and the sale kinds of several deals."""
+    async def save_related(
+        self,
+        edit: EditContext,
+        changes: Sequence[PendingChange[Deal]],
+        related_updates: Sequence[PendingChange[Deal]],
+    ) -> RelatedChanges:
+        """Record stage entries; update the leads that deals come from, the sale kinds of several deals, and refunds."""
         await stage_history.record_stage_entries(edit, changes)
         record_changes = await lead_conversions.follow_deals(edit, changes)
-        record_changes += await sale_kinds.correct_sale_kinds(edit, changes)
+        corrected = await sale_kinds.correct_sale_kinds(edit, changes)
+        record_changes += [
+            RecordChange("Deal", change.row.id, change.before, change.row.facts()) for change in corrected
+        ]
+        record_changes += await refund_shares.follow_deals(
+            change.row for change in (*changes, *related_updates, *corrected)
+        )
         return RelatedChanges(record_changes, list_announcements(edit, changes))
+
+    async def save_undo_record(self, edit: EditContext, changes: Sequence[PendingChange[Deal]]) -> None:
+        """Store what taking back the change of a single deal needs."""
+        if len(changes) == 1:
+            await undo_records.save_undo_record(edit, changes[0])
 
     def alert_state(self, edit: EditContext, row: Deal) -> AlertState:
         conditions = {
@@ -247,6 +264,12 @@ async def close_deal(context: RequestContext, global_id: str, input: DealInput) 
 async def reopen_deal(context: RequestContext, global_id: str, stage: str | None) -> tuple[Deal, list[Goal]]:
     """Reopen a closed deal, in another stage if one is given; the scores of its win are withdrawn."""
     return await edit_record(context, DealType(), global_id, DealInput(status=DealStatus.OPEN, stage=stage))
+
+
+async def ensure_deletable(context: RequestContext, deal: Deal) -> None:
+    """Raise Conflict if the deal has refunds."""
+    if deal.refunded:
+        raise Conflict("This win has refunds: delete them first.", "id")
 
 
 async def flag_deal(context: RequestContext, global_id: str, problem: str | None) -> tuple[Deal, list[Goal]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import date
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ from models.crm.tasks import Task
 from models.db.row_query import RowQuery
 from models.goals.goals import Goal
 from resolvers.crm import clients as client_resolvers
+from resolvers.crm import deals as deal_resolvers
 from resolvers.crm.calls import CallType
 from resolvers.crm.custom_metrics import ResultType
 from resolvers.crm.deals import DealType
@@ -40,6 +41,11 @@ _RECORD_TYPES: Final[Mapping[str, Callable[[], RecordType[Any, Any]]]] = {
     "Contact": client_resolvers.ContactType,
     "Task": TaskType,
     "Result": lambda: ResultType({}),
+}
+
+_DELETION_CHECKS: Final[Mapping[str, Callable[[RequestContext, Any], Awaitable[None]]]] = {
+    "Deal": deal_resolvers.ensure_deletable,
+    "Client": client_resolvers.ensure_deletable,
 }
 
 
@@ -68,8 +74,9 @@ async def delete_record(context: RequestContext, global_id: str, *kinds: str) ->
     if not matching_kinds:
         raise NotFound("There is no such record.", "id")
     kind = matching_kinds[0]
-    ensure_deletable = client_resolvers.ensure_deletable if kind == "Client" else None
-    return await soft_delete_record(context, _RECORD_TYPES[kind](), global_id, "id", ensure_deletable=ensure_deletable)
+    return await soft_delete_record(
+        context, _RECORD_TYPES[kind](), global_id, "id", ensure_deletable=_DELETION_CHECKS.get(kind)
+    )
 
 
 def global_id_of(row: CrmRecord) -> str:

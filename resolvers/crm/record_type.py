@@ -151,9 +151,17 @@ class RecordType(Generic[Row, Input]):
         """Set the columns that depend on other records, before the records are saved; return the changes of others."""
         return ()
 
-    async def save_related(self, edit: EditContext, changes: Sequence[PendingChange[Row]]) -> RelatedChanges:
-        """Update dependent rows after the records are saved and before the effects are computed; return their changes."""
+    async def save_related(
+        self, edit: EditContext, changes: Sequence[PendingChange[Row]], related_updates: Sequence[PendingChange[Row]]
+    ) -> RelatedChanges:
+        """Update dependent rows after the records are saved and before the effects are computed; return their changes.
+
+        related_updates  what `update_related` has returned
+        """
         return RelatedChanges()
+
+    async def save_undo_record(self, edit: EditContext, changes: Sequence[PendingChange[Row]]) -> None:
+        """Store what taking back the changes needs; called when all their effects stand, not for an import."""
 
     def make_entry(
         self, change: PendingChange[Row], kind: ActivityKind, at: datetime, /, **data: object
@@ -180,7 +188,7 @@ async def upsert_records(
     path     path of the inputs in error paths; for ("inputs",) the index is appended
     returns  the rows in the order of the inputs, and the goals that moved
     """
-    edit = await _load_edit_context(context, record_type, inputs, allows_departed=not notify)
+    edit = await load_edit_context(context, record_type, inputs, allows_departed=not notify)
     # By id(row), as new rows have no key yet: the same externalId twice is one record.
     changes: dict[int, PendingChange[Row]] = {}
     rows: list[Row] = []
@@ -212,7 +220,7 @@ async def import_records(
     inputs   each with a different externalId
     returns  the outcome or the error of each input, in their order
     """
-    edit = await _load_edit_context(context, record_type, inputs, allows_departed=True)
+    edit = await load_edit_context(context, record_type, inputs, allows_departed=True)
     changes: dict[int, PendingChange[Row]] = {}
     results: list[PendingChange[Row] | UserError] = []
     for input in inputs:
@@ -245,7 +253,7 @@ async def edit_record(
     path: Sequence[str] = ("input", "id"),
 ) -> tuple[Row, list[Goal]]:
     """Update one record: apply the input, then `modify`. Return the row and the goals that moved."""
-    edit = await _load_edit_context(context, record_type, [replace(input, id=global_id)])
+    edit = await load_edit_context(context, record_type, [replace(input, id=global_id)])
     change = _start_change(edit.resolver.resolve_for_change(record_type.model, global_id, *path))
     record_type.apply_input(edit, change, input)
     if modify:
@@ -265,7 +273,7 @@ async def soft_delete_record(
 
     ensure_deletable  raises Conflict if other records depend on the record: they are to be deleted or moved first
     """
-    edit = await _load_edit_context(context, record_type, [RecordInput(id=global_id)])
+    edit = await load_edit_context(context, record_type, [RecordInput(id=global_id)])
     change = _start_change(edit.resolver.resolve_for_deletion(record_type.model, global_id, *path))
     if ensure_deletable and change.row.deleted_at is None:
         await ensure_deletable(context, change.row)
@@ -273,7 +281,7 @@ async def soft_delete_record(
     return change.row, await _save_changes(edit, record_type, [change], notify=True)
 
 
-async def _load_edit_context(
+async def load_edit_context(
     context: RequestContext,
     record_type: RecordType[Row, Input],
     inputs: Sequence[RecordInput],
@@ -345,7 +353,7 @@ async def _save_changes(
     await row_store.store_all(
         [change.row for change in new_changes], [change.row for change in [*updates, *related_updates]]
     )
-    related = await record_type.save_related(edit, effective_changes)
+    related = await record_type.save_related(edit, effective_changes, related_updates)
     publish_records_of(edit.context, [change.row for change in [*effective_changes, *related_updates]])
     record_changes = [_build_record_change(edit, record_type, change) for change in effective_changes]
     record_changes += [
@@ -354,13 +362,16 @@ async def _save_changes(
     effects = compute_effects([*record_changes, *related.changes], related.announcements)
     new_subjects = {(record_type.kind, change.row.id) for change in new_changes}  # without alerts or timers so far
     alerts_before = edit.rows.alerts
-    return await apply_effects(
+    goals = await apply_effects(
         edit.context,
         effects,
         notify=notify,
         goals_before=edit.rows.goals if edit.is_up_to_date else None,
         alerts_before=replace(alerts_before, subjects=alerts_before.subjects | new_subjects),
     )
+    if notify:
+        await record_type.save_undo_record(edit, effective_changes)
+    return goals
 
 
 def _build_record_change(

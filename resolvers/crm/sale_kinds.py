@@ -14,7 +14,6 @@ from domain.ledger.record_facts import DealStatus, SaleKind
 from models.crm import deals
 from models.crm.deals import Deal
 from models.db import row_store
-from resolvers.activities.entries import RecordChange
 from resolvers.crm.record_type import EditContext, PendingChange
 from resolvers.crm.win_announcements import was_won
 
@@ -42,24 +41,27 @@ def update_sale_kinds(edit: EditContext, changes: Sequence[PendingChange[Deal]])
     return flipped
 
 
-async def correct_sale_kinds(edit: EditContext, changes: Sequence[PendingChange[Deal]]) -> list[RecordChange]:
-    """Correct the sale kinds of saved deals and of their clients, unless `update_sale_kinds` has; return the changes."""
+async def correct_sale_kinds(edit: EditContext, changes: Sequence[PendingChange[Deal]]) -> list[PendingChange[Deal]]:
+    """Correct the sale kinds of saved deals and of their clients, unless `update_sale_kinds` has.
+
+    Return the changes of other deals, which are stored.
+    """
     if _has_first_wins(edit, changes) or not (client_ids := _clients_of_wins(changes)):
         return []
     changed_deals = {change.row.id: change.row for change in changes}
-    record_changes = []
+    corrected = []
     ids_by_kind: dict[SaleKind, list[int]] = {}
     outdated_ids = await deals.find_wins_with_outdated_sale_kind(client_ids)
     other_deals = await row_store.fetch(Deal, {*outdated_ids} - {*changed_deals})
     for deal in [*(changed_deals[deal_id] for deal_id in outdated_ids if deal_id in changed_deals), *other_deals]:
-        before = deal.facts()
+        change = PendingChange(deal, copy(deal), deal.facts())
         deal.sale_kind = SaleKind.REPEAT if deal.sale_kind is SaleKind.FIRST else SaleKind.FIRST
         ids_by_kind.setdefault(deal.sale_kind, []).append(deal.id)
         if deal.id not in changed_deals:
-            record_changes.append(RecordChange("Deal", deal.id, before, deal.facts()))
+            corrected.append(change)
     for kind, ids in ids_by_kind.items():  # grouped by kind: an import can change hundreds
         await deals.set_sale_kind(ids, kind)
-    return record_changes
+    return corrected
 
 
 def _clients_of_wins(changes: Sequence[PendingChange[Deal]]) -> set[int]:

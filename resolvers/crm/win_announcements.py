@@ -10,15 +10,20 @@ from resolvers.crm.record_type import EditContext, PendingChange
 from resolvers.leaderboards.wins import WinAnnouncement
 
 
-def list_announcements(edit: EditContext, changes: Sequence[PendingChange[Deal]]) -> list[WinAnnouncement]:
-    """Return the announcements of new wins, unless closed over a day ago, and the revocations of former wins."""
+def list_announcements(
+    edit: EditContext, changes: Sequence[PendingChange[Deal]], *, with_old_wins: bool = False
+) -> list[WinAnnouncement]:
+    """Return the announcements of new wins, unless closed over a day ago, and the revocations of former wins.
+
+    with_old_wins  whether wins that were closed over a day ago are announced as well
+    """
     announcements = []
     for change in changes:
         is_won = change.row.deleted_at is None and change.row.status is DealStatus.WON
         was_won_before = was_won(change)
         if is_won != was_won_before:
             announcement = _make_announcement(change)
-            if was_won_before or (edit.now - announcement.at).total_seconds() <= 86_400:
+            if was_won_before or with_old_wins or (edit.now - announcement.at).total_seconds() <= 86_400:
                 announcements.append(announcement)
     return announcements
 

@@ -28,7 +28,8 @@ class DealSnapshot:
     """The data of forecasts as of a position of the change log; immutable.
 
     present_version   identifies the deals as they are now: the position at which they last changed
-    last_activity_id  id of the last activity that has been read; later ones name the deals to read again
+    last_ids          ids of the last activity that has been read, and of the last that was taken back; later ones name
+                      the deals to read again
     past_version      identifies the deals as known at the end of yesterday; it changes only if those change
     today             ordinal of the company's day
 
@@ -37,7 +38,7 @@ class DealSnapshot:
 
     position: int
     present_version: int | tuple[object, ...]
-    last_activity_id: int
+    last_ids: tuple[int, int]
     past_version: Any
     today: int
     calendar: Calendar

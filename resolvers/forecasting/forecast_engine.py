@@ -244,12 +244,12 @@ class ForecastEngine:
             deal_tables.parse_prices(texts),
             deal_tables.parse_rates(texts, currency),
         )
-        position, last_activity_id = (int(texts[name][0]) for name in ("position", "line"))
+        position = int(texts["position"][0])
         pricing = _build_pricing(rates, deals, prices, today)
         return DealSnapshot(
             position,
             position,
-            last_activity_id,
+            _last_ids(texts),
             past_version,
             today,
             calendar,
@@ -262,12 +262,12 @@ class ForecastEngine:
         )
 
     async def _read_changes(self, snapshot: DealSnapshot, position: int, today: int) -> DealSnapshot:
-        """Return the snapshot updated by the deals that changed after the last activity read.
+        """Return the snapshot updated by the deals that changed after the last activities read.
 
         The data may be newer than `position`, which was read before it. What changed in between is then read twice, and
         nothing is missed.
         """
-        texts = await deal_tables.fetch_deal_data(snapshot.last_activity_id)
+        texts = await deal_tables.fetch_deal_data(snapshot.last_ids)
         deals, stage_entries, changed_ids = await self._parse(texts, snapshot.deals, snapshot.all_stage_entries)
         sellers, prices = deal_tables.parse_sellers(texts), deal_tables.parse_prices(texts)
         if has_same_names_and_teams(sellers, snapshot.sellers):
@@ -278,7 +278,7 @@ class ForecastEngine:
             )
         rates = deal_tables.parse_rates(texts, snapshot.currency)
         updated = replace(
-            snapshot, position=position, present_version=position, last_activity_id=int(texts["line"][0]), today=today, deals=deals, all_stage_entries=stage_entries, sellers=sellers,
+            snapshot, position=position, present_version=position, last_ids=_last_ids(texts), today=today, deals=deals, all_stage_entries=stage_entries, sellers=sellers,
             rates=rates, pricing=_build_pricing(rates, deals, prices, today),
         )  # fmt: skip
         is_past_unchanged = (
@@ -301,6 +301,11 @@ class ForecastEngine:
         ids = updates.ids
         deals = await self.run_in_worker(partial(deals.merge, updates))
         return deals, await self.run_in_worker(partial(stage_entries.merge, entry_updates, ids)), ids
+
+
+def _last_ids(texts: JsonChunks) -> tuple[int, int]:
+    """Return the ids of the last activity, and of the last one that was taken back, from what was read."""
+    return int(texts["line"][0]), int(texts["undone"][0])
 
 
 def _build_pricing(

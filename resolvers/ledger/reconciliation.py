@@ -18,11 +18,13 @@ from typing import Any, Final
 
 from domain.ledger.metrics import METRICS, Score, compute_all_postings
 from domain.ledger.record_facts import DealFacts, RecordFacts, SaleKind
+from domain.ledger.refunds import split_by_refunds
 from domain.primitives.money import convert
 from domain.primitives.units import Unit, from_smallest
 from models.analytics.worktime import WorkDay
-from models.crm import custom_metrics
+from models.crm import custom_metrics, refunds
 from models.crm.deals import Deal
+from models.crm.refunds import Refund
 from models.db import connection, row_store
 from models.db.row_store import TableRow
 from models.ledger import posting, reconciliation
@@ -33,7 +35,7 @@ from models.organization.company import find_company
 from models.organization.scopes import COMPANY_TEAM_ID
 from resolvers.request.id_resolution import RECORD_MODELS
 
-SOURCE_MODELS: Final[dict[str, type[TableRow]]] = {**RECORD_MODELS, "WorkDay": WorkDay}
+SOURCE_MODELS: Final[dict[str, type[TableRow]]] = {**RECORD_MODELS, "Refund": Refund, "WorkDay": WorkDay}
 _SumKey = tuple[str, int | None, int, date | None]  # metric, employee, team, day; None: all together
 _LedgerKey = tuple[str, int, int, date | None]  # the same of one employee
 
@@ -133,6 +135,7 @@ async def reconcile(*, repair_clock: Callable[[], datetime] | None = None) -> Fi
         for kind in sorted({*SOURCE_MODELS, *await reconciliation.source_kinds()}):
             await run.compare_ledger(kind)
         await run.compare_sale_kinds()
+        await run.compare_refunds()
     return Findings(run.differences, run.records, run.postings, run.uncounted_metrics)
 
 
@@ -267,6 +270,41 @@ class _Reconciliation:
         for facts, expected in await reconciliation.wins_with_wrong_sale_kind():
             metric = "first_deals_won" if expected is SaleKind.FIRST else "repeat_deals_won"
             self.differences.append(self._win_difference(facts, metric, 0, 1))
+
+    async def compare_refunds(self) -> None:
+        """Find deals whose refunds do not add up to what the deal says, or to the shares of its value and profit."""
+        async for first_id, last_id in reconciliation.id_windows("Refund", Refund):
+            rows: list[Refund] = await row_store.fetch_range(Refund, first_id, last_id)
+            deals = {deal.id: deal for deal in await row_store.fetch(Deal, {row.deal_id for row in rows})}
+            refunds_by_deal: dict[int, list[Refund]] = defaultdict(list)
+            for row in await refunds.fetch_of_deals(deals.keys()):
+                refunds_by_deal[row.deal_id].append(row)
+            for deal_id, deal in deals.items():
+                self.differences += self._refund_differences(deal, refunds_by_deal[deal_id])
+
+    def _refund_differences(self, deal: Deal, rows: Sequence[Refund]) -> Iterator[Difference]:
+        facts, given_back = deal.facts(), sum(row.amount for row in rows)
+        if facts is None or facts.win_credit is None or not deal.amount:
+            if rows:
+                opening_key = ("deals_won_amount", deal.opened_by, deal.opened_team, None)
+                yield self.builder.build(DifferenceLocation.RECORD, opening_key, given_back, 0, f"Deal {deal.id}")
+            return
+        if (deal.refunded or 0) != given_back:
+            yield self._win_difference(facts, "deals_won_amount", deal.refunded or 0, given_back)
+        amounts = [row.amount for row in rows]
+        values = split_by_refunds(deal.value or 0, deal.amount, amounts)
+        profits = None if deal.profit is None else split_by_refunds(deal.profit, deal.amount, amounts)
+        for index, row in enumerate(rows):
+            profit = None if profits is None else profits[index]
+            for metric, actual, expected in (
+                ("deals_won_amount", row.value, values[index]),
+                ("deals_won_profit", row.profit, profit),
+            ):
+                if actual != expected:
+                    key = (metric, row.credit_by, row.credit_team, row.refunded_on)
+                    yield self.builder.build(
+                        DifferenceLocation.RECORD, key, -(actual or 0), -(expected or 0), f"Refund {row.id}"
+                    )
 
     def _win_difference(self, deal: DealFacts, metric: str, actual: int, expected: int) -> Difference:
         credit = deal.win_credit or deal.creation_credit

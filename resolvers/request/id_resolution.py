@@ -214,10 +214,14 @@ class IdResolver:
 
     def resolve_for_change(self, model: type[Record], global_id: str, *path: str) -> Record:
         """Return a record that the viewer can change. Raises NotFound, Forbidden."""
-        row, kind = self.resolve_record(model, global_id, *path), model.__name__
-        if not self.context.viewer.can(Action.RECORD, self.get_row(Employee, owner_id_of(row))):
-            raise Forbidden(READ_ONLY_RECORD[kind], *path)
+        row = self.resolve_record(model, global_id, *path)
+        self.ensure_can_change(row, *path)
         return row
+
+    def ensure_can_change(self, row: CrmRecord, *path: str) -> None:
+        """Raise Forbidden unless the viewer can change the record."""
+        if not self.context.viewer.can(Action.RECORD, self.get_row(Employee, owner_id_of(row))):
+            raise Forbidden(READ_ONLY_RECORD[type(row).__name__], *path)
 
     def resolve_for_deletion(self, model: type[Record], global_id: str, *path: str) -> Record:
         """Return a record that the viewer can delete, or one that is deleted already. Raises NotFound, Forbidden.

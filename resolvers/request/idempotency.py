@@ -18,8 +18,10 @@ from domain.primitives.json_values import JsonValue
 from models.alerts.alerts import AlertRule
 from models.auth import sessions
 from models.auth.sessions import Device, IdempotencyRecord
+from models.crm.deals import Deal
 from models.crm.pipelines import Pipeline
 from models.crm.records import CrmRecord
+from models.crm.refunds import Refund
 from models.db import row_store
 from models.db.row_store import TableRow
 from models.goals.goals import Goal
@@ -49,6 +51,7 @@ _MODELS: Final[dict[str, type[TableRow]]] = {
     "AlertRule": AlertRule,
     "Pipeline": Pipeline,
     "ImportJob": ImportJob,
+    "Refund": Refund,
 }
 
 
@@ -258,6 +261,7 @@ async def _load_visible_rows(context: RequestContext, references: Sequence[tuple
     for kind, row_ids in ids_by_kind.items():
         for row in await row_store.fetch(_MODELS[kind], row_ids):
             resolver.add_row(kind, row)
+    await resolver.load_by_row_ids("Deal", [row.deal_id for row in resolver.loaded_rows(Refund)])
     await resolver.load_owners()
     await resolver.load_by_row_ids("Employee", [row.employee_id for row in resolver.loaded_rows(Absence)])
     loaded_rows = [resolver.find_loaded(kind, row_id) for kind, row_id in references]
@@ -280,6 +284,8 @@ async def _load_visible_rows(context: RequestContext, references: Sequence[tuple
                 return viewer.can(Action.VIEW_PEOPLE, row)
             case Absence():
                 return viewer.can(Action.VIEW_WORK_TIME, resolver.get_row(Employee, row.employee_id))
+            case Refund():
+                return resolver.can_see(resolver.get_row(Deal, row.deal_id))
             case Team():
                 return row.id in viewer.visible_team_ids
             case Device() | ImportJob():

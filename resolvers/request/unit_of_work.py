@@ -2,18 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import datetime
 
+from domain.alerts.rules import Subject
 from domain.goals.tiers import Mark
 from domain.ledger.metrics import Score
+from models.alerts.alerts import RaisedAlert
+from models.alerts.inactivity import InactivityTimer
 from models.db import connection
 from models.db.errors import DatabaseUnavailable
 from models.goals.goals import Goal
 from models.live import change_log
 from models.organization import reference_data
 from resolvers.request.services import ChangeNotifier, CommittedChange
+
+
+@dataclass
+class AlertChanges:
+    """What a unit of work has done to alerts.
+
+    raised_ids       raised alerts that are new
+    resolved_before  when alerts that it has resolved, or let stand again, were resolved before; by id
+    """
+
+    raised_ids: list[int] = field(default_factory=list)
+    resolved_before: dict[int, datetime | None] = field(default_factory=dict)
+
+    def add(self, rows: Iterable[RaisedAlert]) -> None:
+        """Note alerts that are about to be resolved, or to stand again."""
+        for row in rows:
+            self.resolved_before.setdefault(row.id, row.resolved_at)
 
 
 class UnitOfWork:
@@ -27,6 +48,9 @@ class UnitOfWork:
     scores       all that were posted, unless the topics are "*"
     moved_goals  by id: goals with changed progress; their version becomes the position of the change
     achieved_ids  those of the moved goals of which `announced` has changed
+    announced_marks  by id of a goal: the marks of the tiers that are announced for the first time
+    alert_changes  what it has done to alerts
+    timers_before  inactivity timers that it has changed, as they were before; None where there was none
     on_commit    called after the commit, for lines of the log about what was done
     unread_key   actor and idempotency key of the request, until its saved response has been looked for
     committed    its entry in the change log, once that is committed
@@ -38,6 +62,9 @@ class UnitOfWork:
         self.scores: list[Score] = []
         self.moved_goals: dict[int, Goal] = {}
         self.achieved_ids = set[int]()
+        self.announced_marks: dict[int, list[Mark]] = {}
+        self.alert_changes = AlertChanges()
+        self.timers_before: dict[Subject, InactivityTimer | None] = {}
         self.on_commit: list[Callable[[], None]] = []
         self.unread_key: tuple[str, str] | None = None
         self.committed: CommittedChange | None = None
@@ -79,7 +106,15 @@ class UnitOfWork:
 
     def announce(self, goal: Goal, marks: Iterable[Mark]) -> None:
         """Note which tiers of a moved goal are announced; this is stored with the entry of the change log."""
-        goal.announced = [*goal.announced, *(mark for mark in marks if mark not in goal.announced)]
+        new_marks = [mark for mark in marks if mark not in goal.announced]
+        goal.announced = [*goal.announced, *new_marks]
+        self.achieved_ids.add(goal.id)
+        self.announced_marks[goal.id] = new_marks
+
+    def withdraw_announcements(self, goal: Goal, marks: Collection[Mark]) -> None:
+        """Note that tiers of a moved goal no longer count as announced; stored as in `announce`."""
+        goal.announced = [mark for mark in goal.announced if mark not in marks]
+        self.moved_goals[goal.id] = goal
         self.achieved_ids.add(goal.id)
 
     @property

@@ -45,6 +45,9 @@ _RECORD_MUTATIONS: Final = """mutation {
 }"""
 _CREATE_ABSENCE: Final = """setAbsence(input: {employee: "$who", from: "$day", to: "$day", kind: OTHER}) {
   absence { id } userErrors { message } }"""
+_CREATE_DEAL: Final = """recordDeal(input: {title: "Shelves", owner: "$who"}) { deal { id } userErrors { message } }"""
+_CREATE_WIN: Final = """recordDeal(input: {title: "Rugs", owner: "$who", amount: {amount: 9}, status: WON}) {
+  deal { id } userErrors { message } }"""
 _CREATE_RULE: Final = """createAlertRule(input: {kind: DEAL_LOST, recipients: [EMPLOYEE]}) {
   rule { id } userErrors { message }
 }"""
@@ -103,7 +106,8 @@ class RightsCompany:
     async def fill_template(self, template: str, subject: str) -> str:
         """Fill in a template with the facts of a subject.
 
-        `$n`, `$day`, `$spare`, `$absence`, `$refresh`, `$link`, `$plan` and `$planned`, with its `$hash`, are new each time.
+        `$n`, `$day`, `$spare`, `$absence`, `$refresh`, `$link`, `$slip`, `$refund`, `$refunded`, `$plan` and `$planned`, with its `$hash`, are new
+        each time.
         """
         extra_facts = {"refresh": (await self.sign_in("Cid"))["refreshToken"]} if "$refresh" in template else {}
         if "$link" in template:
@@ -115,6 +119,10 @@ class RightsCompany:
         if "$absence" in template:
             data = await self.execute_as_admin(f"mutation {{ {_CREATE_ABSENCE} }}", subject)
             extra_facts |= {"absence": data["setAbsence"]["absence"]["id"]}
+        if "$slip" in template:
+            extra_facts |= {"slip": await self._lose_new_deal(subject)}
+        if "$refund" in template:
+            extra_facts |= await self._refund_new_deal(subject)
         if "$plan" in template:
             planned, preview_hash = await self._preview_plan(subject)
             extra_facts |= {"planned": planned, "hash": preview_hash}
@@ -129,6 +137,26 @@ class RightsCompany:
             number = next(self.counter)
             extra_facts |= {"n": str(number), "day": (date(2030, 1, 1) + timedelta(days=number)).isoformat()}
         return Template(template).substitute(self.facts[subject], **extra_facts)
+
+    async def _lose_new_deal(self, subject: str) -> str:
+        """Record a deal of the subject and lose it; return the id of the activity."""
+        data = await self.execute_as_admin(f"mutation {{ {_CREATE_DEAL} }}", subject)
+        deal = data["recordDeal"]["deal"]["id"]
+        lose = f'loseDeal(input: {{id: "{deal}"}}) {{ deal {{ activities(first: 1) {{ edges {{ node {{ id }} }} }} }} userErrors {{ code }} }}'
+        edges = (await self.execute_as_admin(f"mutation {{ {lose} }}"))["loseDeal"]["deal"]["activities"]["edges"]
+        return edges[0]["node"]["id"]
+
+    async def undo_slip(self, subject: str) -> None:
+        """Lose a new deal of the subject, and take that back."""
+        await self.execute_as_admin('mutation { undo(activity: "$slip") { userErrors { message } } }', subject)
+
+    async def _refund_new_deal(self, subject: str) -> dict[str, str]:
+        """Record a won deal of the subject with a refund; return the ids of both."""
+        data = await self.execute_as_admin(f"mutation {{ {_CREATE_WIN} }}", subject)
+        deal = data["recordDeal"]["deal"]["id"]
+        refund = f'recordRefund(input: {{deal: "{deal}", amount: {{amount: 1}}}}) {{ refund {{ id }} userErrors {{ code }} }}'
+        refund_id = (await self.execute_as_admin(f"mutation {{ {refund} }}"))["recordRefund"]["refund"]["id"]
+        return {"refunded": deal, "refund": refund_id}
 
     async def _preview_plan(self, subject: str) -> tuple[str, str]:
         """Return the fields of a plan for the subject on a day of its own, and the hash of its preview."""
@@ -313,6 +341,12 @@ async def _create_records(company: RightsCompany) -> None:
         history = await company.server.execute(await company.fill_template(latest_activity, person))
         facts |= {"activity": history["activities"]["edges"][0]["node"]["id"], "stage": company.facts["Acme"]["stage"]}
         facts["company"] = company.facts["Acme"]["who"]
+    async with company.subscribe("subscription { undoneActivities { cursor } }", "Ada") as [listener]:
+        await company.undo_slip("Dora")
+        gone = (await listener.next_event())["cursor"]
+    for person in PEOPLE:
+        company.facts[person]["gone"] = gone
+        await company.undo_slip(person)
     data = await company.execute_as_admin(f"mutation {{ {_CREATE_RULE} }}")
     company.facts["Rule"] = {"who": data["createAlertRule"]["rule"]["id"]}
     for person in ("Ann", "Max", "Dora"):

@@ -250,6 +250,15 @@ MUTATIONS: Final = [
     _define_change("loseDeal", _write_mutation("loseDeal", 'id: "$won", reason: "Too late"')),
     _define_change("reopenDeal", _write_mutation("reopenDeal", 'id: "$won"')),
     _define_change("flagDeal", _write_mutation("flagDeal", 'id: "$deal", problem: "Silence $n"')),
+    _define_change("undo", 'undo(activity: "$slip") { userErrors { code } }'),
+    _define_change("recordRefund", _write_mutation("recordRefund", 'deal: "$refunded", amount: {amount: 1}')),
+    MatrixOperation(
+        "deleteRefund",
+        _write_mutation_by_id("deleteRefund", "refund"),
+        Action.DELETE,
+        SubjectKind.RECORD,
+        expected_permissions.DELETING,
+    ),
     MatrixOperation(
         "deleteDeal",
         _write_mutation_by_id("deleteDeal", "deal"),

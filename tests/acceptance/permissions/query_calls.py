@@ -315,4 +315,11 @@ SUBSCRIPTIONS: Final = [
         SubjectKind.RECORD,
         expected_permissions.CARDS,
     ),
+    MatrixOperation(
+        "undoneActivities",
+        'undoneActivities(scope: "$who", after: "$gone") { activity }',
+        Action.VIEW_CARD,
+        SubjectKind.RECORD,
+        expected_permissions.CARDS,
+    ),
 ]

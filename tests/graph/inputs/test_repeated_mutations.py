@@ -22,8 +22,8 @@ MUTATIONS_WITHOUT_KEY: Final = {
 }
 MUTATIONS: Final = sorted(SCHEMA._schema.mutation_type.fields.keys() - MUTATIONS_WITHOUT_KEY)
 STATING_THE_RESULT: Final = (
-    "archiveGoal", "completeTask", "createMetric", "deleteAlertRule", "deleteDeal", "deleteRecord", "flagDeal", "loseDeal",
-    "markAlertsRead", "moveDeal", "recordCall", "recordClient", "recordContact", "recordDeal", "recordLead", "recordResult",
+    "archiveGoal", "completeTask", "createMetric", "deleteAlertRule", "deleteDeal", "deleteRecord", "deleteRefund", "flagDeal", "loseDeal",
+    "markAlertsRead", "moveDeal", "recordCall", "recordClient", "recordContact", "recordDeal", "recordLead", "recordRefund", "recordResult",
     "rejectLead", "reopenDeal", "reopenTask", "revokeDevice", "setAbsence", "setCompanyDays", "setGoal", "undoPlan", "updateDeal", "winDeal",
 )  # fmt: skip
 

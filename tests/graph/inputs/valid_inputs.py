@@ -41,7 +41,13 @@ async def create_company_records(world: World) -> None:
     ):
         ids[kind] = (await world.mutate(mutation, **input))[kind]["id"]
     input = {"title": "Tables", "owner": ann_id, "amount": {"amount": 5}, "status": "WON"}
-    ids["won"] = (await world.mutate("recordDeal", createdAt="2026-11-02T09:00:00Z", **input))["deal"]["id"]
+    for name in ("won", "refunded"):
+        deal = await world.mutate("recordDeal", createdAt="2026-11-02T09:00:00Z", **input)
+        ids[name] = deal["deal"]["id"]
+    await move_deal_by_mistake(world)
+    refund = "mutation($input: RecordRefundInput!) { recordRefund(input: $input) { refund { id } } }"
+    input = {"deal": ids["refunded"], "amount": {"amount": 1}}
+    ids["refund"] = (await world.query(refund, input=input))["recordRefund"]["refund"]["id"]
     quarter = {"kind": "QUARTER"}
     goal = (await world.mutate("setGoal", owner=ann_id, metric="deals_won", target=9, period=quarter))["goal"]
     ids["goal"], ids["version"] = goal["id"], str(goal["progress"]["version"])
@@ -60,6 +66,18 @@ async def create_company_records(world: World) -> None:
     ids["import"] = await create_import_job(world)
     ids["plan"] = await apply_plan(world)
     ids["planHash"] = await preview_plan(world, build_plan(ids))
+
+
+async def move_deal_by_mistake(world: World) -> None:
+    """Move a deal, which was recorded before, and note the activity."""
+    world.advance(seconds=-1)
+    deal = (await world.mutate("recordDeal", title="Shelves", owner=world.global_ids["Ann"]))["deal"]["id"]
+    world.advance(seconds=1)
+    stages = (await world.query("{ pipelines { stages { id } } }"))["pipelines"][0]["stages"]
+    await world.mutate("moveDeal", id=deal, stage=stages[1]["id"])
+    activities = "query($id: ID!) { node(id: $id) { ... on Deal { activities(first: 1) { edges { node { id } } } } } }"
+    edges = (await world.query(activities, id=deal))["node"]["activities"]["edges"]
+    world.global_ids["move"] = edges[0]["node"]["id"]
 
 
 def build_plan(ids: dict[str, str]) -> Arguments:
@@ -193,6 +211,10 @@ def build_valid_arguments(ids: dict[str, str]) -> dict[str, Arguments]:
         "loseDeal": {"id": ids["deal"], "reason": "Too dear", "at": "2026-11-18T09:00:00Z", **key},
         "reopenDeal": {"id": ids["won"], "stage": ids["stage"], **key},
         "flagDeal": {"id": ids["deal"], "problem": "Silence", **key},
+        "recordRefund": {
+            "deal": ids["refunded"], "amount": {"amount": "2.50", "currency": "EUR"}, "at": "2026-11-18T09:00:00Z",
+            "reason": "Scratched", "externalId": "refund", **key,
+        },
         "recordLead": {
             "id": ids["lead"], "title": "Another", "source": "Fair", "status": "IN_PROGRESS", "client": ids["client"],
             "contactName": "Gil", "createdAt": _PAST_TIME, "externalId": "lead", **owner, **contact_fields, **key,
@@ -236,9 +258,11 @@ def build_valid_arguments(ids: dict[str, str]) -> dict[str, Arguments]:
         "unlockSignIn": {"employee": ids["Ann"], **key},
         "revokeDevice": {"id": ids["device"], **key},
         "archiveGoal": {"id": ids["goal"], **key},
+        "undo": {"activity": ids["move"], **key},
         "undoPlan": {"id": ids["plan"], "keepChanged": True, "reason": "Old prices", **key},
         "cancelImport": {"id": ids["import"], **key},
         "deleteDeal": {"id": ids["deal"], **key},
+        "deleteRefund": {"id": ids["refund"], **key},
         "deleteRecord": {"id": ids["call"], **key},
         "rejectLead": {"id": ids["lead"], "reason": "Spam", **key},
         "completeTask": {"id": ids["task"], "at": "2026-11-18T09:00:00Z", **key},

@@ -105,7 +105,7 @@ ATTRIBUTES: Final = frozenset(  # of rows, of settings, or of the clock: visible
     f"{type_name}.{field}"
     for type_name, fields in {
         "Absence": "kind from to createdAt",  # rows, for viewers who may see the employee's work time
-        "Activity": "kind at recordedAt",
+        "Activity": "kind at recordedAt undoableUntil",
         "Alert": "kind readAt raisedAt resolvedAt",
         "AlertRule": "kind enabled days hours percent coolDownHours minAmount recipients",
         "AlertRuleTest": "alerts perDay",  # for administrators, who see everything
@@ -143,11 +143,13 @@ ATTRIBUTES: Final = frozenset(  # of rows, of settings, or of the clock: visible
         "Metric": "unit builtIn",
         "Money": "amount",
         "Period": "kind start end workdays workdaysElapsed workdaysLeft workdaysList",
+        "Refund": "at recordedAt",
         "Result": "at value",
         "ScoreEntry": "effectiveOn effectiveAt late recordedAt amount",
         "SeriesPoint": "start",
         "Stage": "position",
         "Task": "kind dueAt completedAt overdue",
+        "UndoneActivity": "undoneAt",
         "Viewer": "role",
         "WorkDay": "date",
     }.items()
