@@ -60,10 +60,13 @@ class ActivityKind(StrEnum):
     PLAN_APPLIED = "PLAN_APPLIED"
     PLAN_UNDONE = "PLAN_UNDONE"
     RECORD_DELETED = "RECORD_DELETED"
+    RECORD_MERGED = "RECORD_MERGED"
 
 
 class Activity(Model):
-    """One entry of the activity feed. Rows are appended, never changed; ids increase in the order of recording.
+    """One entry of the activity feed. Rows are appended; ids increase in the order of recording.
+
+    Only `client_id` changes: a merge of clients lets the entries of both count as those of one.
 
     `data` holds the values that the summary sentence needs: title, amount, old and new values.
     `team_id` is set where the entry is about a goal of a team (0: of the company) instead of an employee.
