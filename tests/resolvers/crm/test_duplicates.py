@@ -45,12 +45,12 @@ async def test_clients_are_grouped_by_what_they_have_in_common(world: World) -> 
         world.advance(minutes=1)
     document = "mutation($id: ID!) { deleteRecord(id: $id) { userErrors { code } } }"
     await world.query(document, id=client["client"]["id"])
-    email = ("EMAIL", "info@romashka.example", 2, ["ООО «Ромашка»", "Ромашка"])
+    email_group = ("EMAIL", "info@romashka.example", 2, ["ООО «Ромашка»", "Ромашка"])
     phone_group = ("PHONE", "9161234567", 2, ["ООО «Ромашка»", "Vector"])
-    name = ("NAME", "ромашка", 2, ["ООО «Ромашка»", "Ромашка"])
+    name_group = ("NAME", "ромашка", 2, ["ООО «Ромашка»", "Ромашка"])
 
-    assert await read_groups(world) == [email, phone_group, name]
-    assert await read_groups(world, reasons=["NAME", "EMAIL"]) == [email, name]
+    assert await read_groups(world) == [email_group, phone_group, name_group]
+    assert await read_groups(world, reasons=["NAME", "EMAIL"]) == [email_group, name_group]
     assert await read_groups(world, first=1, skip=1) == [phone_group]
     assert await read_groups(world, "Ann") == [phone_group]  # of what she may see
     assert await read_groups(world, "Bob") == []
