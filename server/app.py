@@ -178,7 +178,11 @@ def _list_export_routes(endpoint: ExportEndpoint, origins: Sequence[str]) -> lis
     )
     return [
         Route(f"/export/{name}.{{format}}", handle, methods=["GET", "OPTIONS"], middleware=[cross_origin])
-        for name, handle in (("goals", endpoint.handle_goals), ("leaderboard", endpoint.handle_leaderboard))
+        for name, handle in (
+            ("goals", endpoint.handle_goals),
+            ("leaderboard", endpoint.handle_leaderboard),
+            ("card", endpoint.handle_card),
+        )
     ]
 
 

@@ -1,4 +1,4 @@
-"""Exports of goals and leaderboards as files: `GET /export/goals.csv`, `/export/leaderboard.xlsx`.
+"""Exports of goals, leaderboards and cards as files: `GET /export/goals.csv`, `/export/leaderboard.xlsx`.
 
 The permissions are those of the queries of the same name, and the figures too: the same resolvers answer both.
 """
@@ -17,6 +17,7 @@ from starlette.responses import Response
 from domain.errors.operation_errors import BadInput
 from domain.primitives.periods import PeriodKind
 from domain.primitives.tables import ExportTable
+from resolvers.analytics.card_export import export_card
 from resolvers.goals.goal_export import export_goals
 from resolvers.leaderboards.leaderboard_export import MAX_EXPORTED, export_leaderboard
 from resolvers.leaderboards.leaderboards import LeaderboardParts, LeaderboardQuery, RankBy
@@ -37,7 +38,8 @@ _WRITERS: Final[Mapping[str, tuple[Callable[[ExportTable], bytes], str]]] = {
     "xlsx": (write_xlsx, XLSX_MEDIA_TYPE),
 }
 _PERIOD_PARAMETERS: Final = frozenset({"kind", "on", "offset", "start", "end"})
-_GOAL_PARAMETERS: Final = _PERIOD_PARAMETERS | {"scope", "metric"}
+_CARD_PARAMETERS: Final = _PERIOD_PARAMETERS | {"scope"}
+_GOAL_PARAMETERS: Final = _CARD_PARAMETERS | {"metric"}
 _LEADERBOARD_PARAMETERS: Final = _GOAL_PARAMETERS | {"rankBy", "asOf"}
 
 
@@ -51,6 +53,12 @@ class ExportEndpoint:
         async def export(context: RequestContext, params: QueryParams) -> ExportTable:
             period = _read_period(params, _GOAL_PARAMETERS)
             return await export_goals(context, params.get("scope"), period, params.get("metric"))
+
+        return await self._answer(request, export)
+
+    async def handle_card(self, request: Request) -> Response:
+        async def export(context: RequestContext, params: QueryParams) -> ExportTable:
+            return await export_card(context, params.get("scope"), _read_period(params, _CARD_PARAMETERS))
 
         return await self._answer(request, export)
 

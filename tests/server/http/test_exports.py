@@ -88,6 +88,24 @@ async def test_leaderboard_has_the_figures_of_the_query(server: RunningServer) -
     ]
 
 
+async def test_card_has_the_totals_of_the_query_and_the_goals_of_the_days(server: RunningServer) -> None:
+    employees = (await server.execute("{ employees { edges { node { id name } } } }"))["employees"]["edges"]
+    [bob] = [edge["node"]["id"] for edge in employees if edge["node"]["name"] == "Bob"]
+    rows = {row["Metric key"]: row for row in read_csv(await fetch(server, f"/export/card.csv?kind=MONTH&scope={bob}"))}
+    query = """query($bob: ID) { statistics(scope: $bob, period: {kind: MONTH}, interval: MONTH) {
+      series { metric { key } total previousTotal } } }"""
+    series = (await server.execute(query, bob=bob))["statistics"]["series"]
+
+    assert {key: (row["Value"], row["Previous period until then"]) for key, row in rows.items()} == {
+        one["metric"]["key"]: (one["total"], one["previousTotal"]) for one in series
+    }
+    assert (rows["deals_won_amount"]["Target"], rows["deals_won_amount"]["Percent"]) == ("1500.50", "20.00")
+    assert rows["deals_won"]["Target"] == ""
+    assert (await fetch(server, f"/export/card.csv?scope={bob}", "")).status_code == 401
+    colleague = await sign_in(server, "ann@example.com")
+    assert (await fetch(server, f"/export/card.csv?scope={bob}", colleague)).status_code == 404
+
+
 async def test_headers_are_in_the_language_of_the_request(server: RunningServer) -> None:
     [row, _] = read_csv(await fetch(server, "/export/goals.csv", **{"accept-language": "ru"}))
     assert row["Владелец"] == "'=Ann"
