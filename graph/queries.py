@@ -37,6 +37,7 @@ from graph.types.activities import Activity
 from graph.types.alerts import AlertQuery
 from graph.types.calls import Call
 from graph.types.deals import Client, Deal, DealFilter
+from graph.types.duplicates import DuplicateQuery
 from graph.types.imports import ImportQuery
 from graph.types.leads import Lead, LeadFilter
 from graph.types.people import Employee
@@ -70,7 +71,7 @@ def _require_sign_in(info: Info) -> RequestContext:
 
 
 @strawberry.type(name="Query")
-class Query(AlertQuery, ImportQuery, PlanQuery):
+class Query(AlertQuery, DuplicateQuery, ImportQuery, PlanQuery):
     @strawberry.field(graphql_type=Node | None, description="Any object by its id; null if absent or not visible.")
     async def node(self, info: Info, id: strawberry.ID) -> object:
         return await node_lookup.find_node(_require_sign_in(info), id)

@@ -21,6 +21,7 @@ from graph.mutations.devices import DeviceMutation
 from graph.mutations.goals import GoalMutation
 from graph.mutations.imports import ImportMutation
 from graph.mutations.leads import LeadMutation
+from graph.mutations.merges import MergeMutation
 from graph.mutations.metrics import MetricMutation
 from graph.mutations.passwords import PasswordMutation
 from graph.mutations.people import PeopleMutation
@@ -56,6 +57,7 @@ Mutation = merge_types(
         RecordMutation,
         LeadMutation,
         ClientMutation,
+        MergeMutation,
         CallMutation,
         ResultMutation,
         TaskMutation,

@@ -12,6 +12,7 @@ from domain.i18n.metric_names import metric_name
 from domain.ledger.metrics import Metric
 from domain.primitives.global_ids import decode_global_id, encode_global_id
 from domain.primitives.periods import Period, PeriodKind
+from domain.primitives.tables import unescape_formula
 from domain.primitives.text import search_key
 from domain.primitives.units import Unit
 from imports.cell_parsing import CellError, RowValues, find_day, require_fields
@@ -68,7 +69,7 @@ async def read_goal(run: ImportRun, values: RowValues, prefix: str, parse_day: C
         period=PeriodKey(PeriodKind.CUSTOM, start=period.start, end=period.end)
         if period.kind is PeriodKind.CUSTOM
         else PeriodKey(period.kind, on=period.start),
-        name=str(values["name"]) if "name" in values else None,
+        name=unescape_formula(str(values["name"])) if "name" in values else None,
         recurring=recurring is True,
         pro_rated=pro_rated is True,
     )
@@ -154,7 +155,9 @@ async def _find_period(run: ImportRun, values: RowValues, parse_day: Callable[[s
 
 async def _find_owner(run: ImportRun, values: RowValues, prefix: str) -> str:
     """Return the id of the employee, team or company that a row names; none is created. Raises CellError."""
-    text, kind = str(values["owner"]), values.get("owner_kind")
+    text, kind = unescape_formula(str(values["owner"])), values.get("owner_kind")
+    if kind in (None, "EMPLOYEE"):  # an import may have made the name of one of them their external id
+        run.lookup.people.ensure_unambiguous(text, "employees")
     owners: dict[str, str | None] = {
         "EMPLOYEE": run.lookup.find_employee(text, prefix) if kind in (None, "EMPLOYEE") else None,
         "TEAM": run.lookup.teams.find(text, "teams", prefix) if kind in (None, "TEAM") else None,

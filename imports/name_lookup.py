@@ -88,13 +88,21 @@ class NameIndex:
         target_id = self._ids_by_external_id.get(f"{prefix}{text}")
         if target_id is not None:
             return target_id
+        self.ensure_unambiguous(text, kind)
+        return next(iter(self._ids_by_name.get(search_key(text), ())), None)
+
+    def ensure_unambiguous(self, text: str, kind: str) -> None:
+        """Raise CellError if several rows have the name, also if a text is an external id that was derived from it."""
         same_name_ids = self._ids_by_name.get(search_key(text), set())
         if len(same_name_ids) > 1:
             raise _ambiguous_name(len(same_name_ids), kind, text)
-        return next(iter(same_name_ids), None)
 
 
 def _ambiguous_name(count: int, kind: str, text: str) -> CellError:
+    if kind == "employees":
+        return CellError(
+            "{count} employees are called “{text}”: give the e-mail address instead.", count=count, text=text
+        )
     return CellError("{count} {kind} are called “{text}”: give an id instead.", count=count, kind=kind, text=text)
 
 

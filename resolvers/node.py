@@ -10,6 +10,7 @@ from domain.permissions import Action
 from domain.primitives.global_ids import EXTERNAL_ID_PREFIX, MAX_EXTERNAL_ID_LENGTH, decode_global_id, parse_external_id
 from models.auth.sessions import Device
 from models.crm import refunds
+from models.crm.merging import select_with_merged
 from models.crm.pipelines import Pipeline, Stage
 from models.crm.records import CrmRecord
 from models.db import row_store
@@ -113,11 +114,8 @@ async def load_subjects(context: RequestContext, keys: Sequence[tuple[str, int]]
     ids_by_kind: dict[str, list[int]] = {}
     for kind, row_id in keys:
         ids_by_kind.setdefault(kind, []).append(row_id)
-    viewer = context.viewer
     record_queries = {
-        kind: row_store.select(RECORD_MODELS[kind], ids_by_kind[kind], with_deleted=False).where(
-            viewer.scope_filter(Action.VIEW_CARD, OWNER_FIELDS[kind])
-        )
+        kind: _select_subjects(context, kind, ids_by_kind[kind])
         for kind in sorted(ids_by_kind.keys() & RECORD_MODELS.keys())
     }
     queries: list[RowQuery[Any]] = [
@@ -125,12 +123,28 @@ async def load_subjects(context: RequestContext, keys: Sequence[tuple[str, int]]
         *(row_store.select(model, ids_by_kind[kind]) for kind, model in _GOAL_MODELS.items() if kind in ids_by_kind),
     ]
     if "Refund" in ids_by_kind:
-        of_visible_deals = viewer.scope_filter(Action.VIEW_CARD, "owner")
+        of_visible_deals = context.viewer.scope_filter(Action.VIEW_CARD, "owner")
         queries.append(refunds.select_with_deals(ids_by_kind["Refund"], of_visible_deals))
     loaded_rows = [row for batch in await fetch_all(queries) for row in batch]
     visible_rows = {(type(row).__name__, row.id): row for row in loaded_rows if not isinstance(row, Goal | GoalPlan)}
+    await _follow_merges(context, visible_rows)
     for goal in await goal_visibility.filter_visible(context, [row for row in loaded_rows if isinstance(row, Goal)]):
         visible_rows["Goal", goal.id] = goal
     for plan in await filter_visible_plans(context, [row for row in loaded_rows if isinstance(row, GoalPlan)]):
         visible_rows["GoalPlan", plan.id] = plan
     return [visible_rows.get(key) for key in keys]
+
+
+def _select_subjects(context: RequestContext, kind: str, row_ids: Sequence[int]) -> RowQuery[Any]:
+    """Return the query for the visible records with these ids, and for those that were merged into others."""
+    is_visible = context.viewer.scope_filter(Action.VIEW_CARD, OWNER_FIELDS[kind])
+    return select_with_merged(RECORD_MODELS[kind], row_ids, is_visible)
+
+
+async def _follow_merges(context: RequestContext, rows: dict[tuple[str, int], Any]) -> None:
+    """Replace the rows of merged records by those that they were merged into, or drop them where these are not visible."""
+    merged = {key: row_id for key, row in rows.items() if (row_id := getattr(row, "merged_into_id", None)) is not None}
+    if merged:
+        others = await load_subjects(context, [(kind, row_id) for (kind, _), row_id in merged.items()])
+        for key, other in zip(merged, others, strict=True):
+            rows[key] = other

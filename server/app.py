@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -35,6 +35,7 @@ from server.background.scheduler import Scheduler
 from server.clock import utc_now
 from server.context_factory import ContextFactory, StreamContextFactory, build_state
 from server.http import static_pages, uploads
+from server.http.export_endpoint import ExportEndpoint
 from server.http.graphql_endpoint import ALLOWED_METHODS, GraphQLEndpoint
 from server.http.metrics_endpoint import answer_metrics
 from server.http.rate_limit import RateLimiter, create_rate_limiter
@@ -71,6 +72,7 @@ class Server:
     session_permissions: SessionPermissions
     goal_probability_watcher: GoalProbabilityWatcher
     endpoint: GraphQLEndpoint
+    export_endpoint: ExportEndpoint
     socket_endpoint: SocketEndpoint
     background_tasks: TaskSupervisor
     draining: bool = False
@@ -159,9 +161,29 @@ def build_server(settings: Settings) -> Server:
         session_permissions,
         goal_probability_watcher,
         endpoint,
+        ExportEndpoint(operation_runner),
         socket_endpoint,
         TaskSupervisor("server"),
     )
+
+
+def _list_export_routes(endpoint: ExportEndpoint, origins: Sequence[str]) -> list[Route]:
+    """Return the routes of exports, which web pages of the allowed origins may use."""
+    cross_origin = Middleware(
+        CORSMiddleware,
+        allow_origins=origins,
+        allow_methods=("GET",),
+        allow_headers=("Authorization",),
+        expose_headers=("Content-Disposition", "X-Request-Id"),
+    )
+    return [
+        Route(f"/export/{name}.{{format}}", handle, methods=["GET", "OPTIONS"], middleware=[cross_origin])
+        for name, handle in (
+            ("goals", endpoint.handle_goals),
+            ("leaderboard", endpoint.handle_leaderboard),
+            ("card", endpoint.handle_card),
+        )
+    ]
 
 
 @asynccontextmanager
@@ -251,6 +273,7 @@ def create_app(settings: Settings) -> ASGIApp:
             Route("/metrics", handle_metrics),
             Route("/wallboard", handle_wallboard),
             Route("/password", handle_password),
+            *_list_export_routes(server.export_endpoint, settings.origins),
         ],
         middleware=[Middleware(DataHeadersMiddleware)],
         lifespan=lifespan,

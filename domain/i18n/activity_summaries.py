@@ -46,6 +46,12 @@ ACTIVITY_SENTENCES: Final[Mapping[str, str]] = {  # by activity kind and variant
     "PLAN_APPLIED": gettext_noop("Plan{title} applied"),
     "PLAN_UNDONE": gettext_noop("Plan{title} taken back"),
     "RECORD_DELETED": gettext_noop("Deleted: {record}{title}"),
+    "RECORD_MERGED": gettext_noop("Client{title} merged{merged}{taken}{kept}"),
+    "RECORD_MERGED.CONTACT": gettext_noop("Contact{title} merged{merged}{taken}{kept}"),
+    "RECORD_MERGED.LEAD": gettext_noop("Lead{title} merged{merged}{taken}{kept}"),
+    "RECORD_MERGED.GONE": gettext_noop("Client{title} was merged into another one"),
+    "RECORD_MERGED.CONTACT.GONE": gettext_noop("Contact{title} was merged into another one"),
+    "RECORD_MERGED.LEAD.GONE": gettext_noop("Lead{title} was merged into another one"),
 }
 
 
@@ -68,6 +74,9 @@ def _variant(kind: str, data: Data) -> str:
         return ".STRETCH"
     if kind == "CALL_MADE" and data.get("direction") == "INBOUND":
         return ".INBOUND"
+    if kind == "RECORD_MERGED":
+        record = data.get("record")
+        return f"{f'.{record.upper()}' if record in ('Contact', 'Lead') else ''}{'.GONE' if data.get('gone') else ''}"
     if kind.startswith("TASK_") and data.get("kind") == "ASSIGNMENT":
         return ".ASSIGNMENT"
     return ""

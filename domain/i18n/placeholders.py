@@ -50,6 +50,11 @@ _COLUMNS: Final[Mapping[str, str]] = {  # that may have been changed
     "stretch": gettext_noop("stretch"),
     "slices": gettext_noop("targets of the months"),
     "recurring": gettext_noop("recurrence"),
+    "email": gettext_noop("e-mail"),
+    "phone": gettext_noop("phone"),
+    "source": gettext_noop("source"),
+    "contact_name": gettext_noop("contact name"),
+    "deal_id": gettext_noop("deal"),
 }
 
 
@@ -98,6 +103,28 @@ def _format_fields(data: Data, language: Language) -> str:
     return f": {names}" if names else ""
 
 
+def _format_merged(data: Data, language: Language) -> str:
+    return language.text(" with {name}").format(name=language.quote(data["merged"])) if data.get("merged") else ""
+
+
+def _format_taken(data: Data, language: Language) -> str:
+    """Return the names of the columns that a merge has filled in."""
+    names = ", ".join(language.text(_COLUMNS[column]) for column in data.get("taken") or {} if column in _COLUMNS)
+    return language.text("; taken over: {fields}").format(fields=names) if names else ""
+
+
+def _format_kept(data: Data, language: Language) -> str:
+    """Return the values that a merge has kept, each with the one that it has not taken over, unless they are ids."""
+    values = [
+        language.text("{field} {value} instead of {other}").format(
+            field=language.text(_COLUMNS[column]), value=value, other=other
+        )
+        for column, (value, other) in (data.get("kept") or {}).items()
+        if column in _COLUMNS and not column.endswith("_id")
+    ]
+    return language.text("; kept: {values}").format(values=", ".join(values)) if values else ""
+
+
 def _format_outcome(data: Data, language: Language) -> str:
     outcome = data.get("outcome")
     return f", {language.text(_OUTCOMES.get(outcome, outcome))}" if outcome else ""
@@ -139,4 +166,7 @@ PLACEHOLDERS: Final[Mapping[str, Placeholder]] = {
     "value": lambda data, language: language.number(data.get("value", "")),
     "target": _format_target,
     "record": _format_record,
+    "merged": _format_merged,
+    "taken": _format_taken,
+    "kept": _format_kept,
 }

@@ -20,6 +20,7 @@ from domain.primitives.calendar import Weekday
 from domain.primitives.periods import PeriodKind
 from domain.primitives.units import Unit
 from models.crm.activities import ActivityKind
+from models.crm.duplicates import DuplicateKind, DuplicateReason
 from models.imports.import_jobs import ImportState
 from models.organization.absences import AbsenceKind
 from models.organization.company import CompanyDayKind
@@ -185,6 +186,14 @@ _register_enum(
     INTERRUPTED="Its server has stopped. Start it again: what was imported is found again and not imported twice.",
 )
 _register_enum(UserErrorCode, "Reason why an input was refused.", "UserErrorCode")
+_register_enum(DuplicateKind, "Kinds of records that can be merged.")
+_register_enum(
+    DuplicateReason,
+    "What records have in common.",
+    EMAIL="The e-mail address.",
+    PHONE="The phone number, however it is written: its last ten digits.",
+    NAME="The name without case, spaces, punctuation and legal form; of a lead, the name of the contact.",
+)
 _register_enum(RecordKind, "Types of records that have an `externalId`.", "RecordType")
 
 __all__ = [
@@ -197,6 +206,8 @@ __all__ = [
     "Confidence",
     "DealStatus",
     "DeviceKind",
+    "DuplicateKind",
+    "DuplicateReason",
     "GoalShape",
     "GoalTier",
     "ImportState",

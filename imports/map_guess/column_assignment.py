@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -57,9 +57,11 @@ class KindGuess:
         return [name for name in REQUIRED_FIELDS[self.kind] if name not in assigned_fields]
 
 
-def guess_kinds(table: UnmappedTable, cells: Mapping[str, ColumnCells]) -> list[KindGuess]:
-    """Return the kinds of records that the table may hold, the likeliest first; several only if they are as likely."""
-    guesses = [_assign_columns(kind, table, cells) for kind in FIELDS_BY_KIND]
+def guess_kinds(
+    table: UnmappedTable, cells: Mapping[str, ColumnCells], kinds: Iterable[str] = FIELDS_BY_KIND
+) -> list[KindGuess]:
+    """Return which of the kinds of records the table may hold, the likeliest first; several only if they are as likely."""
+    guesses = [_assign_columns(kind, table, cells) for kind in kinds]
     guesses = [guess for guess in guesses if len(guess.columns) + len(guess.name_parts) > 1]
     guesses = [guess for guess in guesses if len(guess.missing_fields) <= 1] or guesses
     guesses.sort(key=lambda guess: guess.score, reverse=True)

@@ -128,10 +128,11 @@ class FoundMap:
         return {place: lines for place, lines in hints.items() if lines}
 
 
-def find_map(source: Path, kinds: Mapping[str, str] | None = None) -> FoundMap:
+def find_map(source: Path, kinds: Mapping[str, str] | None = None, kind: str | None = None) -> FoundMap:
     """Return a map for a file or folder.
 
     kinds   what tables hold that may hold several kinds of records, by their names
+    kind    what all tables hold; None to find it out
     raises  ImportFileError if no table is recognized, AmbiguousKindError
     """
     paths, passed_over = list_tables(source)
@@ -143,7 +144,9 @@ def find_map(source: Path, kinds: Mapping[str, str] | None = None) -> FoundMap:
             passed_over.append(PassedOver(path.name, Message("it has no row that names columns")))
         for table in tables:
             cells = table.read_columns()
-            section = find_ready_map(table, cells) or _guess_kind(table, cells, kinds or {})
+            section: ReadyMap | KindGuess | None = find_ready_map(table, cells)
+            if section is None or (isinstance(section, ReadyMap) and kind not in (None, section.file_map.kind)):
+                section = _guess_kind(table, cells, kinds or {}, kind)
             if section is None:
                 unrecognized.append(table)
                 passed_over.append(PassedOver(table.name, Message("its columns are not recognized")))
@@ -166,8 +169,10 @@ def find_map(source: Path, kinds: Mapping[str, str] | None = None) -> FoundMap:
 Section = tuple[UnmappedTable, dict[str, ColumnCells], ReadyMap | KindGuess]
 
 
-def _guess_kind(table: UnmappedTable, cells: Mapping[str, ColumnCells], kinds: Mapping[str, str]) -> KindGuess | None:
-    guesses = guess_kinds(table, cells)
+def _guess_kind(
+    table: UnmappedTable, cells: Mapping[str, ColumnCells], kinds: Mapping[str, str], kind: str | None
+) -> KindGuess | None:
+    guesses = guess_kinds(table, cells, [kind]) if kind else guess_kinds(table, cells)
     if table.name in kinds:
         guesses = [guess for guess in guesses if guess.kind == kinds[table.name]]
     if len(guesses) > 1:

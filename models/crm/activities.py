@@ -63,10 +63,13 @@ class ActivityKind(StrEnum):
     PLAN_APPLIED = "PLAN_APPLIED"
     PLAN_UNDONE = "PLAN_UNDONE"
     RECORD_DELETED = "RECORD_DELETED"
+    RECORD_MERGED = "RECORD_MERGED"
 
 
 class Activity(Model):
-    """One entry of the activity feed. Rows are appended, never changed; ids increase in the order of recording.
+    """One entry of the activity feed. Rows are appended; ids increase in the order of recording.
+
+    Only `client_id` changes: a merge of clients lets the entries of both count as those of one.
 
     The entries of a change that is taken back are deleted, see `models.crm.undo`.
 

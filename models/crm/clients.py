@@ -9,6 +9,7 @@ from tortoise import fields
 from tortoise.models import Model
 
 from domain.ledger.record_facts import ClientFacts, ContactFacts, Credit, Moment
+from domain.primitives.duplicate_keys import name_key, phone_key
 from domain.primitives.text import search_key
 from models.crm.deals import Deal
 from models.crm.leads import Lead
@@ -26,6 +27,8 @@ from models.db.row_query import CountQuery, RowQuery, fetch_all
 
 
 class Client(PlainAttributes, Model):
+    """A client. `merged_into_id` is the client that a merged one stands for; it is marked as deleted itself."""
+
     id = fields.IntField(primary_key=True)
     external_id: str | None = external_id_column()
     name: str = short_text_column()
@@ -39,10 +42,17 @@ class Client(PlainAttributes, Model):
     created_on: date = fields.DateField()
     opened_by: int = fields.IntField()
     opened_team: int = fields.IntField(default=0)
+    merged_into_id: int | None = fields.IntField(null=True)
+    phone_key: str | None = text_column(10, null=True)
+    name_key: str | None = text_column(400, null=True)
 
     class Meta:
         table = "client"
         indexes = (("owner_id",), ("created_at", "id"))
+
+    def update_duplicate_keys(self) -> None:
+        """Set the keys by which duplicates are found."""
+        self.phone_key, self.name_key = phone_key(self.phone), name_key(self.name)
 
     def facts(self) -> ClientFacts | None:
         """Return the facts that metrics are computed from; None once the client is deleted."""
@@ -55,7 +65,7 @@ class Client(PlainAttributes, Model):
 
 
 class Contact(PlainAttributes, Model):
-    """A contact: a person in the client base, with or without a client."""
+    """A contact: a person in the client base, with or without a client. `merged_into_id` as in `Client`."""
 
     id = fields.IntField(primary_key=True)
     external_id: str | None = external_id_column()
@@ -71,10 +81,17 @@ class Contact(PlainAttributes, Model):
     created_on: date = fields.DateField()
     opened_by: int = fields.IntField()
     opened_team: int = fields.IntField(default=0)
+    merged_into_id: int | None = fields.IntField(null=True)
+    phone_key: str | None = text_column(10, null=True)
+    name_key: str | None = text_column(400, null=True)
 
     class Meta:
         table = "contact"
         indexes = (("owner_id",), ("client_id",))
+
+    def update_duplicate_keys(self) -> None:
+        """Set the keys by which duplicates are found."""
+        self.phone_key, self.name_key = phone_key(self.phone), name_key(self.name)
 
     def facts(self) -> ContactFacts | None:
         """Return the facts that metrics are computed from; None once the contact is deleted."""
@@ -86,6 +103,11 @@ class Contact(PlainAttributes, Model):
 def select_existing() -> RowQuery[Client]:
     """Return the clients that are not deleted."""
     return RowQuery(Client, equals("deleted_at", None))
+
+
+def select_existing_contacts() -> RowQuery[Contact]:
+    """Return the contacts that are not deleted."""
+    return RowQuery(Contact, equals("deleted_at", None))
 
 
 async def count_dependents(

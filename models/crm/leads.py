@@ -9,6 +9,7 @@ from tortoise import fields
 from tortoise.models import Model
 
 from domain.ledger.record_facts import Credit, LeadFacts, LeadStatus, Moment
+from domain.primitives.duplicate_keys import name_key, phone_key
 from models.db.columns import (
     PlainAttributes,
     enum_column,
@@ -22,7 +23,10 @@ from models.db.row_query import RowQuery
 
 
 class Lead(PlainAttributes, Model):
-    """A lead. `touched_at` is when it was first worked on; None before that, or if it was not recorded yet."""
+    """A lead. `touched_at` is when it was first worked on; None before that, or if it was not recorded yet.
+
+    `merged_into_id` as in `Client`.
+    """
 
     id = fields.IntField(primary_key=True)
     external_id: str | None = external_id_column()
@@ -49,10 +53,17 @@ class Lead(PlainAttributes, Model):
     converted_on: date | None = fields.DateField(null=True)
     converted_by: int | None = fields.IntField(null=True)
     converted_team: int | None = fields.IntField(null=True)
+    merged_into_id: int | None = fields.IntField(null=True)
+    phone_key: str | None = text_column(10, null=True)
+    name_key: str | None = text_column(400, null=True)
 
     class Meta:
         table = "lead"
         indexes = (("owner_id", "status"), ("created_at", "id"))
+
+    def update_duplicate_keys(self) -> None:
+        """Set the keys by which duplicates are found."""
+        self.phone_key, self.name_key = phone_key(self.phone), name_key(self.contact_name)
 
     def facts(self) -> LeadFacts | None:
         """Return the facts that metrics are computed from; None once the lead is deleted."""

@@ -64,6 +64,15 @@ async def execute_with_rows(sql: str, rows: Sequence[Sequence[SqlValue]]) -> Non
         await connection.execute(statement, values)
 
 
+async def execute_with_typed_rows(sql: str, rows: Sequence[Sequence[SqlValue]], column_types: Sequence[str]) -> None:
+    """Run a statement as `execute_with_rows` does, one that does not insert the rows directly into a table.
+
+    column_types  SQL types of the columns, which PostgreSQL needs then
+    """
+    for statement, values in _split_statement(sql, rows, column_types if _dialect() != "sqlite" else None):
+        await connection.execute(statement, values)
+
+
 async def fetch_with_rows(sql: str, rows: Sequence[Sequence[SqlValue]], column_types: Sequence[str]) -> list[SqlRecord]:
     """Return what a query with many rows of values returns, in as few statements as old builds of SQLite allow.
 

@@ -65,6 +65,10 @@ class EditRequest:
     new_rows: int
     key: tuple[str, str]
 
+    def with_ids(self, ids: Mapping[str, Collection[int]]) -> EditRequest:
+        """Return the request for rows with these ids as well, by the names of types."""
+        return replace(self, ids={kind: {*self.ids.get(kind, ()), *ids.get(kind, ())} for kind in {*self.ids, *ids}})
+
 
 @dataclass(frozen=True)
 class GoalsBefore:
@@ -147,6 +151,15 @@ class EditRows:
     client_ids: frozenset[int]
     first_wins: Mapping[int, Deal]
     saved_response: IdempotencyRecord | None
+
+    @property
+    def merged_into_ids(self) -> Mapping[str, Collection[int]]:
+        """The ids of records that others among the rows were merged into, by the names of types."""
+        ids_by_kind = {
+            kind: {row_id for row in rows if (row_id := getattr(row, "merged_into_id", None)) is not None}
+            for kind, rows in self.rows.items()
+        }
+        return {kind: ids for kind, ids in ids_by_kind.items() if ids}
 
 
 async def read_edit_rows(request: EditRequest) -> EditRows:

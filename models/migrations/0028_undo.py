@@ -8,7 +8,7 @@ from models.crm.activities import ActivityKind
 
 
 class Migration(migrations.Migration):
-    dependencies = [("models", "0026_plans")]
+    dependencies = [("models", "0027_merges")]
 
     operations = [
         ops.CreateModel(

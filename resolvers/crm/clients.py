@@ -32,6 +32,7 @@ class ClientType(RecordType[Client, ClientInput]):
     model = Client
     facts_type = ClientFacts
     creation_activity = ActivityKind.CLIENT_ADDED
+    merged_columns = ("email", "phone")
 
     def new_row(self, edit: EditContext, input: ClientInput) -> Client:
         client = row_store.new(Client)
@@ -47,11 +48,15 @@ class ClientType(RecordType[Client, ClientInput]):
         client.phone = clean_update(input.phone, client.phone, validation.clean_optional_line, "input", "phone")
         update_created_at(edit, change, input)
 
+    def derive_fields(self, edit: EditContext, change: PendingChange[Client]) -> None:
+        change.row.update_duplicate_keys()
+
 
 class ContactType(RecordType[Contact, ContactInput]):
     model = Contact
     facts_type = ContactFacts
     creation_activity = ActivityKind.CONTACT_ADDED
+    merged_columns = ("client_id", "email", "phone")
 
     def new_row(self, edit: EditContext, input: ContactInput) -> Contact:
         contact = row_store.new(Contact)
@@ -67,6 +72,9 @@ class ContactType(RecordType[Contact, ContactInput]):
         contact.phone = clean_update(input.phone, contact.phone, validation.clean_optional_line, "input", "phone")
         update_created_at(edit, change, input)
 
+    def derive_fields(self, edit: EditContext, change: PendingChange[Contact]) -> None:
+        change.row.update_duplicate_keys()
+
 
 async def ensure_deletable(context: RequestContext, row: Client) -> None:
     """Raise Conflict if the client has deals, contacts, leads or open tasks."""
@@ -76,7 +84,7 @@ async def ensure_deletable(context: RequestContext, row: Client) -> None:
     if deals or contacts or leads or tasks:
         raise Conflict(
             "This client has {deals} deals, {contacts} contacts, {leads} leads and {tasks} open tasks:"
-            " delete them or give them another client first.",
+            " merge it into another client, or delete them first.",
             "id",
             deals=deals,
             contacts=contacts,

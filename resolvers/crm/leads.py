@@ -36,6 +36,7 @@ _HAND_OVER: Final = frozenset(
 class LeadType(RecordType[Lead, LeadInput]):
     model = Lead
     facts_type = LeadFacts
+    merged_columns = ("source", "client_id", "deal_id", "contact_name", "phone", "email")
 
     def new_row(self, edit: EditContext, input: LeadInput) -> Lead:
         lead = row_store.new(Lead, status=LeadStatus.NEW)
@@ -58,6 +59,7 @@ class LeadType(RecordType[Lead, LeadInput]):
     def derive_fields(self, edit: EditContext, change: PendingChange[Lead]) -> None:
         """Credit a conversion to the owner of the lead at the time of conversion."""
         lead = change.row
+        lead.update_duplicate_keys()
         if lead.status is not LeadStatus.CONVERTED:
             lead.converted_at = lead.converted_on = lead.converted_by = lead.converted_team = None
         elif lead.converted_on is None:
@@ -71,6 +73,24 @@ class LeadType(RecordType[Lead, LeadInput]):
             lead.status is not LeadStatus.NEW or change.changed_columns.keys() - _HAND_OVER
         ):
             lead.touched_at = lead.created_at if change.is_new else edit.now
+
+    def merge_rows(self, row: Lead, other: Lead) -> None:
+        """Take over what the lead lacks, the conversion of the other included, and what was done about either.
+
+        Raises Conflict if both were converted into deals: these would be one sale counted twice, or two requests.
+        """
+        is_converted = row.status is LeadStatus.CONVERTED
+        if other.status is LeadStatus.CONVERTED:
+            if is_converted and row.deal_id and other.deal_id and row.deal_id != other.deal_id:
+                raise Conflict("Both leads were converted into deals: delete one of the deals first.", "input", "from")
+            if not is_converted:
+                row.status, row.deal_id, row.rejected_reason = other.status, other.deal_id, None
+                row.converted_at, row.converted_on = other.converted_at, other.converted_on
+                row.converted_by, row.converted_team = other.converted_by, other.converted_team
+        elif row.status is LeadStatus.NEW and other.status is LeadStatus.IN_PROGRESS:
+            row.status = other.status
+        row.touched_at = min(filter(None, [row.touched_at, other.touched_at]), default=None)
+        super().merge_rows(row, other)
 
     def alert_state(self, edit: EditContext, row: Lead) -> AlertState:
         conditions = {

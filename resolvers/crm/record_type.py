@@ -24,6 +24,7 @@ from domain.primitives.calendar import Calendar
 from models.crm.activities import ActivityKind
 from models.crm.records import CrmRecord
 from models.db import row_store
+from models.db.values import SqlRow
 from models.edits.edit_rows import EditRows, read_edit_rows
 from models.goals.goals import Goal
 from models.organization.company import Company, ExchangeRateTable
@@ -110,6 +111,7 @@ class RecordType(Generic[Row, Input]):
     creation_activity: ClassVar[ActivityKind | None] = None
     credit_column: ClassVar[str | None] = None  # with an employee who need not be the owner any more
     facts_type: ClassVar[type[RecordFacts] | None] = None  # what metrics are computed from, except those of the company
+    merged_columns: ClassVar[tuple[str, ...]] = ()  # that are filled in when another record is merged into one
 
     @cached_property
     def kind(self) -> str:
@@ -130,6 +132,12 @@ class RecordType(Generic[Row, Input]):
 
     def derive_fields(self, edit: EditContext, change: PendingChange[Row]) -> None:
         """Set the columns that follow from the others and are decided once: days, credit, frozen rates."""
+
+    def merge_rows(self, row: Row, other: Row) -> None:
+        """Take over from another record, which is merged into the row, what the row lacks. May raise Conflict."""
+        for column in self.merged_columns:
+            if getattr(row, column) is None:
+                setattr(row, column, getattr(other, column))
 
     def activity_entries(self, edit: EditContext, change: PendingChange[Row]) -> Sequence[ActivityEntry]:
         """Return the entries of the activity feed for the change."""
@@ -217,19 +225,24 @@ async def import_records(
 ) -> list[ImportOutcome | UserError]:
     """Create or update records of another system without notifications; an error in one input does not stop the others.
 
-    inputs   each with a different externalId
+    inputs   each with a different externalId; those of records that were merged mean the same record
     returns  the outcome or the error of each input, in their order
     """
     edit = await load_edit_context(context, record_type, inputs, allows_departed=True)
     changes: dict[int, PendingChange[Row]] = {}
     results: list[PendingChange[Row] | UserError] = []
     for input in inputs:
+        columns_before: SqlRow | None = None
         try:
-            change = _find_or_create(edit, record_type, input, {})
+            change = _find_or_create(edit, record_type, input, changes)
+            if id(change.row) in changes:
+                columns_before = row_store.column_values(change.row)
             record_type.apply_input(edit, change, input)
             record_type.derive_fields(edit, change)
         except UserError as error:
             results.append(error)
+            if columns_before is not None:  # what an earlier input has changed is saved
+                vars(change.row).update(columns_before)
             continue
         changes[id(change.row)] = change
         results.append(change)
@@ -254,7 +267,7 @@ async def edit_record(
 ) -> tuple[Row, list[Goal]]:
     """Update one record: apply the input, then `modify`. Return the row and the goals that moved."""
     edit = await load_edit_context(context, record_type, [replace(input, id=global_id)])
-    change = _start_change(edit.resolver.resolve_for_change(record_type.model, global_id, *path))
+    change = start_change(edit.resolver.resolve_for_change(record_type.model, global_id, *path))
     record_type.apply_input(edit, change, input)
     if modify:
         modify(edit, change)
@@ -274,7 +287,7 @@ async def soft_delete_record(
     ensure_deletable  raises Conflict if other records depend on the record: they are to be deleted or moved first
     """
     edit = await load_edit_context(context, record_type, [RecordInput(id=global_id)])
-    change = _start_change(edit.resolver.resolve_for_deletion(record_type.model, global_id, *path))
+    change = start_change(edit.resolver.resolve_for_deletion(record_type.model, global_id, *path))
     if ensure_deletable and change.row.deleted_at is None:
         await ensure_deletable(context, change.row)
     change.row.deleted_at = change.row.deleted_at or edit.now
@@ -288,12 +301,16 @@ async def load_edit_context(
     *,
     allows_departed: bool = False,
 ) -> EditContext:
+    """Return what the edits of some inputs need, and raise RequestRepeated for a repeated idempotency key."""
     resolver = IdResolver(context, allows_departed=allows_departed)
-    edit_rows = await read_edit_rows(
-        await build_edit_request(context, record_type.model, record_type.credit_column, record_type.facts_type, inputs)
+    request = await build_edit_request(
+        context, record_type.model, record_type.credit_column, record_type.facts_type, inputs
     )
+    edit_rows = await read_edit_rows(request)
     if edit_rows.saved_response is not None:
         raise RequestRepeated(edit_rows.saved_response)
+    if edit_rows.merged_into_ids:  # some ids stand for other records, of which as much is needed
+        edit_rows = await read_edit_rows(request.with_ids(edit_rows.merged_into_ids))
     resolver.add_edit_rows(edit_rows)
     context.edited_employees = {employee.id: employee for employee in edit_rows.employees}
     company, now = await context.company(), context.now()
@@ -312,7 +329,8 @@ async def load_edit_context(
     )
 
 
-def _start_change(row: Row) -> PendingChange[Row]:
+def start_change(row: Row) -> PendingChange[Row]:
+    """Return a change of a stored record, before anything is changed."""
     return PendingChange(row, copy(row), row.facts())
 
 
@@ -329,12 +347,14 @@ def _find_or_create(
         if external_id:
             edit.resolver.register_new_row(record_type.kind, external_id, row)
         return PendingChange(row, None, None)
-    change = changes.get(id(row_found)) or _start_change(row_found)
+    change = changes.get(id(row_found)) or start_change(row_found)
     if external_id and row_found.external_id != external_id:  # found by its id
-        if edit.resolver.find_by_external_id(record_type.model, external_id) is not None:
+        other = edit.resolver.find_by_external_id(record_type.model, external_id)
+        if other is not None and other is not row_found:
             raise Conflict("Another record has this externalId: leave it out, or give its `id`.", "input", "externalId")
-        row_found.external_id = external_id
-        edit.resolver.register_new_row(record_type.kind, external_id, row_found)
+        if other is None:  # else it is that of a record that was merged into this one, and stays there
+            row_found.external_id = external_id
+            edit.resolver.register_new_row(record_type.kind, external_id, row_found)
     row_found.deleted_at = None  # recording a deleted record again restores it
     return change
 

@@ -6,16 +6,19 @@ their own if their sale kind flips, and are posted again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from copy import copy
 from datetime import datetime
+from types import MappingProxyType
 
 from domain.ledger.record_facts import DealStatus, SaleKind
 from models.crm import deals
 from models.crm.deals import Deal
 from models.db import row_store
+from resolvers.crm.change_effects import publish_records_of
 from resolvers.crm.record_type import EditContext, PendingChange
 from resolvers.crm.win_announcements import was_won
+from resolvers.request.context import RequestContext
 
 
 def update_sale_kinds(edit: EditContext, changes: Sequence[PendingChange[Deal]]) -> Sequence[PendingChange[Deal]]:
@@ -48,7 +51,16 @@ async def correct_sale_kinds(edit: EditContext, changes: Sequence[PendingChange[
     """
     if _has_first_wins(edit, changes) or not (client_ids := _clients_of_wins(changes)):
         return []
-    changed_deals = {change.row.id: change.row for change in changes}
+    return await grade_clients(edit.context, client_ids, {change.row.id: change.row for change in changes})
+
+
+async def grade_clients(
+    context: RequestContext, client_ids: Collection[int], changed_deals: Mapping[int, Deal] = MappingProxyType({})
+) -> list[PendingChange[Deal]]:
+    """Correct the sale kinds of the saved wins of clients.
+
+    Return the changes of deals other than the changed ones, which are stored.
+    """
     corrected = []
     ids_by_kind: dict[SaleKind, list[int]] = {}
     outdated_ids = await deals.find_wins_with_outdated_sale_kind(client_ids)
@@ -59,6 +71,7 @@ async def correct_sale_kinds(edit: EditContext, changes: Sequence[PendingChange[
         ids_by_kind.setdefault(deal.sale_kind, []).append(deal.id)
         if deal.id not in changed_deals:
             corrected.append(change)
+    publish_records_of(context, other_deals)
     for kind, ids in ids_by_kind.items():  # grouped by kind: an import can change hundreds
         await deals.set_sale_kind(ids, kind)
     return corrected

@@ -114,14 +114,19 @@ class Leaderboard:
 
 
 async def load_leaderboard(
-    context: RequestContext, query: LeaderboardQuery, up_to_position: int | None = None
+    context: RequestContext,
+    query: LeaderboardQuery,
+    up_to_position: int | None = None,
+    *,
+    max_rows: int = MAX_PAGE_SIZE,
 ) -> Leaderboard:
     """Return the present leaderboard, or the one as of `as_of`. Raises an OperationError for invalid arguments.
 
     up_to_position  of a live stream: the change-log position that the result must include; None for all commits
+    max_rows        how many may be asked for
     """
-    if not 1 <= query.first <= MAX_PAGE_SIZE:
-        raise BadInput("{argument} must be 1 to {most}.", field="first", argument="first", most=MAX_PAGE_SIZE)
+    if not 1 <= query.first <= max_rows:
+        raise BadInput("{argument} must be 1 to {most}.", field="first", argument="first", most=max_rows)
     resolved = await _resolve_query(context, query)
     around_id = await _resolve_around(context, query.around_global_id)
     ranked = await _load_visible_scores(context, resolved, up_to_position)

@@ -2,7 +2,8 @@
 
 An id is a global id, or `ext:` and the record's id in another system. A row that does not
 exist, is of another type or out of reach raises NotFound in each case; a row that the viewer
-can see but not change raises Forbidden.
+can see but not change raises Forbidden. The ids of a record that was merged stand for the one it was merged into, except
+in a deletion.
 """
 
 from __future__ import annotations
@@ -74,6 +75,11 @@ def split_ids(kind: str, global_ids: Iterable[str | None]) -> tuple[set[int], se
     return {type_and_id[1] for type_and_id in types_and_ids if type_and_id and type_and_id[0] == kind}, external_ids
 
 
+def list_merged_into_ids(rows: Iterable[TableRow]) -> set[int]:
+    """Return the ids of the records that others among the rows were merged into."""
+    return {row_id for row in rows if (row_id := getattr(row, "merged_into_id", None)) is not None}
+
+
 class IdResolver:
     """Rows referred to by the ids of one input or of a batch: load them with `request_*`, then resolve each id."""
 
@@ -137,6 +143,8 @@ class IdResolver:
         rows = await row_store.fetch(REFERRED_MODELS[kind], row_ids, external_ids)
         for row in rows:
             self.add_row(kind, row)
+        if merged_into_ids := list_merged_into_ids(rows) - self.loaded_ids(kind):
+            await self._fetch(kind, merged_into_ids, set())
         return bool(rows) and kind in RECORD_MODELS
 
     async def _fetch_employees(self, row_ids: set[int], external_ids: set[str]) -> None:
@@ -174,15 +182,26 @@ class IdResolver:
 
     def find_by_external_id(self, model: type[Row], external_id: str) -> Row | None:
         """Return the loaded row with this id in another system, even if deleted or out of reach."""
-        row = self._rows_by_external_id.get((model.__name__, external_id))
-        return row if isinstance(row, model) else None
+        return self._follow_merge(model, self._rows_by_external_id.get((model.__name__, external_id)))
 
     def _look_up(self, model: type[Row], global_id: str) -> Row | None:
+        return self._follow_merge(model, self._find_row(model, global_id))
+
+    def _find_row(self, model: type[Row], global_id: str) -> TableRow | None:
+        """Return the loaded row that has this id itself, also one that was merged into another."""
         if external_id := parse_external_id(global_id):
-            return self.find_by_external_id(model, external_id)
+            return self._rows_by_external_id.get((model.__name__, external_id))
         type_and_id = decode_global_id(global_id)
-        row = self._rows.get(type_and_id) if type_and_id else None
+        return self._rows.get(type_and_id) if type_and_id else None
+
+    def _follow_merge(self, model: type[Row], row: TableRow | None) -> Row | None:
+        if (merged_into_id := getattr(row, "merged_into_id", None)) is not None:
+            row = self._rows.get((model.__name__, merged_into_id))
         return row if isinstance(row, model) else None
+
+    def was_merged(self, model: type[Record], global_id: str) -> bool:
+        """Return whether the id is that of a loaded record that was merged into another."""
+        return getattr(self._find_row(model, global_id), "merged_into_id", None) is not None
 
     def resolve_employee(self, global_id: str, *path: str) -> Employee:
         row = self._look_up(Employee, global_id)
@@ -231,6 +250,8 @@ class IdResolver:
         row = self.resolve_record(model, global_id, *path, with_deleted=True)
         if not self.context.viewer.can(Action.DELETE, self.get_row(Employee, owner_id_of(row))):
             raise Forbidden("Only a manager above the owner can delete this: ask them, or correct the record.", *path)
+        if self.was_merged(model, global_id):
+            raise Conflict("This record was merged into another: give that one's id to delete it.", *path)
         return row
 
     def find_existing(self, model: type[Record], global_id: str | None, external_id: str | None) -> Record | None:

@@ -151,11 +151,16 @@ def serve(host: str | None, port: int | None) -> None:
     default=None,
     help="The TOML file to write a map that was found to.",
 )
+@click.option(
+    "--kind", default=None, help="The kind of records in the files, e.g. goals; found from the columns by default."
+)
 @click.option("--yes", is_flag=True, help="Import without asking.")
 @click.option("--dry-run", is_flag=True, help="Read and check everything, change nothing.")
 @click.option("--rejects", type=click.Path(path_type=Path), default=Path("rejects.csv"), show_default=True,
               help="The CSV file to write rejected rows to.")  # fmt: skip
-def import_csv(source: Path, map_: str | None, save_map: Path | None, yes: bool, dry_run: bool, rejects: Path) -> None:
+def import_csv(
+    source: Path, map_: str | None, save_map: Path | None, kind: str | None, yes: bool, dry_run: bool, rejects: Path
+) -> None:
     """Import exports of a CRM: a file or a directory. Running it again changes nothing.
 
     Without --map, a map is found from the columns, shown, and confirmed on the terminal or by --yes.
@@ -165,12 +170,17 @@ def import_csv(source: Path, map_: str | None, save_map: Path | None, yes: bool,
     """
     if map_ is not None and save_map is not None:
         raise click.UsageError("--save-map writes a map that was found: it goes without --map.")
+    if map_ is not None and kind is not None:
+        raise click.UsageError("A map names the kinds of its files: --kind goes without --map.")
+    from imports.field_specs import FIELDS_BY_KIND
     from server.commands.import_csv import run_import
     from server.commands.map_confirmation import Confirmation, find_terminal_language, is_terminal
     from server.commands.runtime import load_settings, run_with_database
 
+    if kind is not None and kind not in FIELDS_BY_KIND:
+        raise click.UsageError(f"--kind is one of {', '.join(FIELDS_BY_KIND)}.")
     settings = load_settings()
-    confirmation = Confirmation(yes, is_terminal(), dry_run, save_map, find_terminal_language(os.environ))
+    confirmation = Confirmation(yes, is_terminal(), dry_run, save_map, find_terminal_language(os.environ), kind)
     summary, exit_code = run_with_database(
         settings,
         lambda: run_import(settings, source, map_, rejects_path=rejects, confirmation=confirmation),
@@ -178,6 +188,24 @@ def import_csv(source: Path, map_: str | None, save_map: Path | None, yes: bool,
     )
     click.echo(summary)
     sys.exit(exit_code)
+
+
+@main.command()
+@click.argument("path", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--from", "first", type=click.DateTime(formats=["%Y-%m-%d"]), default=None,
+              help="The first day; goals of today's periods by default.")  # fmt: skip
+@click.option("--to", "last", type=click.DateTime(formats=["%Y-%m-%d"]), default=None, help="The last day.")
+def export(path: Path, first: datetime | None, last: datetime | None) -> None:
+    """Export all goals to a file that ends in .csv or .xlsx. `./run import` reads it again."""
+    from server.commands.export_goals import write_goals
+    from server.commands.map_confirmation import find_terminal_language
+    from server.commands.runtime import load_settings, run_with_database
+
+    if (first is None) is not (last is None):
+        raise click.UsageError("Give both --from and --to, or neither.")
+    days = (first.date(), last.date()) if first and last else None
+    settings, language = load_settings(), find_terminal_language(os.environ)
+    click.echo(run_with_database(settings, lambda: write_goals(settings, path, days, language)))
 
 
 @main.command("import-job", hidden=True)

@@ -38,6 +38,7 @@ class Confirmation:
     is_dry_run   nothing is changed, so nothing has to be confirmed
     save_path    the file to write a map that was found to
     language     of the terminal
+    kind         of records in all files, if the command names it
     """
 
     is_given: bool = False
@@ -45,6 +46,7 @@ class Confirmation:
     is_dry_run: bool = False
     save_path: Path | None = None
     language: str = DEFAULT_LANGUAGE
+    kind: str | None = None
 
     @property
     def asks(self) -> bool:
@@ -125,7 +127,7 @@ def _find_map(source: Path, confirmation: Confirmation) -> FoundMap:
     kinds: dict[str, str] = {}
     while True:
         try:
-            return find_map(source, kinds)
+            return find_map(source, kinds, confirmation.kind)
         except AmbiguousKindError as error:
             if not confirmation.asks:
                 raise
@@ -230,12 +232,12 @@ def _save(found_map: FoundMap, path: Path, confirmation: Confirmation) -> None:
 
 
 def _say_how_to_go_on(source: Path, confirmation: Confirmation, found_map: FoundMap, option: str) -> Message:
-    command = f"./run import {shlex.quote(str(source))}"
+    command = f"./run import {shlex.quote(str(source))}{f' --kind {confirmation.kind}' if confirmation.kind else ''}"
     if confirmation.save_path:
         path = str(confirmation.save_path)
         return Message(
             "Look through {path} and run `{command}`.",
-            {"path": path, "command": f"{command} --map {shlex.quote(path)}"},
+            {"path": path, "command": f"./run import {shlex.quote(str(source))} --map {shlex.quote(path)}"},
         )
     if not option:
         return Message(

@@ -98,7 +98,11 @@ class RandomChanges:
         if not self.clients:
             return
         client = self.dice.choice(self.clients)
-        match self.dice.choice(["phone", "name", "owner", "delete"]):
+        match self.dice.choice(["phone", "name", "owner", "merge", "delete"]):
+            case "merge":
+                input = {"into": client, "from": self.dice.choice(self.clients)}
+                document = "mutation($input: MergeInput!) { mergeClients(input: $input) { userErrors { code } } }"
+                await self.world.query(document, input=input)
             case "phone":
                 await self.world.try_mutation(
                     "recordClient", id=client, name="Globex", phone=str(self.dice.randrange(10**6))

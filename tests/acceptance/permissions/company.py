@@ -34,6 +34,7 @@ NEW_OWNERS: Final = {"Ann": "Cid", "Cid": "Ann", "Max": "Ann", "Fay": "Ann", "Bo
 
 _RECORD_MUTATIONS: Final = """mutation {
   client: recordClient(input: {name: "Globex", owner: "$who", externalId: "client-$name", email: "info@example.com"}) { client { id } userErrors { message } }
+  twin: recordClient(input: {name: "GLOBEX", owner: "$who"}) { client { id } userErrors { message } }
   contact: recordContact(input: {name: "Gil", owner: "$who", externalId: "contact-$name"}) { contact { id } userErrors { message } }
   lead: recordLead(input: {title: "A question", owner: "$who", externalId: "lead-$name"}) { lead { id } userErrors { message } }
   call: recordCall(input: {direction: OUTBOUND, employee: "$who", externalId: "call-$name"}) { call { id } userErrors { message } }
@@ -42,6 +43,11 @@ _RECORD_MUTATIONS: Final = """mutation {
   deal: recordDeal(input: {title: "Chairs", owner: "$who", amount: {amount: 5}, externalId: "deal-$name"}) { deal { id } userErrors { message } }
   won: recordDeal(input: {title: "Tables", owner: "$who", amount: {amount: 7}, status: WON, externalId: "won-$name"}) { deal { id } userErrors { message } }
   leave: setAbsence(input: {employee: "$who", from: "2029-07-01", to: "2029-07-14", kind: VACATION}) { absence { id } userErrors { message } }
+}"""
+_RECORD_OTHERS: Final = """mutation {
+  client: recordClient(input: {name: "Globex", owner: "$who"}) { client { id } userErrors { message } }
+  contact: recordContact(input: {name: "Gil", owner: "$who"}) { contact { id } userErrors { message } }
+  lead: recordLead(input: {title: "A question", owner: "$who"}) { lead { id } userErrors { message } }
 }"""
 _CREATE_ABSENCE: Final = """setAbsence(input: {employee: "$who", from: "$day", to: "$day", kind: OTHER}) {
   absence { id } userErrors { message } }"""
@@ -106,8 +112,8 @@ class RightsCompany:
     async def fill_template(self, template: str, subject: str) -> str:
         """Fill in a template with the facts of a subject.
 
-        `$n`, `$day`, `$spare`, `$absence`, `$refresh`, `$link`, `$slip`, `$refund`, `$refunded`, `$plan` and `$planned`, with its `$hash`, are new
-        each time.
+        `$n`, `$day`, `$spare`, `$absence`, `$refresh`, `$link`, `$slip`, `$refund`, `$refunded`, `$plan`, `$planned` with
+        its `$hash`, and the records `$other_client`, `$other_contact` and `$other_lead` are new each time.
         """
         extra_facts = {"refresh": (await self.sign_in("Cid"))["refreshToken"]} if "$refresh" in template else {}
         if "$link" in template:
@@ -133,6 +139,9 @@ class RightsCompany:
                 ]
         if "$import" in template:
             extra_facts |= {"import": await self._find_or_create_import()}
+        if "$other_" in template:
+            others = await self.execute_as_admin(_RECORD_OTHERS, subject)
+            extra_facts |= {f"other_{kind}": row_id for kind, row_id in _ids(others).items()}
         if "$n" in template or "$day" in template:
             number = next(self.counter)
             extra_facts |= {"n": str(number), "day": (date(2030, 1, 1) + timedelta(days=number)).isoformat()}

@@ -292,6 +292,10 @@ MUTATIONS: Final = [
     _define_record("recordContact", 'name: "Hal", owner: "$who"'),
     _define_change("recordContact: again", _write_mutation("recordContact", 'id: "$contact", name: "Gil $n"')),
     _define_reassignment("recordContact", 'id: "$contact", name: "Gil"', "owner"),
+    *(
+        _define_change(f"merge{kind}s", _write_mutation(f"merge{kind}s", f'into: "${fact}", from: "$other_{fact}"'))
+        for kind, fact in (("Client", "client"), ("Contact", "contact"), ("Lead", "lead"))
+    ),
     _define_record("recordCall", 'direction: INBOUND, employee: "$who"'),
     _define_change("recordCall: again", _write_mutation("recordCall", 'id: "$call", direction: OUTBOUND, note: "$n"')),
     _define_reassignment("recordCall", 'id: "$call", direction: OUTBOUND', "employee"),

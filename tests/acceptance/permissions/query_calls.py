@@ -243,6 +243,13 @@ QUERIES: Final = [
         for field, fact in _FACTS_BY_CONNECTION.items()
     ),
     MatrixOperation(
+        "duplicates",
+        'duplicates(scope: "$who", reasons: [NAME]) { records { ... on Client { id } } }',
+        Action.VIEW_CARD,
+        SubjectKind.RECORD,
+        expected_permissions.CARDS,
+    ),
+    MatrixOperation(
         "devices",
         "devices { id }",
         Action.ADMINISTER,

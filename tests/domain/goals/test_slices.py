@@ -126,13 +126,13 @@ def test_pace_follows_the_slices() -> None:
 def test_projection_by_pace_continues_along_the_slices() -> None:
     progress = progress_at(at("2026-11-02"), 150, [100, 100, 800])
 
-    assert (progress.projected, progress.pace_projection_basis) == (1500, ProjectionBasis.PACE)
+    assert (progress.projected, progress.pace_projection_basis) == (Fraction(1500), ProjectionBasis.PACE)
 
 
 def test_projection_without_anything_expected_yet_is_the_value() -> None:
     progress = progress_at(at("2026-11-02"), 150, [0, 100, 900])
 
-    assert (progress.projected, progress.pace_projection_basis) == (150, ProjectionBasis.VALUE)
+    assert (progress.projected, progress.pace_projection_basis) == (Fraction(150), ProjectionBasis.VALUE)
 
 
 def test_needed_per_workday_is_that_of_the_present_month() -> None:

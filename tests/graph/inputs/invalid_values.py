@@ -181,6 +181,7 @@ KIND_BY_PATH: Final = {  # for names that have several kinds
     "updateAlertRule scope": "Scope",
     "setGoal name": "line", "cancelImport id": "ImportJob", "undoPlan id": "GoalPlan", "undoPlan reason": "line", "updateGoal reason": "line", "applyPlan reason": "line", "applyPlan plan scope": "Scope",
     "applyPlan plan targets 0 owner": "Scope",
+    **{f"merge{kind}s {field}": kind for kind in ("Client", "Contact", "Lead") for field in ("into", "from")},
     **{f"{name} id": "Deal" for name in (
         "updateDeal", "moveDeal", "winDeal", "loseDeal", "reopenDeal", "flagDeal", "deleteDeal")},
 }  # fmt: skip

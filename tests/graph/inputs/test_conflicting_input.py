@@ -132,6 +132,10 @@ CONTRADICTIONS: Final = {  # mutation, its input with `$name` for ids, expected 
         "createAlertRule", {"kind": "DEAL_ENTERED_STAGE", "recipients": ["MANAGER"]}, REQUIRED, "stage"),
     "an assigner of a deal": (
         "createAlertRule", {"kind": "DEAL_LOST", "recipients": ["ASSIGNER"]}, INVALID, "recipients.0"),
+    "a client merged into itself": ("mergeClients", {"into": "$client", "from": "$client"}, INVALID, "from"),
+    "a contact merged into a client": ("mergeClients", {"into": "$client", "from": "$contact"}, NOT_FOUND, "from"),
+    "a client merged twice": ("mergeClients", {"into": "$client", "from": "$other client"}, CONFLICT, "from"),
+    "clients merged in a circle": ("mergeClients", {"into": "$other client", "from": "$client"}, CONFLICT, "into"),
     "a metric that is there already": ("createMetric", {"key": "visits", "name": "V"}, CONFLICT, "key"),
 }
 # fmt: on
@@ -162,6 +166,10 @@ PRECEDING_CALLS: Final = {  # calls to make before the contradictory one
     "an archived goal": ("archiveGoal", {"id": "$goal"}),
     "managers in a circle": ("updateEmployee", {"id": "$Ann", "manager": "$Bob"}),
     "a deleted deal": ("deleteDeal", {"id": "$deal"}),
+    **{
+        name: ("mergeClients", {"into": "$client", "from": "$other client"})
+        for name in ("a client merged twice", "clients merged in a circle")
+    },
     "a deal of a deleted client": ("deleteRecord", {"id": "$client"}),
 }
 

@@ -31,7 +31,7 @@ MAPPING_FUNCTIONS = {"to_input", "to_optional_input"}
 READ_BY_ATTRIBUTE = {
     "WhatIfInput", "ConvertLeadInput", "MoveDealInput", "WinDealInput", "LoseDealInput", "FlagDealInput",
     "CreateDeviceInput", "CreateMetricInput", "ExchangeRateInput", "InviteEmployeeInput", "SetPasswordInput",
-    "SignInInput", "EndSessionsInput",
+    "SignInInput", "EndSessionsInput", "MergeInput",
 }  # fmt: skip
 
 

@@ -40,6 +40,12 @@ async def create_company_records(world: World) -> None:
         ("deal", "recordDeal", {"title": "Chairs", "owner": ann_id, "amount": {"amount": 5}}),
     ):
         ids[kind] = (await world.mutate(mutation, **input))[kind]["id"]
+    for kind, mutation, input in (
+        ("client", "recordClient", {"name": "Globex Ltd"}),
+        ("contact", "recordContact", {"name": "Gil Gray"}),
+        ("lead", "recordLead", {"title": "The same question"}),
+    ):
+        ids[f"other {kind}"] = (await world.mutate(mutation, owner=ann_id, **input))[kind]["id"]
     input = {"title": "Tables", "owner": ann_id, "amount": {"amount": 5}, "status": "WON"}
     for name in ("won", "refunded"):
         deal = await world.mutate("recordDeal", createdAt="2026-11-02T09:00:00Z", **input)
@@ -228,6 +234,9 @@ def build_valid_arguments(ids: dict[str, str]) -> dict[str, Arguments]:
             "id": ids["contact"], "name": "Hal", "client": ids["client"], "createdAt": _PAST_TIME, "externalId": "contact",
             **owner, **contact_fields, **key,
         },
+        "mergeClients": {"into": ids["client"], "from": ids["other client"], **key},
+        "mergeContacts": {"into": ids["contact"], "from": ids["other contact"], **key},
+        "mergeLeads": {"into": ids["lead"], "from": ids["other lead"], **key},
         "recordCall": {
             "id": ids["call"], "employee": ids["Bob"], "direction": "INBOUND", "outcome": "BUSY", "startedAt": _PAST_TIME,
             "durationSeconds": 60, "client": ids["client"], "deal": ids["deal"], "note": "Again", "externalId": "call",

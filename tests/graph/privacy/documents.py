@@ -52,6 +52,8 @@ SCOPE_DOCUMENTS: Final = {
       deals(scope: $scope) {{ {_CONNECTION} edges {{ cursor node {{ title winProbability activities {{ totalCount }} }} }} }}
       clients(scope: $scope) {{ {_CONNECTION} edges {{ cursor node {{
         name wonAmount lastActivityAt contacts {{ name }} deals {{ totalCount }} }} }} }} }}""",
+    "duplicates": """query($scope: ID) { duplicates(scope: $scope) {
+      reason value count records { ... on Client { name email phone } } } }""",
 }
 # Asked once, of everything.
 WHOLE_DOCUMENTS: Final = {
@@ -79,6 +81,7 @@ AGGREGATES: Final = frozenset(
         "Forecast": f"""{_FORECAST_NUMBERS} pipeline undated newBusiness attainmentProbability target confidence""",
         "OpenPipeline": "deals amount withoutAmount",
         "DealForecast": "winProbability expected",
+        "DuplicateGroup": "count",
         "ForecastAccuracy": "periods wape biasPercent intervalCoveragePercent",
         "ForecastSnapshot": _FORECAST_NUMBERS,
         "Goal": "target fullTarget threshold stretch tier allocated",
@@ -119,6 +122,7 @@ ATTRIBUTES: Final = frozenset(  # of rows, of settings, or of the clock: visible
         "DealWon": "revoked at",
         "Session": "startedAt expiresAt current",  # only the viewer's own
         "Device": "kind createdAt lastSeenAt revokedAt",
+        "DuplicateGroup": "reason",
         "Employee": "role active online joinedOn carriesQuota",  # the last two only for viewers who may see the card
         "ExchangeRate": "rate from",
         "Forecast": "basis asOf",
