@@ -26,9 +26,10 @@ from resolvers.crm import stage_history
 from resolvers.crm.calls import CallType
 from resolvers.crm.clients import ClientType, ContactType
 from resolvers.crm.deals import DealType
+from resolvers.crm.import_outcomes import ImportOutcome
 from resolvers.crm.inputs import ClientInput, RecordInput
 from resolvers.crm.leads import LeadType
-from resolvers.crm.record_type import ImportOutcome, RecordType, import_records
+from resolvers.crm.record_type import RecordType, import_records
 from resolvers.crm.stage_history import ImportedStageEntry
 from resolvers.crm.tasks import TaskType
 

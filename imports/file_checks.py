@@ -23,7 +23,7 @@ from imports.files.source_row import SourceRow
 from imports.import_run import ImportNote, ImportRun
 from imports.lookalikes import group_lookalikes
 from imports.map_file import FileMap
-from resolvers.crm.record_type import ImportOutcome
+from resolvers.crm.import_outcomes import ImportOutcome
 
 _MAX_SAMPLES: Final = 5
 _MAX_CELLS: Final = 2  # shown of a column that nobody reads

@@ -20,7 +20,7 @@ from imports.goal_periods import parse_period, period_of_days, period_starting
 from imports.import_run import ImportRun
 from imports.vocabulary import COMPANY_NAMES
 from models.organization import membership_history
-from resolvers.crm.record_type import ImportOutcome
+from resolvers.crm.import_outcomes import ImportOutcome
 from resolvers.goals import imported_goals
 from resolvers.goals.inputs import GoalInput
 from resolvers.request.context import RequestContext

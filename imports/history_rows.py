@@ -8,7 +8,7 @@ from domain.primitives.global_ids import decode_global_id
 from imports.cell_parsing import CellError, DateOrTime, RowValues, find_day, require_fields
 from imports.import_run import ImportRun
 from imports.input_builder import InputBuilder
-from resolvers.crm.record_type import ImportOutcome
+from resolvers.crm.import_outcomes import ImportOutcome
 from resolvers.organization import membership_history
 
 

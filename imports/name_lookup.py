@@ -24,7 +24,7 @@ from models.db import row_store
 from models.db.spill_index import SpillMultiMap
 from models.organization import people as people_rows
 from models.organization.people import Employee, Team
-from resolvers.crm.record_type import ImportOutcome
+from resolvers.crm.import_outcomes import ImportOutcome
 from resolvers.organization import company, people, teams
 from resolvers.organization.inputs import EmployeeInput, PipelineInput, PipelineStageInput, TeamInput
 from resolvers.request.context import RequestContext

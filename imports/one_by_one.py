@@ -15,8 +15,8 @@ from imports.map_file import FileMap
 from imports.name_lookup import derive_external_id
 from imports.parsed_row import ParsedRow
 from resolvers.crm import products
+from resolvers.crm.import_outcomes import ImportOutcome
 from resolvers.crm.inputs import ProductInput
-from resolvers.crm.record_type import ImportOutcome
 from resolvers.organization import absences
 
 

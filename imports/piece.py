@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from domain.errors.user_errors import UserError
 from imports.cell_parsing import CellError
 from imports.parsed_row import ParsedRow
+from resolvers.crm.import_outcomes import ImportOutcome
 from resolvers.crm.inputs import RecordInput
-from resolvers.crm.record_type import ImportOutcome
 from resolvers.crm.stage_history import ImportedStageEntry
 
 RowOutcome = ImportOutcome | UserError | CellError

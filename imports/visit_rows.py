@@ -12,7 +12,7 @@ from imports.name_lookup import external_reference
 from imports.parsed_row import ParsedRow
 from models.crm import deals
 from resolvers.crm import stage_history
-from resolvers.crm.record_type import ImportOutcome
+from resolvers.crm.import_outcomes import ImportOutcome
 from resolvers.crm.stage_history import ImportedStageEntry
 
 

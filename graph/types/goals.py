@@ -31,6 +31,14 @@ from graph.base.lazy_types import EmployeeRef, MetricRef
 from graph.base.row_types import Info, Node, employee_ref, reference_field, row_type, to_one
 from graph.base.scopes import CalendarPeriod, Period, Scope
 from graph.types.activities import ActivitySubject
+from graph.types.goal_targets import (
+    GoalAttainment,
+    GoalChange,
+    GoalSlice,
+    GoalTargetVersion,
+    TierProgress,
+    in_metric_unit,
+)
 from models.db.row_query import RowQuery
 from models.goals import goals as rows
 from models.ledger import scores
@@ -175,68 +183,11 @@ async def _select_when_loaded(pending: Awaitable[GoalProjection], select: Callab
     return select(await pending)
 
 
-@strawberry.type(description="How far a goal is to one of its tiers; all amounts in the metric's unit.")
-class TierProgress:
-    name: GoalTier = strawberry.field(resolver=lambda root: root.tier, graphql_type=GoalTier)
-
-    @strawberry.field
-    @staticmethod
-    def target(root: strawberry.Parent[TierState]) -> Decimal:
-        return root.state.in_metric_unit(root.progress.target)
-
-    @strawberry.field(description="100 × value / target of the tier, not capped.")
-    @staticmethod
-    def percent(root: strawberry.Parent[TierState]) -> float:
-        return root.progress.percent
-
-    @strawberry.field
-    @staticmethod
-    def reached(root: strawberry.Parent[TierState]) -> bool:
-        return root.progress.value >= root.progress.target
-
-    @strawberry.field(description="What is missing, never below zero.")
-    @staticmethod
-    def remaining(root: strawberry.Parent[TierState]) -> Decimal:
-        return root.state.in_metric_unit(root.progress.remaining)
-
-    @strawberry.field(description="As if the tier were the target.")
-    @staticmethod
-    def pace(root: strawberry.Parent[TierState]) -> Pace:
-        return root.progress.pace
-
-    @strawberry.field(description="Amount needed on each remaining working day; null if none remains.")
-    @staticmethod
-    def needed_per_workday(root: strawberry.Parent[TierState]) -> Decimal | None:
-        needed = root.progress.needed_per_workday
-        return None if needed is None else root.state.in_metric_unit(needed)
-
-
-@row_type(SliceProgress, description="One month of a goal with a target of its own.")
-class GoalSlice:
-    period: CalendarPeriod = reference_field(
-        lambda reference: (
-            lambda row: CalendarPeriod(row.period, reference.calendar, reference.today, reference.language)
-        ),
-        Period,
-    )
-    target: Decimal = reference_field(
-        lambda reference: lambda row: _in_metric_unit(reference, row.metric, row.target), Decimal
-    )
-    actual: Decimal = reference_field(
-        lambda reference: lambda row: _in_metric_unit(reference, row.metric, row.actual),
-        Decimal,
-        "What was counted in the month; of all months together the value of the goal.",
-    )
-    percent: float | None = strawberry.field(
-        description="100 × actual / target, not capped; null for a month without a target."
-    )
-
-
 def _tier_amount(read: Callable[[Tiers], int | None], description: str) -> Decimal | None:
     def prepare(reference: Reference) -> Callable[[rows.Goal], Decimal | None]:
         def convert(row: rows.Goal) -> Decimal | None:
             amount = read(row.tiers)
-            return None if amount is None else _in_metric_unit(reference, row.metric, amount)
+            return None if amount is None else in_metric_unit(reference, row.metric, amount)
 
         return convert
 
@@ -245,40 +196,6 @@ def _tier_amount(read: Callable[[Tiers], int | None], description: str) -> Decim
 
 def _metric_of(reference: Reference) -> Callable[[HasMetric], Metric]:
     return lambda row: reference.metrics[row.metric]
-
-
-def _in_metric_unit(reference: Reference, metric: str, amount: int) -> Decimal:
-    return from_smallest(amount, reference.metrics[metric].unit, reference.currency)
-
-
-@row_type(GoalFieldChange, description="One changed field of a goal.")
-class GoalChange:
-    at: datetime
-    by: EmployeeRef | None = employee_ref("by_id")
-    field: str
-    before: str | None
-    after: str | None
-    reason: str | None
-
-
-@row_type(TargetVersion, description="A target that a goal had, or has.")
-class GoalTargetVersion:
-    target: Decimal = reference_field(
-        lambda reference: lambda row: _in_metric_unit(reference, row.metric, row.target), Decimal
-    )
-    since: datetime = strawberry.field(description="It held until the next version.")
-    by: EmployeeRef | None = employee_ref("by_id", "Null if it was not set by an employee.")
-    reason: str | None = strawberry.field(
-        description="Why the target was changed; null for the first one, and where no reason was given."
-    )
-
-
-@row_type(Attainment, description="The present value of a goal against one of its targets.")
-class GoalAttainment:
-    target: Decimal = reference_field(
-        lambda reference: lambda row: _in_metric_unit(reference, row.metric, row.target), Decimal
-    )
-    percent: float = strawberry.field(description="100 × value / target, not capped.")
 
 
 @strawberry.type(
@@ -297,7 +214,7 @@ class ScoreEntry:
 
     metric: MetricRef = reference_field(_metric_of, MetricRef)
     amount: Decimal = reference_field(
-        lambda reference: lambda row: _in_metric_unit(reference, row.metric, row.amount),
+        lambda reference: lambda row: in_metric_unit(reference, row.metric, row.amount),
         Decimal,
         "Negative when a win is reopened, lowered, moved to a colleague or deleted.",
     )
@@ -331,13 +248,13 @@ class Goal(Node):
 
     metric: MetricRef = reference_field(_metric_of, MetricRef)
     target: Decimal = reference_field(
-        lambda reference: lambda row: _in_metric_unit(reference, row.metric, row.target),
+        lambda reference: lambda row: in_metric_unit(reference, row.metric, row.target),
         Decimal,
         "In the metric's unit; above zero.",
     )
     full_target: Decimal | None = reference_field(
         lambda reference: (
-            lambda row: None if row.full_target is None else _in_metric_unit(reference, row.metric, row.full_target)
+            lambda row: None if row.full_target is None else in_metric_unit(reference, row.metric, row.full_target)
         ),
         Decimal | None,
         """Of a pro-rated goal: the target that was set. `target` is the part of it that the employee's working

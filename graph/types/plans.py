@@ -21,10 +21,10 @@ from graph.base.scopes import CalendarPeriod, Period, Scope, to_calendar_period
 from models.goals import plans as rows
 from resolvers.goals import plan_preview
 from resolvers.goals.plan_inputs import PlanInput as PlanInputData
+from resolvers.goals.plan_owners import load_plan_scopes
 from resolvers.goals.plan_preview import PlannedTarget as PlannedTargetRow
 from resolvers.goals.plan_preview import PlanPreview as PlanPreviewRow
 from resolvers.goals.plan_preview import PlanTotal as PlanTotalRow
-from resolvers.goals.plans import load_plan_scopes
 from resolvers.request.context import Reference
 
 _TYPICAL_TARGETS: Final = 100  # of a preview, for the cost of a query

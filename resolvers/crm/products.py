@@ -5,8 +5,8 @@ from __future__ import annotations
 from models.crm import pipelines
 from models.crm.pipelines import Product
 from models.db import row_store
+from resolvers.crm.import_outcomes import ImportOutcome
 from resolvers.crm.inputs import ProductInput
-from resolvers.crm.record_type import ImportOutcome
 from resolvers.request import validation
 from resolvers.request.context import RequestContext
 

@@ -12,7 +12,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from enum import Enum
 from functools import cached_property
 from typing import ClassVar, Generic, TypeVar
 
@@ -32,6 +31,7 @@ from models.organization.people import TeamMembershipHistory
 from resolvers.activities.entries import ActivityEntry, RecordChange
 from resolvers.crm.change_effects import apply_effects, compute_effects, publish_records_of
 from resolvers.crm.edit_requests import build_edit_request
+from resolvers.crm.import_outcomes import ImportOutcome
 from resolvers.crm.inputs import RecordInput
 from resolvers.leaderboards.wins import WinAnnouncement
 from resolvers.request import validation
@@ -212,14 +212,6 @@ async def upsert_records(
     return rows, await _save_changes(edit, record_type, list(changes.values()), notify=notify)
 
 
-class ImportOutcome(Enum):
-    """Result of importing one record of another system."""
-
-    NEW = "new"
-    CHANGED = "changed"
-    UNCHANGED = "unchanged"
-
-
 async def import_records(
     context: RequestContext, record_type: RecordType[Row, Input], inputs: Sequence[Input]
 ) -> list[ImportOutcome | UserError]:
@@ -247,13 +239,10 @@ async def import_records(
         changes[id(change.row)] = change
         results.append(change)
     await _save_changes(edit, record_type, list(changes.values()), notify=False)
-    return [result if isinstance(result, UserError) else _to_import_outcome(result) for result in results]
-
-
-def _to_import_outcome(change: PendingChange[Row]) -> ImportOutcome:
-    if change.is_new:
-        return ImportOutcome.NEW
-    return ImportOutcome.CHANGED if change.changed_columns else ImportOutcome.UNCHANGED
+    return [
+        result if isinstance(result, UserError) else ImportOutcome.of(result.is_new, result.changed_columns)
+        for result in results
+    ]
 
 
 async def edit_record(

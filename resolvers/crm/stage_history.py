@@ -15,7 +15,8 @@ from domain.errors.user_errors import Invalid, UserError
 from domain.ledger.record_facts import DealStatus
 from models.crm import deals
 from models.crm.deals import Deal
-from resolvers.crm.record_type import EditContext, ImportOutcome, PendingChange
+from resolvers.crm.import_outcomes import ImportOutcome
+from resolvers.crm.record_type import EditContext, PendingChange
 from resolvers.request import validation
 from resolvers.request.context import RequestContext
 from resolvers.request.id_resolution import IdResolver

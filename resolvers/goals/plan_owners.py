@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from domain.errors.user_errors import Conflict, Forbidden, NotFound
 from domain.permissions import Action
 from domain.primitives.global_ids import decode_global_id, parse_external_id
+from models.goals.plans import GoalPlan
 from models.organization import people, quotas
 from models.organization.people import Employee, Team, TeamTree
 from models.organization.quotas import RosterMoment
 from models.organization.scopes import ScopeKey, key_of_row
 from resolvers.request import scopes
 from resolvers.request.context import RequestContext
-from resolvers.request.scopes import Scope
+from resolvers.request.scopes import Scope, ScopeRow, load_scope_rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,3 +135,9 @@ def _groups_of_team(tree: TeamTree, scope: Scope, team_id: int | None) -> tuple[
             break
         path.append(key_of_row(tree.teams[ancestor_id]))
     return tuple(path)
+
+
+async def load_plan_scopes(context: RequestContext, rows: Sequence[GoalPlan]) -> list[ScopeRow]:
+    """Return the employee, team or company of each plan."""
+    scope_rows = await load_scope_rows(context, {plan.scope for plan in rows})
+    return [scope_rows[plan.scope] for plan in rows]

@@ -5,43 +5,44 @@ All questions are asked for all owners together, so the number of statements doe
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 from typing import Final
 
 from domain.errors.operation_errors import BadInput, ForbiddenOperation, ResourceNotFound
-from domain.errors.user_errors import Conflict, Forbidden, Invalid, NotFound
+from domain.errors.user_errors import Forbidden, Invalid, NotFound
 from domain.goals import planning
 from domain.goals.planning import PlanBase, PlanWeights
 from domain.goals.tiers import Tiers
 from domain.ledger.metrics import Metric
 from domain.messages import gettext_noop
-from domain.primitives.periods import Period, shift_period
-from models.goals import goals
+from domain.primitives.periods import Period
 from models.goals.goals import Goal
-from models.ledger import scores
 from models.live import change_log
 from models.organization.scopes import ScopeKey
 from resolvers.forecasting.forecast_engine import get_forecast_engine
 from resolvers.goals.plan_cleaning import (
     DEFAULT_MEAN_PERIODS,
     MetricPlan,
-    clean_given_weights,
-    clean_metrics,
-    clean_ramp,
-    clean_targets,
 )
 from resolvers.goals.plan_digests import PlanDigest
+from resolvers.goals.plan_facts import (
+    PlanFacts,
+    PlanRequest,
+    check_overlaps,
+    list_ranges,
+    read_facts,
+    read_request,
+    uses_forecast,
+)
 from resolvers.goals.plan_inputs import PlanInput
-from resolvers.goals.plan_owners import OwnerNames, PlanOwners, arrange_owners, find_plan_scope, load_employees
+from resolvers.goals.plan_owners import PlanOwners
 from resolvers.goals.plan_targets import allocate_targets
-from resolvers.goals.scope_forecasts import ScopeForecasts, load_scope_forecasts
+from resolvers.goals.scope_forecasts import ScopeForecasts
 from resolvers.request import validation
 from resolvers.request.context import RequestContext
-from resolvers.request.periods import resolve_period
 from resolvers.request.scopes import Scope, ScopeRow
 
 MAX_LISTED: Final = 1000  # rows of one answer
@@ -120,49 +121,6 @@ class PlanPreview:
         return self.digest.to_text()
 
 
-@dataclass(frozen=True, eq=False)
-class _PlanRequest:
-    """The input of a plan, checked, with the owners that it is for.
-
-    last_days     the last period of the kind that is over
-    by_hand       targets set by hand, each with its path in the input, by owner and metric
-    carrier_ids   employees who get a share; others only have what is set by hand
-    """
-
-    scope: Scope
-    period: Period
-    last_days: Period
-    metric_plans: Sequence[MetricPlan]
-    owners: PlanOwners
-    owner_rows: Mapping[ScopeKey, ScopeRow]
-    by_hand: Mapping[tuple[ScopeKey, str], tuple[int, tuple[str, ...]]]
-    given_weights: Mapping[tuple[ScopeKey, str], Fraction]
-    carrier_ids: Collection[int]
-    ramp: Sequence[Fraction]
-
-    def hand_targets(self, metric: str) -> dict[ScopeKey, int]:
-        return {key: target for (key, other), (target, _) in self.by_hand.items() if other == metric}
-
-
-@dataclass
-class _Facts:
-    """What was read for a plan, by metric key.
-
-    own_shares     of the sellers: their working time divided by the company's
-    forecasts      that bases and weights are taken from
-    probabilities  the forecasts that tell how probable the targets are
-    """
-
-    own_shares: Mapping[ScopeKey, Fraction] = field(default_factory=dict)
-    values: dict[str, Mapping[ScopeKey, int]] = field(default_factory=dict)
-    last_results: dict[str, Mapping[ScopeKey, int]] = field(default_factory=dict)
-    base_results: dict[str, Mapping[ScopeKey, int]] = field(default_factory=dict)
-    last_targets: dict[tuple[ScopeKey, str], int] = field(default_factory=dict)
-    existing: dict[tuple[ScopeKey, str], Goal] = field(default_factory=dict)
-    forecasts: Mapping[str, ScopeForecasts | None] = field(default_factory=dict)
-    probabilities: Mapping[str, ScopeForecasts | None] = field(default_factory=dict)
-
-
 @dataclass(frozen=True)
 class _MetricTargets:
     """The targets of one metric: its rows in the order of the owners, and the weights of the sellers."""
@@ -185,9 +143,9 @@ async def preview_plan(context: RequestContext, input: PlanInput) -> PlanPreview
 async def compute_plan(context: RequestContext, input: PlanInput) -> PlanPreview:
     """Compute a plan. Raises user errors with paths in the input. Must not be called within a unit of work."""
     position = await change_log.last_position()
-    request = await _read_request(context, input)
-    facts = await _read_facts(context, request)
-    _check_overlaps(facts, request.period)
+    request = await read_request(context, input)
+    facts = await read_facts(context, request)
+    check_overlaps(facts, request.period)
     metrics = [await _compute_metric(context, metric_plan, request, facts) for metric_plan in request.metric_plans]
     rows = [row for metric in metrics for row in metric.rows]
     return PlanPreview(
@@ -198,55 +156,13 @@ async def compute_plan(context: RequestContext, input: PlanInput) -> PlanPreview
         _sum_up(rows, request.owners),
         PlanDigest.build((input, request.period), _list_facts(request.owners, metrics)),
         position,
-        _list_ranges(request.metric_plans, request.period, request.last_days),
-        any(_uses_forecast(metric_plan) for metric_plan in request.metric_plans),
-    )
-
-
-async def _read_request(context: RequestContext, input: PlanInput) -> _PlanRequest:
-    """Check the input, and find the owners that it is for. Raises user errors."""
-    scope = await find_plan_scope(context, input.scope, "input", "scope")
-    period = await resolve_period(context, input.period, "input", "period")
-    today, calendar = await context.today(), await context.calendar()
-    if period.end < today:
-        raise Conflict("This period is over: plan one that runs or lies ahead.", "input", "period")
-    metric_plans = await clean_metrics(context, input, period)
-    employees, quota_ids = await load_employees(context, scope)
-    team_ids = scope.team_ids(context) or context.tree.teams.keys()
-    names = OwnerNames(scope, employees, {team_id: context.tree.teams[team_id] for team_id in team_ids})
-    by_hand = await clean_targets(context, input, names, metric_plans)
-    given_weights = clean_given_weights(metric_plans, names)
-    left_out = {
-        names.find_employee(global_id, "input", "leftOut", str(index))
-        for index, global_id in enumerate(input.left_out or ())
-    }
-    named_ids = {key.employee_id for key, _ in by_hand if key.employee_id is not None}
-    carrier_ids = quota_ids - left_out
-    sellers = [employee for employee in employees if employee.id in named_ids | carrier_ids]
-    if not sellers:
-        raise Conflict("There is nobody in this scope who carries a quota.", "input", "scope")
-    owners = arrange_owners(context.tree, scope, sellers)
-    owner_rows = _find_owner_rows(context, owners)
-    for (key, _), (_, path) in by_hand.items():
-        if key not in owner_rows:
-            raise Conflict("There is nobody in this team to share the target.", *path, "owner")
-    last_days = planning.last_period_over(period, today, calendar)
-    return _PlanRequest(
-        scope,
-        period,
-        last_days,
-        metric_plans,
-        owners,
-        owner_rows,
-        by_hand,
-        given_weights,
-        carrier_ids,
-        clean_ramp(input),
+        list_ranges(request.metric_plans, request.period, request.last_days),
+        any(uses_forecast(metric_plan) for metric_plan in request.metric_plans),
     )
 
 
 async def _compute_metric(
-    context: RequestContext, metric_plan: MetricPlan, request: _PlanRequest, facts: _Facts
+    context: RequestContext, metric_plan: MetricPlan, request: PlanRequest, facts: PlanFacts
 ) -> _MetricTargets:
     """Compute the targets of one metric from what was read."""
     metric, owners = metric_plan.metric.key, request.owners
@@ -299,76 +215,8 @@ def _describe(goal: Goal) -> tuple[object, ...]:
     return goal.id, goal.target, goal.full_target, goal.threshold, goal.stretch, goal.tiers_target
 
 
-# What the targets follow from
-
-
-def _uses_forecast(metric_plan: MetricPlan) -> bool:
-    return metric_plan.input.base is PlanBase.FORECAST or metric_plan.input.weights is PlanWeights.FORECAST
-
-
-def _list_ranges(metric_plans: Sequence[MetricPlan], period: Period, last_days: Period) -> list[tuple[str, Period]]:
-    """Return the metrics and days of which results are read: for each metric those of the period, the last and the base."""
-    return [
-        (metric_plan.metric.key, days)
-        for metric_plan in metric_plans
-        for days in (period, last_days, metric_plan.days or last_days)
-    ]
-
-
-async def _read_facts(context: RequestContext, request: _PlanRequest) -> _Facts:
-    scope, owners, period, metric_plans = request.scope, request.owners, request.period, request.metric_plans
-    schedule = await context.work_schedule()
-    facts = _Facts({key: schedule.own_share(key.id, period) for key in owners.seller_keys})
-    ranges = _list_ranges(metric_plans, period, request.last_days)
-    totals = await scores.totals_of_scopes([(metric, days.start, days.end) for metric, days in ranges], owners.keys)
-    for index, metric_plan in enumerate(metric_plans):
-        metric = metric_plan.metric.key
-        facts.values[metric], facts.last_results[metric], facts.base_results[metric] = totals[3 * index : 3 * index + 3]
-    metrics = {metric_plan.metric.key for metric_plan in metric_plans}
-    for goal in await goals.fetch_competing(owners.keys, metrics, period):
-        facts.existing[goal.scope, goal.metric] = goal
-    by_targets = {
-        metric_plan.metric.key for metric_plan in metric_plans if metric_plan.input.base is PlanBase.LAST_TARGETS
-    }
-    if by_targets:
-        before = shift_period(period, -1, await context.calendar())
-        facts.last_targets = {
-            (goal.scope, goal.metric): goal.target
-            for goal in await goals.fetch_of_period(owners.keys, by_targets, before)
-        }
-    if forecast_metrics := [metric_plan.metric for metric_plan in metric_plans if _uses_forecast(metric_plan)]:
-        facts.forecasts = await load_scope_forecasts(
-            context, forecast_metrics, scope.key, owners.keys, period, await _forecast_time(context, period)
-        )
-    facts.probabilities = await load_scope_forecasts(
-        context, [metric_plan.metric for metric_plan in metric_plans], scope.key, owners.keys, period, context.now()
-    )
-    return facts
-
-
-async def _forecast_time(context: RequestContext, period: Period) -> datetime:
-    """Return the time of the forecast that targets follow from.
-
-    Of a period ahead it is the beginning of today: a plan does not go out of date because an hour of the day passes.
-    """
-    today = await context.today()
-    return (await context.calendar()).start_of(today) if period.start > today else context.now()
-
-
-def _check_overlaps(facts: _Facts, period: Period) -> None:
-    """Raise Conflict for a goal of other days that overlap: periods of one kind do where the week's first day moved."""
-    for goal in facts.existing.values():
-        if (goal.first_day, goal.last_day) != (period.start, period.end):
-            raise Conflict(
-                "The goal “{name}” is for other days that overlap: archive it first.",
-                "input",
-                "period",
-                name=goal.name,
-            )
-
-
 async def _find_bases(
-    context: RequestContext, metric_plan: MetricPlan, owners: PlanOwners, facts: _Facts
+    context: RequestContext, metric_plan: MetricPlan, owners: PlanOwners, facts: PlanFacts
 ) -> dict[ScopeKey, int]:
     """Return what the targets of owners start from; of a given total only the scope's."""
     metric = metric_plan.metric.key
@@ -390,7 +238,7 @@ async def _find_bases(
     return {key: facts.base_results[metric].get(key, 0) for key in owners.keys}
 
 
-def _require_forecasts(metric_plan: MetricPlan, facts: _Facts, name: str) -> ScopeForecasts:
+def _require_forecasts(metric_plan: MetricPlan, facts: PlanFacts, name: str) -> ScopeForecasts:
     forecasts = facts.forecasts[metric_plan.metric.key]
     if forecasts is None:
         raise Invalid(_NO_HISTORY, *metric_plan.path, name, name=name)
@@ -401,7 +249,7 @@ async def _find_weights(
     context: RequestContext,
     metric_plan: MetricPlan,
     owners: PlanOwners,
-    facts: _Facts,
+    facts: PlanFacts,
     given_weights: Mapping[tuple[ScopeKey, str], Fraction],
 ) -> list[Fraction]:
     """Return the weights of the sellers, before the ramp."""
@@ -419,9 +267,6 @@ async def _find_weights(
         case PlanWeights.GIVEN:
             return [given_weights.get((key, metric), Fraction(0)) for key in keys]
     return [Fraction(1)] * len(keys)
-
-
-# Targets
 
 
 async def _find_probabilities(
@@ -447,17 +292,6 @@ def _sum_up(rows: Sequence[PlannedTarget], owners: PlanOwners) -> list[PlanTotal
         allocated = sum(row.target for row in rows_of_metric if row.owner.employee_id is not None)
         totals.append(PlanTotal(rows_of_metric[0], allocated, sum(row.is_by_hand for row in rows_of_metric)))
     return totals
-
-
-def _find_owner_rows(context: RequestContext, owners: PlanOwners) -> dict[ScopeKey, ScopeRow]:
-    """Return the employee, team or company of each owner."""
-    rows: dict[ScopeKey, ScopeRow] = {}
-    for key in owners.keys:
-        if key == owners.scope.key:
-            rows[key] = owners.scope.row
-        else:
-            rows[key] = context.tree.teams[key.id] if key.employee_id is None else owners.sellers[key.id]
-    return rows
 
 
 def list_targets(preview: PlanPreview, metric: str | None, first: int, skip: int) -> Sequence[PlannedTarget]:

@@ -396,9 +396,3 @@ async def _publish(
     active_goals = [goal for goal in goals if goal.archived_at is None]
     await resolve_all([("Goal", goal.id) for goal in goals if goal.archived_at is not None], context.now())
     await publish_goal_changes(context, active_goals)
-
-
-async def load_plan_scopes(context: RequestContext, rows: Sequence[GoalPlan]) -> list[scopes.ScopeRow]:
-    """Return the employee, team or company of each plan."""
-    scope_rows = await scopes.load_scope_rows(context, {plan.scope for plan in rows})
-    return [scope_rows[plan.scope] for plan in rows]

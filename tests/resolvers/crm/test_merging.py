@@ -14,8 +14,9 @@ from models.crm.leads import Lead
 from models.crm.merging import REFERENCES
 from models.db import connection, row_store
 from resolvers.crm.clients import ClientType
+from resolvers.crm.import_outcomes import ImportOutcome
 from resolvers.crm.inputs import ClientInput
-from resolvers.crm.record_type import ImportOutcome, import_records
+from resolvers.crm.record_type import import_records
 from resolvers.ledger.reconciliation import reconcile
 from tests.resolvers.two_sellers import (
     open_world_with_two_sellers,

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from models.crm.deals import Deal, StageEntry
-from resolvers.crm.record_type import ImportOutcome
+from resolvers.crm.import_outcomes import ImportOutcome
 from resolvers.crm.stage_history import ImportedStageEntry, import_stage_entries
 from tests.resolvers.two_sellers import open_world_with_two_sellers, record_won_deal
 from tests.world import World

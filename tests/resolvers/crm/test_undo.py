@@ -79,7 +79,8 @@ async def test_goal_reached_by_others_since_stays_announced(sales_company: World
 
 async def test_tier_that_others_have_reached_since_stays_and_the_higher_one_is_withdrawn(sales_company: World) -> None:
     world = sales_company
-    goal = (await world.query('{ goals(filter: {metric: "deals_won"}) { id } }'))["goals"][0]["id"]
+    goals = (await world.query("{ goals { id metric { key } } }"))["goals"]
+    [goal] = [goal["id"] for goal in goals if goal["metric"]["key"] == "deals_won"]
     await world.mutate("updateGoal", id=goal, threshold=1, target=2, reason="A lower step")
     deal = await win(world)  # reaches the threshold
     world.advance(seconds=1)
