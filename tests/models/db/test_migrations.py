@@ -10,9 +10,12 @@ from tortoise import Tortoise
 from tortoise.migrations.executor import MigrationExecutor, MigrationTarget
 from tortoise.transactions import in_transaction
 
+from domain.goals.tiers import Tiers
 from models import migrator
 from models.db import connection as db_connection
 from models.db.write_queue import COMMAND_LIMITS
+from models.goals import goals, plans
+from models.organization.company import find_company
 from models.organization.scopes import COMPANY_TEAM_ID
 
 
@@ -224,3 +227,31 @@ async def test_migration_gives_another_key_to_a_metric_of_the_company_called_cal
         [metric] = await db_connection.fetch_rows("SELECT key FROM company_metric")
         totals = await db_connection.fetch_rows("SELECT metric FROM daily_total WHERE metric LIKE 'calls_outbound%'")
         assert metric["key"] == totals[0]["metric"] == "calls_outbound_own"
+
+
+@pytest.mark.long
+async def test_existing_company_asks_for_no_reason_and_its_plan_can_be_taken_back(empty_url: str) -> None:
+    await create_database_at(
+        empty_url,
+        "0026_plans",
+        "INSERT INTO goal (id, name, owner_kind, owner_id, metric, target, kind, first_day, last_day, recurring, announced,"
+        " version, created_at)"
+        f" VALUES (1, 'Win', 'EMPLOYEE', 5, 'deals_won', 3, 'MONTH', '2026-02-01', '2026-02-28', false, '[3]', 1, {TIMES})",
+        "INSERT INTO plan (id, owner_kind, owner_id, kind, first_day, last_day, metrics, goal_count, applied_at)"
+        f" VALUES (1, 'EMPLOYEE', 5, 'MONTH', '2026-02-01', '2026-02-28', '[\"deals_won\"]', 1, {TIMES})",
+        "INSERT INTO plan_row (plan_id, goal_id, owner_kind, owner_id, metric, name, target, is_new, is_reached, target_before)"
+        " VALUES (1, 1, 'EMPLOYEE', 5, 'deals_won', 'Win', 3, false, true, 2)",
+    )
+    await migrator.migrate(empty_url)
+
+    async with db_connection.connect(empty_url):
+        plan, company = await plans.find(1), await find_company()
+        assert plan is not None
+        assert company is not None
+        assert not company.requires_target_reason
+        assert await plans.find_changed_since(plan) == []
+        await plans.undo(plan, (), plan.applied_at, None, None)
+        [goal] = await goals.by_ids([1])
+        assert goal is not None
+        assert (goal.target, goal.announced, goal.tiers) == (2, [3], Tiers(None, 2, None))
+        assert (goal.slices, goal.shape) == (None, None)
