@@ -24,7 +24,7 @@ class GoalChance(NamedTuple):
 
 @dataclass(frozen=True)
 class ChanceReliability:
-    """Goals whose probability was from `low` to below `high` (to 1 in the last class).
+    """Goals with a probability from `low` to below `high` (to 1 in the last class).
 
     count             how many goals these are
     mean_probability  of them, as it was said

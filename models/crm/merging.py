@@ -25,7 +25,7 @@ _MERGED_ROW: Final = Condition("merged_into_id IS NOT NULL")
 
 @dataclass(frozen=True)
 class RecordReference:
-    """A column with the ids of records; `owner_column` names the employee whose lists show the row, if there is one."""
+    """A column with the ids of records; `owner_column` names the employee with the row in their lists, if there is one."""
 
     model: type[Model]
     column: str
@@ -50,7 +50,7 @@ REFERENCES: Final[dict[type[Any], tuple[RecordReference, ...]]] = {
 
 @dataclass(frozen=True)
 class MovedReferences:
-    """The employees whose lists show rows that were moved, and whether there are deals among these."""
+    """The employees with rows in their lists that were moved, and whether there are deals among these."""
 
     owner_ids: frozenset[int]
     has_deals: bool

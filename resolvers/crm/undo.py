@@ -196,7 +196,7 @@ async def _restore(edit: EditContext, deal: Deal, before: StateBefore, record: U
 
 
 async def _save_deals(edit: EditContext, change: PendingChange[Deal]) -> list[Deal]:
-    """Store the restored deal, and the deals of the client whose sale kind changes by that; return all of them."""
+    """Store the restored deal, and other deals of the client with another sale kind by that; return all of them."""
     flipped = [pending.row for pending in sale_kinds.update_sale_kinds(edit, [change])]
     await row_store.store_all([], [change.row, *flipped])
     assert change.previous is not None

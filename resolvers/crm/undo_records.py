@@ -58,7 +58,7 @@ class StateBefore:
 
 
 async def save_undo_record(edit: EditContext, change: PendingChange[Deal]) -> None:
-    """Store the state before a change whose effects stand, if it can be taken back."""
+    """Store the state before a change that has its effects, if it can be taken back."""
     deal, previous = change.row, change.previous
     if previous is None or change.was_deleted or deal.deleted_at is not None:
         return
@@ -72,7 +72,7 @@ async def save_undo_record(edit: EditContext, change: PendingChange[Deal]) -> No
 
 
 async def save_refund_record(edit: EditContext, deal_id: int, refunded_before: int | None, refund_id: int) -> None:
-    """Store the state before a new refund of a deal, whose effects stand.
+    """Store the state before a new refund of a deal that has its effects.
 
     refunded_before  the sum of the refunds before
     """

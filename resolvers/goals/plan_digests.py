@@ -75,6 +75,6 @@ class PlanDigest:
         return cls(data[:_DIGEST_BYTES], data[_DIGEST_BYTES : 2 * _DIGEST_BYTES], by_owner)
 
     def find_moved(self, before: PlanDigest) -> list[ScopeKey]:
-        """Return the owners whose facts have changed since, new and former ones included; none where they are many."""
+        """Return the owners with facts that have changed since, new and former ones included; none where they are many."""
         keys = [*self.by_owner, *(key for key in before.by_owner if key not in self.by_owner)]
         return [key for key in keys if self.by_owner.get(key) != before.by_owner.get(key)]

@@ -245,7 +245,7 @@ def _moved_scores(topics: Collection[str]) -> list[tuple[str, str, date]]:
 
 
 async def _update_reached(prepared: PreparedPlan, plan: GoalPlan, moved_owners: Collection[tuple[str, str]]) -> None:
-    """Store of the new goals whose values have moved since the plan was computed which tiers are reached."""
+    """Store of the new goals with values that have moved since the plan was computed which tiers are reached."""
     rows = [row for row in prepared.rows if row.is_new and (row.metric, row.scope.topic) in moved_owners]
     metrics = sorted({row.metric for row in rows})
     totals = await scores.totals_of_scopes(

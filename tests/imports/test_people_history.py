@@ -121,10 +121,10 @@ async def test_employee_who_came_back_stays_active_when_the_old_departure_is_imp
     await company.import_files(MAP, {"people.csv": f"{HEADER}1,Ann,North,,,2025-06-30\n"})
     await company.import_files(MAP, {"people.csv": f"{HEADER}1,Ann,North,yes,,\n"})
 
-    again = await company.import_files(MAP, {"people.csv": f"{HEADER}1,Ann,North,,,2025-06-30\n"})
+    second_result = await company.import_files(MAP, {"people.csv": f"{HEADER}1,Ann,North,,,2025-06-30\n"})
     other_day = await company.import_files(MAP, {"people.csv": f"{HEADER}1,Ann,North,,,2025-06-15\n"})
 
-    assert again.counts["people"] == {"read": 1, "unchanged": 1}
+    assert second_result.counts["people"] == {"read": 1, "unchanged": 1}
     assert other_day.counts["people"] == {"read": 1, "rejected": 1}
     assert (await Employee.get(name="Ann")).active
 

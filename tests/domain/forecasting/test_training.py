@@ -99,6 +99,6 @@ def test_first_differences_include_entries_into_stages(table):
     stage = table.visits.stage.copy()
     stage[entry] += 1
 
-    moved = replace(table, visits=replace(table.visits, stage=stage))
+    other_stages = replace(table, visits=replace(table.visits, stage=stage))
 
-    assert find_first_differences(table, moved) == FirstDifferences(NEVER, NEVER, WIN_DAY)
+    assert find_first_differences(table, other_stages) == FirstDifferences(NEVER, NEVER, WIN_DAY)

@@ -155,9 +155,9 @@ def test_team_has_the_members_of_the_teams_below_it_on_the_days_when_they_were()
         (november(16), november(30), frozenset({NORTH, SOUTH})),  # South was moved below North
     )
 
-    moved = schedule.team_time(spans, NOVEMBER, at("18T12:00"))
+    working_time = schedule.team_time(spans, NOVEMBER, at("18T12:00"))
 
-    assert moved == WorkingTime((10 + 2 + 2) * 36 + 2 * 12, (21 + 11) * 36, 21, 9, 2)
+    assert working_time == WorkingTime((10 + 2 + 2) * 36 + 2 * 12, (21 + 11) * 36, 21, 9, 2)
 
 
 def test_team_without_members_has_the_working_time_of_the_company():

@@ -135,9 +135,9 @@ async def test_standings_on_cards_are_rows_of_the_visible_board(world: World) ->
     for actor in ACTORS:
         for seller in SELLERS:
             card = (await world.query(document, actor, id=world.global_ids[seller]))["employee"]
-            standing = card["standing"] if card else None  # a device does not see people out of its scope
+            row = card["standing"] if card else None  # a device does not see people out of its scope
 
-            rank_and_minutes = (standing["rank"], to_minutes(standing["value"])) if standing else None
+            rank_and_minutes = (row["rank"], to_minutes(row["value"])) if row else None
             assert rank_and_minutes == expected_standing(actor, seller), (actor, seller)
 
 
@@ -153,8 +153,8 @@ async def test_statistics_and_goals_tell_a_total_only_as_a_whole(world: World) -
             result = await world.execute(series, actor, scope=world.global_ids[scope])
             statistics = result.data and result.data["statistics"]["series"]
 
-            told = [to_minutes(goal["progress"]["value"]) for goal in goals if goal["owner"]["name"] == scope]
-            assert told == ([minutes] if may_see else []), (actor, scope)
+            minutes_shown = [to_minutes(goal["progress"]["value"]) for goal in goals if goal["owner"]["name"] == scope]
+            assert minutes_shown == ([minutes] if may_see else []), (actor, scope)
             totals = [(to_minutes(row["total"]), row["previousTotal"]) for row in statistics or []]
             assert totals == ([(minutes, "0")] if may_see else []), (actor, scope)
 

@@ -195,10 +195,10 @@ async def assert_records_match(book: ReferenceBook) -> None:
     for kind, records in book.records.items():
         for record in records:
             for key in record.keys:
-                found = await book.world.query(
+                answer = await book.world.query(
                     f'{{ byExternalId(type: {kind.upper()}, externalId: "{key}") {{ id }} }}'
                 )
-                assert found["byExternalId"] == {"id": record.id}
+                assert answer["byExternalId"] == {"id": record.id}
 
 
 async def assert_boards_match(book: ReferenceBook) -> None:

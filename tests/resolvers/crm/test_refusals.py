@@ -51,7 +51,7 @@ async def test_client_is_not_deleted_while_deals_contacts_leads_or_tasks_depend_
     [error] = await delete(world, client)
     assert (error["path"], error["code"]) == (["id"], "CONFLICT")
     assert error["message"] == (
-        "This client has 1 deals, 1 contacts, 0 leads and 1 open tasks: delete them or give them another client first."
+        "This client has 1 deals, 1 contacts, 0 leads and 1 open tasks: merge it into another client, or delete them first."
     )
     await delete_deal(world, deal)
     await delete(world, contact)

@@ -110,15 +110,15 @@ async def compute_numbers(world: World, engine: ForecastEngine, *, one_by_one: b
     """
     context = await world.authenticated_context("admin")
     snapshot = await engine.snapshot(context)
-    everybody = np.ones(len(snapshot.sellers.ids), dtype=bool)
+    all_sellers = np.ones(len(snapshot.sellers.ids), dtype=bool)
     numbers: dict[tuple[Any, ...], Any] = {}
     for basis in Basis:
         for months in (0, 3):
             days = snapshot.today, last_day(month_of(snapshot.today) + months)
-            for seller in np.flatnonzero(everybody) if one_by_one else ():
-                only = np.arange(len(everybody)) == seller
+            for seller in np.flatnonzero(all_sellers) if one_by_one else ():
+                only = np.arange(len(all_sellers)) == seller
                 await engine.forecast_sellers(snapshot, basis, *days, context.now(), only)
-            forecasts = await engine.forecast_sellers(snapshot, basis, *days, context.now(), everybody)
+            forecasts = await engine.forecast_sellers(snapshot, basis, *days, context.now(), all_sellers)
             window = forecasts.window
             arrays = (
                 window.count_draws, window.new_draws, window.multipliers, forecasts.open_draws, forecasts.amounts,

@@ -45,8 +45,8 @@ async def test_score_wakes_who_listens_to_the_goals_it_moves_and_nobody_else(wor
     await record_won_deal(world, "Ann")
     await world.let_tasks_run()
 
-    moved = [goal_id for goal_id, is_moved in zip(goal_ids, [*owners.values(), False], strict=True) if is_moved]
-    assert sorted(set(woken)) == moved
+    moved_ids = [goal_id for goal_id, is_moved in zip(goal_ids, [*owners.values(), False], strict=True) if is_moved]
+    assert sorted(set(woken)) == moved_ids
 
 
 async def test_moved_team_counts_only_for_its_current_ancestors(world: World) -> None:

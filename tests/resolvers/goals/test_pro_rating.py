@@ -80,12 +80,12 @@ async def test_new_target_of_a_pro_rated_goal_is_the_full_one(world: World) -> N
     await world.mutate("updateGoal", id=goal_id, proRated=False, reason="corrected")
     plain = await read_goal(world, goal_id)
     await world.mutate("updateGoal", id=goal_id, proRated=True, target="21", reason="corrected")
-    again = await read_goal(world, goal_id)
+    last_goal = await read_goal(world, goal_id)
 
-    assert [(goal["target"], goal["fullTarget"]) for goal in (doubled, plain, again)] == [
+    assert [(goal["target"], goal["fullTarget"]) for goal in (doubled, plain, last_goal)] == [
         ("64", "84"), ("84", None), ("16", "21"),
     ]  # fmt: skip
-    assert {change["field"] for change in again["changes"]} == {"target", "fullTarget"}
+    assert {change["field"] for change in last_goal["changes"]} == {"target", "fullTarget"}
 
 
 async def test_target_of_a_period_that_is_over_stays(world: World) -> None:
