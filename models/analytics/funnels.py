@@ -11,7 +11,7 @@ from domain.analytics.funnel import FunnelParts, StayGroup
 from domain.ledger.record_facts import DealStatus
 from models.analytics.statistics import DayRange
 from models.crm.pipelines import Stage
-from models.db import connection, id_lists
+from models.db import connection, dialects, id_lists
 from models.db.values import SqlClause, SqlRow, SqlValue
 from models.organization import scopes
 from models.organization.people import TeamTree
@@ -237,7 +237,9 @@ async def created_deal_groups(
 def _grouping_sql(with_days: bool) -> str:
     if not with_days:
         return _GROUP_OUTCOMES_SQL
-    return _GROUP_STAYS_SQL.format(days=connection.days_between_sql("entered_on", "COALESCE(left_on, closed_on, ?)"))
+    return _GROUP_STAYS_SQL.format(
+        days=dialects.days_between_sql(connection.dialect(), "entered_on", "COALESCE(left_on, closed_on, ?)")
+    )
 
 
 def _grouping_values(days: DayRange, today: date, with_days: bool) -> list[SqlValue]:

@@ -12,7 +12,7 @@ from domain.analytics.time_series import ClosedDeals, StatisticsParts
 from domain.ledger.record_facts import DealStatus
 from domain.primitives.counterparts import Counterpart
 from domain.primitives.periods import Period
-from models.db import connection
+from models.db import connection, dialects
 from models.db.values import SqlClause, SqlRow, SqlValue
 from models.organization import scopes
 from models.organization.people import TeamTree
@@ -225,7 +225,7 @@ def _closed_deals_selects(
         span_condition += " OR deal.closed_on = ? AND deal.closed_at <= ?"
         span_values += [counterpart.cut_day, counterpart.until]
     team, closer = "COALESCE(deal.won_team, deal.lost_team)", "COALESCE(deal.won_by, deal.lost_by)"
-    cycle = f"CASE WHEN deal.status = 'WON' THEN {connection.days_between_sql('deal.created_on', 'deal.closed_on')} END"
+    cycle = f"CASE WHEN deal.status = 'WON' THEN {dialects.days_between_sql(connection.dialect(), 'deal.created_on', 'deal.closed_on')} END"
     for kind, owner, join, condition, owner_ids in owner_clauses(owners, team, closer, clauses_of_teams):
         clauses = {"kind": kind, "owner": owner, "join": join, "condition": condition, "days": span_condition}
         sql = _CLOSED_DEALS_SQL.format(**clauses, cycle=cycle, previous=int(counterpart is not None))

@@ -372,10 +372,3 @@ def to_datetime(value: datetime | str) -> datetime:
 def to_date(value: date | str) -> date:
     """Return a date from plain SQL as a date; SQLite returns text."""
     return date.fromisoformat(value) if isinstance(value, str) else value
-
-
-def days_between_sql(first: str, last: str) -> str:
-    """Return the SQL expression for the number of days from one date column to another."""
-    if dialect() == "sqlite":
-        return f"CAST(julianday({last}) - julianday({first}) AS INTEGER)"
-    return f"({last} - {first})"

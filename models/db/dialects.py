@@ -40,3 +40,8 @@ def number_placeholders(sql: str) -> str:
     """Return a statement for PostgreSQL, with $1, $2, … as placeholders."""
     parts = sql.split("?")
     return "".join(part + (f"${n}" if n < len(parts) else "") for n, part in enumerate(parts, 1))
+
+
+def days_between_sql(dialect: str, first: str, last: str) -> str:
+    """Return the SQL expression for the number of days from one date column to another."""
+    return f"CAST(julianday({last}) - julianday({first}) AS INTEGER)" if dialect == "sqlite" else f"({last} - {first})"

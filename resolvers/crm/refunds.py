@@ -98,8 +98,8 @@ async def _save(
     previous  by id, as they were before
     refund    the one that an activity of this kind is about
     """
-    standing = [row for row in rows if row.deleted_at is None]
-    derive_refunds(deal, standing)
+    counted = [row for row in rows if row.deleted_at is None]
+    derive_refunds(deal, counted)
     changed = [
         row
         for row in rows
@@ -107,7 +107,7 @@ async def _save(
     ]
     if not changed:
         return []
-    deal.refunded = sum(row.amount for row in standing) or None
+    deal.refunded = sum(row.amount for row in counted) or None
     new_rows = [row for row in changed if row.id is None]
     await row_store.store_all(new_rows, [row for row in changed if row not in new_rows])
     await row_store.store_all([], [deal])

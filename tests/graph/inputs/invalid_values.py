@@ -170,11 +170,12 @@ KIND_BY_NAME: Final = {
     # ids, by type
     "owner": "Employee", "employee": "Employee", "assignee": "Employee", "manager": "Employee", "team": "Team",
     "parent": "Team", "scope": "Team", "client": "Client", "session": "Session", "deal": "Deal", "stage": "Stage",
+    "activity": "Activity",
 }  # fmt: skip
 KIND_BY_PATH: Final = {  # for names that have several kinds
     "recordLead id": "Lead", "convertLead id": "Lead", "rejectLead id": "Lead", "recordClient id": "Client",
     "recordContact id": "Contact", "recordCall id": "Call", "recordResult id": "Result", "createTask id": "Task",
-    "completeTask id": "Task", "reopenTask id": "Task", "deleteRecord id": "Call", "updateEmployee id": "Employee",
+    "completeTask id": "Task", "reopenTask id": "Task", "deleteRecord id": "Call", "deleteRefund id": "Refund", "updateEmployee id": "Employee",
     "setAbsence id": "Absence", "removeAbsence id": "Absence", "updateTeam id": "Team", "updateGoal id": "Goal", "archiveGoal id": "Goal", "revokeDevice id": "Device",
     "savePipeline id": "Pipeline", "savePipeline stages 0 id": "Stage", "setGoal owner": "Scope",
     "updateAlertRule id": "AlertRule", "deleteAlertRule id": "AlertRule", "createAlertRule scope": "Scope",
@@ -238,7 +239,7 @@ INVALID_BY_PATH: Final = {  # for fields with rules of their own
     "updateCompany currency": [*INVALID_BY_KIND["currency"], *_with_code(CONFLICT, "USD")],
 }  # fmt: skip
 _ID_KINDS: Final = ("Employee", "Team", "Client", "Deal", "Stage", "Lead", "Contact", "Call", "Result", "Task", "Goal",
-               "Device", "Pipeline", "Scope", "AlertRule", "Absence", "Session", "ImportJob", "GoalPlan")  # fmt: skip
+               "Device", "Pipeline", "Scope", "AlertRule", "Absence", "Session", "ImportJob", "GoalPlan", "Activity", "Refund")  # fmt: skip
 
 
 def _invalid_ids(kind: str) -> list[InvalidValue]:

@@ -167,11 +167,11 @@ class DealReplay:
         totals: dict[str, Counter[str]] = {name: Counter() for name in ("deals_won", "deals_won_amount", "first")}
         kinds = self.sale_kinds()
         for deal_id, deal in self.wins().items():
-            left = deal.value(deal.amount) - deal.value(sum(deal.refunds.values()))
+            value = deal.value(deal.amount) - deal.value(sum(deal.refunds.values()))
             totals["deals_won"][deal.credit] += 1
-            totals["deals_won_amount"][deal.credit] += left
+            totals["deals_won_amount"][deal.credit] += value
             if kinds[deal_id] == "FIRST":
-                totals["first"][deal.credit] += left
+                totals["first"][deal.credit] += value
         return totals
 
     def funnel(self) -> list[dict[str, int]]:

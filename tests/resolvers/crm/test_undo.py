@@ -192,10 +192,10 @@ async def test_screens_learn_what_is_gone(sales_company: World) -> None:
             )
         )
 
-    [told], [own] = manager.events, seller.events
-    assert told["undoneActivities"]["activity"] == own["undoneActivities"]["activity"] == activity
-    assert told["undoneActivities"]["alerts"] == [alert["node"]["id"]]
-    assert own["undoneActivities"]["alerts"] == []
+    [manager_event], [seller_event] = manager.events, seller.events
+    assert manager_event["undoneActivities"]["activity"] == seller_event["undoneActivities"]["activity"] == activity
+    assert manager_event["undoneActivities"]["alerts"] == [alert["node"]["id"]]
+    assert seller_event["undoneActivities"]["alerts"] == []
     assert stranger.events == []
 
 
