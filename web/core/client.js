@@ -35,9 +35,10 @@ export const backOff = (failures) => Math.min(60, 2 ** failures) * (0.5 + Math.r
  * Execute a query and return its data.
  * @param {string} document
  * @param {Record<string, unknown>} [variables]
+ * @param {{attempts?: number}} [options] attempts: how often to ask a server that is busy
  * @returns {Promise<any>}
  */
-export async function query(document, variables = {}) {
+export async function query(document, variables = {}, { attempts = ATTEMPTS } = {}) {
   for (let failures = 0; ; failures += 1) {
     const token = await accessToken();
     let answer;
@@ -53,7 +54,7 @@ export async function query(document, variables = {}) {
     const body = await answer.json().catch(() => ({ errors: [{ message: answer.statusText, extensions: { code: "UNAVAILABLE" } }] }));
     if (!body.errors) return body.data;
     const [{ message, extensions }] = body.errors;
-    const last = failures + 1 >= ATTEMPTS;
+    const last = failures + 1 >= attempts;
     if (!last && (extensions.code === "TOKEN_EXPIRED" || extensions.code === "UNAUTHENTICATED")) expireToken();
     else if (!last && WAITS.has(extensions.code)) await pause(extensions.retryAfterMs ? extensions.retryAfterMs / 1000 : backOff(failures));
     else throw new RequestError(extensions.code, message);

@@ -30,7 +30,7 @@ export function forecastPanel(forecast, past) {
       fact(t("New business"), shortMoney(newBusiness)),
       known ? fact(h("span.key.range", {}, t("Range")), `${shortMoney(low)} – ${shortMoney(high)}`) : null,
       target ? fact(t("Chance"), chance(attainmentProbability)) : null),
-    past && past.saidBefore.length > 2 ? forecastHistory(past.saidBefore, target) : null,
+    past?.saidBefore?.length > 2 ? forecastHistory(past.saidBefore, target) : null,
     accuracy ? h("p.soft", {}, plural("In {count} past period it was off by {error} on average", "In {count} past periods it was off by {error} on average", accuracy.periods, { error: percent(accuracy.wape) }), ", ",
       accuracy.biasPercent > 1 ? t("{bias} too high", { bias: percent(accuracy.biasPercent) }) : accuracy.biasPercent < -1 ? t("{bias} too low", { bias: percent(-accuracy.biasPercent) }) : t("without a lean"), ". ",
       t("The plain weighted pipeline: {error}.", { error: percent(accuracy.weightedPipelineWape) })) : null,

@@ -36,9 +36,11 @@ ${STATISTICS_FIELDS} ${GOAL_STATE} ${FORECAST_FIELDS} ${FUNNEL_FIELDS} ${ALERT_F
 const FORECAST_PAST = gql`query ForecastPast($scope: ID, $period: PeriodInput) {
   forecast(scope: $scope, period: $period) {
     saidBefore { day booked expected low high }
-    accuracy { periods wape biasPercent weightedPipelineWape }
     deals(first: 6) { deal { id title } winProbability expected }
   }
+}`;
+const ACCURACY = gql`query ForecastAccuracy($scope: ID, $period: PeriodInput) {
+  forecast(scope: $scope, period: $period) { accuracy { periods wape biasPercent weightedPipelineWape } }
 }`;
 const FIGURES = gql`query Figures($scope: ID, $period: PeriodInput, $interval: Interval!, $metrics: [String!]) {
   funnel(scope: $scope, period: $period) { ...FunnelFields }
@@ -112,7 +114,11 @@ export async function show(main) {
 
   followGoals();
   readFigures();
-  query(FORECAST_PAST, { scope: scope.id, period }).then(({ forecast }) => { state.past = forecast; draw(); }, () => undefined); // the rest stands without it
+  const readPast = (/** @type {string} */ document) => query(document, { scope: scope.id, period }, { attempts: 2 }).then(({ forecast }) => {
+    state.past = { ...state.past, ...forecast };
+    draw();
+  }, () => undefined); // the rest stands without it
+  readPast(FORECAST_PAST).then(() => readPast(ACCURACY)); // the accuracy may take the server long
   const ends = [
     () => endGoals(),
     () => clearTimeout(reading),
@@ -150,7 +156,12 @@ function shownGoals(state, { scope, span, metric }) {
   const goals = [...state.goals.values()];
   const isOfPeriod = (/** @type {any} */ { period }) => period.start === span.start && period.end === span.end;
   const own = goals.filter(({ owner }) => owner.id === scope.id);
-  const ofTeams = goals.filter((goal) => goal.owner.__typename === "Team" && goal.owner.id !== scope.id && goal.metric.key === metric && isOfPeriod(goal));
+  /** @param {string | undefined} team @returns {boolean} whether it is below the scope */
+  const isBelow = (team) => {
+    const parent = state.teams.find((/** @type {any} */ { id }) => id === team)?.parent?.id;
+    return scope.__typename === "Company" || (parent !== undefined && (parent === scope.id || isBelow(parent)));
+  };
+  const ofTeams = goals.filter((goal) => goal.owner.__typename === "Team" && isBelow(goal.owner.id) && goal.metric.key === metric && isOfPeriod(goal));
   return {
     inPeriod: own.filter(isOfPeriod),
     others: own.filter((goal) => !isOfPeriod(goal)),
