@@ -21,6 +21,8 @@ def format_banner(address: str, people: Sequence[DemoPerson], tokens: DeviceToke
     return f"""
 {company_data.COMPANY} is running, and its simulated employees record their work.
 
+  Screens    http://{address}/
+             (dashboard, cards, plan: choose one of the accounts below)
   Watch      http://{address}/wallboard#token={tokens.wallboard}
              (the office wallboard, updated live)
   Query      http://{address}/graphql#token={tokens.wallboard}
@@ -42,7 +44,7 @@ Ctrl-C stops the demo; `--fresh` starts with a new company.
 
 def format_sign_ins(people: Sequence[DemoPerson], tokens: DeviceTokens) -> str:
     """Return the accounts to sign in with and the tokens of the devices."""
-    accounts = "\n".join(f"{role:<10} {person.email}" for role, person in _pick_person_per_role(people).items())
+    accounts = "\n".join(f"{role:<10} {person.email}" for role, person in pick_person_per_role(people).items())
     return f"""Accounts, all with the password "{PASSWORD}":
 {indent(accounts, "  ")}
 
@@ -50,7 +52,7 @@ def format_sign_ins(people: Sequence[DemoPerson], tokens: DeviceTokens) -> str:
   Integration token  {tokens.integration}"""
 
 
-def _pick_person_per_role(people: Sequence[DemoPerson]) -> dict[str, DemoPerson]:
+def pick_person_per_role(people: Sequence[DemoPerson]) -> dict[str, DemoPerson]:
     """Return one person for each role; the employee is the one with the highest talent."""
     seller = max((person for person in people if person.role is Role.EMPLOYEE), key=lambda person: person.talent)
     manager = next(person for person in people if person.team == seller.team and person.role is Role.MANAGER)

@@ -40,6 +40,7 @@ from server.http.graphql_endpoint import ALLOWED_METHODS, GraphQLEndpoint
 from server.http.metrics_endpoint import answer_metrics
 from server.http.rate_limit import RateLimiter, create_rate_limiter
 from server.http.security_headers import DataHeadersMiddleware
+from server.http.web_app import SCREEN_PATHS, DemoAccounts, load_web_app
 from server.observability import health, logging, prometheus
 from server.operation_runner import OperationRunner
 from server.parent_watch import end_with_parent
@@ -229,13 +230,18 @@ def create_app_from_environment() -> ASGIApp:
     return create_app(settings)
 
 
-def create_app(settings: Settings) -> ASGIApp:
+def create_app(settings: Settings, demo_accounts: DemoAccounts | None = None) -> ASGIApp:
     """Return the ASGI application of one process.
 
     `/graphql` bypasses Starlette's router. WebSockets also bypass the request log's middleware: there are thousands
     and they stay open, so each layer would cost memory; the endpoint reports a closed one to the log itself.
+
+    demo_accounts  accounts that the sign-in page offers
     """
     server = build_server(settings)
+    web_app = load_web_app()
+    if demo_accounts is not None:
+        web_app = web_app.with_demo_accounts(demo_accounts)
     wallboard_page, password_page = static_pages.read_wallboard_page(), static_pages.read_password_page()
     status_collector = prometheus.StatusCollector(server.hub, lambda: server.scheduler.status, server.background_tasks)
 
@@ -274,10 +280,13 @@ def create_app(settings: Settings) -> ASGIApp:
             Route("/wallboard", handle_wallboard),
             Route("/password", handle_password),
             *_list_export_routes(server.export_endpoint, settings.origins),
+            *(Route(path, web_app.handle_screen) for path in SCREEN_PATHS),
+            Route("/web/{digest}/{path:path}", web_app.handle_file),
         ],
         middleware=[Middleware(DataHeadersMiddleware)],
         lifespan=lifespan,
     )
+    starlette_app.router.redirect_slashes = False
 
     cross_origin_app = DataHeadersMiddleware(
         CORSMiddleware(

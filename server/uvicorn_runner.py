@@ -12,6 +12,7 @@ import uvicorn
 from server.app import create_app
 from server.http.header_limit import LimitedHttpProtocol
 from server.http.security_headers import list_common_headers
+from server.http.web_app import DemoAccounts
 from server.settings import Settings
 from server.websocket.protocol import WebSocketProtocol
 
@@ -29,13 +30,16 @@ def exit_cleanly_on_sigterm() -> None:
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
 
 
-def server_config(settings: Settings, app_factory: str | None = None) -> uvicorn.Config:
+def server_config(
+    settings: Settings, app_factory: str | None = None, demo_accounts: DemoAccounts | None = None
+) -> uvicorn.Config:
     """Return the configuration of uvicorn, with our HTTP and WebSocket protocols, logging and message size limit.
 
     app_factory  import path of the function that creates the application in each worker process; None creates it here
+    demo_accounts  accounts of a demo, which the sign-in page offers
     """
     return uvicorn.Config(
-        app_factory or create_app(settings),
+        app_factory or create_app(settings, demo_accounts),
         factory=app_factory is not None,
         workers=settings.workers,
         host=settings.host,

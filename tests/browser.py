@@ -17,6 +17,7 @@ import httpx2
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
+REQUIRED: Final = "SCORELINE_TEST_BROWSER"  # set: tests fail where there is no browser
 _NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "chrome")
 _START_SECONDS: Final = 60.0
 _WAIT_SECONDS: Final = 60.0
@@ -72,12 +73,18 @@ class BrowserTab:
             await self.call("Input.dispatchKeyEvent", type=kind, key="Enter", windowsVirtualKeyCode=13, text="\r")
 
 
+def find_browser() -> str:
+    """Return the path of a Chromium; where there is none, skip the test, or fail it if the run demands a browser."""
+    program = next(filter(None, map(shutil.which, _NAMES)), None)
+    if program is None:
+        (pytest.fail if os.environ.get(REQUIRED) else pytest.skip)("there is no Chromium")
+    return program
+
+
 @asynccontextmanager
 async def open_browser_tab(folder: Path) -> AsyncIterator[BrowserTab]:
     """Start a browser with a new profile in `folder` and open a tab; skip the test where there is no browser."""
-    program = next(filter(None, map(shutil.which, _NAMES)), None)
-    if program is None:
-        pytest.skip("there is no Chromium")
+    program = find_browser()
     sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []  # Chromium refuses to run as root with its sandbox
     process = await asyncio.create_subprocess_exec(
         program, "--headless=new", "--disable-gpu", "--no-first-run", "--remote-debugging-port=0", *sandbox,

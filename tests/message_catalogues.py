@@ -20,6 +20,8 @@ from babel.messages.pofile import read_po, write_po
 from domain.i18n.language import LOCALES
 from domain.i18n.languages import TRANSLATIONS
 from domain.ledger.metrics import METRICS
+from domain.messages import Plural
+from server.http import web_app
 from server.http.static_pages import PAGES_WITH_TEXTS, read_page_texts
 
 ROOT: Final = Path(__file__).parents[1]
@@ -45,6 +47,8 @@ def extract_messages() -> dict[MessageId, str]:
     for page in PAGES_WITH_TEXTS:
         for text in read_page_texts(page).values():
             messages.setdefault(text, f"server/assets/{page}")
+    for message, path in web_app.read_messages().items():
+        messages.setdefault((message.singular, message.plural) if isinstance(message, Plural) else message, path)
     return messages
 
 

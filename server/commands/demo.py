@@ -34,6 +34,7 @@ from server import settings
 from server.clock import utc_now
 from server.commands.contexts import create_context_factory
 from server.commands.runtime import load_settings, run_with_database
+from server.http.web_app import DemoAccounts
 from server.observability import logging
 from server.settings import Settings
 from server.uvicorn_runner import exit_cleanly_on_sigterm, server_config
@@ -184,6 +185,12 @@ async def _serve(
     host, port = listener.getsockname()[:2]
     display_host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - a wildcard address includes the loopback
     address = f"[{display_host}]:{port}" if ":" in display_host else f"{display_host}:{port}"
-    await _DemoServer(
-        server_config(settings), address, create_http_transport(display_host, port), history, device_tokens
-    ).serve([listener])
+    people = banner.pick_person_per_role(history.people)
+    accounts: DemoAccounts = {
+        "password": PASSWORD,
+        "wallboard": device_tokens.wallboard,
+        "accounts": [{"role": person.role, "email": person.email} for person in people.values()],
+    }
+    config = server_config(settings, demo_accounts=accounts)
+    transport = create_http_transport(display_host, port)
+    await _DemoServer(config, address, transport, history, device_tokens).serve([listener])

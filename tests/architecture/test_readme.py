@@ -82,7 +82,7 @@ def test_every_folder_and_subfolder_is_listed() -> None:
     listed = {folder: set(SUBFOLDER.findall(text)) for folder, text in FIRST_CELLS.findall(folder_table)}
     subjects = {folder for folder, _ in FIRST_CELLS.findall(subject_table)}
 
-    assert {f"{folder}/" for folder in PRODUCT_FOLDERS} | {"tests/", "docs/"} == listed.keys()
+    assert {f"{folder}/" for folder in PRODUCT_FOLDERS} | {"tests/", "docs/", "web/"} == listed.keys()
     for folder in PRODUCT_FOLDERS:
         subfolders = find_subfolders(folder)
         assert listed[f"{folder}/"] - subfolders == set(), folder

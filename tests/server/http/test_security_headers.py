@@ -118,7 +118,17 @@ async def test_text_states_its_character_set(server: RunningServer, path: str, c
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "/.git/config", "/server/", "/server/assets/wallboard.html", "/graph/schema.graphql", "/wallboard/..%2f"],
+    [
+        "/web/",
+        "/web/main.js",
+        "/web/x/index.html",
+        "/web/x/..%2f..%2frun",
+        "/.git/config",
+        "/server/",
+        "/server/assets/wallboard.html",
+        "/graph/schema.graphql",
+        "/wallboard/..%2f",
+    ],
 )
 async def test_files_and_folders_are_not_served(server: RunningServer, path: str) -> None:
     assert (await server.http.get(path)).status_code == 404

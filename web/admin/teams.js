@@ -1,0 +1,34 @@
+/** Teams: their tree and their managers. */
+
+import { mutate, newKey, query } from "../core/client.js";
+import { h, render } from "../core/dom.js";
+import { gql } from "../core/gql.js";
+import { plural, t } from "../core/i18n.js";
+import { button, empty, panel } from "../parts/controls.js";
+import { openForm, orNull } from "../parts/form.js";
+
+const TEAMS = gql`query AdminTeams { teams { id name parent { id name } manager { id name } members { id } } employees(first: 100) { edges { node { id name } } } }`;
+const CREATE = gql`mutation AddTeam($input: CreateTeamInput!) { createTeam(input: $input) { team { id } userErrors { path code message } } }`;
+const UPDATE = gql`mutation ChangeTeam($input: UpdateTeamInput!) { updateTeam(input: $input) { team { id } userErrors { path code message } } }`;
+
+/** @param {HTMLElement} element */
+export async function show(element) {
+  const { teams, employees } = await query(TEAMS);
+  const people = employees.edges.map((/** @type {any} */ { node }) => [node.id, node.name]);
+  /** @param {any} team @returns {number} */
+  const depth = (team) => (team.parent ? 1 + depth(teams.find((/** @type {any} */ { id }) => id === team.parent.id)) : 0);
+  /** @param {any} [team] @returns {import("../parts/form.js").Field[]} */
+  const fields = (team) => [
+    { name: "name", label: t("Name"), value: team?.name, required: true },
+    { name: "parent", label: t("Part of"), type: "select", value: team?.parent?.id || "", options: [["", t("no other team")], ...teams.filter((/** @type {any} */ { id }) => id !== team?.id).map((/** @type {any} */ { id, name }) => [id, name])] },
+    { name: "manager", label: t("Manager"), type: "select", value: team?.manager?.id || "", options: [["", t("nobody")], ...people] },
+  ];
+  const save = (/** @type {string} */ document, /** @type {any} */ id) => async (/** @type {Record<string, any>} */ { name, parent, manager }) => {
+    await mutate(document, { input: { ...id, name, parent: orNull(parent), manager: orNull(manager), idempotencyKey: newKey() } });
+    show(element);
+  };
+  render(element, h("div.narrow", {}, panel(t("Teams"), button(t("New team"), () => openForm(t("New team"), fields(), save(CREATE, {})), { class: "primary" }),
+    teams.length ? h("table", {}, h("tbody", {}, teams.map((/** @type {any} */ team) => h("tr", { "data-key": team.id },
+      h("td", {}, h("span.plan-owner", { style: { "--depth": depth(team) } }, h("strong", {}, team.name))), h("td.soft", {}, team.manager?.name || "–"), h("td.right.soft", {}, plural("{count} person", "{count} people", team.members.length)),
+      h("td.right", {}, button(t("Change"), () => openForm(team.name, fields(team), save(UPDATE, { id: team.id })), { "aria-label": t("Change: {name}", { name: team.name }) })))))) : empty(t("No teams yet.")))));
+}

@@ -1,0 +1,92 @@
+/** Writes numbers, money and times as the language of the page and the company's currency and time zone have them. */
+
+import { language, t } from "./i18n.js";
+
+/** @type {{currency: string, timeZone: string}} */
+const company = { currency: "EUR", timeZone: "UTC" };
+
+/** @param {{currency: string, timeZone: string}} settings */
+export function useCompany(settings) {
+  company.currency = settings.currency;
+  company.timeZone = settings.timeZone;
+}
+
+export const timeZone = () => company.timeZone;
+export const currencyOfCompany = () => company.currency;
+
+/** @type {Map<string, Intl.NumberFormat>} */
+const numberFormats = new Map();
+
+/** @param {number} value @param {Intl.NumberFormatOptions} options */
+function write(value, options) {
+  const key = language() + JSON.stringify(options);
+  let format = numberFormats.get(key);
+  if (!format) numberFormats.set(key, (format = new Intl.NumberFormat(language(), options)));
+  return format.format(value);
+}
+
+/** @param {number | string | null | undefined} value @param {number} [digits] */
+export const number = (value, digits = 1) => (value === null || value === undefined ? "–" : write(Number(value), { maximumFractionDigits: digits }));
+
+/** @param {number | string | null | undefined} value @param {string} [currency] */
+export function money(value, currency = company.currency) {
+  if (value === null || value === undefined) return "–";
+  return write(Number(value), { style: "currency", currency, maximumFractionDigits: 0, minimumFractionDigits: 0 });
+}
+
+/** Short: €704K. @param {number | string | null | undefined} value */
+export function shortMoney(value) {
+  if (value === null || value === undefined) return "–";
+  const amount = Number(value);
+  const digits = Math.abs(amount) >= 1e6 ? 2 : Math.abs(amount) >= 1e5 ? 0 : 1;
+  return write(amount, { style: "currency", currency: company.currency, notation: "compact", maximumFractionDigits: digits });
+}
+
+/** A value of a metric. @param {number | string | null | undefined} value @param {string} unit @param {boolean} [short] */
+export function figure(value, unit, short = false) {
+  if (unit === "MONEY") return short ? shortMoney(value) : money(value);
+  if (value === null || value === undefined) return "–";
+  return unit === "HOURS" ? t("{count} h", { count: number(value) }) : number(value, Number(value) < 100 ? 1 : 0);
+}
+
+/** @param {number | null | undefined} value of 100 @param {number} [digits] */
+export const percent = (value, digits = 0) => (value === null || value === undefined ? "–" : write(value / 100, { style: "percent", maximumFractionDigits: digits }));
+
+/** A probability is never shown as impossible or certain. @param {number | null | undefined} value 0 to 1 */
+export function chance(value) {
+  if (value === null || value === undefined) return "–";
+  if (value > 0.99) return `> ${percent(99)}`;
+  return value < 0.01 ? `< ${percent(1)}` : percent(Math.round(value * 100));
+}
+
+/** @param {string | Date} at @param {Intl.DateTimeFormatOptions} options */
+const date = (at, options) => new Intl.DateTimeFormat(language(), { timeZone: company.timeZone, ...options }).format(new Date(at));
+
+/** @param {string} at */
+export const dayAndTime = (at) => date(at, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+/** @param {string} at */
+export const timeOfDay = (at) => date(at, { hour: "2-digit", minute: "2-digit" });
+/** @param {string} at an instant */
+export const dayOf = (at) => date(at, { day: "numeric", month: "short" });
+/** @param {string} day a calendar date */
+export const day = (day) => new Intl.DateTimeFormat(language(), { timeZone: "UTC", day: "numeric", month: "short" }).format(new Date(`${day}T00:00Z`));
+/** @param {string} day a calendar date */
+export const weekday = (day) => new Intl.DateTimeFormat(language(), { timeZone: "UTC", weekday: "short", day: "numeric" }).format(new Date(`${day}T00:00Z`));
+/** The calendar date of an instant in the company's time zone. @param {string | Date} at */
+export const calendarDate = (at) => new Date(at).toLocaleDateString("sv", { timeZone: company.timeZone });
+
+/** "5 min ago", else the day. @param {string} at */
+export function ago(at) {
+  const seconds = (Date.now() - new Date(at).getTime()) / 1000;
+  if (seconds < 45) return t("just now");
+  const relative = new Intl.RelativeTimeFormat(language(), { style: language() === "en" ? "narrow" : "short" });
+  if (seconds < 3600) return relative.format(-Math.round(seconds / 60), "minute");
+  if (seconds < 86400) return relative.format(-Math.round(seconds / 3600), "hour");
+  return dayOf(at);
+}
+
+/** @param {string} name */
+export const initials = (name) => name.split(/\s+/).slice(0, 2).map((word) => [...word][0] || "").join("").toUpperCase();
+
+/** @param {number} seconds */
+export const duration = (seconds) => `${Math.floor(seconds / 60)}:${String(Math.round(seconds % 60)).padStart(2, "0")}`;

@@ -1,0 +1,61 @@
+/** Texts in the language of the page. A text of the code is English; the server's catalogues have the others. */
+
+const LANGUAGES = ["en", "ru"];
+
+/** @type {{language: string, texts: Record<string, string | string[]>, rules: Intl.PluralRules}} */
+const state = { language: "en", texts: {}, rules: new Intl.PluralRules("en") };
+
+export const language = () => state.language;
+export const languages = () => LANGUAGES;
+
+/** Choose the language by the address, the last choice or the browser, and load its texts. */
+export async function loadTexts() {
+  const wanted = new URLSearchParams(location.search).get("lang") || localStorage.getItem("scoreline.language") || navigator.language.slice(0, 2);
+  state.language = LANGUAGES.includes(wanted) ? wanted : "en";
+  state.rules = new Intl.PluralRules(state.language);
+  document.documentElement.lang = state.language;
+  if (state.language !== "en") {
+    const answer = await fetch(new URL(`../texts/${state.language}.json`, import.meta.url));
+    if (answer.ok) state.texts = await answer.json();
+  }
+}
+
+/** @param {string} code */
+export function chooseLanguage(code) {
+  localStorage.setItem("scoreline.language", code);
+  const address = new URL(location.href);
+  address.searchParams.delete("lang");
+  location.replace(address);
+  if (address.href === location.href) location.reload();
+}
+
+/**
+ * Return a text in the language of the page, with the values in place of `{name}`.
+ * @param {string} text
+ * @param {Record<string, string | number>} [values]
+ * @returns {string}
+ */
+export function t(text, values = {}) {
+  const translated = state.texts[text];
+  return place(typeof translated === "string" ? translated : text, values);
+}
+
+/**
+ * Return the form of a text for a number, which replaces `{count}`.
+ * @param {string} one
+ * @param {string} many
+ * @param {number} count
+ * @param {Record<string, string | number>} [values]
+ */
+export function plural(one, many, count, values = {}) {
+  const forms = state.texts[one];
+  const rule = state.rules.select(count);
+  const index = { one: 0, few: 1 }[String(rule)] ?? 2;
+  const text = Array.isArray(forms) ? forms[Math.min(index, forms.length - 1)] : rule === "one" ? one : many;
+  return place(text, { count: new Intl.NumberFormat(state.language).format(count), ...values });
+}
+
+/** @param {string} text @param {Record<string, string | number>} values */
+function place(text, values) {
+  return text.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
+}

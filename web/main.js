@@ -1,0 +1,86 @@
+/** Starts the page: texts, session, the frame, and the screen that the address names. */
+
+import { go, onAddressChange, path } from "./core/address.js";
+import { h, render } from "./core/dom.js";
+import { startHeartbeat } from "./core/heartbeat.js";
+import { loadTexts, t } from "./core/i18n.js";
+import { send } from "./core/outbox.js";
+import { accessToken, hasSession, isSignedIn, Offline, onSignedOut, viewer } from "./core/session.js";
+import { disconnect } from "./core/socket.js";
+import { showFrame } from "./parts/frame.js";
+import { applyTheme } from "./parts/theme.js";
+
+/**
+ * A screen fills an element and returns what ends it.
+ * @typedef {(element: HTMLElement, parameters: string[]) => Promise<(() => void) | void> | (() => void) | void} Screen
+ */
+
+/** @type {[RegExp, () => Promise<{show: Screen}>][]} */
+const SCREENS = [
+  [/^\/ranking$/, () => import("./screens/ranking.js")],
+  [/^\/people$/, () => import("./screens/people.js")],
+  [/^\/people\/([^/]+)$/, () => import("./screens/card.js")],
+  [/^\/plan$/, () => import("./screens/plan.js")],
+  [/^\/alerts$/, () => import("./screens/alerts.js")],
+  [/^\/setup$/, () => import("./screens/setup.js")],
+  [/^\/admin(?:\/(\w+))?$/, () => import("./screens/admin.js")],
+  [/^\/$/, () => import("./screens/dashboard.js")],
+];
+
+const app = /** @type {HTMLElement} */ (document.getElementById("app"));
+/** @type {() => void} */
+let endScreen = () => undefined;
+let shown = 0;
+
+async function showScreen() {
+  const number = (shown += 1);
+  endScreen();
+  endScreen = () => undefined;
+  if (!isSignedIn()) {
+    const { showSignIn } = await import("./screens/sign_in.js");
+    showSignIn(app, () => { send(); showScreen(); });
+    return;
+  }
+  if (path() === "/" && viewer().role === "EMPLOYEE") return go(`/people/${viewer().employee.id}`, { replace: true });
+  const [pattern, load] = SCREENS.find(([each]) => each.test(path())) || SCREENS[SCREENS.length - 1];
+  const main = showFrame(app);
+  render(main, h("p.loading", {}, t("Loading …")));
+  try {
+    const { show } = await load();
+    if (number !== shown) return;
+    const end = await show(main, (path().match(pattern) || []).slice(1));
+    if (number === shown) endScreen = end || (() => undefined);
+    else end?.();
+  } catch (error) {
+    if (number === shown) showProblem(main, error);
+  }
+}
+
+/** @param {HTMLElement} element @param {unknown} error */
+function showProblem(element, error) {
+  const text = error instanceof Offline || error instanceof TypeError ? t("The server cannot be reached.") : error instanceof Error ? error.message : String(error);
+  render(element, h("div.empty", { role: "alert" }, h("p", {}, text), h("button", { type: "button", onclick: showScreen }, t("Try again"))));
+}
+
+async function start() {
+  applyTheme();
+  await loadTexts();
+  if (hasSession()) {
+    try {
+      await accessToken();
+    } catch (error) {
+      if (error instanceof Offline) {
+        showProblem(app, error);
+        addEventListener("online", () => location.reload(), { once: true });
+        return;
+      }
+    }
+  }
+  onAddressChange(() => { scrollTo(0, 0); showScreen(); });
+  onSignedOut(() => { disconnect(); showScreen(); });
+  startHeartbeat();
+  send();
+  showScreen();
+}
+
+start();

@@ -1,0 +1,77 @@
+/** Controls that several screens share. */
+
+import { go, parameter, withParameters } from "../core/address.js";
+import { h } from "../core/dom.js";
+import { initials } from "../core/format.js";
+import { t } from "../core/i18n.js";
+import { KINDS, kindName, periodAddress } from "../core/period.js";
+import { icon } from "./icons.js";
+
+/** @param {string} label @param {() => void} onclick @param {Record<string, any>} [more] */
+export const button = (label, onclick, more = {}) => h("button", { type: "button", onclick, ...more }, label);
+
+/** @param {string} name @param {string} label @param {() => void} onclick @param {Record<string, any>} [more] */
+export const iconButton = (name, label, onclick, more = {}) => h("button.icon", { type: "button", "aria-label": label, title: label, onclick, ...more }, icon(name));
+
+/** A link to another screen of the page. @param {string} to @param {any[]} children */
+export const link = (to, ...children) => h("a", { href: to, "data-go": "" }, ...children);
+
+/** @param {{id: string, name: string}} person @param {boolean} [online] */
+export function avatar({ id, name }, online = false) {
+  const hue = [...id].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) % 360, 7);
+  return h("span.avatar", { style: { "--hue": hue }, class: online ? "online" : null, "aria-hidden": "true" }, initials(name));
+}
+
+/** @param {{kind: string, offset: number}} chosen @param {string} label */
+export function periodPicker({ kind, offset }, label) {
+  return h("div.period", { role: "group", "aria-label": t("Period") },
+    h("div.segments", {}, KINDS.map((each) => h("button", { type: "button", "aria-pressed": String(each === kind), onclick: () => go(periodAddress(each, 0)) }, kindName(each)))),
+    h("div.stepper", {},
+      iconButton("left", t("Previous period"), () => go(periodAddress(kind, offset - 1))),
+      h("span", { "aria-live": "polite" }, label),
+      iconButton("right", t("Next period"), () => go(periodAddress(kind, offset + 1)))));
+}
+
+/**
+ * A choice of scope: the company and its teams, indented.
+ * @param {{company: any, teams: any[], selected: string, widest: string | null}} options widest: null if it is the company
+ */
+export function scopePicker({ company, teams, selected, widest }) {
+  /** @param {any} team @returns {number} */
+  const depth = (team) => (team.parent ? 1 + depth(teams.find(({ id }) => id === team.parent.id) || {}) : 0);
+  const options = teams.map((team) => h("option", { value: team.id, selected: team.id === selected }, "   ".repeat(depth(team) + (widest ? 0 : 1)) + team.name));
+  return h("label.field.inline", {}, h("span.hidden", {}, t("Scope")),
+    h("select", { onchange: (/** @type {any} */ { target }) => go(withParameters({ scope: target.value })) },
+      widest ? null : h("option", { value: company.id, selected: company.id === selected }, company.name), options));
+}
+
+/** @param {any[]} metrics @param {string} selected */
+export function metricPicker(metrics, selected) {
+  return h("label.field.inline", {}, h("span.hidden", {}, t("Metric")),
+    h("select", { onchange: (/** @type {any} */ { target }) => go(withParameters({ metric: target.value })) },
+      metrics.map(({ key, name }) => h("option", { value: key, selected: key === selected }, name))));
+}
+
+export const chosenMetric = () => parameter("metric") || "deals_won_amount";
+
+/** @param {string} pace */
+export const paceName = (pace) =>
+  ({ NOT_STARTED: t("not started"), BEHIND: t("behind"), ON_TRACK: t("on track"), AHEAD: t("ahead"), ACHIEVED: t("reached"), MISSED: t("missed") })[pace] || pace;
+
+/** @param {string} pace */
+export const paceChip = (pace) => h("span.chip", { "data-pace": pace }, paceName(pace));
+
+/**
+ * A panel with a heading.
+ * @param {string} title @param {any} aside @param {any[]} children
+ */
+export const panel = (title, aside, ...children) => h("section.panel", { "data-key": `panel ${title}` }, h("header", {}, h("h2", {}, title), aside), ...children);
+
+/** @param {string} text @param {any} [action] */
+export const empty = (text, action) => h("div.empty", {}, h("p", {}, text), action);
+
+/** A goal's name: a default one (metric and period) is in the language of its author, so it is written anew. @param {any} goal */
+export function goalTitle({ name, metric, period }) {
+  const year = period.label.match(/\d{4}/)?.[0] || "?";
+  return name.includes(",") && (name.split(",").pop() || "").includes(year) ? metric.name : name;
+}

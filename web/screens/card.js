@@ -1,0 +1,136 @@
+/** The card of a person, made for a phone first: goals, work to do, charts, history, clients. */
+
+import { go, parameter, withParameters } from "../core/address.js";
+import { query } from "../core/client.js";
+import { h, onNextFrame, render } from "../core/dom.js";
+import { calendarDate, figure, useCompany } from "../core/format.js";
+import { gql } from "../core/gql.js";
+import { t } from "../core/i18n.js";
+import { onOutboxChange } from "../core/outbox.js";
+import { chosenPeriod } from "../core/period.js";
+import { viewer } from "../core/session.js";
+import { subscribe } from "../core/socket.js";
+import { openCall } from "../parts/card_actions.js";
+import { callsPanel, chartsPanel, clientsPanel, dealsPanel, historyPanel, hoursPanel, leadsPanel, stagesPanel, tasksPanel } from "../parts/card_panels.js";
+import { avatar, button, empty, iconButton, panel, periodPicker } from "../parts/controls.js";
+import { FUNNEL_FIELDS } from "../parts/funnel_panel.js";
+import { GOAL_FIELDS, GOAL_STATE, goalLine } from "../parts/goal_window.js";
+import { roleName } from "../parts/frame.js";
+import { icon } from "../parts/icons.js";
+
+const METRICS = ["deals_won_amount", "deals_won", "leads_created", "calls_made", "clients_added", "tasks_completed"];
+const CARD = gql`query Card($id: ID!, $period: PeriodInput, $metrics: [String!]) {
+  company { id name currency timeZone }
+  employee(id: $id) {
+    id name role active online joinedOn team { id name } manager { id name }
+    standing(period: $period) { rank value gapToNext }
+    goals(period: $period) { ...GoalState }
+    statistics(period: $period, interval: DAY, metrics: $metrics) {
+      period { kind start end label }
+      winRatePercent averageDealAmount medianSalesCycleDays
+      series { metric { key name unit } total previousTotal points { start value } }
+    }
+    funnel(period: $period) { ...FunnelFields }
+    tasks(filter: {completed: false}, first: 20) { totalCount edges { node { id title kind dueAt overdue createdBy { id name } deal { id title } client { id name } } } }
+    deals(filter: {status: [OPEN]}, first: 30) { totalCount edges { node {
+      id title hasProblems problem expectedCloseOn winProbability amount { amount currency } stage { id name } client { id name }
+    } } }
+    activities(first: 20) { edges { node { id cursor kind at summary actor { id name } } } pageInfo { hasNextPage endCursor } }
+    calls(first: 10) { edges { node { id direction outcome startedAt durationSeconds note client { id name } } } }
+    leads(first: 10) { edges { node { id title status source createdAt contactName phone } } }
+    clients(first: 20) { totalCount edges { node { id name phone email wonAmount lastActivityAt } } }
+    workTime(period: $period) { totalHours days { date hours } }
+  }
+}
+${GOAL_STATE} ${FUNNEL_FIELDS}`;
+const GOALS = gql`subscription CardGoals($scope: ID) { goalProgress(scope: $scope) { ...GoalFields } } ${GOAL_FIELDS}`;
+const ACTIVITIES = gql`subscription CardNews($scope: ID, $after: String) { activities(scope: $scope, after: $after) { id cursor kind at summary actor { id name } } }`;
+
+const READ_SECONDS = 3; // after a change, before the card is read again
+
+/** @type {import("../main.js").Screen} */
+export async function show(main, [id]) {
+  const period = chosenPeriod();
+  const read = () => query(CARD, { id, period, metrics: METRICS });
+  const data = await read();
+  if (!data.employee) {
+    render(main, empty(t("There is no such person, or the card is not yours to see.")));
+    return undefined;
+  }
+  useCompany(data.company);
+  document.title = `${data.employee.name} · Scoreline`;
+  const state = { employee: data.employee, goals: new Map(data.employee.goals.map((/** @type {any} */ goal) => [goal.id, goal])), news: edges(data.employee.activities), lastCursor: null };
+  const draw = onNextFrame(() => drawCard(main, state, period));
+  draw();
+
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let reading;
+  const readSoon = (seconds = READ_SECONDS) => {
+    clearTimeout(reading);
+    reading = setTimeout(async () => {
+      const answer = await read().catch(() => null); // the next change reads again
+      if (!answer?.employee) return;
+      state.employee = answer.employee;
+      for (const goal of answer.employee.goals) if (!state.goals.has(goal.id)) state.goals.set(goal.id, goal);
+      draw();
+    }, seconds * 1000);
+  };
+  const isVisible = data.employee.statistics !== null;
+  const ends = [
+    () => clearTimeout(reading),
+    onOutboxChange((answered) => { draw(); if (answered?.state === "sent") readSoon(0.2); }),
+    isVisible ? subscribe(GOALS, { scope: id }, ({ goalProgress: goal }) => {
+      if (goal.archivedAt) state.goals.delete(goal.id);
+      else if (state.goals.has(goal.id) || period.offset === 0) state.goals.set(goal.id, goal);
+      draw();
+    }) : null,
+    isVisible ? subscribe(ACTIVITIES, () => ({ scope: id, after: state.lastCursor || state.news[0]?.cursor || null }), ({ activities: activity }) => {
+      state.lastCursor = activity.cursor;
+      if (!state.news.some((/** @type {any} */ each) => each.id === activity.id)) state.news = [activity, ...state.news];
+      draw();
+      readSoon();
+    }) : null,
+  ];
+  return () => ends.forEach((end) => end?.());
+}
+
+/** @param {{edges: {node: any}[]} | null} connection */
+export const edges = (connection) => (connection?.edges || []).map(({ node }) => node);
+
+const TABS = ["today", "numbers", "history", "clients"];
+
+/** @param {HTMLElement} main @param {any} state @param {{kind: string, offset: number}} period */
+function drawCard(main, state, period) {
+  const { employee } = state;
+  const { standing, statistics, manager, team } = employee;
+  const own = employee.id === viewer().employee.id;
+  const tab = TABS.includes(parameter("tab") || "") ? String(parameter("tab")) : "today";
+  const names = { today: t("Today"), numbers: t("Numbers"), history: t("History"), clients: t("Clients") };
+  const head = h("div.card-head", {},
+    avatar(employee, employee.online),
+    h("div.grow", {}, h("h1", {}, employee.name),
+      h("p.soft", {}, [roleName(employee.role), team?.name].filter(Boolean).join(" · "),
+        h("span.more-about", {}, manager && manager.id !== employee.id ? ` · ${t("reports to {name}", { name: manager.name })}` : null, employee.online ? ` · ${t("online")}` : null))),
+    standing ? h("div.place", {}, h("strong", {}, t("Place {rank}", { rank: standing.rank })), h("small", {}, standing.gapToNext ? t("{amount} to the next", { amount: figure(standing.gapToNext, "MONEY", true) }) : figure(standing.value, "MONEY", true))) : null);
+  if (!statistics) return render(main, h("div.card", {}, head, empty(t("Only this person and those above see the rest of the card."))));
+  const clients = edges(employee.clients);
+  const today = calendarDate(new Date());
+  const goals = [...state.goals.values()].sort((one, other) => one.period.end.localeCompare(other.period.end));
+  return render(main, h("div.card", { "data-tab": tab },
+    head,
+    h("div.head.no-print", {},
+      button(t("Record a call"), () => openCall(employee.id, clients), { class: "primary call-action" }),
+      periodPicker(period, statistics.period.label),
+      iconButton("print", t("Print"), () => print(), { class: "print-action" })),
+    h("div.segments.tabs.no-print", { role: "tablist" }, TABS.map((name) => h("button", { type: "button", role: "tab", "aria-selected": String(name === tab), onclick: () => go(withParameters({ tab: name }), { replace: true }) }, /** @type {any} */ (names)[name]))),
+    h("div.card-columns", {},
+      h("div.column.tab-today", {},
+        panel(t("Goals"), null, goals.length ? h("ul.goal-lines", {}, goals.map((goal) => goalLine(goal))) : empty(own ? t("No goals yet.") : t("No goals for this period."))),
+        tasksPanel(edges(employee.tasks), employee.tasks.totalCount),
+        dealsPanel(edges(employee.deals), employee.deals.totalCount)),
+      h("div.column.tab-numbers", {},
+        chartsPanel(statistics, today), stagesPanel(employee.funnel), hoursPanel(employee.workTime, today)),
+      h("div.column.tab-history", {}, historyPanel(state.news)),
+      h("div.column.tab-clients", {}, leadsPanel(edges(employee.leads)), clientsPanel(clients, employee.clients.totalCount), callsPanel(edges(employee.calls)))),
+    h("div.action-bar.no-print", {}, h("button.primary", { type: "button", onclick: () => openCall(employee.id, clients) }, icon("phone"), t("Call")))));
+}

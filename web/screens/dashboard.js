@@ -1,0 +1,235 @@
+/** The dashboard of the company or a team: goals, forecast, ranking, funnel, alerts and news, all live. */
+
+import { go, parameter } from "../core/address.js";
+import { query } from "../core/client.js";
+import { glide, h, onNextFrame, render } from "../core/dom.js";
+import { calendarDate, figure, number, percent, shortMoney, useCompany } from "../core/format.js";
+import { gql } from "../core/gql.js";
+import { t } from "../core/i18n.js";
+import { chosenPeriod } from "../core/period.js";
+import { viewer } from "../core/session.js";
+import { subscribe } from "../core/socket.js";
+import { chosenMetric, empty, goalTitle, link, metricPicker, panel, periodPicker, scopePicker } from "../parts/controls.js";
+import { spark } from "../parts/charts.js";
+import { ALERT_FIELDS, ALERTS, alertList, markRead, NEWS_KINDS, newsList, onlineList } from "../parts/feed.js";
+import { FORECAST_FIELDS, forecastPanel } from "../parts/forecast_panel.js";
+import { FUNNEL_FIELDS, funnelTable } from "../parts/funnel_panel.js";
+import { GOAL_FIELDS, GOAL_STATE, goalLine, goalWindow } from "../parts/goal_window.js";
+import { LEADERBOARD, rankingRows } from "../parts/ranking_list.js";
+
+const STATISTICS_FIELDS = gql`fragment StatisticsFields on Statistics {
+  winRatePercent previousWinRatePercent averageDealAmount previousAverageDealAmount medianSalesCycleDays previousMedianSalesCycleDays
+  series { metric { key name unit } total previousTotal points { start value } }
+}`;
+const DASHBOARD = gql`query Dashboard($scope: ID, $period: PeriodInput, $metric: String, $kinds: [ActivityKind!], $interval: Interval!, $metrics: [String!]) {
+  company { id name currency timeZone }
+  teams { id name parent { id } }
+  metrics { key name unit }
+  funnel(scope: $scope, period: $period) { ...FunnelFields period { kind start end label workdaysList } scope { __typename id name goals(period: $period) { ...GoalState } } }
+  statistics(scope: $scope, period: $period, interval: $interval, metrics: $metrics) { ...StatisticsFields }
+  forecast(scope: $scope, period: $period) { ...ForecastFields }
+  goals(scope: $scope, period: $period, metric: $metric) { ...GoalState }
+  alerts(unreadOnly: true, first: 8) { edges { node { ...AlertFields } } }
+  activities(scope: $scope, kinds: $kinds, first: 12) { edges { node { id cursor kind at summary employee { id name } } } }
+}
+${STATISTICS_FIELDS} ${GOAL_STATE} ${FORECAST_FIELDS} ${FUNNEL_FIELDS} ${ALERT_FIELDS}`;
+const FORECAST_PAST = gql`query ForecastPast($scope: ID, $period: PeriodInput) {
+  forecast(scope: $scope, period: $period) {
+    saidBefore { day booked expected low high }
+    deals(first: 6) { deal { id title } winProbability expected }
+  }
+}`;
+const ACCURACY = gql`query ForecastAccuracy($scope: ID, $period: PeriodInput) {
+  forecast(scope: $scope, period: $period) { accuracy { periods wape biasPercent weightedPipelineWape } }
+}`;
+const FIGURES = gql`query Figures($scope: ID, $period: PeriodInput, $interval: Interval!, $metrics: [String!]) {
+  funnel(scope: $scope, period: $period) { ...FunnelFields }
+  statistics(scope: $scope, period: $period, interval: $interval, metrics: $metrics) { ...StatisticsFields }
+}
+${STATISTICS_FIELDS} ${FUNNEL_FIELDS}`;
+const GOALS = gql`subscription Goals($goals: [ID!]) { goalProgress(goals: $goals) { ...GoalFields } } ${GOAL_FIELDS}`;
+const FORECAST = gql`subscription Forecast($scope: ID, $period: PeriodInput) { forecast(scope: $scope, period: $period) { ...ForecastFields } } ${FORECAST_FIELDS}`;
+const ACTIVITIES = gql`subscription News($scope: ID, $after: String) { activities(scope: $scope, after: $after) { id cursor kind at summary employee { id name } } }`;
+const PRESENCE = gql`subscription Presence($scope: ID) { presence(scope: $scope) { id name online active } }`;
+
+const FIGURES_OF_ALL = ["deals_won_amount", "deals_won", "leads_created", "calls_made"];
+const FIGURES_SECONDS = 20; // between two readings of the charts and the funnel while things change
+const GOAL_EVENTS = new Set(["GOAL_SET", "GOAL_ARCHIVED", "PLAN_APPLIED", "PLAN_UNDONE"]);
+const NEWS = new Set(NEWS_KINDS);
+const TEAM_GOALS = 12;
+
+/** @type {import("../main.js").Screen} */
+export async function show(main) {
+  const period = chosenPeriod();
+  const metric = chosenMetric();
+  const interval = period.kind === "WEEK" || period.kind === "MONTH" ? "DAY" : "WEEK";
+  const read = (/** @type {string | null} */ scope) => query(DASHBOARD, { scope, period, metric, kinds: NEWS_KINDS, interval, metrics: FIGURES_OF_ALL });
+  const data = await read(parameter("scope"));
+  const { scope, period: span } = data.funnel;
+  if (viewer().role === "ADMIN" && !data.teams.length && !data.goals.length) { // nothing is set up yet
+    go("/setup", { replace: true });
+    return undefined;
+  }
+  useCompany(data.company);
+  document.title = `${scope.name} · Scoreline`;
+
+  const state = {
+    ...data, board: /** @type {any} */ (null), forecast: data.forecast, past: /** @type {any} */ (null),
+    goals: new Map([...data.goals, ...scope.goals].map((/** @type {any} */ goal) => [goal.id, goal])),
+    people: new Map(), alerts: data.alerts.edges.map((/** @type {any} */ { node }) => node), news: data.activities.edges.map((/** @type {any} */ { node }) => node),
+  };
+  const draw = onNextFrame(() => drawDashboard(main, state, { scope, period, span, metric }));
+  draw();
+
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let reading;
+  const readFigures = async () => {
+    reading = undefined;
+    const charted = shownGoals(state, { scope, span, metric }).inPeriod.map((goal) => goal.metric.key);
+    const metrics = [...new Set([...FIGURES_OF_ALL, ...charted])];
+    const figures = await query(FIGURES, { scope: scope.id, period, interval, metrics }).catch(() => null); // the next change asks again
+    if (figures) Object.assign(state, figures);
+    draw();
+  };
+  const readFiguresSoon = () => { reading ||= setTimeout(readFigures, FIGURES_SECONDS * 1000 * (0.75 + Math.random() / 2)); };
+  /** @type {() => void} */
+  let endGoals = () => undefined;
+  const followGoals = () => {
+    endGoals();
+    const shown = Object.values(shownGoals(state, { scope, span, metric })).flat().map(({ id }) => id);
+    endGoals = shown.length ? subscribe(GOALS, { goals: shown }, ({ goalProgress }) => {
+      const known = state.goals.get(goalProgress.id);
+      if (known && known.progress.version > goalProgress.progress.version) return;
+      goalProgress.archivedAt ? state.goals.delete(goalProgress.id) : state.goals.set(goalProgress.id, goalProgress);
+      draw();
+    }) : () => undefined;
+  };
+  const readGoals = async () => {
+    const answer = await read(scope.id).catch(() => null);
+    if (!answer) return;
+    state.goals = new Map([...answer.goals, ...answer.funnel.scope.goals].map((/** @type {any} */ goal) => [goal.id, goal]));
+    followGoals();
+    readFigures();
+  };
+
+  followGoals();
+  readFigures();
+  const readPast = (/** @type {string} */ document) => query(document, { scope: scope.id, period }, { attempts: 2 }).then(({ forecast }) => {
+    state.past = { ...state.past, ...forecast };
+    draw();
+  }, () => undefined); // the rest stands without it
+  readPast(FORECAST_PAST).then(() => readPast(ACCURACY)); // the accuracy may take the server long
+  const ends = [
+    () => endGoals(),
+    () => clearTimeout(reading),
+    subscribe(LEADERBOARD, { metric, period, scope: scope.id, first: 10 }, ({ leaderboard }) => {
+      if (state.board && state.board.version > leaderboard.version) return;
+      state.board = leaderboard;
+      draw();
+    }),
+    subscribe(FORECAST, { scope: scope.id, period }, ({ forecast }) => { state.forecast = forecast; draw(); }),
+    subscribe(ACTIVITIES, () => ({ scope: scope.id, after: state.lastCursor || null }), ({ activities: activity }) => {
+      state.lastCursor = activity.cursor;
+      if (NEWS.has(activity.kind) && !state.news.some((/** @type {any} */ { id }) => id === activity.id)) {
+        state.news = [activity, ...state.news].slice(0, 12);
+        draw();
+      }
+      if (GOAL_EVENTS.has(activity.kind)) readGoals();
+      readFiguresSoon();
+    }, (code) => { if (code === "CURSOR_UNKNOWN") state.lastCursor = null; }),
+    subscribe(ALERTS, () => ({ after: state.alerts[0]?.cursor || null }), ({ alerts: alert }) => {
+      if (state.alerts.some((/** @type {any} */ { id }) => id === alert.id)) return;
+      state.alerts = [alert, ...state.alerts].slice(0, 8);
+      draw();
+    }),
+    subscribe(PRESENCE, { scope: scope.id }, ({ presence }) => { state.people.set(presence.id, presence); draw(); }),
+  ];
+  return () => ends.forEach((end) => end());
+}
+
+/**
+ * The goals that have a place on the dashboard: those of the scope, and of its teams for the chosen metric, best first.
+ * @param {any} state @param {{scope: any, span: any, metric: string}} question
+ * @returns {{inPeriod: any[], others: any[], teamGoals: any[]}}
+ */
+function shownGoals(state, { scope, span, metric }) {
+  const goals = [...state.goals.values()];
+  const isOfPeriod = (/** @type {any} */ { period }) => period.start === span.start && period.end === span.end;
+  const own = goals.filter(({ owner }) => owner.id === scope.id);
+  /** @param {string | undefined} team @returns {boolean} whether it is below the scope */
+  const isBelow = (team) => {
+    const parent = state.teams.find((/** @type {any} */ { id }) => id === team)?.parent?.id;
+    return scope.__typename === "Company" || (parent !== undefined && (parent === scope.id || isBelow(parent)));
+  };
+  const ofTeams = goals.filter((goal) => goal.owner.__typename === "Team" && isBelow(goal.owner.id) && goal.metric.key === metric && isOfPeriod(goal));
+  return {
+    inPeriod: own.filter(isOfPeriod),
+    others: own.filter((goal) => !isOfPeriod(goal)),
+    teamGoals: ofTeams.sort((one, other) => other.progress.attainmentPercent - one.progress.attainmentPercent).slice(0, TEAM_GOALS),
+  };
+}
+
+/** @param {HTMLElement} main @param {any} state @param {any} question */
+function drawDashboard(main, state, { scope, period, span, metric }) {
+  const { company, teams, metrics, statistics, funnel, forecast, board } = state;
+  const { inPeriod, others, teamGoals } = shownGoals(state, { scope, span, metric });
+  const series = new Map(statistics.series.map((/** @type {any} */ each) => [each.metric.key, each]));
+  const isDirector = viewer().role === "DIRECTOR" || viewer().role === "ADMIN";
+  const read = async (/** @type {any} */ alert) => {
+    state.alerts = state.alerts.filter((/** @type {any} */ each) => each !== alert);
+    drawDashboard(main, state, { scope, period, span, metric });
+    await markRead([alert.id]);
+  };
+  const update = () => render(main,
+    h("div.head", {}, h("h1", {}, scope.name),
+      teams.length ? scopePicker({ company, teams, selected: scope.id, widest: isDirector ? null : scope.id }) : null,
+      metricPicker(metrics, metric), periodPicker(period, span.label)),
+    h("div.kpis", {}, kpis(statistics, series)),
+    h("div.dashboard", {},
+      h("div.column.wide", {},
+        h("div.goals", {},
+          inPeriod.map((goal) => goalWindow(goal, series.get(goal.metric.key)?.points || [], forecast, span.workdaysList)),
+          others.length || !inPeriod.length ? panel(inPeriod.length ? t("Goals of other periods") : t("Goals"), null,
+            others.length ? h("ul.goal-lines", {}, others.map((goal) => goalLine(goal))) : empty(t("No goals for this period."), link("/plan", h("span.link", {}, t("Plan the targets"))))) : null),
+        teamGoals.length ? panel(t("Teams: {metric}", { metric: goalTitle(teamGoals[0]) }), h("small", {}, span.label), h("ul.goal-lines.team-goals", {}, teamGoals.map((goal) => goalLine(goal, { showOwner: true })))) : null,
+        panel(t("Funnel"), h("small", {}, span.label), funnelTable(funnel))),
+      h("div.column", {},
+        panel(t("Ranking"), board ? h("small", {}, t("total {total}", { total: figure(board.total, board.metric.unit, true) })) : null,
+          board ? (board.standings.length ? h("ol.ranking", {}, rankingRows(board)) : empty(t("Nobody is ranked yet."))) : h("p.soft", {}, t("Loading …"))),
+        forecastPanel(forecast, state.past),
+        panel(t("Alerts"), link("/alerts", h("span.link", {}, t("All"))), alertList(state.alerts, read)),
+        panel(t("Online"), null, onlineList(state.people)),
+        panel(t("What changed"), null, newsList(state.news)))));
+  const list = main.querySelector(".ranking");
+  list ? glide(list, update) : update();
+}
+
+/** @param {any} statistics @param {Map<string, any>} series */
+function kpis(statistics, series) {
+  const today = calendarDate(new Date());
+  /** @param {string} key */
+  const counted = (key) => {
+    const each = series.get(key);
+    if (!each) return null;
+    const values = each.points.filter((/** @type {any} */ { start }) => start <= today).map((/** @type {any} */ { value }) => Number(value));
+    return kpi(each.metric.name, figure(each.total, each.metric.unit, true), Number(each.total), Number(each.previousTotal), spark(values));
+  };
+  return [
+    counted("deals_won_amount"), counted("deals_won"),
+    kpi(t("Win rate"), percent(statistics.winRatePercent), statistics.winRatePercent, statistics.previousWinRatePercent, null, true),
+    kpi(t("Average deal"), shortMoney(statistics.averageDealAmount), Number(statistics.averageDealAmount), Number(statistics.previousAverageDealAmount)),
+    kpi(t("Sales cycle"), t("{count} days", { count: number(statistics.medianSalesCycleDays, 0) }), statistics.medianSalesCycleDays, statistics.previousMedianSalesCycleDays, null, false, true),
+    counted("leads_created"), counted("calls_made"),
+  ];
+}
+
+/**
+ * @param {string} name @param {string} text @param {number | null} value @param {number | null} previous
+ * @param {any} [picture] @param {boolean} [points] whether it is a percentage, which changes by points @param {boolean} [less] whether less is better
+ */
+function kpi(name, text, value, previous, picture = null, points = false, less = false) {
+  const change = value === null || !previous ? null : points ? value - previous : (100 * (value - previous)) / previous;
+  const better = change !== null && (less ? change < 0 : change > 0);
+  const shown = change === null || Math.abs(change) < 0.5 ? null : `${change > 0 ? "+" : "−"}${points ? number(Math.abs(change), 0) : percent(Math.abs(change))}`;
+  return h("div.kpi", { "data-key": name }, h("span.line.soft", { title: name }, name), h("span.row", {}, h("strong", {}, text), shown ? h("small", { class: better ? "good" : "bad", title: t("compared with the same part of the period before") }, shown) : null), picture);
+}

@@ -1,0 +1,161 @@
+/** The plan workbench: targets of a scope, its teams and people for a period, computed live and applied at once. */
+
+import { parameter } from "../core/address.js";
+import { mutate, newKey, query, Refused } from "../core/client.js";
+import { h, onNextFrame, render } from "../core/dom.js";
+import { useCompany } from "../core/format.js";
+import { gql } from "../core/gql.js";
+import { plural, t } from "../core/i18n.js";
+import { chosenPeriod } from "../core/period.js";
+import { viewer } from "../core/session.js";
+import { readNumber } from "../parts/cells.js";
+import { empty, periodPicker, scopePicker } from "../parts/controls.js";
+import { notify } from "../parts/dialog.js";
+import { metricForm, newMetric, planInput } from "../parts/plan_form.js";
+import { planTable, tableText } from "../parts/plan_table.js";
+
+const CHOICES = gql`query PlanChoices($scope: ID, $period: PeriodInput) {
+  company { id name currency timeZone }
+  teams { id name parent { id } manager { id } }
+  metrics { key name unit }
+  funnel(scope: $scope, period: $period) { scope { __typename id name } period { kind start end label } }
+  activities(scope: $scope, kinds: [PLAN_APPLIED], first: 5) { edges { node { id subject { ... on GoalPlan { id goalCount appliedAt undoneAt period { label } scope { id name } appliedBy { name } } } } } }
+}`;
+const PREVIEW = gql`query PlanPreview($input: PlanInput!) {
+  planPreview(input: $input) {
+    hash targetCount
+    totals { metric { key } target allocated probability byHand }
+    targets {
+      owner { __typename id name ... on Employee { team { id } } } metric { key unit }
+      lastResult base target difference byHand probability workingTimeShare existing { id target }
+    }
+  }
+}`;
+const APPLY = gql`mutation ApplyPlan($input: ApplyPlanInput!) { applyPlan(input: $input) { plan { id goalCount } userErrors { path code message } } }`;
+const UNDO = gql`mutation UndoPlan($id: ID!, $keepChanged: Boolean!, $key: String!) { undoPlan(id: $id, keepChanged: $keepChanged, idempotencyKey: $key) { plan { id undoneAt } userErrors { path code message } } }`;
+
+const COMPUTE_SECONDS = 0.25; // after the last keystroke
+
+/** What is being planned; kept while other screens are shown. @type {{metrics: any[], targets: Map<string, string>, leftOut: Set<string>, ramp: string, shown: number}} */
+const plan = { metrics: [newMetric("deals_won_amount")], targets: new Map(), leftOut: new Set(), ramp: "", shown: 0 };
+let planned = ""; // scope and period that the targets by hand belong to
+
+/** @type {import("../main.js").Screen} */
+export async function show(main) {
+  const period = chosenPeriod({ kind: "MONTH", offset: 1 });
+  const data = await query(CHOICES, { scope: parameter("scope"), period });
+  const { company, teams, metrics, funnel } = data;
+  const { scope } = funnel;
+  useCompany(company);
+  document.title = `${t("Plan")} · Scoreline`;
+  if (viewer().role === "EMPLOYEE") {
+    render(main, empty(t("Targets are set by managers.")));
+    return undefined;
+  }
+  const key = `${scope.id} ${funnel.period.start} ${funnel.period.end}`;
+  if (planned !== key) { plan.targets.clear(); plan.leftOut.clear(); }
+  if (!planned && parameter("base") === "TOTAL") plan.metrics[0].base = "TOTAL"; // of a company without a past
+  planned = key;
+
+  /** @type {any} */
+  let preview = null;
+  /** @type {string} */
+  let problem = "";
+  let busy = false;
+  /** @type {any} */
+  let applied = data.activities.edges.map((/** @type {any} */ { node }) => node.subject).find((/** @type {any} */ each) => each?.id && !each.undoneAt && each.scope.id === scope.id && each.period.label === funnel.period.label) || null;
+  let number = 0;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let waiting;
+
+  const compute = (seconds = COMPUTE_SECONDS) => {
+    clearTimeout(waiting);
+    if (plan.metrics.some(({ base, total }) => base === "TOTAL" && readNumber(total) === null)) {
+      [busy, problem, number] = [false, t("Enter the total."), number + 1];
+      draw();
+      return;
+    }
+    busy = true;
+    draw();
+    waiting = setTimeout(async () => {
+      const own = (number += 1);
+      try {
+        const answer = await query(PREVIEW, { input: planInput(plan, scope.id, period) });
+        if (own !== number) return;
+        [preview, problem] = [answer.planPreview, ""];
+      } catch (error) {
+        if (own !== number) return;
+        problem = error instanceof Error && error.message ? error.message : t("The server cannot be reached.");
+      }
+      busy = false;
+      draw();
+    }, seconds * 1000);
+  };
+
+  async function apply() {
+    busy = true;
+    draw();
+    try {
+      const { plan: done } = await mutate(APPLY, { input: { plan: planInput(plan, scope.id, period), hash: preview.hash, idempotencyKey: newKey() } });
+      applied = done;
+      plan.targets.clear();
+      notify(plural("{count} target set", "{count} targets set", done.goalCount), { tone: "good", action: { label: t("Undo"), run: () => undo(done, false) } });
+    } catch (error) {
+      notify(error instanceof Error ? error.message : String(error), { tone: "bad" });
+    }
+    compute(0);
+  }
+
+  /** @param {any} done @param {boolean} keepChanged */
+  async function undo(done, keepChanged) {
+    try {
+      await mutate(UNDO, { id: done.id, keepChanged, key: newKey() });
+      applied = null;
+      notify(t("The plan was taken back."), { tone: "good" });
+    } catch (error) {
+      const conflict = error instanceof Refused && error.code === "CONFLICT" && !keepChanged;
+      notify(error instanceof Error ? error.message : String(error), { tone: "bad", action: conflict ? { label: t("Take back the others"), run: () => undo(done, true) } : undefined });
+    }
+    compute(0);
+  }
+
+  const copy = async () => {
+    const text = tableText(preview.targets.filter((/** @type {any} */ { metric }) => metric.key === plan.metrics[plan.shown].metric));
+    await navigator.clipboard.writeText(text).then(() => notify(t("The table is in the clipboard.")), () => notify(t("The browser does not allow to copy here."), { tone: "bad" }));
+  };
+
+  const draw = onNextFrame(() => {
+    const shown = plan.metrics[plan.shown] || plan.metrics[plan.shown = 0];
+    const isDirector = viewer().role === "DIRECTOR" || viewer().role === "ADMIN";
+    render(main,
+      h("div.head", {}, h("h1", {}, t("Plan")), scopePicker({ company, teams, selected: scope.id, widest: isDirector ? null : scope.id }), periodPicker(period, funnel.period.label)),
+      h("div.plan", {},
+        h("section.panel.plan-form", {}, h("header", {}, h("h2", {}, t("How the targets come about"))),
+          plan.metrics.map((metric, index) => metricForm(metric, metrics, {
+            isShown: plan.metrics.length > 1 && metric === shown,
+            onChange: () => compute(),
+            onShow: () => { plan.shown = index; draw(); },
+            onRemove: plan.metrics.length > 1 ? () => { plan.metrics.splice(index, 1); plan.shown = 0; compute(0); } : null,
+          })),
+          h("div.actions", {}, h("button", { type: "button", disabled: plan.metrics.length >= metrics.length, onclick: () => {
+            const next = metrics.find((/** @type {any} */ { key: each }) => !plan.metrics.some(({ metric }) => metric === each));
+            plan.metrics.push(newMetric(next.key));
+            plan.shown = plan.metrics.length - 1;
+            compute(0);
+          } }, t("Another metric"))),
+          h("label.field", {}, t("Newcomers carry, in percent by month since joining"), h("input", { placeholder: "50, 75", value: plan.ramp, oninput: (/** @type {any} */ { target }) => { plan.ramp = target.value; compute(); } }))),
+        h("section.panel.plan-result", { "aria-busy": String(busy) },
+          h("header", {}, plan.metrics.length > 1
+            ? h("div.segments", { role: "group" }, plan.metrics.map((each, index) => h("button", { type: "button", "aria-pressed": String(each === shown), onclick: () => { plan.shown = index; draw(); } }, metrics.find((/** @type {any} */ { key: name }) => name === each.metric)?.name)))
+            : h("h2", {}, metrics.find((/** @type {any} */ { key: name }) => name === shown.metric)?.name),
+            h("div.actions", {},
+              preview ? h("button", { type: "button", onclick: copy }, t("Copy table")) : null,
+              plan.targets.size ? h("button", { type: "button", onclick: () => { plan.targets.clear(); compute(0); } }, plural("Clear {count} set by hand", "Clear {count} set by hand", plan.targets.size)) : null,
+              applied ? h("button", { type: "button", onclick: () => undo(applied, false) }, t("Take the plan back")) : null,
+              h("button.primary", { type: "button", disabled: busy || Boolean(problem) || !preview?.targetCount, onclick: apply }, preview ? plural("Apply {count} target", "Apply {count} targets", preview.targetCount) : t("Apply")))),
+          h("p.problem", { role: "alert" }, problem),
+          preview ? planTable(preview, { plan, shown, teams, onChange: () => compute(), stale: Boolean(problem) }) : problem ? null : h("p.soft", {}, t("Computing …")))));
+  });
+  compute(0);
+  return () => { clearTimeout(waiting); number += 1; };
+}

@@ -1,0 +1,46 @@
+/** The whole ranking of the company or a team, live. */
+
+import { go, parameter, withParameters } from "../core/address.js";
+import { query } from "../core/client.js";
+import { glide, h, onNextFrame, render } from "../core/dom.js";
+import { figure, useCompany } from "../core/format.js";
+import { gql } from "../core/gql.js";
+import { plural, t } from "../core/i18n.js";
+import { chosenPeriod } from "../core/period.js";
+import { viewer } from "../core/session.js";
+import { subscribe } from "../core/socket.js";
+import { chosenMetric, empty, metricPicker, periodPicker, scopePicker } from "../parts/controls.js";
+import { LEADERBOARD, rankingRows } from "../parts/ranking_list.js";
+
+const CHOICES = gql`query Choices { company { id name currency timeZone } teams { id name parent { id } } metrics { key name unit } }`;
+
+/** @type {import("../main.js").Screen} */
+export async function show(main) {
+  const [period, metric, scope] = [chosenPeriod(), chosenMetric(), parameter("scope")];
+  const rankBy = parameter("by") === "ATTAINMENT" ? "ATTAINMENT" : "VALUE";
+  const { company, teams, metrics } = await query(CHOICES);
+  useCompany(company);
+  document.title = `${t("Ranking")} · Scoreline`;
+  /** @type {any} */
+  let board = null;
+  const draw = onNextFrame(() => {
+    const update = () => render(main,
+      h("div.head", {}, h("h1", {}, t("Ranking")),
+        scopePicker({ company, teams, selected: scope || company.id, widest: null }), metricPicker(metrics, metric),
+        h("div.segments", { role: "group", "aria-label": t("Ranked by") }, [["VALUE", t("Value")], ["ATTAINMENT", t("Percent of goal")]].map(([by, label]) =>
+          h("button", { type: "button", "aria-pressed": String(by === rankBy), onclick: () => go(withParameters({ by })) }, label))),
+        periodPicker(period, board?.period.label || "")),
+      h("section.panel.full-ranking", {}, board
+        ? [h("header", {}, h("h2", {}, board.metric.name), h("small", {}, plural("{count} person", "{count} people", board.totalCount), ", ", t("total {total}", { total: figure(board.total, board.metric.unit) }))),
+          board.standings.length ? h("ol.ranking", {}, rankingRows(board, viewer().employee.id)) : empty(t("Nobody is ranked yet."))]
+        : h("p.soft", {}, t("Loading …"))));
+    const list = main.querySelector(".ranking");
+    list ? glide(list, update) : update();
+  });
+  draw();
+  return subscribe(LEADERBOARD, { metric, period, scope, first: 100, rankBy }, ({ leaderboard }) => {
+    if (board && board.version > leaderboard.version) return;
+    board = leaderboard;
+    draw();
+  });
+}
