@@ -1,4 +1,4 @@
-"""Random sequences of changes, refunds, deletions and undo: ledger, sale kinds and funnel equal a slow recomputation."""
+"""Random sequences of changes, refunds, deletions, undo and merges of clients: ledger, sale kinds and funnel equal a slow recomputation."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -17,7 +18,6 @@ from resolvers.ledger.reconciliation import reconcile
 from tests.resolvers.crm.sales_company import SELLERS, fetch_last_activity, record_deal, try_refund, try_undo
 from tests.world import World
 
-CLIENTS = ("Globex", "Hooli")
 RATES = {"EUR": Decimal(1), "USD": Decimal("0.9")}
 CREATED = "2026-11-02T08:00:00Z"
 FUNNEL = "{ funnel(period: {kind: YEAR}) { stages { openDeals entered advanced lost } } }"
@@ -63,11 +63,12 @@ class DealReplay:
         self.world, self.dice = world, dice
         self.deals: dict[str, ExpectedDeal] = {}
         self.earlier: dict[str, list[ExpectedDeal]] = {}
-        self.undone = 0
+        self.clients = ["Globex", "Hooli"]
+        self.undone = self.merged = 0
 
     async def record(self) -> None:
         deal = ExpectedDeal(
-            self.dice.choice(CLIENTS), self.dice.randrange(100, 9_999), self.dice.choice(["EUR", "USD"]),
+            self.dice.choice(self.clients), self.dice.randrange(100, 9_999), self.dice.choice(["EUR", "USD"]),
             self.dice.choice(SELLERS),
         )  # fmt: skip
         money = {"amount": str(Decimal(deal.amount) / 100), "currency": deal.currency}
@@ -75,8 +76,28 @@ class DealReplay:
         deal_id = await record_deal(self.world, deal.owner, amount=money, client=client, createdAt=CREATED)
         self.deals[deal_id], self.earlier[deal_id] = deal, []
 
+    async def merge_clients(self) -> None:
+        """Merge a new client and an old one, either into the other: all deals have the one that stays."""
+        name = f"Client {self.merged}"
+        self.world.global_ids[name] = (await self.world.mutate("recordClient", name=name))["client"]["id"]
+        self.clients.append(name)
+        await self.record()
+        self.world.advance(seconds=1)  # changes of one deal at one time are one change
+        pair = [name, self.dice.choice(self.clients[:-1])]
+        self.dice.shuffle(pair)
+        into, other = pair
+        document = "mutation($input: MergeInput!) { mergeClients(input: $input) { userErrors { code } } }"
+        input = {"into": self.world.global_ids[into], "from": self.world.global_ids[other]}
+        assert (await self.world.query(document, input=input))["mergeClients"]["userErrors"] == []
+        self.clients.remove(other)
+        for deal in (*self.deals.values(), *(deal for deals in self.earlier.values() for deal in deals)):
+            deal.client = into if deal.client == other else deal.client
+        self.merged += 1
+
     async def step(self) -> None:
         self.world.advance(minutes=self.dice.choice([1, 1, 3, 60]))
+        if self.dice.random() < 0.05:
+            await self.merge_clients()
         deal_id = self.dice.choice([*self.deals])
         expected = deepcopy(self.deals[deal_id])
         is_accepted = await self.change(deal_id, expected)
@@ -158,7 +179,7 @@ class DealReplay:
                 key=lambda deal_id: (self.deals[deal_id].closed_at, order.index(deal_id)),
                 default="",
             )
-            for client in CLIENTS
+            for client in self.clients
         }
         return {deal_id: "FIRST" if deal_id in firsts else "REPEAT" for deal_id in self.wins()}
 
@@ -167,7 +188,8 @@ class DealReplay:
         totals: dict[str, Counter[str]] = {name: Counter() for name in ("deals_won", "deals_won_amount", "first")}
         kinds = self.sale_kinds()
         for deal_id, deal in self.wins().items():
-            value = deal.value(deal.amount) - deal.value(sum(deal.refunds.values()))
+            value = deal.value(deal.amount)
+            value -= round(Fraction(value * sum(deal.refunds.values()), deal.amount))
             totals["deals_won"][deal.credit] += 1
             totals["deals_won_amount"][deal.credit] += value
             if kinds[deal_id] == "FIRST":
@@ -226,3 +248,4 @@ async def test_sequence_of_changes_equals_slow_recomputation(sales_company: Worl
             assert await read_totals(metric) == {name: total for name, total in expected.items() if total}, step
         assert (await sales_company.query(FUNNEL))["funnel"]["stages"] == replay.funnel(), step
     assert replay.undone > steps / 20
+    assert replay.merged
