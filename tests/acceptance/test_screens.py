@@ -168,6 +168,7 @@ async def test_goal_moves_while_another_session_wins_a_deal(office: Office) -> N
 async def test_seller_works_on_a_phone_without_network(office: Office) -> None:
     async with office.open_screen("sam@example.com", size=PHONE) as screen:
         page = screen.page
+        await expect(page.locator(".deal-open")).to_be_visible()  # the card has come
         await expect(page.locator(".state")).to_be_hidden()  # live: only a lost connection is shown on a phone
         await screen.context.set_offline(True)
         await page.locator(".deal-open").click()
