@@ -111,8 +111,9 @@ async def fetch_rows(plan_id: int) -> list[PlanRow]:
 
 
 async def stage(plan: GoalPlan, rows: Sequence[PlanRow]) -> None:
-    """Store a plan and its rows, and give new goals their ids; nothing of it is seen before the commit.
+    """Store a plan, its rows and its new goals; nothing of it is seen before the commit.
 
+    Goals that exist are not touched: whoever changes one of them holds the lock that this transaction still waits for.
     Within the `prepare` of a `write_transaction`, see there.
     """
     await row_store.insert(plan)
@@ -124,19 +125,26 @@ async def stage(plan: GoalPlan, rows: Sequence[PlanRow]) -> None:
     await row_store.insert_all(rows)
     if len(rows) > _MANY_ROWS and connection.dialect() == "postgres":
         await connection.execute("ANALYZE plan_row")  # else statements under the lock may be planned for few rows
+    await connection.execute(_INSERT_GOALS_SQL, [plan.id])
 
 
 async def discard(plan: GoalPlan) -> None:
-    """Remove a staged plan that is not applied after all."""
+    """Remove a staged plan that is not applied after all, with its goals."""
+    await connection.execute(
+        "DELETE FROM goal WHERE id IN (SELECT goal_id FROM plan_row WHERE plan_id = ? AND is_new)", [plan.id]
+    )
     await connection.execute("DELETE FROM plan_row WHERE plan_id = ?", [plan.id])
     await connection.execute("DELETE FROM plan WHERE id = ?", [plan.id])
 
 
 async def save_announced(plan: GoalPlan, goal_id: int, announced: list[Mark]) -> None:
-    """Store which tiers of a new goal of a staged plan are reached when it is set."""
+    """Store which tiers of a new goal of a staged plan are reached when it is set, with the plan and the goal."""
     [row] = await RowQuery(PlanRow, Condition("plan_id = ? AND goal_id = ?", (plan.id, goal_id))).fetch()
     row.announced = announced
     await row_store.save(row, "announced")
+    [goal] = await row_store.fetch(Goal, [goal_id])
+    goal.announced = announced
+    await row_store.save(goal, "announced")
 
 
 # a later version than any before: the position of the change, or a position that was given to no other
@@ -193,11 +201,12 @@ FROM plan_row planned WHERE goal.id = planned.goal_id AND planned.plan_id = ? AN
 """  # noqa: S608 - constants only
 
 
-async def apply(plan: GoalPlan, applied_at: datetime) -> None:
-    """Set, change and archive the goals of a staged plan. Within `write_transaction` only."""
+async def apply(plan: GoalPlan, rows: Sequence[PlanRow], applied_at: datetime) -> None:
+    """Change and archive the goals that a staged plan does not create. Within `write_transaction` only."""
     plan.applied_at = applied_at
     await row_store.save(plan, "applied_at")
-    await connection.execute(_INSERT_GOALS_SQL, [plan.id])
+    if all(row.is_new for row in rows):
+        return
     for sql in _RECORD_APPLIED_SQL:
         await connection.execute(sql.format(more=""), [applied_at, plan.applied_by_id, plan.reason, plan.id])
     await connection.execute(_SET_TARGETS_SQL, [plan.id])
@@ -230,6 +239,7 @@ async def find_changed_since(plan: GoalPlan) -> list[int]:
 
 async def undo(
     plan: GoalPlan,
+    rows: Sequence[PlanRow],
     kept_goal_ids: Collection[int],
     undone_at: datetime,
     undone_by_id: int | None,
@@ -241,10 +251,13 @@ async def undo(
     reason         of the restored targets
     """
     more, kept = ("AND NOT planned.goal_id = ANY(?)", [sorted(kept_goal_ids)]) if kept_goal_ids else ("", [])
-    for sql in _RECORD_UNDONE_SQL:
-        await connection.execute(sql.format(more=more), [undone_at, undone_by_id, reason, plan.id, *kept])
+    restores_goals = not all(row.is_new for row in rows)
+    if restores_goals:
+        for sql in _RECORD_UNDONE_SQL:
+            await connection.execute(sql.format(more=more), [undone_at, undone_by_id, reason, plan.id, *kept])
     await connection.execute(_ARCHIVE_SQL.format(which="is_new", more=more), [undone_at, plan.id, *kept])
-    await connection.execute(_RESTORE_SQL.format(more=more), [plan.id, *kept])
+    if restores_goals:
+        await connection.execute(_RESTORE_SQL.format(more=more), [plan.id, *kept])
     plan.undone_at, plan.undone_by_id = undone_at, undone_by_id
     await row_store.save(plan, "undone_at", "undone_by_id")
 

@@ -187,7 +187,7 @@ async def apply_plan(context: RequestContext, prepared: PreparedPlan) -> GoalPla
     assert plan is not None
     moved_owners = await _find_moved_owners(context, preview)
     await _update_reached(prepared, plan, moved_owners)
-    await plan_rows.apply(plan, context.now())
+    await plan_rows.apply(plan, prepared.rows, context.now())
     moved_goal_ids = {
         row.goal_id for row in prepared.rows if not row.is_new and (row.metric, row.scope.topic) in moved_owners
     }
@@ -332,7 +332,7 @@ async def undo_plan(context: RequestContext, prepared: PreparedUndo) -> GoalPlan
     rows = [row for row in prepared.rows if row.goal_id not in changed_ids]
     moved_owners = {(metric, owner) for metric, owner, _ in _moved_scores(topics)}
     moved_goal_ids = {row.goal_id for row in rows if not row.is_new and (row.metric, row.scope.topic) in moved_owners}
-    await plan_rows.undo(plan, changed_ids, context.now(), context.viewer.id, prepared.reason)
+    await plan_rows.undo(plan, rows, changed_ids, context.now(), context.viewer.id, prepared.reason)
     reached_goal_ids = (prepared.reached_goal_ids | moved_goal_ids) - changed_ids
     await _publish(context, plan, rows, reached_goal_ids, ActivityKind.PLAN_UNDONE)
     return plan
