@@ -250,7 +250,7 @@ async def test_existing_company_asks_for_no_reason_and_its_plan_can_be_taken_bac
         assert company is not None
         assert not company.requires_target_reason
         assert await plans.find_changed_since(plan) == []
-        await plans.undo(plan, (), plan.applied_at, None, None)
+        await plans.undo(plan, await plans.fetch_rows(1), (), plan.applied_at, None, None)
         [goal] = await goals.by_ids([1])
         assert goal is not None
         assert (goal.target, goal.announced, goal.tiers) == (2, [3], Tiers(None, 2, None))
