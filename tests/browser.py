@@ -17,7 +17,7 @@ import httpx2
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
-REQUIRED: Final = "SCORELINE_TEST_BROWSER"  # set: tests fail where there is no browser
+REQUIRED: Final = "TEST_BROWSER"  # set: tests fail where there is no browser
 _NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "chrome")
 _START_SECONDS: Final = 60.0
 _WAIT_SECONDS: Final = 60.0
