@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
-from tests.empty_database import run_in_thread
 from tests.resolvers.goals.planned_company import planned_company
-from tests.world import World, WorldTemplate, make_template, open_copy
-
-
-async def _create_template(url: str) -> WorldTemplate:
-    async with planned_company(url) as world:
-        return make_template(world, url)
+from tests.world import World, WorldTemplate, open_copy
+from tests.world_templates import copy_template, copy_to_sqlite, create_template
 
 
 @pytest.fixture(scope="session")
 def sqlite_plan_template(tmp_path_factory: pytest.TempPathFactory) -> WorldTemplate:
-    return run_in_thread(_create_template(f"sqlite://{tmp_path_factory.mktemp('plans')}/company.db"))
+    return create_template(planned_company, f"sqlite://{tmp_path_factory.mktemp('plans')}/company.db")
 
 
 @pytest.fixture(scope="session")
@@ -29,27 +23,20 @@ def postgres_plan_template(
     postgres_databases: Callable[[str], AbstractContextManager[str]], postgres_tables: str
 ) -> Iterator[WorldTemplate]:
     with postgres_databases(postgres_tables) as url:
-        yield run_in_thread(_create_template(url))
+        yield create_template(planned_company, url)
 
 
 @pytest.fixture
 async def company(sqlite_plan_template: WorldTemplate, tmp_path: Path) -> AsyncIterator[World]:
     """A company to plan for, on SQLite."""
-    shutil.copy(sqlite_plan_template.url.removeprefix("sqlite://"), tmp_path / "company.db")
-    async with open_copy(sqlite_plan_template, f"sqlite://{tmp_path}/company.db") as world:
+    async with open_copy(sqlite_plan_template, copy_to_sqlite(sqlite_plan_template, tmp_path)) as world:
         yield world
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def company_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[WorldTemplate, str]]:
-    template: WorldTemplate = request.getfixturevalue(f"{request.param}_plan_template")
-    if request.param == "sqlite":
-        shutil.copy(template.url.removeprefix("sqlite://"), tmp_path / "company.db")
-        yield template, f"sqlite://{tmp_path}/company.db"
-        return
-    copy_database = request.getfixturevalue("postgres_databases")
-    with copy_database(template.url.rpartition("/")[2]) as url:
-        yield template, url
+    with copy_template(request, "plan_template", tmp_path) as template_and_url:
+        yield template_and_url
 
 
 @pytest.fixture
