@@ -56,8 +56,7 @@ async def find_node(context: RequestContext, global_id: str) -> TableRow | None:
         case "Stage":
             return await row_store.find(Stage, row_id)
         case "Refund":
-            of_visible_deals = context.viewer.scope_filter(Action.VIEW_CARD, "owner")
-            return await refunds.select_with_deals([row_id], of_visible_deals).find(row_id)
+            return await _select_refunds(context, [row_id]).find(row_id)
         case "Activity":
             return await (await select_activities(context, await scopes.company_scope(context), None)).find(row_id)
         case "Alert":
@@ -123,8 +122,7 @@ async def load_subjects(context: RequestContext, keys: Sequence[tuple[str, int]]
         *(row_store.select(model, ids_by_kind[kind]) for kind, model in _GOAL_MODELS.items() if kind in ids_by_kind),
     ]
     if "Refund" in ids_by_kind:
-        of_visible_deals = context.viewer.scope_filter(Action.VIEW_CARD, "owner")
-        queries.append(refunds.select_with_deals(ids_by_kind["Refund"], of_visible_deals))
+        queries.append(_select_refunds(context, ids_by_kind["Refund"]))
     loaded_rows = [row for batch in await fetch_all(queries) for row in batch]
     visible_rows = {(type(row).__name__, row.id): row for row in loaded_rows if not isinstance(row, Goal | GoalPlan)}
     await _follow_merges(context, visible_rows)
@@ -139,6 +137,11 @@ def _select_subjects(context: RequestContext, kind: str, row_ids: Sequence[int])
     """Return the query for the visible records with these ids, and for those that were merged into others."""
     is_visible = context.viewer.scope_filter(Action.VIEW_CARD, OWNER_FIELDS[kind])
     return select_with_merged(RECORD_MODELS[kind], row_ids, is_visible)
+
+
+def _select_refunds(context: RequestContext, row_ids: Sequence[int]) -> RowQuery[Any]:
+    """Return the query for the refunds with these ids of visible deals."""
+    return refunds.select_with_deals(row_ids, context.viewer.scope_filter(Action.VIEW_CARD, "owner"))
 
 
 async def _follow_merges(context: RequestContext, rows: dict[tuple[str, int], Any]) -> None:
