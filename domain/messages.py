@@ -32,9 +32,9 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class MessageList:
-    """Several messages in the place of one value, with what stands between them."""
+    """Several values in the place of one, with what stands between them."""
 
-    messages: tuple[Message, ...]
+    messages: tuple[MessageValue, ...]
     separator: str = ", "
 
     def __str__(self) -> str:
@@ -48,6 +48,11 @@ class Plural:
     singular: str
     plural: str
     count: str
+
+
+def quoted(text: str) -> Message:
+    """Return the text in the quotation marks of the reader's language."""
+    return Message("“{text}”", {"text": text})
 
 
 class MessageError(Exception):

@@ -16,7 +16,7 @@ from imports.files.source_row import SourceRow
 from imports.import_run import ImportRun
 from imports.input_builder import MAP_FIELD_NAMES, InputBuilder, NeedsUnitOfWork
 from imports.map_file import FileMap
-from imports.name_lookup import external_reference
+from imports.name_index import external_reference
 from imports.one_by_one import ONE_BY_ONE_IMPORTERS
 from imports.parsed_row import ParsedRow
 from imports.piece import Piece, RowOutcome

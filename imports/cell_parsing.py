@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cache, lru_cache
@@ -48,6 +49,16 @@ class CellError(MessageError):
     def __init__(self, reason: str | Message, column: str = "", **values: MessageValue) -> None:
         super().__init__(reason, values)
         self.column = column
+
+
+@contextmanager
+def errors_in_column(name: str) -> Iterator[None]:
+    """Say of which field an error is that does not say it itself."""
+    try:
+        yield
+    except CellError as error:
+        error.column = error.column or name
+        raise
 
 
 class DateOrTime(NamedTuple):

@@ -12,7 +12,7 @@ from functools import reduce
 from string import Formatter
 from typing import Final
 
-from domain.messages import Message
+from domain.messages import Message, quoted
 from domain.primitives.text import search_key
 from imports.lookalikes import skeleton
 from imports.map_file import FileMap
@@ -109,7 +109,7 @@ def describe_missing(missing: dict[str, list[str]], unread_headers: Sequence[str
     """Return the missing columns with their fields and the nearest unread headers, to follow “has no column”."""
     descriptions = []
     for field, columns in missing.items():
-        quoted_columns = [Message("“{text}”", {"text": name}) for name in columns]
+        quoted_columns = [quoted(name) for name in columns]
         alternatives = reduce(
             lambda first, rest: Message("{first} or {rest}", {"first": first, "rest": rest}), quoted_columns
         )

@@ -5,13 +5,14 @@ Everything is counted, and some of it shown. The memory needed does not grow wit
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
 
-from domain.messages import Message, MessageValue
+from domain.messages import Message, MessageList, MessageValue, quoted
 from domain.primitives.text import search_key
 from imports.amount_outliers import AmountDistribution
 from imports.cell_parsing import CellError, RowValues
@@ -36,16 +37,17 @@ class Sightings:
     """How often something was seen, and some of it: lines, or names."""
 
     count: int = 0
-    samples: dict[str, None] = field(default_factory=dict)
+    samples: dict[str, MessageValue] = field(default_factory=dict)  # as they are shown
 
-    def add(self, sample: str) -> None:
+    def add(self, sample: str, shown: MessageValue | None = None) -> None:
         self.count += 1
         if len(self.samples) < _MAX_SAMPLES:
-            self.samples[sample] = None
+            self.samples[sample] = shown or sample
 
-    def __str__(self) -> str:
-        more = ", …" if self.count > len(self.samples) else ""
-        return f"{', '.join(self.samples)}{more}"
+    def as_list(self) -> MessageList:
+        """Return the samples, which end with an ellipsis if there were more."""
+        more = ["…"] if self.count > len(self.samples) else []
+        return MessageList((*self.samples.values(), *more))
 
 
 class FileChecks:
@@ -102,7 +104,7 @@ class FileChecks:
     def _check_product(self, name: str) -> None:
         with suppress(CellError):  # several products have the name
             if self.run.lookup.products.find(name, "products") is None:
-                self._products.add(f"“{name}”")
+                self._products.add(name, quoted(name))
 
     def finish(self, company_currency: str) -> None:
         """Add the notes of the file to the result of the run, warnings first."""
@@ -125,7 +127,7 @@ class FileChecks:
         if self._products.count:
             yield Message(
                 "Rows with a product that the price list lacks: {count} ({samples}).",
-                {"count": self._products.count, "samples": str(self._products)},
+                {"count": self._products.count, "samples": self._products.as_list()},
             )
         for (name, currency), distribution in self._amounts.items():
             sightings = Sightings()
@@ -134,21 +136,21 @@ class FileChecks:
             if sightings.count:
                 yield Message(
                     "Rows with an {field} beyond 100 times the 99th percentile: {count} (line {samples}).",
-                    {"field": name, "count": sightings.count, "samples": str(sightings)},
+                    {"field": name, "count": sightings.count, "samples": sightings.as_list()},
                 )
 
     def _remarks(self, company_currency: str) -> Iterator[Message]:
         if self._copies.count:
             yield Message(
                 "Rows that are exact copies of others: {count} (line {samples}).",
-                {"count": self._copies.count, "samples": str(self._copies)},
+                {"count": self._copies.count, "samples": self._copies.as_list()},
             )
         if self._undated.count:
             default_day = self.run.import_map.as_of
             day: MessageValue = default_day if default_day else Message("the moment of the import")
             yield Message(
                 "Rows without a creation day, which came in with {day}: {count} (line {samples}).",
-                {"day": day, "count": self._undated.count, "samples": str(self._undated)},
+                {"day": day, "count": self._undated.count, "samples": self._undated.as_list()},
             )
         if self._without_currency.count:
             yield Message(
@@ -156,7 +158,7 @@ class FileChecks:
                 {
                     "currency": self.run.import_map.currency or company_currency,
                     "count": self._without_currency.count,
-                    "samples": str(self._without_currency),
+                    "samples": self._without_currency.as_list(),
                 },
             )
         if missing := missing_fields(self.file_map, self.csv_header.columns, optional=True):
@@ -165,20 +167,28 @@ class FileChecks:
             _describe_column(name, cells) for name, cells in self._unread_cells.items() if not self._subjects[name]
         ]
         if unread:
-            yield Message("Columns that nothing reads: {columns}.", {"columns": "; ".join(unread)})
+            columns = MessageList(tuple(unread), "; ")
+            yield Message("Columns that nothing reads: {columns}.", {"columns": columns})
 
 
 def find_lookalikes(run: ImportRun) -> Iterator[ImportNote]:
-    """Yield a warning for employees of this run that differ from others only in letters that look alike."""
+    """Yield warnings for employees of this run whose names are those of others, or look like them."""
     keys = {search_key(name) for name in run.people_names}
+    counts = Counter(map(search_key, run.lookup.employee_names()))
+    shared_names = {key: name for name in sorted(run.people_names) if counts[key := search_key(name)] > 1}
+    if shared_names:
+        quoted_names = MessageList(tuple(map(quoted, shared_names.values())))
+        yield ImportNote("", Message("Names that several employees have: {names}.", {"names": quoted_names}), True)
     for names in group_lookalikes(run.lookup.employee_names()):
         if not keys.isdisjoint(map(search_key, names)):
             message = Message(
                 "Employees who differ only in letters that look alike: {names}.",
-                {"names": ", ".join(f"“{name}”" for name in names)},
+                {"names": MessageList(tuple(map(quoted, names)))},
             )
             yield ImportNote("", message, True)
 
 
-def _describe_column(name: str, cells: list[str]) -> str:
-    return f"“{name}” ({', '.join(f'“{cell}”' for cell in cells)})" if cells else f"“{name}”"
+def _describe_column(name: str, cells: list[str]) -> Message:
+    if not cells:
+        return quoted(name)
+    return Message("{name} ({reason})", {"name": quoted(name), "reason": MessageList(tuple(map(quoted, cells)))})

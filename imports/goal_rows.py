@@ -15,7 +15,7 @@ from domain.primitives.periods import Period, PeriodKind
 from domain.primitives.tables import unescape_formula
 from domain.primitives.text import search_key
 from domain.primitives.units import Unit
-from imports.cell_parsing import CellError, RowValues, find_day, require_fields
+from imports.cell_parsing import CellError, RowValues, errors_in_column, find_day, require_fields
 from imports.goal_periods import parse_period, period_of_days, period_starting
 from imports.import_run import ImportRun
 from imports.vocabulary import COMPANY_NAMES
@@ -156,12 +156,11 @@ async def _find_period(run: ImportRun, values: RowValues, parse_day: Callable[[s
 async def _find_owner(run: ImportRun, values: RowValues, prefix: str) -> str:
     """Return the id of the employee, team or company that a row names; none is created. Raises CellError."""
     text, kind = unescape_formula(str(values["owner"])), values.get("owner_kind")
-    if kind in (None, "EMPLOYEE"):  # an import may have made the name of one of them their external id
-        run.lookup.people.ensure_unambiguous(text, "employees")
-    owners: dict[str, str | None] = {
-        "EMPLOYEE": run.lookup.find_employee(text, prefix) if kind in (None, "EMPLOYEE") else None,
-        "TEAM": run.lookup.teams.find(text, "teams", prefix) if kind in (None, "TEAM") else None,
-    }
+    with errors_in_column("owner"):
+        owners: dict[str, str | None] = {
+            "EMPLOYEE": run.lookup.find_employee(text, prefix) if kind in (None, "EMPLOYEE") else None,
+            "TEAM": run.lookup.teams.find(text, "teams", prefix) if kind in (None, "TEAM") else None,
+        }
     company = await run.context.company()
     if kind in (None, "COMPANY") and search_key(text) in {search_key(company.name), *COMPANY_NAMES}:
         owners["COMPANY"] = encode_global_id("Company", 1)

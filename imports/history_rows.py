@@ -41,7 +41,7 @@ async def read_transfer(input_builder: InputBuilder, values: RowValues) -> tuple
     require_fields("transfers", values)
     day = find_day(values, "from")
     assert day is not None
-    return await input_builder.resolve_owner(values), await input_builder.resolve_team(str(values["team"])), day
+    return await input_builder.resolve_owner(values), await input_builder.resolve_team(str(values["team"]), "team"), day
 
 
 async def import_transfer(run: ImportRun, employee_id: str, team_id: str, day: date) -> ImportOutcome:

@@ -76,7 +76,7 @@ def _hide_folder(message: Message, folder: str) -> Message:
             case Message():
                 return _hide_folder(value, folder)
             case MessageList(messages, separator):
-                return MessageList(tuple(_hide_folder(part, folder) for part in messages), separator)
+                return MessageList(tuple(map(hide, messages)), separator)
         return value
 
     return Message(message.template, {name: hide(value) for name, value in message.values.items()})

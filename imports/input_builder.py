@@ -18,9 +18,10 @@ from domain.permissions import Role
 from domain.primitives.calendar import Calendar
 from domain.primitives.global_ids import encode_global_id
 from domain.primitives.unset import UNSET, Unset
-from imports.cell_parsing import CellError, DateOrTime, RowValues, require_fields
+from imports.cell_parsing import CellError, DateOrTime, RowValues, errors_in_column, require_fields
 from imports.map_file import FileMap, ImportMap
-from imports.name_lookup import NameLookup, derive_external_id, external_reference
+from imports.name_index import derive_external_id, external_reference
+from imports.name_lookup import NameLookup
 from imports.stage_mapping import StageResolver
 from models.organization.absences import AbsenceKind
 from resolvers.crm.inputs import CallInput, ClientInput, ContactInput, DealInput, LeadInput, TaskInput
@@ -91,7 +92,8 @@ class InputBuilder:
                 "gives such rows to the first administrator.",
                 column,
             )
-        global_id = self.lookup.find_employee(text, self.file_map.prefix)
+        with errors_in_column(column):
+            global_id = self.lookup.find_employee(text, self.file_map.prefix)
         if global_id is not None:
             return global_id
         if unknown == "reject":
@@ -115,7 +117,8 @@ class InputBuilder:
         text = str(values.get("client", ""))
         if not text:
             return None
-        global_id = self.lookup.clients.find(text, "clients", self.file_map.prefix)
+        with errors_in_column("client"):
+            global_id = self.lookup.clients.find(text, "clients", self.file_map.prefix)
         if global_id is not None:
             return global_id
         if self.file_map.unknown.get("client", "create") == "reject":
@@ -130,10 +133,13 @@ class InputBuilder:
         return external_reference(external_id)
 
     def _product(self, values: RowValues) -> str | Unset:
-        text = _text(values, "product")
-        is_strict = self.file_map.unknown.get("product") == "reject"
-        if text and is_strict and self.lookup.products.find(text, "products") is None:
-            raise CellError("The price list has no product “{name}”.", "product", name=text)
+        if "product" not in values:
+            return UNSET
+        text = str(values["product"])
+        if text and self.file_map.unknown.get("product") == "reject":
+            with errors_in_column("product"):
+                if self.lookup.products.find(text, "products") is None:
+                    raise CellError("The price list has no product “{name}”.", name=text)
         return text
 
     def money(self, values: RowValues, name: str) -> Money | Unset:
@@ -314,14 +320,16 @@ class InputBuilder:
     # people, teams, products
 
     async def employee_input(self, values: RowValues) -> EmployeeInput:
-        parent = await self.resolve_team(str(values["team_parent"])) if "team_parent" in values else None
+        parent = await self.resolve_team(str(values["team_parent"]), "team_parent") if "team_parent" in values else None
         team: str | Unset = parent or UNSET
         if "team" in values:
             team_manager: str | Unset = UNSET
             if "team_manager" in values:
                 manager_details = EmployeeInput(role=Role.MANAGER, team=parent)
                 team_manager = await self.resolve_employee(str(values["team_manager"]), "team_manager", manager_details)
-            team = await self.resolve_team(str(values["team"]), TeamInput(parent=parent or UNSET, manager=team_manager))
+            team = await self.resolve_team(
+                str(values["team"]), "team", TeamInput(parent=parent or UNSET, manager=team_manager)
+            )
         active = values.get("active")
         if active is True and "left" in values:
             raise CellError(
@@ -351,7 +359,7 @@ class InputBuilder:
     async def team_input(self, values: RowValues) -> TeamInput:
         return TeamInput(
             name=_text(values, "name") or None,
-            parent=await self.resolve_team(str(values["parent"])) if "parent" in values else UNSET,
+            parent=await self.resolve_team(str(values["parent"]), "parent") if "parent" in values else UNSET,
             manager=await self._resolve_manager(values),
         )
 
@@ -360,9 +368,10 @@ class InputBuilder:
             return UNSET
         return await self.resolve_employee(str(values["manager"]), "manager", EmployeeInput(role=Role.MANAGER))
 
-    async def resolve_team(self, text: str, details: TeamInput = _TEAM) -> str:
+    async def resolve_team(self, text: str, column: str, details: TeamInput = _TEAM) -> str:
         """Return the id of the team that the text names, created or updated with `details`."""
-        global_id = self.lookup.teams.find(text, "teams", self.file_map.prefix)
+        with errors_in_column(column):
+            global_id = self.lookup.teams.find(text, "teams", self.file_map.prefix)
         if global_id is None:
             external_id = derive_external_id(f"{self.file_map.prefix}{text}")
             self.lookup.note_created("teams", text)

@@ -6,22 +6,20 @@ error, never a guess.
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from typing import Final, TypeVar
+from typing import Final
 
-from domain.primitives.global_ids import EXTERNAL_ID_PREFIX, encode_global_id
+from domain.primitives.global_ids import encode_global_id
 from domain.primitives.text import search_key
 from domain.primitives.unset import UNSET
-from imports.cell_parsing import CellError
+from imports.name_index import NameIndex, SpillNameIndex, UndoJournal, derive_external_id, only_one, set_item
 from models.crm import clients, deals, pipelines
 from models.crm.pipelines import Stage
 from models.db import row_store
-from models.db.spill_index import SpillMultiMap
 from models.organization import people as people_rows
 from models.organization.people import Employee, Team
 from resolvers.crm.import_outcomes import ImportOutcome
@@ -30,121 +28,7 @@ from resolvers.organization.inputs import EmployeeInput, PipelineInput, Pipeline
 from resolvers.request.context import RequestContext
 
 _MAX_LISTED_NAMES: Final = 20  # names per kind in the summary
-_MAX_EXTERNAL_ID_LENGTH: Final = 100  # characters of an externalId
 _CLIENTS_PER_STATEMENT: Final = 5_000
-
-Value = TypeVar("Value")
-
-
-def derive_external_id(text: str) -> str:
-    """Return the text as an external id; a long one is cut and made unique again by a hash."""
-    if len(text) <= _MAX_EXTERNAL_ID_LENGTH:
-        return text
-    return f"{text[:60]}#{hashlib.sha256(text.encode('utf-8', 'replace')).hexdigest()[:32]}"
-
-
-class UndoJournal:
-    """Undoes what was added to indexes since the last `clear`, when the rows they mirror are rolled back."""
-
-    def __init__(self) -> None:
-        self._steps: list[Callable[[], object]] = []
-
-    def add(self, step: Callable[[], object]) -> None:
-        self._steps.append(step)
-
-    def clear(self) -> None:
-        self._steps.clear()
-
-    def undo(self) -> None:
-        """Take the steps back, the latest first."""
-        while self._steps:
-            self._steps.pop()()
-
-
-class NameIndex:
-    """An index of one kind of row: ids by external id and by name."""
-
-    def __init__(self, journal: UndoJournal, rows: Iterable[tuple[str, str | None, str]] = ()) -> None:
-        self._journal = journal
-        self._ids_by_external_id: dict[str, str] = {}
-        self._ids_by_name: dict[str, set[str]] = {}
-        for target_id, external_id, name in rows:
-            self.add(target_id, external_id, name)
-
-    def add(self, target_id: str, external_id: str | None, name: str) -> None:
-        if external_id and self._ids_by_external_id.get(external_id) != target_id:
-            _set_item(self._journal, self._ids_by_external_id, external_id, target_id)
-        same_name_ids = self._ids_by_name.setdefault(search_key(name), set())
-        if target_id not in same_name_ids:
-            same_name_ids.add(target_id)
-            self._journal.add(partial(same_name_ids.discard, target_id))
-
-    def find(self, text: str, kind: str, prefix: str = "") -> str | None:
-        """Return the id for an external id or name, or None. Raises CellError if several rows have the name.
-
-        kind    plural noun for the error
-        prefix  put before the text to make it an external id
-        """
-        target_id = self._ids_by_external_id.get(f"{prefix}{text}")
-        if target_id is not None:
-            return target_id
-        self.ensure_unambiguous(text, kind)
-        return next(iter(self._ids_by_name.get(search_key(text), ())), None)
-
-    def ensure_unambiguous(self, text: str, kind: str) -> None:
-        """Raise CellError if several rows have the name, also if a text is an external id that was derived from it."""
-        same_name_ids = self._ids_by_name.get(search_key(text), set())
-        if len(same_name_ids) > 1:
-            raise _ambiguous_name(len(same_name_ids), kind, text)
-
-
-def _ambiguous_name(count: int, kind: str, text: str) -> CellError:
-    if kind == "employees":
-        return CellError(
-            "{count} employees are called “{text}”: give the e-mail address instead.", count=count, text=text
-        )
-    return CellError("{count} {kind} are called “{text}”: give an id instead.", count=count, kind=kind, text=text)
-
-
-class SpillNameIndex:
-    """A name index of any number of rows, whose memory does not grow with them."""
-
-    def __init__(self, journal: UndoJournal) -> None:
-        self._journal = journal
-        self._ids_by_external_id, self._ids_by_name = SpillMultiMap(), SpillMultiMap()
-        self._prefetched: dict[tuple[str, str], tuple[int, str | None]] = {}  # by text and prefix
-
-    def add_all(self, rows: Collection[tuple[str, str | None, str]]) -> None:
-        """Add rows that are not in the index: id, external id and name."""
-        if not rows:
-            return
-        external_ids = [(external_id, target_id) for target_id, external_id, _ in rows if external_id]
-        names = [(search_key(name), target_id) for target_id, _, name in rows]
-        self._prefetched.clear()
-        self._ids_by_external_id.add(external_ids)
-        self._ids_by_name.add(names)
-        self._journal.add(partial(self._ids_by_external_id.discard, external_ids))
-        self._journal.add(partial(self._ids_by_name.discard, names))
-        self._journal.add(self._prefetched.clear)
-
-    def prefetch(self, texts: Collection[str], prefix: str = "") -> None:
-        """Look up texts at once, so that `find` has them at hand until rows are added or others are looked up."""
-        names_by_text = {text: search_key(text) for text in texts}
-        by_external_id = self._ids_by_external_id.find({f"{prefix}{text}" for text in texts})
-        by_name = self._ids_by_name.find({*names_by_text.values()})
-        self._prefetched.clear()
-        for text, name in names_by_text.items():
-            _, target_id = by_external_id.get(f"{prefix}{text}", (0, None))
-            self._prefetched[text, prefix] = by_name.get(name, (0, None)) if target_id is None else (1, target_id)
-
-    def find(self, text: str, kind: str, prefix: str = "") -> str | None:
-        """Return the id for an external id or name, or None. Raises CellError if several rows have the name."""
-        if (text, prefix) not in self._prefetched:
-            self.prefetch([text], prefix)
-        count, target_id = self._prefetched[text, prefix]
-        if count > 1:
-            raise _ambiguous_name(count, kind, text)
-        return target_id
 
 
 class NameLookup:
@@ -222,15 +106,15 @@ class NameLookup:
     def _add_employee(self, employee: Employee) -> str:
         global_id = encode_global_id("Employee", employee.id)
         self.people.add(global_id, employee.external_id, employee.name)
-        _set_item(self.journal, self._employees, global_id, employee)
+        set_item(self.journal, self._employees, global_id, employee)
         if employee.email:
-            _set_item(self.journal, self._ids_by_email, employee.email, global_id)
+            set_item(self.journal, self._ids_by_email, employee.email, global_id)
         return global_id
 
     def _add_team(self, team: Team) -> str:
         global_id = encode_global_id("Team", team.id)
         self.teams.add(global_id, team.external_id, team.name)
-        _set_item(self.journal, self._teams, global_id, team)
+        set_item(self.journal, self._teams, global_id, team)
         return global_id
 
     def _add_moved_team(self, team: Team) -> str:
@@ -252,6 +136,25 @@ class NameLookup:
     def find_employee(self, text: str, prefix: str = "") -> str | None:
         """Return the employee's id for an e-mail address, external id or name, or None."""
         return self._ids_by_email.get(text.lower()) or self.people.find(text, "employees", prefix)
+
+    def find_person(self, name: str, row_id: str | None, email: str | None, prefix: str) -> str | None:
+        """Return the employee of a row of people, or None for a new one. Raises CellError for one of several.
+
+        A name is enough only where it contradicts nothing: another id or e-mail address is another person.
+        """
+        known_id = self._ids_by_email.get(email.lower()) if email else None
+        if known_id is None and row_id is not None:
+            known_id = self.people.find_by_id(row_id, prefix)
+        if known_id is not None:
+            return known_id
+        ids = self.people.same_name_ids(name, prefix, without_external_id=row_id is not None)
+        return only_one([key for key in ids if not (email and self._employees[key].email)], "employees", name)
+
+    def find_team(self, name: str, row_id: str | None, prefix: str) -> str | None:
+        """Return the team of a row of teams, or None for a new one. Raises CellError for one of several."""
+        known_id = None if row_id is None else self.teams.find_by_id(row_id, prefix)
+        ids = self.teams.same_name_ids(name, prefix, without_external_id=row_id is not None)
+        return known_id or only_one(ids, "teams", name)
 
     async def create_employee(self, name: str, prefix: str, details: EmployeeInput) -> str:
         """Create an employee without a password, so that they cannot sign in until an administrator sets one."""
@@ -359,16 +262,5 @@ class NameLookup:
         return next(iter(self._pipeline_ids), None)
 
 
-def _set_item(journal: UndoJournal, items: dict[str, Value], key: str, value: Value) -> None:
-    """Set an item, to be restored by the journal."""
-    journal.add(partial(items.__setitem__, key, items[key]) if key in items else partial(items.pop, key, None))
-    items[key] = value
-
-
 def _truncate(names: list[str], length: int) -> None:
     del names[length:]
-
-
-def external_reference(external_id: str) -> str:
-    """Return an id for mutation inputs that refers to a record by its external id."""
-    return f"{EXTERNAL_ID_PREFIX}{external_id}"

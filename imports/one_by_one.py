@@ -12,7 +12,7 @@ from imports.cell_parsing import CellError, RowReader, RowValues
 from imports.import_run import ImportRun
 from imports.input_builder import InputBuilder
 from imports.map_file import FileMap
-from imports.name_lookup import derive_external_id
+from imports.name_index import derive_external_id
 from imports.parsed_row import ParsedRow
 from resolvers.crm import products
 from resolvers.crm.import_outcomes import ImportOutcome
@@ -33,12 +33,12 @@ class RowImport(Protocol):
 
 
 async def _import_person(batch: RowImport, values: RowValues, parsed: ParsedRow) -> ImportOutcome:
-    lookup, name = batch.run.lookup, str(values["name"])
-    external_id = f"{batch.file_map.prefix}{values.get('id', name)}"
+    lookup, name, prefix = batch.run.lookup, str(values["name"]), batch.file_map.prefix
+    row_id, email = _optional_text(values, "id"), _optional_text(values, "email")
+    external_id = f"{prefix}{row_id or email or name}"
     if batch.is_copy(external_id, parsed):
         return ImportOutcome.UNCHANGED
-    existing_id = lookup.find_employee(str(values.get("email") or values.get("id") or name), batch.file_map.prefix)
-    existing_id = existing_id or lookup.find_employee(name, batch.file_map.prefix)
+    existing_id = lookup.find_person(name, row_id, email, prefix)
     await history_rows.check_departure(batch.run, values, existing_id)
     input = await batch.input_builder.employee_input(values)
     outcome = await lookup.upsert_employee(existing_id, replace(input, external_id=derive_external_id(external_id)))
@@ -75,8 +75,7 @@ async def _import_team(batch: RowImport, values: RowValues, parsed: ParsedRow) -
     external_id = f"{batch.file_map.prefix}{values.get('id', name)}"
     if batch.is_copy(external_id, parsed):
         return ImportOutcome.UNCHANGED
-    existing_id = lookup.teams.find(str(values.get("id", name)), "teams", batch.file_map.prefix)
-    existing_id = existing_id or lookup.teams.find(name, "teams", batch.file_map.prefix)
+    existing_id = lookup.find_team(name, _optional_text(values, "id"), batch.file_map.prefix)
     input = await batch.input_builder.team_input(values)
     return (await lookup.upsert_team(existing_id, replace(input, external_id=derive_external_id(external_id))))[1]
 
@@ -92,6 +91,10 @@ async def _import_product(batch: RowImport, values: RowValues, parsed: ParsedRow
     if outcome is ImportOutcome.NEW:
         batch.run.lookup.products.add(str(values["name"]), None, str(values["name"]))
     return outcome
+
+
+def _optional_text(values: RowValues, name: str) -> str | None:
+    return str(values[name]) if name in values else None
 
 
 ONE_BY_ONE_IMPORTERS: Final[Mapping[str, Callable[[RowImport, RowValues, ParsedRow], Awaitable[ImportOutcome]]]] = {

@@ -10,7 +10,7 @@ from typing import Final
 from imports.cell_parsing import CellError, RowReader, RowValues
 from imports.files.source_row import SourceRow
 from imports.map_file import FileMap
-from imports.name_lookup import derive_external_id
+from imports.name_index import derive_external_id
 from models.db.spill_index import SpillCounter
 
 _KINDS_WITH_EXTERNAL_IDS: Final = frozenset({"deals", "clients", "contacts", "leads", "calls", "tasks", "absences"})

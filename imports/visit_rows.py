@@ -8,7 +8,7 @@ from domain.errors.user_errors import UserError
 from imports.cell_parsing import CellError, DateOrTime, require_fields
 from imports.import_run import ImportRun
 from imports.input_builder import InputBuilder
-from imports.name_lookup import external_reference
+from imports.name_index import external_reference
 from imports.parsed_row import ParsedRow
 from models.crm import deals
 from resolvers.crm import stage_history

@@ -54,7 +54,7 @@ class Language:
 
     def _value(self, value: MessageValue) -> str:
         if isinstance(value, MessageList):
-            return value.separator.join(map(self.render, value.messages))
+            return value.separator.join(map(self._value, value.messages))
         return self.render(value) if isinstance(value, Message) else str(value)
 
     def quote(self, text: str) -> str:

@@ -195,3 +195,39 @@ async def test_transfer_of_an_employee_without_a_team_sets_it_and_wrong_ones_are
     assert (await Employee.get(name="Ann")).team_id == (await Team.get(name="South")).id
     assert (await Employee.get(name="Bob")).team_id == (await Team.get(name="West")).id
     assert [stint[:2] for stint in await list_stints("Bob")] == [("North", True), ("West", True), ("West", False)]
+
+
+async def test_people_with_ids_of_their_own_and_one_name_are_two_employees(company: ImportTestCompany) -> None:
+    files = {"people.csv": f"{HEADER}7,Ann,North,,,\n8,Ann,South,,,\n"}
+    first, again = [await company.import_files(MAP, files) for _ in range(2)]
+
+    assert first.counts["people"] == {"read": 2, "new": 2}
+    assert [str(note.message) for note in first.notes if note.is_warning] == [
+        "Names that several employees have: “Ann”."
+    ]
+    assert again.counts["people"] == {"read": 2, "unchanged": 2}
+    teams = {team.id: team.name for team in await Team.all()}
+    assert {(row.external_id, teams[row.team_id or 0]) for row in await Employee.filter(name="Ann")} == {
+        ("7", "North"), ("8", "South"),
+    }  # fmt: skip
+    deals = "id,title,owner,stage,amount,created,closed\n1,Crane,Ann,New,5,2025-02-01,\n2,Lift,8,New,5,2025-02-01,\n"
+    await company.import_files(MAP, {"deals.csv": deals})
+    assert company.rejects == [("2", "owner", "2 employees are called “Ann”: give the e-mail address instead.")]
+    assert (await Deal.get()).owner_id == (await Employee.get(external_id="8")).id
+
+
+async def test_people_without_ids_are_told_apart_by_their_addresses(company: ImportTestCompany) -> None:
+    text_map = MAP.replace('id = "no"\nname = "name"\nteam', 'email = "mail"\nname = "name"\nteam', 1)
+    people = "mail,name,team,active,joined,left\nann@north.example,Ann,North,,,\nann@south.example,Ann,South,,,\n"
+    first, again = [await company.import_files(text_map, {"people.csv": people}) for _ in range(2)]
+
+    assert (first.counts["people"], again.counts["people"]) == ({"read": 2, "new": 2}, {"read": 2, "unchanged": 2})
+
+
+async def test_employee_named_by_a_deal_gets_the_details_of_their_row(company: ImportTestCompany) -> None:
+    deals = "id,title,owner,stage,amount,created,closed\n1,Crane,Ann,New,5,2025-02-01,\n"
+    await company.import_files(MAP, {"deals.csv": deals})
+    await company.import_files(MAP, {"people.csv": f"{HEADER}7,Ann,North,,,\n"})
+
+    assert await Employee.filter(name="Ann").count() == 1
+    assert (await Employee.get(name="Ann")).team_id is not None

@@ -15,7 +15,7 @@ from imports.cell_parsing import RowValues
 from imports.files.source_file import SourceFile
 from imports.files.source_row import SourceRow
 from imports.input_builder import InputBuilder
-from imports.name_lookup import SpillNameIndex, UndoJournal
+from imports.name_index import SpillNameIndex, UndoJournal
 from imports.piece_limit import FIRST_ROWS, MAX_ROWS, TARGET_SECONDS, PieceLimit
 from models.crm import deals
 from models.db import bulk_statements, connection
