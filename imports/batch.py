@@ -162,10 +162,15 @@ class Batch:
         else:
             input_field = next((part for part in error.path if part != "input"), "")
             field_name = MAP_FIELD_NAMES.get(input_field, input_field)
+        is_spread = parsed.spread_column and field_name in ("target", self.file_map.spread_field)
         column = (
-            self.reader.column_of(field_name, parsed.row.cells)
-            if field_name in FIELDS_BY_KIND[self.file_map.kind]
-            else field_name
+            parsed.spread_column
+            if is_spread
+            else (
+                self.reader.column_of(field_name, parsed.row.cells)
+                if field_name in FIELDS_BY_KIND[self.file_map.kind]
+                else field_name
+            )
         )
         self.run.rejected_rows.add_row(parsed.row, column, error.message, parsed.derived_id)
 

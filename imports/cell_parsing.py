@@ -33,6 +33,7 @@ _SPACE_PATTERN: Final = re.compile(f"[{SPACES}]")
 _NUMBER_SIGNS: Final = str.maketrans("−’", "-'")
 _MAX_NUMBER_LENGTH: Final = 60
 _SHOWN_LENGTH: Final = 60  # of a cell, in a reason
+_MIDNIGHT: Final = "T00:00:00"  # which workbooks add to the day in a header
 _DAY_LENGTH: Final = len("2026-01-31")
 _TIME_DIRECTIVES: Final = ("%H", "%I", "%X", "%c")
 _BOOLEAN_WORDS: Final = {
@@ -93,8 +94,11 @@ class RowReader:
         self._entry_columns = [column for columns in file_map.stage_entry_columns.values() for column in columns]
         self._parse_time_text = lru_cache(maxsize=4096)(self._parse_time_uncached)
 
-    def read_values(self, cells: Cells) -> RowValues:
-        """Return the values of a row by field, without empty ones. Raises CellError."""
+    def read_values(self, cells: Cells, spread_column: str = "") -> RowValues:
+        """Return the values of a row by field, without empty ones. Raises CellError.
+
+        spread_column  the one of the map's `spread` with the target
+        """
         row_values: RowValues = {}
         for field, field_type in self._fields:
             column, text = self._find_text(field, cells)
@@ -103,7 +107,17 @@ class RowReader:
                     row_values[field] = self._parse_value(field, field_type, text, column)
                 except CellError as error:
                     raise CellError(error.message, column) from error
+        if spread_column:
+            with errors_in_column(spread_column):
+                field = self.file_map.spread_field
+                row_values[field] = self._parse_value(field, FieldType.TEXT, spread_column.removesuffix(_MIDNIGHT), "")
+                row_values["target"] = self._parse_decimal(clean_cell(cells[spread_column]), spread_column)
         return row_values
+
+    def spread_columns(self, cells: Cells) -> list[str]:
+        """Return the columns of a row with a target each, for `read_values`; one empty text if there is none."""
+        columns = [name for name in self.file_map.spread_columns if self._is_filled(clean_cell(cells.get(name, "")))]
+        return columns or [""]
 
     def stage_entries(self, cells: Cells) -> dict[str, DateOrTime] | None:
         """Return when the row's deal entered each stage, by stage name; None if the file has no such columns."""
@@ -143,10 +157,13 @@ class RowReader:
             )
         return self._parse_time_text(text, column)
 
+    def _is_filled(self, text: str) -> bool:
+        return bool(text) and not (self.file_map.empty and text.casefold() in self.file_map.empty)
+
     def _find_text(self, field: str, cells: Cells) -> tuple[str, str]:
         for column in self.file_map.columns.get(field, ()):
             text = clean_cell(cells.get(column, ""))
-            if text and not (self.file_map.empty and text.casefold() in self.file_map.empty):
+            if self._is_filled(text):
                 return column, text
         if field in self.file_map.constants:
             return "", self.file_map.constants[field]

@@ -30,6 +30,7 @@ def field_columns(file_map: FileMap, fields: Collection[str]) -> list[str]:
     names = [
         *(name for field in fields for name in file_map.columns.get(field, ())),
         *(name for field in fields for text in file_map.templates.get(field, ()) for name in template_columns(text)),
+        *(name for name in file_map.spread_columns if "target" in fields),
     ]
     return list(dict.fromkeys(names))
 
@@ -40,6 +41,7 @@ def mapped_columns(file_map: FileMap) -> list[str]:
         *(name for alternatives in file_map.columns.values() for name in alternatives),
         *(name for templates in file_map.templates.values() for text in templates for name in template_columns(text)),
         *(name for alternatives in file_map.stage_entry_columns.values() for name in alternatives),
+        *file_map.spread_columns,
         *file_map.id_from,
     ]
     return list(dict.fromkeys(names))
@@ -49,6 +51,7 @@ def fields_by_column(file_map: FileMap) -> dict[str, str]:
     """Return the field that each column of the map is read for, the first one of several."""
     pairs = [
         *((name, field) for field, names in file_map.columns.items() for name in names),
+        *((name, "target") for name in file_map.spread_columns),
         *((name, "id") for name in file_map.id_from),
         *((name, f"entered {stage}") for stage, names in file_map.stage_entry_columns.items() for name in names),
         *(
@@ -99,6 +102,9 @@ def missing_fields(file_map: FileMap, names: Collection[str], *, optional: bool 
         for stage, columns in file_map.stage_entry_columns.items():
             if existing.isdisjoint(columns):
                 missing[f"entered.{stage}"] = columns
+    missing_targets = [name for name in file_map.spread_columns if name not in existing]
+    if missing_targets and not optional:
+        missing[f"spread.{file_map.spread_field}"] = missing_targets
     missing_ids = [name for name in file_map.id_from if name not in existing]
     if missing_ids and not optional:
         missing["id_from"] = missing_ids

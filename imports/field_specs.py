@@ -69,6 +69,7 @@ FIELDS_BY_KIND: Final[Mapping[str, Mapping[str, FieldSpec]]] = {
     },
 }  # fmt: skip
 STAGE_FIELDS: Final = ("pipeline", "stage", "status")  # in which rows name the stages of deals
+SPREAD_FIELDS: Final = ("period", "metric")  # of goals, which a table may have as the headers of columns with targets
 REQUIRED_FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     "teams": ("name",),
     "people": ("name",),

@@ -56,7 +56,8 @@ class FileChecks:
     def __init__(self, run: ImportRun, file_name: str, file_map: FileMap, csv_header: Header) -> None:
         self.run, self.file_name, self.file_map, self.csv_header = run, file_name, file_map, csv_header
         fields = FIELDS_BY_KIND[file_map.kind]
-        self._has_creation, self._has_currency = "created" in fields, "currency" in fields
+        self._has_creation = "created" in fields
+        self._has_currency = "currency" in fields and file_map.kind != "goals"  # whose targets are in the company's
         self._money_fields = [name for name, field_type in fields.items() if field_type is FieldType.MONEY]
         self._people_fields = [name for name in _PEOPLE_FIELDS if name in fields]
         if file_map.kind == "people":

@@ -113,6 +113,15 @@ def period_of_days(first: date, last: date, calendar: Calendar) -> Period:
     return Period(first, last, PeriodKind.CUSTOM)
 
 
+def names_period(text: str) -> bool:
+    """Return whether a text names a month, quarter, half, year or week, such as “March 2026”; days are none."""
+    plain = " ".join(text.casefold().translate(FOLDED_LETTERS).split())
+    if any(_match(patterns, plain) for patterns in (_YEARS, _QUARTERS, _HALVES, _WEEKS)):
+        return True
+    groups = [match.groupdict() for pattern in _MONTHS if (match := pattern.fullmatch(plain))]
+    return any(group.get("month") or _find_month(group.get("name") or "") for group in groups)
+
+
 def _parse_named(text: str, calendar: Calendar) -> Period | None:
     """Return the period that a text in lower case names by its name or number; None if it does not."""
     if match := _match(_YEARS, text):

@@ -188,7 +188,8 @@ def _find_problem(reader: RowReader, row: SourceRow) -> ImportProblem | None:
     if row.error:
         return ImportProblem(row.line, "", row.error)
     try:
-        require_fields(reader.file_map.kind, reader.read_values(row.cells))
+        for spread_column in reader.spread_columns(row.cells):
+            require_fields(reader.file_map.kind, reader.read_values(row.cells, spread_column))
     except CellError as error:
         is_field = error.column in FIELDS_BY_KIND[reader.file_map.kind]
         column = reader.column_of(error.column, row.cells) if is_field else error.column

@@ -102,7 +102,7 @@ class Importer(ImportRun):
         while True:
             for row in islice(row_iterator, max(0, batch.limit.rows - len(rows))):
                 batch.checks.sample_cells(row)
-                rows.append(parser.parse(row))
+                rows.extend(parser.parse(row))
             if not rows:
                 break
             row_count = await batch.import_rows(rows[: batch.limit.rows])

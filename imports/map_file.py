@@ -31,7 +31,7 @@ from domain.ledger.record_facts import DealStatus
 from domain.messages import Message
 from domain.primitives.calendar import is_known_zone
 from domain.primitives.money import is_known_currency
-from imports.field_specs import FIELDS_BY_KIND, REQUIRED_FIELDS
+from imports.field_specs import FIELDS_BY_KIND, REQUIRED_FIELDS, SPREAD_FIELDS
 from imports.toml_schema import (
     MapError,
     MapTable,
@@ -121,6 +121,7 @@ class FileMap(MapTable):
     constants            field → value for every row
     templates            field → texts with {columns}; used where `columns` give nothing: the first template whose
                          columns are all filled
+    spread               of goals: `period` or `metric` → columns with the targets of the period or metric that is their header
     stage_entry_columns  stage → columns with the time a deal entered it
     id_from              columns that together identify a row, where there is no id column
     open_closing         how to treat the closing date of an open deal
@@ -144,6 +145,7 @@ class FileMap(MapTable):
     constants: Mapping[str, str] = {}
     templates: Mapping[str, Texts] = {}
     values: Mapping[str, Mapping[str, str]] = {}
+    spread: Mapping[str, Texts] = {}
     stages: Mapping[str, StageMap] = {}
     stage_entry_columns: Mapping[str, Texts] = Field({}, alias="entered")
     open_closing: Annotated[str, default("reject"), choice(("expected", "ignore", "reject"))] = "reject"
@@ -157,8 +159,18 @@ class FileMap(MapTable):
 
     @property
     def fields_without_column(self) -> frozenset[str]:
-        """The fields that have a constant or template and so need no column."""
-        return frozenset({*self.constants, *self.templates})
+        """The fields that have a constant or template, or are spread over columns, and so need no column."""
+        return frozenset({*self.constants, *self.templates, *self.spread, *(["target"] if self.spread else [])})
+
+    @property
+    def spread_field(self) -> str:
+        """The field that the headers of several columns with targets hold; empty if none does."""
+        return next(iter(self.spread), "")
+
+    @property
+    def spread_columns(self) -> Sequence[str]:
+        """The columns with a target each."""
+        return self.spread.get(self.spread_field, [])
 
     def matches(self, name: str) -> bool:
         """Return whether the pattern matches the file name. A pattern for `.csv` also matches other kinds of tables."""
@@ -184,6 +196,16 @@ class FileMap(MapTable):
         if "kind" in info.data:
             check_keys(dict.fromkeys(fields), [*FIELDS_BY_KIND[info.data["kind"]], "entered"])
         return fields
+
+    @field_validator("spread")
+    @classmethod
+    def _check_spread(cls, spread: Mapping[str, Texts], info: ValidationInfo) -> Mapping[str, Texts]:
+        if spread and info.data.get("kind") != "goals":
+            raise invalid(Message("only goals may have several targets in a row"))
+        check_keys(spread, SPREAD_FIELDS)
+        if len(spread) > 1:
+            raise invalid(one_of(SPREAD_FIELDS))
+        return spread
 
     @field_validator("templates")
     @classmethod

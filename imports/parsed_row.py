@@ -24,6 +24,7 @@ class ParsedRow:
     external_id    of its record, for the kinds that have one
     registered_id  the id that the row has taken in this run, which it gives back when it is rejected
     is_copy        whether it is an exact copy of an earlier row
+    spread_column  the column with the target, if the row of the file has several
     """
 
     row: SourceRow
@@ -33,6 +34,7 @@ class ParsedRow:
     error: CellError | None = None
     registered_id: str | None = None
     is_copy: bool = False
+    spread_column: str = ""
 
 
 class RowParser:
@@ -45,14 +47,21 @@ class RowParser:
         self._has_external_ids = file_map.kind in _KINDS_WITH_EXTERNAL_IDS
         self._derives_ids = self._has_external_ids and not has_ids
 
-    def parse(self, row: SourceRow) -> ParsedRow:
-        """Read the cells of a row. Each row once, in their order, since equal rows are counted."""
+    def parse(self, row: SourceRow) -> list[ParsedRow]:
+        """Read the cells of a row, which are several goals if their targets are spread over columns.
+
+        Each row once, in their order, since equal rows are counted.
+        """
+        return [self._parse(row, column) for column in self.reader.spread_columns(row.cells)]
+
+    def _parse(self, row: SourceRow, spread_column: str) -> ParsedRow:
         # of rows that cannot be read, too: their place among equal rows stays when they are mended
-        parsed = ParsedRow(row, derived_id=self._derive_id(row) if self._derives_ids else "")
+        derived_id = self._derive_id(row) if self._derives_ids else ""
+        parsed = ParsedRow(row, derived_id=derived_id, spread_column=spread_column)
         try:
             if row.error:
                 raise CellError(row.error)
-            parsed.values = self.reader.read_values(row.cells)
+            parsed.values = self.reader.read_values(row.cells, spread_column)
             if self._has_external_ids:
                 parsed.external_id = self._external_id(parsed)
         except CellError as error:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from domain.messages import Message, MessageValue
 from imports import column_checks
-from imports.field_specs import REQUIRED_FIELDS
+from imports.field_specs import REQUIRED_FIELDS, SPREAD_FIELDS
 from imports.files.source_row import ImportFileError
 from imports.map_file import FileMap
+
+_NEVER_OPTIONAL: Final = frozenset({"id_from", *(f"spread.{field}" for field in SPREAD_FIELDS)})
 
 
 class ColumnError(ImportFileError):
@@ -36,7 +39,7 @@ def check_columns(file: str, names: Sequence[str], columns: Sequence[str], file_
         if alternatives and {*alternatives}.isdisjoint(columns):  # needed, whatever `optional` says
             missing[field] = alternatives
     if missing:
-        optional = dict.fromkeys(field.partition(".")[0] for field in missing if field != "id_from")
+        optional = dict.fromkeys(field.partition(".")[0] for field in missing if field not in _NEVER_OPTIONAL)
         raise ColumnError(
             "{file} has no column {columns}. Read {reading}, it has: {header}. Is it another export, or does the map "
             "({location}) have to be changed? Fields that an export may lack are listed there as `optional = [{optional}]`.",

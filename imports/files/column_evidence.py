@@ -91,6 +91,8 @@ def contradicts(date_format: str, orders: Mapping[str, DateOrder]) -> bool:
 def _columns_of(file_map: FileMap, *field_types: FieldType) -> list[str]:
     fields = FIELDS_BY_KIND[file_map.kind]
     lists = [columns for name, columns in file_map.columns.items() if fields[name] in field_types]
+    if FieldType.MONEY in field_types:
+        lists.append([*file_map.spread_columns])
     if FieldType.DATE_OR_TIME in field_types:
         lists += file_map.stage_entry_columns.values()
     return list(dict.fromkeys(column for columns in lists for column in columns))

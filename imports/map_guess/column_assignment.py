@@ -10,6 +10,7 @@ from imports.field_specs import FIELDS_BY_KIND, REQUIRED_FIELDS, FieldSpec, Fiel
 from imports.map_guess.column_cells import ColumnCells
 from imports.map_guess.header_matching import normalize_header, rate_header, rate_kind_by_name
 from imports.map_guess.header_words import CELL_WORDS, FIRST_NAMES, HEADERS_BY_KIND, LAST_NAMES
+from imports.map_guess.target_columns import TargetColumns, find_target_columns
 from imports.map_guess.unmapped_table import UnmappedTable
 
 MIN_CONFIDENCE: Final = 0.5
@@ -17,6 +18,7 @@ _PROVEN_BY_CELLS: Final = 0.04  # what cells of the right kind add to a header
 _EMPTY_COLUMN: Final = 0.8  # the share that is left of a confidence without cells
 _EMAILS_ALONE: Final = 0.6
 _REPEATED_ID: Final = 0.4
+_SPREAD_TARGETS: Final = 3.0  # for columns with a target each, in fields
 _NAMED_KIND: Final = 1.0  # for the name of the file, in fields
 _MISSING_FIELD: Final = 1.5
 _MIN_LEAD: Final = 0.25  # of the best kind, in fields, before it is certain
@@ -43,17 +45,21 @@ class KindGuess:
 
     score       to compare kinds: the sum of the confidences, more for fields that other kinds have not
     name_parts  the columns of first and last names, where no column has whole ones
+    spread      the columns with a target each, where several have one
     """
 
     kind: str
     score: float
     columns: Mapping[str, ColumnGuess]
     name_parts: list[str] = field(default_factory=list)
+    spread: TargetColumns | None = None
 
     @property
     def missing_fields(self) -> list[str]:
         """The fields that a map needs and for which there is no column."""
         assigned_fields = {*self.columns, *(["name"] if self.name_parts else [])}
+        if self.spread:
+            assigned_fields |= {"target", self.spread.field}
         return [name for name in REQUIRED_FIELDS[self.kind] if name not in assigned_fields]
 
 
@@ -62,7 +68,7 @@ def guess_kinds(
 ) -> list[KindGuess]:
     """Return which of the kinds of records the table may hold, the likeliest first; several only if they are as likely."""
     guesses = [_assign_columns(kind, table, cells) for kind in kinds]
-    guesses = [guess for guess in guesses if len(guess.columns) + len(guess.name_parts) > 1]
+    guesses = [guess for guess in guesses if guess.spread or len(guess.columns) + len(guess.name_parts) > 1]
     guesses = [guess for guess in guesses if len(guess.missing_fields) <= 1] or guesses
     guesses.sort(key=lambda guess: guess.score, reverse=True)
     return [guess for guess in guesses if guesses[0].score - guess.score < _MIN_LEAD]
@@ -88,13 +94,19 @@ def _assign_columns(kind: str, table: UnmappedTable, cells: Mapping[str, ColumnC
     name_parts = [] if kind not in ("people", "contacts", "clients") else _find_name_parts(table, columns)
     if name_parts:
         columns.pop("name", None)
-    guess = KindGuess(kind, 0.0, columns, name_parts)
+    spread = find_target_columns(table.columns, cells, columns) if kind == "goals" else None
+    if spread:
+        columns = {
+            name: guess for name, guess in columns.items() if name != "target" and guess.column not in spread.columns
+        }
+    guess = KindGuess(kind, 0.0, columns, name_parts, spread)
     score = sum(column.confidence + _TELLING_FIELDS.get((kind, name), 0.0) for name, column in columns.items())
+    score += _SPREAD_TARGETS if spread else 0.0
     score += len(name_parts) - _MISSING_FIELD * len(guess.missing_fields)
     if any(rate_kind_by_name(name, kind) for name in (table.file_name, table.sheet)):
         score += _NAMED_KIND
     score += _count_own_headers(kind, columns)
-    return KindGuess(kind, score, columns, name_parts)
+    return KindGuess(kind, score, columns, name_parts, spread)
 
 
 def _rate_column(column: str, kind: str, name: str, field_type: FieldSpec, cells: ColumnCells) -> float:

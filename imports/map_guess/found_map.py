@@ -117,6 +117,11 @@ class FoundMap:
                 ]
                 self.tables[index] = TableGuess(table.table, number, table.kind, columns, None, table.rows, table.cells)
 
+    def choose_constant(self, number: int, name: str, value: str) -> None:
+        """Let a field for which no column was found have the same value in every row."""
+        _find_subtable(self.content.files[number - 1], "constants")[name] = value
+        self.missing_fields.remove((number, name))
+
     def _list_hints(self) -> dict[tuple[int, str], list[str]]:
         hints: dict[tuple[int, str], list[str]] = {}
         for table in self.tables:
@@ -214,6 +219,8 @@ def _combine(source: Path, sections: Sequence[Section], passed_over: list[Passed
         content.files.append({**place, **_write_section(section, cells)})
         fields = {guess.column: guess for guess in section.columns.values()}
         fields |= {column: ColumnGuess(column, "name", 0.9) for column in section.name_parts}
+        if section.spread:
+            fields |= {column: ColumnGuess(column, "target", 0.9) for column in section.spread.columns}
         columns = [fields.get(name, ColumnGuess(name, None, 0.0)) for name in table.header.names if name]
         tables.append(TableGuess(table, number, section.kind, columns, None, table.read_first_rows(), cells))
         missing_fields += [(number, name) for name in section.missing_fields]
@@ -228,10 +235,14 @@ def _write_section(guess: KindGuess, cells: Mapping[str, ColumnCells]) -> TomlTa
     if guess.name_parts:
         both, (first, last) = " ".join(f"{{{name}}}" for name in guess.name_parts), guess.name_parts
         section["templates"] = {"name": [both, f"{{{last}}}", f"{{{first}}}"]}
+    if guess.spread:
+        section["spread"] = {guess.spread.field: [*guess.spread.columns]}
+        if guess.spread.by_month:
+            section["constants"] = {"period_kind": "month"}
     if "currency" in fields and "currency" not in columns:
         currencies = {find_currency(columns[name]) for name in ("amount", "price", "target") if name in columns}
         if len(currencies) == 1 and (currency := currencies.pop()):
-            section["constants"] = {"currency": currency}
+            _find_subtable(section, "constants")["currency"] = currency
     for name, column in columns.items():
         known_words = known_cell_words(guess.kind, name)
         words = {text: known_words[text.casefold()] for text in cells[column].texts if text.casefold() in known_words}

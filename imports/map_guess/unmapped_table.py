@@ -20,6 +20,7 @@ from imports.files.text_encoding import find_encoding
 from imports.files.workbook import read_workbook
 from imports.map_guess.column_cells import ColumnCells, is_date, read_columns
 from imports.map_guess.header_matching import count_known_headers
+from imports.map_guess.target_columns import is_period_header
 from imports.rejects_format import find_origin_columns, read_source_name, split_origin
 
 _HEADER_ROWS: Final = 30
@@ -103,7 +104,8 @@ def _find_header(table: Table) -> Header | None:
         origin_start = find_origin_columns(names)
         if origin_start is not None:
             names, _ = split_origin(names, origin_start, 0)
-        if len(names) > 1 and not any(map(_is_value, names)):
+        other_names = [name for name in names if not is_period_header(name)]
+        if len(names) > 1 and other_names and not any(map(_is_value, other_names)):
             header = Header(row[0], names, make_unique(names), table.separator, origin_start)
             candidates.append((count_known_headers(names), header))
     return max(candidates, key=lambda candidate: candidate[0])[1] if candidates else None

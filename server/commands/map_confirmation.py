@@ -13,6 +13,7 @@ from typing import Final
 import click
 
 from domain.i18n.languages import DEFAULT_LANGUAGE, LANGUAGES, translate
+from domain.ledger.metrics import METRICS
 from domain.messages import Message
 from imports.files.source_row import FileNote
 from imports.import_run import KIND_NAMES
@@ -142,12 +143,17 @@ def _ask_for_columns(found_map: FoundMap, confirmation: Confirmation) -> None:
     for number, name in [*found_map.missing_fields]:
         table = next(table for table in found_map.tables if table.number == number)
         columns = [guess.column for guess in table.columns if guess.field is None]
+        metrics = [*METRICS] if name == "metric" else []
         question = Message(
-            "{table}: which column holds {field}? ({columns})",
-            {"table": table.name, "field": name, "columns": ", ".join(columns)},
+            "{table}: which metric are its targets of? ({metrics})"
+            if metrics
+            else "{table}: which column holds {field}? ({columns})",
+            {"table": table.name, "field": name, "columns": ", ".join(columns), "metrics": ", ".join(metrics)},
         )
-        answer = _prompt(question, columns, confirmation)
-        if answer:
+        answer = _prompt(question, [*columns, *metrics], confirmation)
+        if answer in metrics:
+            found_map.choose_constant(number, name, answer)
+        elif answer:
             found_map.choose_column(number, name, answer)
 
 
