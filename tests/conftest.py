@@ -13,8 +13,7 @@ import signal
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from functools import partial
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -22,8 +21,7 @@ import asyncpg
 import pytest
 import redis
 from argon2 import PasswordHasher
-from tortoise.backends.base.executor import BaseExecutor
-from tortoise.models import MetaInfo, Model
+from tortoise.apps import Apps
 
 from models import migrator
 from resolvers.auth import passwords
@@ -36,6 +34,9 @@ MEMORY_BYTES = 8 << 30  # a whole run needs less than half of it
 POSTGRES, REDIS = "SCORELINE_TEST_POSTGRES", "SCORELINE_TEST_REDIS"  # URLs of existing servers to use instead
 WORKER_POSTGRES_KEY = "scoreline_postgres"
 
+# what Tortoise prepares of a model for the dialect of its database
+_FIELDS_BY_DIALECT = ("filters", "db_native_fields", "db_default_fields", "db_complex_fields")
+_QUERIES = ("basetable", "basequery", "basequery_all_fields")
 _database_numbers = itertools.count(1)
 _REAL_HASHES = {name: getattr(passwords, name) for name in ("_HASHER", "_DUMMY_HASH")}
 
@@ -158,20 +159,29 @@ def prepare_sqlite_tables() -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def filters_generated_once() -> Iterator[None]:
-    """Generate the filters of a model once for each dialect, not for each test that connects a database."""
-    generate = MetaInfo._generate_filters
-    kept_filters: dict[tuple[type[Model], type[BaseExecutor]], dict[str, Any]] = {}
+def models_prepared_once() -> Iterator[None]:
+    """Prepare the models once for each dialect, not for each test that connects a database."""
+    prepare = Apps._build_initial_querysets
+    prepared_models: dict[tuple[type, ...], list[tuple[Any, ...]]] = {}
 
-    def generate_once(meta: MetaInfo) -> None:
-        key = meta._model, meta.db.executor_class
-        if key not in kept_filters:
-            generate(meta)
-            kept_filters[key] = meta.filters
-        meta.filters = kept_filters[key]
+    def prepare_once(apps: Apps) -> None:
+        models = [model for app in apps.apps.values() for model in app.values()]
+        key = models[0]._meta.db.executor_class, *models
+        if key not in prepared_models:
+            for model in models:
+                for name in _FIELDS_BY_DIALECT:  # Tortoise would change those of the other dialect
+                    setattr(model._meta, name, type(getattr(model._meta, name))())
+            prepare(apps)
+            prepared_models[key] = [
+                tuple(getattr(model._meta, name) for name in (*_FIELDS_BY_DIALECT, *_QUERIES)) for model in models
+            ]
+            return
+        for model, values in zip(models, prepared_models[key], strict=True):
+            for name, value in zip((*_FIELDS_BY_DIALECT, *_QUERIES), values, strict=True):
+                setattr(model._meta, name, value)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(MetaInfo, "_generate_filters", generate_once)
+        patch.setattr(Apps, "_build_initial_querysets", prepare_once)
         yield
 
 
@@ -216,12 +226,6 @@ def _temporary_database(services: ServicePool, template: str = "template1") -> I
         yield f"{server.rpartition('/')[0]}/{name}"
     finally:
         run_in_thread(run(f"DROP DATABASE {name} WITH (FORCE)"))
-
-
-@pytest.fixture(scope="session")
-def postgres_databases(services: ServicePool) -> Callable[[str], AbstractContextManager[str]]:
-    """A context manager factory: copies the named PostgreSQL database and yields the URL of the copy."""
-    return partial(_temporary_database, services)
 
 
 @pytest.fixture

@@ -25,6 +25,11 @@ from tests.empty_database import create_database
 ADMIN = {"email": "admin@example.com", "password": "correct horse"}
 
 
+def http_client(base_url: str, timeout: float) -> httpx2.AsyncClient:
+    """Return a client for a server without TLS: reading certificates would take longer than most tests of a server."""
+    return httpx2.AsyncClient(base_url=base_url, timeout=timeout, verify=False)
+
+
 @dataclass
 class RunningServer:
     """A running server with one company, and a client for it.
@@ -101,7 +106,7 @@ async def run_test_server(folder: Path, **overrides: Any) -> AsyncIterator[Runni
         await asyncio.sleep(0.01)
     host, port = server.servers[0].sockets[0].getsockname()
     try:
-        async with httpx2.AsyncClient(base_url=f"http://{host}:{port}", timeout=30) as http:
+        async with http_client(f"http://{host}:{port}", timeout=30) as http:
             running_server = RunningServer(http, f"{host}:{port}")
             signed_in = await running_server.execute(
                 "mutation($input: SignInInput!) { signIn(input: $input) { accessToken } }", input=ADMIN

@@ -32,6 +32,7 @@ _FUNCTIONS: Final = {"Message", "Plural", "gettext_noop", "text", "require_admin
 MessageId = str | tuple[str, str]  # of a sentence with plural forms: for one, and for more
 
 
+@cache
 def extract_messages() -> dict[MessageId, str]:
     """Return the messages of the product, each with the file in which it stands first."""
     messages: dict[MessageId, str] = {}
@@ -63,7 +64,7 @@ def find_error_classes(trees: Mapping[str, ast.Module]) -> set[str]:
     """Return the names of the classes whose first argument is a message, subclasses of subclasses included."""
     names = set(_ERROR_BASES)
     bases = {
-        node.name: {ast.unparse(base).rpartition(".")[2] for base in node.bases}
+        node.name: {_last_name(base) for base in node.bases}
         for tree in trees.values()
         for node in ast.walk(tree)
         if isinstance(node, ast.ClassDef)
@@ -76,8 +77,18 @@ def find_error_classes(trees: Mapping[str, ast.Module]) -> set[str]:
 def iterate_templates(tree: ast.Module, functions: set[str]) -> Iterator[tuple[ast.Call, ast.expr]]:
     """Yield the calls of the functions, each with its first argument."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and node.args and ast.unparse(node.func).rpartition(".")[2] in functions:
+        if isinstance(node, ast.Call) and node.args and _last_name(node.func) in functions:
             yield node, node.args[0]
+
+
+def _last_name(expression: ast.expr) -> str:
+    """Return the name behind the last dot of an expression, if it is a name."""
+    match expression:
+        case ast.Name(name) | ast.Attribute(attr=name):
+            return name
+        case ast.Subscript(value):  # a generic class
+            return _last_name(value)
+    return ""
 
 
 def _literals(template: ast.expr, call: ast.Call) -> list[MessageId]:

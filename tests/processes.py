@@ -28,7 +28,7 @@ from server.setting_descriptions import DESCRIPTIONS, PREFIX, variable_name
 from tests.backing_services import free_port
 from tests.command_forker import Command, CommandForker
 from tests.empty_database import create_database, run_in_thread
-from tests.http_server import ADMIN, RunningServer
+from tests.http_server import ADMIN, RunningServer, http_client
 
 ROOT = Path(__file__).parents[1]
 TIMEOUT_SECONDS = 120.0  # for anything a test waits for
@@ -209,7 +209,7 @@ async def running_server(workspace: Workspace, **settings: Any) -> AsyncIterator
     address = f"127.0.0.1:{free_port()}"
     process = workspace.start("serve", "--port", address.rpartition(":")[2], **settings)
     with killed_at_end(process):
-        async with httpx2.AsyncClient(base_url=f"http://{address}", timeout=TIMEOUT_SECONDS) as http:
+        async with http_client(f"http://{address}", timeout=TIMEOUT_SECONDS) as http:
             async with asyncio.timeout(TIMEOUT_SECONDS):
                 while True:
                     assert process.code is None, process.stderr_text

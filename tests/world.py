@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import wraps
 from typing import Any
 
 import strawberry
@@ -29,6 +30,7 @@ from subscriptions.core.hub import Hub
 from subscriptions.core.reference_cache import ReferenceCache
 from subscriptions.core.stream_context import StreamContext
 from tests import empty_database
+from tests.database_snapshot import Snapshot, connect_restored, take_snapshot
 from tests.operations import DocumentExecutor, executor_of
 
 PASSWORD = "correct horse"
@@ -197,7 +199,49 @@ _PAYLOAD_FIELDS = {
 }
 
 
-@asynccontextmanager
+OpenCompany = Callable[..., AbstractAsyncContextManager[World]]  # of the URL of an empty database
+
+
+@dataclass(frozen=True)
+class _KeptCompany:
+    """A company in a snapshot of its database, and what a `World` knows of it."""
+
+    snapshot: Snapshot
+    now: datetime
+    tokens: dict[str, str]
+    global_ids: dict[str, str]
+    stage_ids: list[str]
+
+
+def cache_company(open_company: Callable[..., AsyncIterator[World]]) -> OpenCompany:
+    """Decorate a function that creates a company in the empty database with a URL, and yields its `World`.
+
+    The company is created once per process, kind of database and other arguments, and copied by each later call.
+    A copy has the rows, names, tokens and clock of the company, but nothing else that the function sets.
+    """
+    create_company = asynccontextmanager(open_company)
+    companies: dict[tuple[Any, ...], _KeptCompany] = {}
+
+    @wraps(open_company)
+    @asynccontextmanager
+    async def open_copy(url: str = "sqlite://:memory:", **options: Any) -> AsyncIterator[World]:
+        key = connection.is_sqlite(url), *sorted(options.items())
+        if kept := companies.get(key):
+            async with _connect_world(url, kept.snapshot) as world:
+                world.now, world.stage_ids = kept.now, [*kept.stage_ids]
+                world.tokens, world.global_ids = {**kept.tokens}, {**kept.global_ids}
+                yield world
+            return
+        async with create_company(url, **options) as world:
+            companies[key] = _KeptCompany(
+                await take_snapshot(), world.now, {**world.tokens}, {**world.global_ids}, [*world.stage_ids]
+            )
+            yield world
+
+    return open_copy
+
+
+@cache_company
 async def open_world(url: str, currency: str = "EUR") -> AsyncIterator[World]:
     """Set up a company with its first administrator in the empty database, with a hub that is notified at once."""
     async with _connect_world(url) as world:
@@ -217,36 +261,12 @@ async def open_world(url: str, currency: str = "EUR") -> AsyncIterator[World]:
         yield world
 
 
-@dataclass(frozen=True)
-class WorldTemplate:
-    """A company in a database to be copied, and what a `World` knows of it."""
-
-    url: str
-    now: datetime
-    tokens: dict[str, str]
-    global_ids: dict[str, str]
-    stage_ids: list[str]
-
-
-def make_template(world: World, url: str) -> WorldTemplate:
-    """Return the template of the world whose database is at the URL."""
-    return WorldTemplate(url, world.now, world.tokens, world.global_ids, world.stage_ids)
-
-
 @asynccontextmanager
-async def open_copy(template: WorldTemplate, url: str) -> AsyncIterator[World]:
-    """Open the copy of a template's database at a URL."""
-    async with _connect_world(url) as world:
-        world.now, world.stage_ids = template.now, [*template.stage_ids]
-        world.tokens, world.global_ids = {**template.tokens}, {**template.global_ids}
-        yield world
-
-
-@asynccontextmanager
-async def _connect_world(url: str) -> AsyncIterator[World]:
-    """Connect a database, create its tables if it has none, and run a hub that is notified at once."""
-    async with connection.connect(url):
-        await empty_database.create_tables()
+async def _connect_world(url: str, snapshot: Snapshot | None = None) -> AsyncIterator[World]:
+    """Connect an empty database, create its tables or restore a snapshot, and run a hub that is notified at once."""
+    async with connect_restored(url, snapshot) if snapshot else connection.connect(url):
+        if not snapshot:
+            await empty_database.create_tables()
         hub = Hub(
             Broadcast("memory://"),
             change_log.read_after,

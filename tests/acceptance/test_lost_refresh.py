@@ -54,6 +54,7 @@ class CommitCutter:
         with suppress(OSError):
             while data := await reader.read(65_536):
                 writer.write(data)
+            writer.close()  # else a pool that closes its connections would wait for seconds
 
 
 @asynccontextmanager

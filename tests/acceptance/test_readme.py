@@ -12,12 +12,11 @@ from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import httpx2
 import pytest
 
 from tests.acceptance.two_servers import record_win
 from tests.backing_services import free_port
-from tests.http_server import receive_message, send_message
+from tests.http_server import http_client, receive_message, send_message
 from tests.processes import ROOT, TIMEOUT_SECONDS, SpawnedServer, Workspace, killed_at_end
 
 README = (ROOT / "README.md").read_text()
@@ -38,7 +37,7 @@ async def demo(tmp_path: Path) -> AsyncIterator[SpawnedServer]:
             while "is running" not in process.out.read_text():
                 assert process.code is None, process.stderr_text
                 await asyncio.sleep(0.1)
-        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=TIMEOUT_SECONDS) as http:
+        async with http_client(f"http://127.0.0.1:{port}", timeout=TIMEOUT_SECONDS) as http:
             yield SpawnedServer(http, f"127.0.0.1:{port}", process=process, workspace=workspace)
 
 

@@ -14,21 +14,27 @@ import pytest
 from graph.base.answer_parts import PREVIOUS_RANKS, ROW_TARGETS
 from tests.resolvers.two_sellers import open_world_with_two_sellers, record_won_deal, set_goal
 from tests.statement_counter import count_statements
-from tests.world import World
+from tests.world import World, cache_company
 
 STANDING_FIELDS = ("rank", "previousRank", "value", "target", "attainmentPercent", "gapToNext")
 FORECAST_FIELDS = ("booked", "expected", "low", "high", "confidence", "target", "attainmentProbability")
 
 
-@pytest.fixture
-async def world(database_url: str) -> AsyncIterator[World]:
-    async with open_world_with_two_sellers(database_url) as world:
+@cache_company
+async def open_company(url: str) -> AsyncIterator[World]:
+    async with open_world_with_two_sellers(url) as world:
         await record_won_deal(world, "Ann", "100", closedAt="2026-11-10T10:00:00Z")
         await record_won_deal(world, "Bob", "70", closedAt="2026-11-11T10:00:00Z")
         await set_goal(world, "Ann", "deals_won_amount", "400")
         world.advance(days=1)
         await record_won_deal(world, "Bob", "70")
         world.advance(minutes=1)
+        yield world
+
+
+@pytest.fixture
+async def world(database_url: str) -> AsyncIterator[World]:
+    async with open_company(database_url) as world:
         yield world
 
 

@@ -17,7 +17,7 @@ from resolvers.forecasting.forecast_engine import ForecastEngine
 from resolvers.request.inputs import Money
 from tests.resolvers.two_sellers import set_goal
 from tests.statement_counter import count_statements
-from tests.world import START, World, open_world
+from tests.world import START, World, cache_company, open_world
 
 MAX_STATEMENTS = 33  # a statement for each list and each number of rows, all of constant text
 CARD = """query($id: ID!, $year: PeriodInput) {
@@ -43,9 +43,9 @@ CARD = """query($id: ID!, $year: PeriodInput) {
 YEAR = {"kind": "CUSTOM", "start": "2025-11-19", "end": "2026-11-18"}
 
 
-@pytest.fixture
-async def world(database_url: str) -> AsyncIterator[World]:
-    async with open_world(database_url) as world:
+@cache_company
+async def open_company(url: str) -> AsyncIterator[World]:
+    async with open_world(url) as world:
         await world.create_team("Sales")
         await world.create_team("North", "Sales")
         await world.create_employee("Meg", "Sales", role="MANAGER")
@@ -56,6 +56,12 @@ async def world(database_url: str) -> AsyncIterator[World]:
         world.stage_ids = [stage["id"] for stage in pipeline["stages"]]
         await set_goal(world, "Ann", "deals_won_amount", "120")
         await set_goal(world, "Ann", "calls_made", "10")
+        yield world
+
+
+@pytest.fixture
+async def world(database_url: str) -> AsyncIterator[World]:
+    async with open_company(database_url) as world:
         yield world
 
 

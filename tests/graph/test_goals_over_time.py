@@ -10,7 +10,7 @@ import pytest
 
 from tests.statement_counter import count_statements
 from tests.subscription_recorder import SubscriptionRecorder, subscribe
-from tests.world import World, open_world
+from tests.world import World, cache_company, open_world
 
 PACE = "subscription($goals: [ID!]) { goalProgress(goals: $goals) { id progress { value pace } } }"
 EXPECTED = "subscription($goals: [ID!]) { goalProgress(goals: $goals) { id progress { pace expectedByNow } } }"
@@ -18,13 +18,19 @@ PROJECTED = "subscription($goals: [ID!]) { goalProgress(goals: $goals) { id prog
 QUARTER = timedelta(minutes=15)
 
 
-@pytest.fixture
-async def world() -> AsyncIterator[World]:
-    async with open_world("sqlite://:memory:") as world:
+@cache_company
+async def open_company(url: str = "sqlite://:memory:") -> AsyncIterator[World]:
+    async with open_world(url) as world:
         await world.create_team("Sales")
         await world.create_employee("Ann", "Sales")
         await world.create_employee("Bob", "Sales")
         world.now = berlin("09:00")
+        yield world
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    async with open_company() as world:
         yield world
 
 

@@ -8,17 +8,23 @@ import pytest
 
 from resolvers.organization import people
 from tests.subscription_recorder import SubscriptionRecorder, subscribe
-from tests.world import World, open_world
+from tests.world import World, cache_company, open_world
 
 PRESENCE_SUBSCRIPTION = "subscription($scope: ID) { presence(scope: $scope) { name online active } }"
 
 
-@pytest.fixture
-async def world() -> AsyncIterator[World]:
-    async with open_world("sqlite://:memory:") as world:
+@cache_company
+async def open_company(url: str = "sqlite://:memory:") -> AsyncIterator[World]:
+    async with open_world(url) as world:
         await world.create_team("Sales")
         await world.create_employee("Ann", "Sales")
         await world.create_employee("Bob", "Sales")
+        yield world
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    async with open_company() as world:
         yield world
 
 

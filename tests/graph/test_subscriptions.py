@@ -15,18 +15,24 @@ from resolvers.request.context import RequestContext
 from subscriptions.core.reference_cache import ReferenceCache
 from tests.statement_counter import count_statements
 from tests.subscription_recorder import subscribe
-from tests.world import World, open_world
+from tests.world import World, cache_company, open_world
 
 BOARD = "leaderboard { total totalCount standings { rank previousRank employee { name } value target gapToNext } }"
 GOAL = "id name target archivedAt progress { value pace attainmentPercent version }"
 
 
-@pytest.fixture
-async def world() -> AsyncIterator[World]:
-    async with open_world("sqlite://:memory:") as world:
+@cache_company
+async def open_company(url: str = "sqlite://:memory:") -> AsyncIterator[World]:
+    async with open_world(url) as world:
         await world.create_team("Sales")
         await world.create_employee("Ann", "Sales")
         await world.create_employee("Bob", "Sales")
+        yield world
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    async with open_company() as world:
         yield world
 
 

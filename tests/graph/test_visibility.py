@@ -15,7 +15,7 @@ from domain.primitives.global_ids import decode_global_id
 from graph.schema import create_schema
 from models.organization.people import Employee
 from tests.resolvers.two_sellers import CURRENT_MONTH, open_world_with_two_sellers, record_won_deal, set_goal
-from tests.world import World
+from tests.world import World, cache_company
 
 PUBLIC_FIELDS: Final = {
     "id",
@@ -31,16 +31,22 @@ SCHEMA: Final = create_schema()._schema
 CARD_FIELDS: Final = SCHEMA.get_type("Employee").fields
 
 
-@pytest.fixture
-async def world() -> AsyncIterator[World]:
+@cache_company
+async def open_company(url: str = "sqlite://:memory:") -> AsyncIterator[World]:
     """Two sellers with one record of each kind, and devices for the company and for one team."""
-    async with open_world_with_two_sellers() as world:
+    async with open_world_with_two_sellers(url) as world:
         for name in ("Ann", "Bob"):
             await record_one_of_each(world, name)
         await world.create_device("wall", "WALLBOARD")
         await world.create_device("wall of the south", "WALLBOARD", "South")
         await world.create_device("crm", "INTEGRATION")
         await world.create_device("crm of the south", "INTEGRATION", "South")
+        yield world
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    async with open_company() as world:
         yield world
 
 

@@ -26,11 +26,14 @@ from resolvers.request.services import NullNotifier, Services
 from resolvers.request.viewer import Viewer
 from server.context_factory import ContextFactory, build_state
 from tests import empty_database
+from tests.database_snapshot import Snapshot, connect_restored, take_snapshot
 from tests.world import UnlimitedRateLimiter
 
 NOW = datetime(2026, 11, 18, 9, 0, tzinfo=UTC)
 TABLES = ("deal", "client", "contact", "lead", "call", "task", "employee", "team", "membership", "product", "stage",
           "stage_visit", "activity", "bell", "score_entry", "daily_total", "team_total")  # fmt: skip
+
+_snapshots: dict[tuple[bool, str, str], Snapshot] = {}  # by what the company depends on; created once per process
 
 
 @dataclass
@@ -120,10 +123,14 @@ class ImportTestCompany:
 async def open_company(
     url: str, directory: Path, currency: str = "EUR", zone: str = "UTC"
 ) -> AsyncIterator[ImportTestCompany]:
-    async with connection.connect(url):
-        await empty_database.create_tables()
-        await company.set_up(
-            name="Acme", currency=currency, zone=zone, country=None, admin="Ada Admin", email="admin@example.com",
-            password="correct horse", now=NOW,
-        )  # fmt: skip
+    key = connection.is_sqlite(url), currency, zone
+    snapshot = _snapshots.get(key)
+    async with connect_restored(url, snapshot) if snapshot else connection.connect(url):
+        if not snapshot:
+            await empty_database.create_tables()
+            await company.set_up(
+                name="Acme", currency=currency, zone=zone, country=None, admin="Ada Admin", email="admin@example.com",
+                password="correct horse", now=NOW,
+            )  # fmt: skip
+            _snapshots[key] = await take_snapshot()
         yield ImportTestCompany(directory)

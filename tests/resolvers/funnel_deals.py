@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
@@ -15,13 +14,13 @@ from models.crm.pipelines import Stage
 from models.db import connection
 from models.organization.people import Employee
 from tests.resolvers.two_sellers import open_world_with_two_sellers
-from tests.world import World
+from tests.world import World, cache_company
 
 FUNNEL_QUERY: Final = "query($scope: ID, $period: PeriodInput, $pipeline: ID) { funnel(scope: $scope, period: $period, pipeline: $pipeline) { %s } }"
 BERLIN_NOON: Final = datetime(2026, 11, 1, 11, 0, tzinfo=UTC)
 
 
-@asynccontextmanager
+@cache_company
 async def open_world_with_stages(url: str) -> AsyncIterator[World]:
     async with open_world_with_two_sellers(url) as world:
         pipeline = (await world.query("{ pipelines { id stages { id } } }"))["pipelines"][0]

@@ -20,16 +20,22 @@ from models.organization.people import Employee
 from resolvers import scheduled_jobs
 from tests.resolvers.alerts.alert_company import fetch_alert_kinds, fetch_inbox, lose_deal, open_company, set_only_rule
 from tests.statement_counter import count_statements
-from tests.world import World, open_world
+from tests.world import World, cache_company, open_world
 
 
-@pytest.fixture
-async def world(database_url: str) -> AsyncIterator[World]:
-    async with open_world(database_url) as world:
+@cache_company
+async def open_managed_company(url: str) -> AsyncIterator[World]:
+    async with open_world(url) as world:
         await world.create_team("Sales")
         await world.create_employee("Mia", "Sales", role="MANAGER")
         await world.mutate("updateTeam", id=world.global_ids["Sales"], manager=world.global_ids["Mia"])
         await world.create_employee("Ann", "Sales")
+        yield world
+
+
+@pytest.fixture
+async def world(database_url: str) -> AsyncIterator[World]:
+    async with open_managed_company(database_url) as world:
         yield world
 
 

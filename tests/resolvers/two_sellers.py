@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
-from tests.world import World, open_world
+from tests.world import World, cache_company, open_world
 
 CURRENT_MONTH = {"kind": "MONTH"}
 
 
-@asynccontextmanager
+@cache_company
 async def open_world_with_two_sellers(url: str = "sqlite://:memory:") -> AsyncIterator[World]:
     async with open_world(url) as world:
         await world.create_team("Sales")

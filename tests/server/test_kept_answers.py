@@ -19,6 +19,7 @@ from server.context_factory import ContextFactory
 from server.operation_runner import KeptResult, OperationResult, OperationRunner
 from server.requests.request_parsing import GraphQLRequest
 from tests.resolvers.two_sellers import open_world_with_two_sellers, record_won_deal, set_goal
+from tests.seeds import each_seed
 from tests.statement_counter import count_statements
 from tests.world import World
 
@@ -31,8 +32,8 @@ BOARD = """query($metric: String! = "deals_won_amount", $scope: ID, $rankBy: Ran
 
 
 @pytest.fixture
-async def world(database_url: str) -> AsyncIterator[World]:
-    async with open_world_with_two_sellers(database_url) as world:
+async def world(usual_database_url: str) -> AsyncIterator[World]:
+    async with open_world_with_two_sellers(usual_database_url) as world:
         yield world
 
 
@@ -78,7 +79,7 @@ async def test_unchanged_leaderboard_is_given_again_without_reading_it(world: Wo
     assert len(statements) == 1  # the viewer, with the last position of the change log
 
 
-@pytest.mark.parametrize("seed", range(2))
+@each_seed(1, 2)
 async def test_kept_answer_equals_new_one_after_any_change(world: World, seed: int) -> None:
     dice = random.Random(seed)
     servers = [start_server(world), start_server(world)]

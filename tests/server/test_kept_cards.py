@@ -24,6 +24,7 @@ from server.context_factory import ContextFactory
 from server.operation_runner import KeptResult, OperationResult, OperationRunner
 from server.requests.request_parsing import GraphQLRequest
 from tests.resolvers.two_sellers import open_world_with_two_sellers, record_won_deal, set_goal
+from tests.seeds import each_seed
 from tests.server.random_changes import RandomChanges
 from tests.statement_counter import count_statements
 from tests.world import World
@@ -116,8 +117,8 @@ def build_documents() -> list[str]:
 
 
 @pytest.fixture
-async def world(database_url: str) -> AsyncIterator[World]:
-    async with open_world_with_two_sellers(database_url) as world:
+async def world(usual_database_url: str) -> AsyncIterator[World]:
+    async with open_world_with_two_sellers(usual_database_url) as world:
         yield world
 
 
@@ -248,7 +249,7 @@ async def test_goal_reached_by_a_deal_that_has_another_owner_now_moves_card(worl
     assert "achieved" in activities["edges"][0]["node"]["summary"]
 
 
-@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.long)])
+@each_seed(1, 2)
 async def test_kept_card_equals_new_one_after_any_change(world: World, seed: int) -> None:
     dice = random.Random(seed)
     servers, documents, kept_count = [start_server(world), start_server(world)], build_documents(), 0

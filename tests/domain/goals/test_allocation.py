@@ -22,7 +22,7 @@ def plans(draw: st.DrawFn) -> tuple[int, list[int], Limits]:
     return total, weights, Limits(floor, ceiling, draw(st.sampled_from((1, 5, 100, 1000))))
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(plans())
 def test_shares_add_up_within_the_limits(plan: tuple[int, list[int], Limits]) -> None:
     total, weights, limits = plan
@@ -34,7 +34,7 @@ def test_shares_add_up_within_the_limits(plan: tuple[int, list[int], Limits]) ->
     assert limits.ceiling is None or all(share <= limits.ceiling for share in shares)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(plans())
 def test_larger_weight_never_has_a_smaller_share(plan: tuple[int, list[int], Limits]) -> None:
     total, weights, limits = plan
@@ -46,7 +46,7 @@ def test_larger_weight_never_has_a_smaller_share(plan: tuple[int, list[int], Lim
         assert lighter == heavier or smaller <= larger
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(plans())
 def test_at_most_one_share_within_the_limits_is_no_multiple(plan: tuple[int, list[int], Limits]) -> None:
     total, weights, limits = plan
@@ -57,7 +57,7 @@ def test_at_most_one_share_within_the_limits_is_no_multiple(plan: tuple[int, lis
     assert sum(share % limits.rounding > 0 for share in strictly_within) <= 1
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(st.integers(1, 10**6), min_size=1, max_size=20), st.integers(0, 10**9))
 def test_without_limits_each_share_is_less_than_a_unit_from_its_proportion(weights: list[int], total: int) -> None:
     shares = allocate(total, weights)

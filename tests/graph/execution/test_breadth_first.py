@@ -16,6 +16,7 @@ from graph.execution.awaiting import is_awaitable
 from graph.execution.breadth_first import Execution
 from graph.execution.field_readers import attach_readers
 from graph.execution.plans import MAX_PLANS_PER_OPERATION, CompiledOperation
+from tests.seeds import each_seed
 
 
 async def execute_breadth_first(
@@ -202,7 +203,7 @@ SCHEMA: Final = strawberry.Schema(query=Query, types=[RedThing, BlueThing])._sch
 attach_readers(SCHEMA)
 
 
-@pytest.mark.parametrize("seed", range(400))
+@each_seed(60, 400)
 async def test_result_equals_that_of_the_library(seed: int) -> None:
     """Random values, errors, nulls and wrong values: the same data, and the same errors in the same order."""
     outcomes = []
@@ -213,7 +214,7 @@ async def test_result_equals_that_of_the_library(seed: int) -> None:
     assert outcomes[0] == outcomes[1]
 
 
-@pytest.mark.parametrize("seed", range(400))
+@each_seed(60, 400)
 async def test_result_with_delays_equals_that_of_the_library(seed: int) -> None:
     """The same data; and each null that an error has made has an error.
 

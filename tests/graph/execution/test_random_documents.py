@@ -30,7 +30,7 @@ from tests.world import World
 SCHEMA: Final = create_schema(allow_suggestions=True)._schema
 VIEWERS: Final = ("admin", "Dora", "Max", "Wall", None)
 DEPTH: Final = 5  # levels of fields
-DOCUMENTS: Final = 60
+DOCUMENTS: Final = 40
 # what differs from one moment or one execution to the next
 UNSTABLE_FIELDS: Final = {"asOf", "computedAt", "serverTime"}
 

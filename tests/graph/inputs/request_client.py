@@ -27,26 +27,19 @@ from subscriptions.core.hub import Hub
 from tests.graph.inputs import valid_inputs
 from tests.graph.inputs.import_runner_stub import StubImportRunner
 from tests.graph.inputs.invalid_values import RAW_PREFIX
-from tests.world import START, UnlimitedRateLimiter, open_world
+from tests.world import START, UnlimitedRateLimiter, World, cache_company, open_world
 
 SCHEMA: Final = create_schema()
 _SIGN_IN_TABLES: Final = {"session", "refresh_token", "presence"}  # they change without a mutation of business data
 _RAW: Final = re.compile(f'"{RAW_PREFIX}([^"]*)"')
 
 
-@dataclass(frozen=True)
-class CompanyTemplate:
-    """A filled database to be copied, with the administrator's token and the ids of its records by name."""
-
-    url: str
-    token: str
-    ids: dict[str, str]
-
-
-async def create_template(url: str) -> CompanyTemplate:
+@cache_company
+async def open_filled_company(url: str = "sqlite://:memory:") -> AsyncIterator[World]:
+    """Open a company with a record of each kind, whose ids are among those of the world."""
     async with open_world(url) as world:
         await valid_inputs.create_company_records(world)
-        return CompanyTemplate(url, world.tokens["admin"], world.global_ids)
+        yield world
 
 
 @dataclass
@@ -94,38 +87,35 @@ def _encode_body(query: str, variables: dict[str, Any]) -> str:
 
 
 @asynccontextmanager
-async def open_copy(template: CompanyTemplate, url: str) -> AsyncIterator[RequestClient]:
-    """Open the copy of the template at `url` and yield a client for it."""
-    async with connection.connect(url):
-        hub = Hub(Broadcast("memory://"), change_log.read_after, change_log.last_position)
-        services = Services(
-            "s" * 32,
-            UnlimitedRateLimiter(),
-            hub,
-            build_state,
-            access_token_seconds=400 * 86_400,
-            refresh_token_days=400,
-            session_idle_days=400,
-            mails_links=True,
-            import_runner=StubImportRunner(),
+async def open_client(world: World) -> AsyncIterator[RequestClient]:
+    """Yield a client that is signed in as the administrator of the company."""
+    hub = Hub(Broadcast("memory://"), change_log.read_after, change_log.last_position)
+    services = Services(
+        "s" * 32,
+        UnlimitedRateLimiter(),
+        hub,
+        build_state,
+        access_token_seconds=400 * 86_400,
+        refresh_token_days=400,
+        session_idle_days=400,
+        mails_links=True,
+        import_runner=StubImportRunner(),
+    )
+    context_factory = ContextFactory(services, lambda: START)
+    await hub.start()
+    try:
+        yield RequestClient(
+            OperationRunner(Operations(SCHEMA, QueryLimits()), context_factory),
+            StreamContextFactory(services, lambda: START, hub),
+            world.tokens["admin"],
+            world.global_ids,
         )
-        context_factory = ContextFactory(services, lambda: START)
-        await hub.start()
-        try:
-            yield RequestClient(
-                OperationRunner(Operations(SCHEMA, QueryLimits()), context_factory),
-                StreamContextFactory(services, lambda: START, hub),
-                template.token,
-                template.ids,
-            )
-        finally:
-            await hub.stop()
+    finally:
+        await hub.stop()
 
 
 async def read_all_rows() -> dict[str, list[tuple[Any, ...]]]:
     """Return all rows by table, except the tables of sessions and presence."""
     tables = sorted({model._meta.db_table for model in Tortoise.apps["models"].values()} - _SIGN_IN_TABLES)
-    return {
-        table: [tuple(row.values()) for row in await connection.fetch_rows(f"SELECT * FROM {table} ORDER BY 1")]
-        for table in tables
-    }
+    rows = await connection.fetch_records_of_all([(f"SELECT * FROM {table} ORDER BY 1", []) for table in tables])
+    return {table: [tuple(row) for row in rows_of_table] for table, rows_of_table in zip(tables, rows, strict=True)}

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from decimal import Decimal
 from typing import Final
@@ -25,7 +24,7 @@ from resolvers.crm import deals
 from resolvers.crm.inputs import DealInput
 from resolvers.request.inputs import Money
 from tests.resolvers.two_sellers import set_goal
-from tests.world import START, World, open_world
+from tests.world import START, World, cache_company, open_world
 
 HEARTBEAT: Final = "mutation { heartbeat { todayHours } }"
 MEMBERS: Final = {  # by scope, with the teams below
@@ -105,7 +104,7 @@ async def work(world: World, seller: str, minutes: int) -> None:
     world.now = end
 
 
-@asynccontextmanager
+@cache_company
 async def open_privacy_company(url: str = "sqlite://:memory:") -> AsyncIterator[World]:
     async with open_world(url) as world:
         world.now = START - timedelta(hours=1)

@@ -5,11 +5,9 @@ Every seller works a number of minutes that is a power of two, so a total tells 
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import AsyncIterator, Collection, Hashable, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Hashable, Sequence
 from contextlib import AsyncExitStack
 from decimal import Decimal
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -18,7 +16,6 @@ from graphql import OperationDefinitionNode, parse
 from domain.permissions import Action
 from graph.execution.share_key import permission_fingerprint, permissions_used
 from graph.schema import create_schema
-from tests.empty_database import run_in_thread
 from tests.graph.privacy.company import (
     ACTORS,
     SELLERS,
@@ -29,7 +26,7 @@ from tests.graph.privacy.company import (
     work,
 )
 from tests.subscription_recorder import SubscriptionRecorder, subscribe
-from tests.world import World, WorldTemplate, make_template, open_copy
+from tests.world import World, cache_company
 
 MINUTES: Final = {seller: 2**power for power, seller in enumerate(SELLERS)}
 NOT_FOUND: Final = "NOT_FOUND"
@@ -40,36 +37,18 @@ GOAL: Final = """goalProgress(scope: $scope) { name metric { key } target alloca
 LIVE_SCOPES: Final = ("Pat", "Pair", "North", "company")
 
 
-@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgres", marks=pytest.mark.long)])
-def template(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> WorldTemplate:
-    """The company after a working day of every seller."""
-    if request.param == "sqlite":
-        return run_in_thread(create_template(f"sqlite://{tmp_path_factory.mktemp('privacy')}/company.db"))
-    return run_in_thread(create_template(str(request.getfixturevalue("module_postgres_url"))))
-
-
-async def create_template(url: str) -> WorldTemplate:
+@cache_company
+async def open_worked_company(url: str) -> AsyncIterator[World]:
+    """Open the company after a working day of every seller."""
     async with open_privacy_company(url) as world:
         for seller, minutes in MINUTES.items():
             await work(world, seller, minutes)
-        return make_template(world, url)
+        yield world
 
 
 @pytest.fixture
-def company_url(request: pytest.FixtureRequest, template: WorldTemplate, tmp_path: Path) -> Iterator[str]:
-    """The URL of a copy of the company's database."""
-    if template.url.startswith("sqlite://"):
-        shutil.copy(template.url.removeprefix("sqlite://"), tmp_path / "company.db")
-        yield f"sqlite://{tmp_path}/company.db"
-        return
-    copy_database = request.getfixturevalue("postgres_databases")
-    with copy_database(template.url.rpartition("/")[2]) as url:
-        yield url
-
-
-@pytest.fixture
-async def world(template: WorldTemplate, company_url: str) -> AsyncIterator[World]:
-    async with open_copy(template, company_url) as world:
+async def world(usual_database_url: str) -> AsyncIterator[World]:
+    async with open_worked_company(usual_database_url) as world:
         yield world
 
 

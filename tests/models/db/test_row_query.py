@@ -28,14 +28,14 @@ from models.organization.employee_conditions import match_members, match_reports
 from models.organization.people import Employee, Team
 from tests.resolvers.two_sellers import open_world_with_two_sellers, record_won_deal, set_goal
 from tests.statement_counter import count_statements
-from tests.world import World
+from tests.world import World, cache_company
 
 MODELS: list[type[Model]] = [Company, Employee, Team, Client, Deal, Task, Goal, Activity, ExchangeRate]
 
 
-@pytest.fixture
-async def world(database_url: str) -> AsyncIterator[World]:
-    async with open_world_with_two_sellers(database_url) as world:
+@cache_company
+async def open_company(url: str) -> AsyncIterator[World]:
+    async with open_world_with_two_sellers(url) as world:
         await world.mutate("setExchangeRate", currency="USD", rate="0.912345678901")
         client = (await world.mutate("recordClient", "Ann", name="«Ромашка» 100% \\ $1 ?"))["client"]["id"]
         expensive_deal_id = await record_won_deal(
@@ -48,6 +48,12 @@ async def world(database_url: str) -> AsyncIterator[World]:
         )
         await world.mutate("createTask", "Bob", title="Write", dueAt="2026-11-20T10:00:00Z")
         await set_goal(world, "Ann", "deals_won")
+        yield world
+
+
+@pytest.fixture
+async def world(database_url: str) -> AsyncIterator[World]:
+    async with open_company(database_url) as world:
         yield world
 
 

@@ -20,6 +20,7 @@ from models.organization.people import Employee, Team
 from models.organization.scopes import COMPANY, TeamScope
 from resolvers.organization.inputs import TeamInput
 from resolvers.organization.teams import update_team
+from tests.seeds import each_seed
 from tests.world import START, World, open_world
 
 NOW = datetime(2026, 11, 18, 9, 0, tzinfo=UTC)
@@ -57,7 +58,7 @@ async def sum_entries_one_by_one(goal: Goal) -> int:
     )
 
 
-@pytest.mark.parametrize("seed", range(3))
+@each_seed(1, 3)
 async def test_goal_values_equal_ledger_sums_after_postings_and_team_moves(world: World, seed: int) -> None:
     dice = random.Random(seed)
     for number in range(6):

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
-from tests.world import World, open_world
+from tests.world import World, cache_company, open_world
 
 EMPLOYEE_NAMES = ("Ann", "Bob", "Mia", "Max", "Dora", "admin")
 INBOX_QUERY = """query($unread: Boolean!) { alerts(first: 100, unreadOnly: $unread) {
@@ -14,7 +13,7 @@ INBOX_QUERY = """query($unread: Boolean!) { alerts(first: 100, unreadOnly: $unre
                  subject { __typename ... on Deal { title } ... on Task { title } ... on Goal { name } } } } } }"""
 
 
-@asynccontextmanager
+@cache_company
 async def open_company(url: str = "sqlite://:memory:") -> AsyncIterator[World]:
     """Open a company: Ann sells in North under Mia, Bob in South under Max; Dora is director, Ada administrator."""
     async with open_world(url) as world:

@@ -267,6 +267,15 @@ async def test_dry_run_judges_a_stalled_deal_as_it_was_then(world: World) -> Non
     assert dry_run["examples"] == ["Ann: nothing has happened with deal “Chairs”, 50.00 EUR for 7 days"]
 
 
+async def test_dry_run_finds_no_stalled_deal_that_was_changed_after_it_was_closed(world: World) -> None:
+    deal = await lose_deal(world)
+    world.advance(days=1)
+    await world.mutate("updateDeal", "Ann", id=deal, title="Tables")
+    world.advance(days=30)
+
+    assert await count_dry_run_alerts(world, "DEAL_STALLED", days=7) == 0
+
+
 async def test_dry_run_counts_a_goal_each_time_it_falls_behind_and_not_each_day(world: World) -> None:
     await set_goal(world, "Ann", "deals_won", "1")
     world.advance(days=3)

@@ -26,8 +26,8 @@ from tests.world import World
 
 
 @pytest.fixture
-async def world(database_url: str) -> AsyncIterator[World]:
-    async with open_company(database_url) as world:
+async def world(usual_database_url: str) -> AsyncIterator[World]:
+    async with open_company(usual_database_url) as world:
         world.services.notification_channels = frozenset({"chat"})
         yield world
 

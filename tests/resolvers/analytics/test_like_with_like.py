@@ -18,6 +18,7 @@ from domain.primitives.periods import PeriodKind, period_containing
 from models.db import connection
 from resolvers.ledger.reconciliation import SOURCE_MODELS, reconcile
 from tests.resolvers.two_sellers import open_world_with_two_sellers, record_won_deal
+from tests.seeds import each_seed
 from tests.world import World
 
 BERLIN = Calendar("Europe/Berlin", Weekday.MONDAY, frozenset(list(Weekday)[:5]), None)
@@ -200,7 +201,7 @@ async def test_posting_of_an_older_server_counts_from_its_recording(world: World
     assert await read_amounts(world, "DAY") == ("0.00", "0.00")
 
 
-@pytest.mark.parametrize("seed", range(2))
+@each_seed(1, 2)
 async def test_every_comparison_equals_a_recount_of_the_records(world: World, seed: int) -> None:
     dice = random.Random(seed)
     first = datetime(2026, 10, 19, tzinfo=UTC)

@@ -23,8 +23,8 @@ NEW_PASSWORD = "battery staple"
 
 
 @pytest.fixture
-async def world(database_url: str) -> AsyncIterator[World]:
-    async with open_world(database_url) as world:
+async def world(usual_database_url: str) -> AsyncIterator[World]:
+    async with open_world(usual_database_url) as world:
         await world.create_employee("Ann")
         world.services.rate_limiter = RateLimiter()
         yield world

@@ -18,9 +18,9 @@ END = "mutation($input: EndSessionsInput!) { endSessions(input: $input) { ended 
 
 
 @pytest.fixture
-async def world(database_url: str) -> AsyncIterator[World]:
+async def world(usual_database_url: str) -> AsyncIterator[World]:
     """A company in which Ann has signed in three times: at her desk, on her phone and on a tablet."""
-    async with open_world(database_url) as world:
+    async with open_world(usual_database_url) as world:
         world.services.refresh_token_days, world.services.session_idle_days = 30, 14
         await world.create_employee("Ann")
         for name in ("Ann's phone", "Ann's tablet"):

@@ -20,22 +20,28 @@ from models.organization.people import Employee
 from resolvers.auth import password_links
 from resolvers.auth.sessions import REPEAT_WINDOW
 from server.http.rate_limit import RateLimiter
-from tests.world import PASSWORD, World, open_world
+from tests.world import PASSWORD, World, cache_company, open_world
 
 NEW_PASSWORD = "battery staple"
 PUBLIC_URL = "https://sales.example.com"
 
 
-@pytest.fixture
-async def world(database_url: str) -> AsyncIterator[World]:
+@cache_company
+async def open_company(url: str) -> AsyncIterator[World]:
     """A company with Ann, who has no password yet, and Bob, who has one."""
-    async with open_world(database_url) as world:
+    async with open_world(url) as world:
         for name, password in (("Ann", None), ("Bob", PASSWORD)):
             payload = await world.mutate(
                 "createEmployee", name=name, email=f"{name.lower()}@example.com", password=password
             )
             world.global_ids[name] = payload["employee"]["id"]
         await world.sign_in("Bob", "bob@example.com")
+        yield world
+
+
+@pytest.fixture
+async def world(usual_database_url: str) -> AsyncIterator[World]:
+    async with open_company(usual_database_url) as world:
         yield world
 
 

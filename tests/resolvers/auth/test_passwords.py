@@ -20,9 +20,9 @@ REFUSED = ["Sunshine", "Ann-Acme-2026"]  # a common one, and one of names
 
 
 @pytest.fixture
-async def world(database_url: str) -> AsyncIterator[World]:
+async def world(usual_database_url: str) -> AsyncIterator[World]:
     """The company Acme with its employee Ann."""
-    async with open_world(database_url) as world:
+    async with open_world(usual_database_url) as world:
         await world.mutate("updateCompany", name="Acme")
         await world.create_employee("Ann")
         yield world
@@ -53,8 +53,8 @@ async def test_guessable_password_is_refused_wherever_one_is_set(world: World, p
     assert await Employee.all().order_by("id").values_list("email", "password_hash") == hashes
 
 
-async def test_first_administrator_gets_no_guessable_password(database_url: str) -> None:
-    await create_database(database_url)
+async def test_first_administrator_gets_no_guessable_password(usual_database_url: str) -> None:
+    await create_database(usual_database_url)
     details: dict[str, Any] = {
         "name": "Acme",
         "currency": "EUR",
@@ -63,7 +63,7 @@ async def test_first_administrator_gets_no_guessable_password(database_url: str)
         "admin": "Ann",
         "email": "ann@example.com",
     }
-    async with connection.connect(database_url):
+    async with connection.connect(usual_database_url):
         for password in REFUSED:
             with pytest.raises(Invalid):
                 async with connection.write_transaction():

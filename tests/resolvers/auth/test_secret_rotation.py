@@ -16,8 +16,8 @@ OLD, NEW, OTHER = "s" * 32, "n" * 32, "o" * 32
 
 
 @pytest.fixture
-async def world(database_url: str) -> AsyncIterator[World]:
-    async with open_world(database_url) as world:
+async def world(usual_database_url: str) -> AsyncIterator[World]:
+    async with open_world(usual_database_url) as world:
         yield world
 
 

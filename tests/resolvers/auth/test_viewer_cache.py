@@ -17,8 +17,8 @@ from tests.world import World, open_world
 
 
 @pytest.fixture
-async def world(database_url: str) -> AsyncIterator[World]:
-    async with open_world(database_url) as world:
+async def world(usual_database_url: str) -> AsyncIterator[World]:
+    async with open_world(usual_database_url) as world:
         for name in ("Ann", "Bob"):
             await world.create_employee(name)
         yield world

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from fractions import Fraction
 from typing import Any, Final
@@ -12,7 +11,7 @@ from typing import Any, Final
 from tortoise import Tortoise
 
 from models.db import connection
-from tests.world import World, open_world
+from tests.world import World, cache_company, open_world
 
 SELLERS: Final = ("Ann", "Bob", "Mia")
 _CHANNELS: Final = frozenset({"chat", "mail"})
@@ -23,8 +22,8 @@ _OTHER_TABLES: Final = frozenset(
 _VERSIONS: Final = {"goal": "version"}  # positions in the change log, by table
 
 
-@asynccontextmanager
-async def open_sales_company(url: str) -> AsyncIterator[World]:
+@cache_company
+async def open_sales_company(url: str = "sqlite://:memory:") -> AsyncIterator[World]:
     """Open a company: Ann and Bob sell in North under Mia, Cid in South; goals are low enough to be reached."""
     async with open_world(url) as world:
         allow_channels(world)

@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-import pytest
-
 from resolvers.ledger.reconciliation import reconcile
 from tests.resolvers.two_sellers import open_world_with_two_sellers, read_leaderboard
+from tests.seeds import each_seed
 from tests.world import World
 
 SELLERS = ("Ann", "Bob")
@@ -164,7 +163,7 @@ class ReferenceBook:
         }
 
 
-@pytest.mark.parametrize("seed", [*range(3), *(pytest.param(seed, marks=pytest.mark.long) for seed in range(3, 60))])
+@each_seed(3, 60)
 async def test_all_equals_a_recomputation_after_any_merges(seed: int) -> None:
     random_source = random.Random(seed)
     async with open_world_with_two_sellers() as world:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.world import World, open_world
+from tests.world import World, cache_company, open_world
 
 NAMES = (
     "Алёна Жёлудева",
@@ -51,13 +51,19 @@ EXPECTED_MATCHES = [
 ]
 
 
-@pytest.fixture
-async def world(database_url: str) -> AsyncIterator[World]:
-    async with open_world(database_url) as world:
+@cache_company
+async def open_company(url: str) -> AsyncIterator[World]:
+    async with open_world(url) as world:
         for number, name in enumerate(NAMES):
             await world.mutate("createEmployee", name=name, email=f"{number}@example.com", role="EMPLOYEE")
             await world.mutate("recordClient", name=name)
             await world.mutate("recordDeal", title=name)
+        yield world
+
+
+@pytest.fixture
+async def world(database_url: str) -> AsyncIterator[World]:
+    async with open_company(database_url) as world:
         yield world
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -15,7 +14,7 @@ from resolvers.crm import deals
 from resolvers.crm.inputs import DealInput
 from resolvers.request.inputs import Money
 from tests.resolvers.two_sellers import open_world_with_two_sellers
-from tests.world import World
+from tests.world import World, cache_company
 
 NUMBERS = "booked pipeline undated newBusiness expected low median high target attainmentProbability confidence"
 DEALS = "deals(first: 100) { deal { id title } winProbability expected }"
@@ -51,7 +50,7 @@ async def record_history(world: World, days: int = 230, deals_per_day: int = 1) 
             await deals.upsert_deals(context, inputs[start : start + 200], notify=False)
 
 
-@asynccontextmanager
+@cache_company
 async def seasoned_company(url: str = "sqlite://:memory:") -> AsyncIterator[World]:
     async with open_world_with_two_sellers(url) as world:
         await record_history(world)

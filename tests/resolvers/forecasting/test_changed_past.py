@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import Any
 
 import numpy as np
-import pytest
 
 from domain.forecasting.seasonality import last_day, month_of
 from domain.ledger.record_facts import DealStatus
@@ -17,6 +16,7 @@ from models.crm.deals import Deal
 from models.forecasting.deal_tables import Basis
 from resolvers.forecasting.forecast_engine import ForecastEngine, get_forecast_engine
 from tests.resolvers.forecasting.half_year_company import seasoned_company
+from tests.seeds import each_seed
 from tests.world import World
 
 CHANGES_PER_SEQUENCE = 12
@@ -146,7 +146,7 @@ async def check_sequence(world: World, seed: int) -> None:
     assert past_changes > CHANGES_PER_SEQUENCE // 2  # the changes do change forecasts
 
 
-@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(1, 4))])
+@each_seed(1, 4)
 async def test_updated_forecasts_equal_new_ones_after_random_changes(seed: int) -> None:
     async with seasoned_company() as world:
         await check_sequence(world, seed)

@@ -18,12 +18,12 @@ from resolvers.forecasting.deal_snapshot import DealSnapshot
 from resolvers.forecasting.forecast_engine import ForecastEngine, get_forecast_engine
 from tests.resolvers.two_sellers import open_world_with_two_sellers, record_won_deal, set_goal
 from tests.statement_counter import count_statements
-from tests.world import World
+from tests.world import World, cache_company
 
 
-@pytest.fixture
-async def world(database_url: str) -> AsyncIterator[World]:
-    async with open_world_with_two_sellers(database_url) as world:
+@cache_company
+async def open_company(url: str) -> AsyncIterator[World]:
+    async with open_world_with_two_sellers(url) as world:
         pipeline = (await world.query("{ pipelines { stages { id } } }"))["pipelines"][0]
         world.stage_ids = [stage["id"] for stage in pipeline["stages"]]
         await world.mutate("setExchangeRate", currency="USD", rate="0.912345678901", **{"from": "2026-01-01"})
@@ -34,6 +34,12 @@ async def world(database_url: str) -> AsyncIterator[World]:
         for number in range(5):
             at = (world.now - timedelta(days=30 + number)).isoformat()
             await world.mutate("recordDeal", "Ann", title=f"Lamps {number}", createdAt=at, amount={"amount": "100"})
+        yield world
+
+
+@pytest.fixture
+async def world(database_url: str) -> AsyncIterator[World]:
+    async with open_company(database_url) as world:
         yield world
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -12,7 +11,7 @@ from domain.ledger.record_facts import CallDirection, CallOutcome, DealStatus
 from resolvers.crm import calls, deals
 from resolvers.crm.inputs import CallInput, DealInput
 from resolvers.request.inputs import Money
-from tests.world import World, open_world
+from tests.world import World, cache_company, open_world
 
 TEAMS = ("North", "South", "East")  # East is within South
 METRICS = ("deals_won_amount", "deals_won", "deals_won_profit", "calls_made", "call_hours")
@@ -26,7 +25,7 @@ PREVIEW = """query($input: PlanInput!) { planPreview(input: $input) {
 } }"""
 
 
-@asynccontextmanager
+@cache_company
 async def planned_company(url: str = "sqlite://:memory:", days: int = 200) -> AsyncIterator[World]:
     """Open a company: Ada manages it, Nina is the manager of North; each team has four sellers, N1 to E4."""
     async with open_world(url) as world:

@@ -16,19 +16,25 @@ from resolvers.goals import goals
 from resolvers.request import scopes
 from subscriptions.core.reference_cache import ReferenceCache
 from tests.resolvers.two_sellers import open_world_with_two_sellers, record_won_deal, set_goal
-from tests.world import World
+from tests.world import World, cache_company
 
 OWNERS = ("Ann", "Bob", "North", "South", "Sales", "company")
 
 
-@pytest.fixture
-async def world() -> AsyncIterator[World]:
+@cache_company
+async def open_company(url: str = "sqlite://:memory:") -> AsyncIterator[World]:
     """A company with a goal of calls for each employee and team; Mia manages North, in which Ann works."""
-    async with open_world_with_two_sellers() as world:
+    async with open_world_with_two_sellers(url) as world:
         await world.create_employee("Mia", "North", role="MANAGER")
         await world.mutate("updateTeam", id=world.global_ids["North"], manager=world.global_ids["Mia"])
         for number, owner in enumerate(OWNERS, 1):
             world.global_ids[f"goal of {owner}"] = await set_goal(world, owner, "calls_made", str(number), name=owner)
+        yield world
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    async with open_company() as world:
         yield world
 
 

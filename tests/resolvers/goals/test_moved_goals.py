@@ -13,7 +13,8 @@ from domain.ledger.record_facts import DealStatus, SaleKind
 from models.crm.deals import Deal
 from resolvers.ledger.reconciliation import reconcile
 from tests.resolvers.two_sellers import open_world_with_two_sellers, set_goal
-from tests.world import World
+from tests.seeds import each_seed
+from tests.world import World, cache_company
 
 EDITS = 25
 METRICS = ("deals_won_amount", "deals_created", "first_deals_won", "repeat_deals_won")
@@ -23,14 +24,20 @@ DELETE_DEAL = (
 )
 
 
-@pytest.fixture
-async def world(database_url: str) -> AsyncIterator[World]:
-    async with open_world_with_two_sellers(database_url) as world:
+@cache_company
+async def open_company(url: str) -> AsyncIterator[World]:
+    async with open_world_with_two_sellers(url) as world:
         for owner in ("Ann", "Bob", "South", "Sales", "company"):
             for metric in METRICS:
                 await set_goal(world, owner, metric, "1000000", period={"kind": "YEAR"})
         for owner in ("Ann", "North"):
             await set_goal(world, owner, "deals_won_amount", "30")  # of the month, and soon achieved
+        yield world
+
+
+@pytest.fixture
+async def world(usual_database_url: str) -> AsyncIterator[World]:
+    async with open_company(usual_database_url) as world:
         yield world
 
 
@@ -109,7 +116,7 @@ async def find_wrong_sale_kinds() -> list[int]:
     ]
 
 
-@pytest.mark.parametrize("seed", range(2))
+@each_seed(1, 2)
 async def test_edits_return_exactly_the_goals_that_they_move(world: World, seed: int) -> None:
     dice = Random(seed)
     clients = [(await world.mutate("recordClient", "Ann", name=name))["client"]["id"] for name in ("Smith", "Jones")]

@@ -11,12 +11,12 @@ from fractions import Fraction
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import given as for_all
 from hypothesis import strategies as st
 
 from resolvers.ledger.reconciliation import reconcile
+from tests.seeds import each_seed
 from tests.world import World, open_world
 
 ZONE = ZoneInfo("Europe/Berlin")
@@ -300,9 +300,9 @@ def test_pace_follows_the_own_working_time_after_any_changes(steps: list[tuple[s
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("seed", range(3))
-async def test_pace_follows_the_own_working_time_after_each_of_many_changes(database_url: str, seed: int) -> None:
-    async with open_world(database_url) as world:
+@each_seed(1, 3)
+async def test_pace_follows_the_own_working_time_after_each_of_many_changes(usual_database_url: str, seed: int) -> None:
+    async with open_world(usual_database_url) as world:
         schedule = ReferenceSchedule(world, random.Random(seed))
         await schedule.set_up()
         for _ in range(15):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.world import World, open_world
+from tests.world import World, cache_company, open_world
 
 GOAL = """query($id: ID!) { goal(id: $id) { target fullTarget proRated progress { target attainmentPercent pace }
   changes { field before after by { name } } } }"""
@@ -16,11 +16,17 @@ ABSENCE = """mutation($employee: ID!, $from: Date!, $to: Date!) { setAbsence(
   input: {employee: $employee, from: $from, to: $to, kind: VACATION}) { absence { id } userErrors { code } } }"""
 
 
-@pytest.fixture
-async def world(database_url: str) -> AsyncIterator[World]:
-    async with open_world(database_url) as world:
+@cache_company
+async def open_company(url: str) -> AsyncIterator[World]:
+    async with open_world(url) as world:
         await world.create_team("Sales")
         await world.create_employee("Ann", "Sales")
+        yield world
+
+
+@pytest.fixture
+async def world(usual_database_url: str) -> AsyncIterator[World]:
+    async with open_company(usual_database_url) as world:
         yield world
 
 

@@ -15,6 +15,7 @@ from models.ledger import scores
 from resolvers.leaderboards import leaderboard_cache
 from resolvers.leaderboards.leaderboard_cache import LeaderboardCache
 from tests.resolvers.two_sellers import open_world_with_two_sellers, record_won_deal, set_goal
+from tests.seeds import each_seed
 from tests.statement_counter import count_statements
 from tests.world import START, World
 
@@ -61,7 +62,7 @@ def query_variants(world: World) -> list[dict[str, Any]]:
     ]
 
 
-@pytest.mark.parametrize("seed", range(3))
+@each_seed(1, 3)
 async def test_cached_leaderboard_equals_uncached_one_after_any_change(world: World, seed: int) -> None:
     dice = random.Random(seed)
     servers = [world, other_process(world)]

@@ -11,6 +11,7 @@ import pytest
 
 from resolvers.ledger.reconciliation import reconcile
 from tests.resolvers.two_sellers import open_world_with_two_sellers, record_won_deal, set_goal
+from tests.seeds import each_seed
 from tests.subscription_recorder import subscribe
 from tests.world import World
 
@@ -21,8 +22,8 @@ NEXT_MONDAY = datetime(2026, 11, 23, 9, tzinfo=UTC)
 
 
 @pytest.fixture
-async def world(database_url: str) -> AsyncIterator[World]:
-    async with open_world_with_two_sellers(database_url) as world:
+async def world(usual_database_url: str) -> AsyncIterator[World]:
+    async with open_world_with_two_sellers(usual_database_url) as world:
         yield world
         assert (await reconcile()).differences == []
 
@@ -66,7 +67,7 @@ async def test_value_that_was_withdrawn_by_the_start_of_the_day_is_none(world: W
     assert await read_previous_ranks(world) == {"Ann": 1, "Bob": None}
 
 
-@pytest.mark.parametrize("seed", range(2))
+@each_seed(1, 2)
 async def test_first_day_of_period_shows_no_movement_down_for_anybody(world: World, seed: int) -> None:
     dice = random.Random(seed)
     for name in ("Cid", "Dan"):
@@ -146,7 +147,7 @@ def percents(event: dict[str, Any]) -> dict[str, float | None]:
     return {row["employee"]["name"]: row["attainmentPercent"] for row in event["leaderboard"]["standings"]}
 
 
-@pytest.mark.parametrize("seed", range(2))
+@each_seed(1, 2)
 async def test_percent_of_every_board_equals_that_of_the_goal_after_any_transfers(world: World, seed: int) -> None:
     dice = random.Random(seed)
     names = ["Ann", "Bob"]

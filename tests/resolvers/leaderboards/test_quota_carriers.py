@@ -8,18 +8,24 @@ from typing import Any
 import pytest
 
 from tests.resolvers.two_sellers import open_world_with_two_sellers, record_won_deal, set_goal
-from tests.world import World
+from tests.world import World, cache_company
 
 BOARD = """query($metric: String!, $rankBy: RankBy!, $period: PeriodInput, $asOf: DateTime) {
   leaderboard(metric: $metric, rankBy: $rankBy, period: $period, asOf: $asOf) {
   total totalCount standings { rank previousRank value gapToNext employee { name } } } }"""
 
 
-@pytest.fixture
-async def world(database_url: str) -> AsyncIterator[World]:
-    async with open_world_with_two_sellers(database_url) as world:
+@cache_company
+async def open_company(url: str) -> AsyncIterator[World]:
+    async with open_world_with_two_sellers(url) as world:
         await world.create_employee("Mia", "Sales", role="MANAGER")
         await world.create_employee("Dora", role="DIRECTOR")
+        yield world
+
+
+@pytest.fixture
+async def world(usual_database_url: str) -> AsyncIterator[World]:
+    async with open_company(usual_database_url) as world:
         yield world
 
 

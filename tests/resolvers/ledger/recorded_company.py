@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 from models.db import connection
 from resolvers.ledger.reconciliation import DifferenceLocation, Findings, reconcile
-from tests.world import World, open_world
+from tests.world import World, cache_company, open_world
 
 DAY = "2026-11-18"
 
 
-@asynccontextmanager
+@cache_company
 async def open_recorded_company(database_url: str) -> AsyncIterator[World]:
     """Yield a company in which records of every type were created, changed, reassigned and deleted."""
     async with open_world(database_url) as world:

@@ -23,7 +23,7 @@ from resolvers.ledger.reconciliation import reconcile
 from resolvers.request.context import RequestContext
 from resolvers.request.viewer import Viewer
 from tests.subscription_recorder import subscribe
-from tests.world import World, open_world
+from tests.world import World, cache_company, open_world
 
 TODAY = "2026-11-18"
 WINS = (  # seller, amount, day
@@ -35,15 +35,21 @@ WINS = (  # seller, amount, day
 )
 
 
-@pytest.fixture
-async def world(database_url: str) -> AsyncIterator[World]:
+@cache_company
+async def open_company(url: str) -> AsyncIterator[World]:
     """Two sellers in two teams with wins in three months, whose ids are those of "win 1" to "win 5"."""
-    async with open_world(database_url) as world:
+    async with open_world(url) as world:
         for seller, team in (("Ann", "North"), ("Bob", "South")):
             await world.create_team(team)
             await world.create_employee(seller, team)
         for number, (seller, amount, day) in enumerate(WINS, 1):
             world.global_ids[f"win {number}"] = await record_win(world, seller, amount, day)
+        yield world
+
+
+@pytest.fixture
+async def world(database_url: str) -> AsyncIterator[World]:
+    async with open_company(database_url) as world:
         yield world
 
 

@@ -11,12 +11,12 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import given as for_all
 from hypothesis import strategies as st
 
 from resolvers.ledger.reconciliation import reconcile
+from tests.seeds import each_seed
 from tests.world import World, open_world
 
 SELLERS = ("Ann", "Bob", "Кирилл")
@@ -329,7 +329,7 @@ def test_goals_and_leaderboards_equal_records_after_any_edits(steps: list[tuple[
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("seed", range(3))
+@each_seed(1, 3)
 async def test_totals_equal_records_when_months_are_closed(database_url: str, seed: int) -> None:
     random_source = random.Random(seed)
     async with open_world(database_url) as world:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.resolvers.alerts.alert_company import count_dry_run_alerts, fetch_inbox, set_only_rule
-from tests.world import World, open_world
+from tests.world import World, cache_company, open_world
 
 SET_ABSENCE = """mutation($input: SetAbsenceInput!) { setAbsence(input: $input) {
   absence { id from to kind employee { name } createdBy { name } } userErrors { code path message } } }"""
@@ -18,14 +18,20 @@ REMOVE_ABSENCE = """mutation($id: ID!) { removeAbsence(id: $id) {
 PROGRESS = """query($id: ID!) { goal(id: $id) { progress { expectedByNow pace projected neededPerWorkday } } }"""
 
 
-@pytest.fixture
-async def world(database_url: str) -> AsyncIterator[World]:
-    async with open_world(database_url) as world:
+@cache_company
+async def open_company(url: str) -> AsyncIterator[World]:
+    async with open_world(url) as world:
         await world.create_employee("Mia", role="MANAGER")
         await world.create_employee("Dora", role="DIRECTOR")
         await world.create_team("Sales", manager="Mia")
         await world.create_employee("Ann", "Sales")
         await world.create_employee("Bob", "Sales")
+        yield world
+
+
+@pytest.fixture
+async def world(usual_database_url: str) -> AsyncIterator[World]:
+    async with open_company(usual_database_url) as world:
         yield world
 
 

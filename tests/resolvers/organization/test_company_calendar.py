@@ -19,8 +19,8 @@ REMOVE_DAYS = """mutation($dates: [Date!]!) { removeCompanyDays(dates: $dates) {
 
 
 @pytest.fixture
-async def world(database_url: str) -> AsyncIterator[World]:
-    async with open_world(database_url) as world:
+async def world(usual_database_url: str) -> AsyncIterator[World]:
+    async with open_world(usual_database_url) as world:
         yield world
 
 

@@ -61,12 +61,12 @@ def write_deals(inbox: Path, rows: int) -> None:
 
 
 @pytest.fixture
-async def company(database_url: str, tmp_path: Path) -> AsyncIterator[ImportCompany]:
+async def company(usual_database_url: str, tmp_path: Path) -> AsyncIterator[ImportCompany]:
     (tmp_path / "inbox").mkdir()
     write_deals(tmp_path / "inbox", ROWS)
-    async with open_world(database_url) as world:
+    async with open_world(usual_database_url) as world:
         environment = {
-            "SCORELINE_DATABASE_URL": database_url,
+            "SCORELINE_DATABASE_URL": usual_database_url,
             "SCORELINE_SECRET": "s" * 32,
             "SCORELINE_LOG_LEVEL": "error",
         }
