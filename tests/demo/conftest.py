@@ -19,6 +19,7 @@ from resolvers.request.services import Services
 from server.context_factory import ContextFactory, build_state
 from subscriptions.core.hub import Hub
 from tests import empty_database
+from tests.database_snapshot import Snapshot, connect_restored, take_snapshot
 from tests.operations import executor_of
 from tests.world import UnlimitedRateLimiter, World
 
@@ -38,17 +39,26 @@ async def demo() -> AsyncIterator[Demo]:
         yield demo
 
 
+_kept_demos: dict[datetime, tuple[Snapshot, CompanyHistory, DeviceTokens]] = {}  # by time; seeded once per process
+
+
 @asynccontextmanager
 async def open_demo(now: datetime) -> AsyncIterator[Demo]:
     """Yield a demo company with three weeks of history until now."""
-    async with connection.connect("sqlite://:memory:"):
-        await empty_database.create_tables()
+    kept = _kept_demos.get(now)
+    async with connect_restored("sqlite://:memory:", kept[0]) if kept else connection.connect("sqlite://:memory:"):
+        if not kept:
+            await empty_database.create_tables()
         hub = Hub(Broadcast("memory://"), change_log.read_after, change_log.last_position)
         await hub.start()
         try:
             services = Services("s" * 32, UnlimitedRateLimiter(), hub, build_state)
-            history = CompanyHistory(7, now, days=21)
-            tokens = await seed_demo(history, ContextFactory(services, lambda: now).create_at)
+            if kept:
+                _, history, tokens = kept
+            else:
+                history = CompanyHistory(7, now, days=21)
+                tokens = await seed_demo(history, ContextFactory(services, lambda: now).create_at)
+                _kept_demos[now] = await take_snapshot(), history, tokens
             schema = build_schema(allow_suggestions=True)
             world = World(services, schema, executor_of(schema), hub, now)
             world.tokens["wallboard"] = tokens.wallboard
