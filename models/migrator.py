@@ -8,20 +8,16 @@ docs/decisions/ explains what a migration must do by hand.
 from __future__ import annotations
 
 import pkgutil
-from copy import copy
-from functools import cache, cached_property
-from typing import Any, Final
+from functools import cache
+from typing import Final
 
 from tortoise import Tortoise
 from tortoise.backends.base.client import BaseDBAsyncClient
-from tortoise.migrations.executor import MigrationExecutor
-from tortoise.migrations.schema_generator.state import ModelState, State
-from tortoise.migrations.schema_generator.state_apps import StateApps
-from tortoise.models import Model
 from tortoise.transactions import in_transaction
 
 from models import migrations
 from models.db import connection as db_connection
+from models.db.migration_state import LazyStateExecutor
 from models.db.write_queue import COMMAND_LIMITS
 
 _MIGRATION_TABLE: Final = "tortoise_migrations"  # Tortoise's own table
@@ -49,7 +45,7 @@ async def migrate(url: str) -> list[str]:
                 if event == "apply_done":
                     applied.append(name)
 
-            executor = _LazyStateExecutor(connection, config["apps"])
+            executor = LazyStateExecutor(connection, config["apps"])
             # Tortoise would read the table of applied migrations before creating it
             await executor.recorder.ensure_schema(executor._schema_editor(atomic=False))
             await executor.migrate(direction="forward", progress=record_progress)
@@ -57,60 +53,6 @@ async def migrate(url: str) -> list[str]:
             return applied
     finally:
         await Tortoise.close_connections()
-
-
-class _LazyStateExecutor(MigrationExecutor):
-    """Migration executor that builds the state of earlier tables lazily.
-
-    Tortoise rebuilds the state of all tables before each operation, but few operations look at it.
-    """
-
-    async def _project_state(self, *args: Any, **kwargs: Any) -> State:
-        state = await super()._project_state(*args, **kwargs)
-        return _CurrentState(state.models, state.apps)
-
-
-class _CurrentState(State):
-    """The state of the tables at the current operation; prepares only the models that the operation has changed.
-
-    Tortoise prepares all of them for queries after each operation, which would take most of the time of all migrations.
-    """
-
-    def __init__(self, models: dict[tuple[str, str], ModelState], apps: StateApps) -> None:
-        super().__init__(models, apps)
-        self._field_counts: dict[type[Model], int] = {}  # of the prepared models
-
-    def clone(self) -> State:
-        return _EarlierState({key: model.clone() for key, model in self.models.items()}, self.apps)
-
-    def _reload(self, models_to_reload: set[tuple[str, str]]) -> None:
-        for app_label, name in models_to_reload:
-            self.apps.unregister_model(app_label, name)
-            self.apps.register_model(app_label, self.models[app_label, name].render(self.apps))
-        self.apps._init_relations()
-        changed_apps = copy(self.apps)
-        changed_apps.apps = {
-            label: {name: model for name, model in app.items() if self._is_changed(model)}
-            for label, app in self.apps.apps.items()
-        }
-        changed_apps._build_initial_querysets()
-        for app in changed_apps.apps.values():
-            self._field_counts |= {model: len(model._meta.fields_map) for model in app.values() if model._meta._inited}
-
-    def _is_changed(self, model: type[Model]) -> bool:
-        """Return whether the model is new, or a relation to it is."""
-        return self._field_counts.get(model) != len(model._meta.fields_map)
-
-
-class _EarlierState(State):
-    """The state of the tables before an operation, built on first access."""
-
-    def __init__(self, models: dict[tuple[str, str], ModelState], later_apps: StateApps) -> None:
-        self.models, self._later_apps = models, later_apps
-
-    @cached_property
-    def apps(self) -> StateApps:  # type: ignore[override]
-        return self._later_apps.clone(model_states=self.models)
 
 
 async def list_pending() -> list[str]:
