@@ -8,12 +8,7 @@ from typing import ClassVar, Final, NamedTuple, cast
 
 from websockets import protocol
 from websockets.extensions.base import Extension
-from websockets.frames import (
-    CloseCode,
-    Frame,
-    Opcode,
-    apply_mask,  # type: ignore[attr-defined]  # the one written in C if it is there
-)
+from websockets.frames import CloseCode, Frame, Opcode, apply_mask  # type: ignore[attr-defined]  # C, if there
 
 CONTROL_OPCODES: Final = (Opcode.CLOSE, Opcode.PING, Opcode.PONG)
 _WHOLE_TEXT: Final = 0x80 | Opcode.TEXT  # first byte of a text frame that is a whole message, without extensions

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 from websockets.exceptions import InvalidHandshake
-from websockets.frames import Frame, Opcode, apply_mask
+from websockets.frames import Frame, Opcode
+from websockets.utils import apply_mask
 
 from server.websocket.frame_parser import FrameParser, read_whole_text
 from server.websocket.handshake import (
