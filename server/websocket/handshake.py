@@ -1,4 +1,4 @@
-"""WebSocket handshake: checked by the websockets library, presented to the application as ASGI.
+"""WebSocket handshake: checked by the websockets library, unless it is a usual one, presented to the application as ASGI.
 
 The application accepts or refuses. Instead of a receive loop it then attaches a handler to the protocol object, which
 it finds in the scope's extensions. The HTTP protocol has parsed the request already, so the library does not parse it

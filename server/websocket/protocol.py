@@ -3,8 +3,9 @@
 uvicorn's own implementation gives every socket a task, a queue and a parser, which are most of the cost of an idle
 socket, and passes each sent message through two of its layers and two of the library's. Here there is no task: the
 handler is called from `data_received`, and a text for many sockets is framed once. The handshake is a separate object,
-released as soon as the socket is open. Frames are parsed and answered by the library's sans-I/O protocol, which a socket
-has only while a message arrives and while it is closed (see docs/decisions/request-validation.md).
+released as soon as the socket is open. A message that is one whole text frame is read directly; all other frames are parsed
+and answered by the library's sans-I/O protocol, which a socket has only while such a message arrives and while it is
+closed (see docs/decisions/request-validation.md).
 """
 
 from __future__ import annotations
