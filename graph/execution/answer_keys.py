@@ -53,9 +53,7 @@ class AnswerForm:
         viewer = context.current_viewer
         if viewer is None or viewer.reference_data is None:
             return None
-        fingerprint = viewer.memo.get(self.permissions)
-        if fingerprint is None:
-            fingerprint = viewer.memo[self.permissions] = permission_fingerprint(viewer, self.permissions)
+        fingerprint = permission_fingerprint(viewer, self.permissions)
         quarter = int(context.now().timestamp()) // _SECONDS_PER_QUARTER
         return self.identity, fingerprint, context.language, viewer.reference_data.position, quarter
 

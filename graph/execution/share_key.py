@@ -8,7 +8,7 @@ a declaration depends on the whole viewer, so a forgotten field is never shared.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 
 from graphql import (
     DocumentNode,
@@ -108,9 +108,16 @@ class _SelectionWalker:
         )
 
 
-def permission_fingerprint(viewer: Viewer, permissions: Iterable[Action | None]) -> Hashable:
-    """Return how far the actions reach for the viewer; equal for viewers that get the same result."""
-    return frozenset((action, _reach_fingerprint(viewer, action)) for action in permissions)
+def permission_fingerprint(viewer: Viewer, permissions: PermissionSet) -> Hashable:
+    """Return how far the actions reach for the viewer; equal for viewers that get the same result.
+
+    It is computed once for a viewer: it is part of the key of each subscription and of each kept answer.
+    """
+    fingerprint = viewer.memo.get(permissions)
+    if fingerprint is None:
+        reaches = frozenset((action, _reach_fingerprint(viewer, action)) for action in permissions)
+        fingerprint = viewer.memo[permissions] = reaches
+    return fingerprint
 
 
 def _reach_fingerprint(viewer: Viewer, action: Action | None) -> Hashable:

@@ -85,13 +85,16 @@ WHERE membership.active AND {{time}} {{scope}}
 """  # noqa: S608 - constants only
 _ROLE_THEN_SQL: Final = "COALESCE(membership.role, employee.role)"
 _TIME_SQL: Final = "(membership.since <= ? {reaching}) AND (membership.until IS NULL OR membership.until > ?)"
+# BETWEEN in place of `=`: PostgreSQL would hash the scores of all employees, although few are looked up.
 _REACHING_BACK_SQL: Final = """
 OR NOT EXISTS (
     SELECT 1 FROM membership earlier WHERE earlier.employee_id = membership.employee_id
     AND (earlier.since < membership.since OR earlier.since = membership.since AND earlier.id < membership.id)
 ) AND (employee.joined_on <= ? OR employee.joined_on IS NULL AND (
     COALESCE(membership.since <= (SELECT recorded_at FROM score_entry ORDER BY id LIMIT 1), TRUE)
-    OR EXISTS (SELECT 1 FROM score_entry credit WHERE credit.employee_id = employee.id AND credit.effective_on <= ?)))
+    OR EXISTS (
+        SELECT 1 FROM score_entry credit
+        WHERE credit.employee_id BETWEEN employee.id AND employee.id AND credit.effective_on <= ?)))
 """
 
 

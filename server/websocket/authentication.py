@@ -23,7 +23,8 @@ async def authenticate(
     authorization  value of `Authorization` in the payload of a message, or of the header of the handshake.
     """
     try:
-        context = await context_factory.create_for_request(with_token(client, authorization))
+        # as for a query: sockets that open together share the viewer, which they do not change
+        context = await context_factory.create_for_request(with_token(client, authorization), is_query=True)
     except Unauthenticated as error:
         raise CloseConnection(close_codes.FORBIDDEN, f"{error.code}: {error.message}") from None
     except Throttled as error:

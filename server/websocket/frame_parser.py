@@ -8,11 +8,37 @@ from typing import ClassVar, Final, NamedTuple, cast
 
 from websockets import protocol
 from websockets.extensions.base import Extension
-from websockets.frames import CloseCode, Frame, Opcode
+from websockets.frames import CloseCode, Frame, Opcode, apply_mask  # type: ignore[attr-defined]  # C, if there
 
 CONTROL_OPCODES: Final = (Opcode.CLOSE, Opcode.PING, Opcode.PONG)
+_WHOLE_TEXT: Final = 0x80 | Opcode.TEXT  # first byte of a text frame that is a whole message, without extensions
+_MASK_BIT: Final = 0x80
+_LENGTH_IN_TWO_BYTES: Final = 126  # in place of a length, which the next two bytes have
+_MASK_BYTES: Final = 4
 
 log = logging.getLogger(__name__)
+
+
+def read_whole_text(data: bytes, max_message_bytes: int) -> str | None:
+    """Return the text of bytes that are one masked text frame and nothing else; None for all others.
+
+    Nearly all messages of clients arrive so, and most of a parser's work is to be ready for the others, which it has to
+    look at: fragments, several frames at once, control frames, and violations of the protocol.
+    """
+    if len(data) < 2 or data[0] != _WHOLE_TEXT:
+        return None
+    length, mask_start = data[1] - _MASK_BIT, 2
+    if not 0 <= length <= _LENGTH_IN_TWO_BYTES:
+        return None
+    if length == _LENGTH_IN_TWO_BYTES:
+        length, mask_start = int.from_bytes(data[2:4]), 4
+    text_start = mask_start + _MASK_BYTES
+    if len(data) != text_start + length or length > max_message_bytes:
+        return None
+    try:
+        return apply_mask(data[text_start:], data[mask_start:text_start]).decode()
+    except UnicodeDecodeError:
+        return None
 
 
 class CompleteMessage(NamedTuple):

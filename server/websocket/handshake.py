@@ -1,4 +1,4 @@
-"""WebSocket handshake: checked by the websockets library, presented to the application as ASGI.
+"""WebSocket handshake: checked by the websockets library, unless it is a usual one, presented to the application as ASGI.
 
 The application accepts or refuses. Instead of a receive loop it then attaches a handler to the protocol object, which
 it finds in the scope's extensions. The HTTP protocol has parsed the request already, so the library does not parse it
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -26,11 +27,21 @@ from websockets.extensions.base import Extension, ServerExtensionFactory
 from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
 from websockets.http11 import MAX_LINE_LENGTH, MAX_NUM_HEADERS, Request, Response
 from websockets.server import ServerProtocol
+from websockets.utils import accept_key
 
 from server.websocket import close_codes
 
 PROTOCOL_EXTENSION: Final = "scoreline.wire"  # key of the ASGI extension that holds the protocol object
 _SEPARATORS_BYTES: Final = 4  # of a header line: colon, space and line end
+_CHECKED_HEADERS: Final = frozenset(
+    {
+        b"upgrade", b"connection", b"sec-websocket-key", b"sec-websocket-version", b"sec-websocket-protocol",
+        b"sec-websocket-extensions", b"origin", b"transfer-encoding", b"content-length",
+    }
+)  # fmt: skip
+_CONNECTION_VALUES: Final = (b"Upgrade", b"upgrade", b"keep-alive, Upgrade")
+_KEY: Final = re.compile(rb"[A-Za-z0-9+/]{21}[AQgw]==")  # 16 bytes in base64
+_SUBPROTOCOL: Final = re.compile(rb"[a-z-]+")  # a single one
 
 log = logging.getLogger(__name__)
 _library_log = logging.getLogger(f"{__name__}.library")
@@ -94,18 +105,25 @@ class WebSocketHandshake:
 
     def start(self, request: HandshakeRequest) -> None:
         """Check the request and run the application."""
+        if usual_accept_key := check_usual_request(request, compress=self._config.ws_per_message_deflate):
+            self._accept_key = usual_accept_key
+            self._start_application(request)
+            return
         try:
-            library_request = _build_library_request(request)
-        except _InvalidHead as error:
+            library_request = build_library_request(request)
+        except InvalidHead as error:
             self._reject(error.status)
             return
-        checker = _get_checker(compress=self._config.ws_per_message_deflate)
+        checker = get_checker(compress=self._config.ws_per_message_deflate)
         try:
             self._accept_key, self._extensions_header, _ = checker.process_request(library_request)
         except InvalidHandshake:
             self._refuse(_make_server_protocol().accept(library_request))  # which knows the response to each error
             return
         self._extensions = checker.extensions
+        self._start_application(request)
+
+    def _start_application(self, request: HandshakeRequest) -> None:
         task = asyncio.create_task(self._run_application(self._build_scope(request)))
         self._server_state.tasks.add(task)
         task.add_done_callback(self._server_state.tasks.discard)
@@ -193,7 +211,7 @@ class WebSocketHandshake:
             self._protocol.transport.write(data)
 
 
-class _InvalidHead(Exception):
+class InvalidHead(Exception):
     """A request head that the parser of the websockets library would refuse, with the status of the response."""
 
     def __init__(self, status: HTTPStatus) -> None:
@@ -206,22 +224,57 @@ def _make_server_protocol(extensions: Sequence[ServerExtensionFactory] | None = 
 
 
 @cache
-def _get_checker(*, compress: bool) -> ServerProtocol:
+def get_checker(*, compress: bool) -> ServerProtocol:
     """Return the object that checks requests: one for all, since a check leaves nothing but its result in it."""
     return _make_server_protocol(_EXTENSIONS if compress else None)
 
 
-def _build_library_request(request: HandshakeRequest) -> Request:
-    """Return the request as the library has it. Raises _InvalidHead for one that its parser would refuse."""
+def check_usual_request(request: HandshakeRequest, *, compress: bool) -> str | None:
+    """Return `Sec-WebSocket-Accept` for a request as browsers and client libraries write it; None for any other.
+
+    The library decides about the others, also about those that may be valid in another form: its check and its objects
+    take most of a handshake.
+
+    compress  whether the server may accept an extension
+    """
+    if request.method != "GET" or request.http_version != "1.1" or not request.url.isascii():
+        return None
     if len(request.headers) > MAX_NUM_HEADERS:
-        raise _InvalidHead(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+        return None
+    values: dict[bytes, bytes] = {}
+    for name, value in request.headers:
+        if len(name) + len(value) + _SEPARATORS_BYTES > MAX_LINE_LENGTH:
+            return None
+        if name in _CHECKED_HEADERS:
+            if name in values:
+                return None
+            values[name] = value
+    key = values.get(b"sec-websocket-key", b"")
+    if (
+        values.get(b"upgrade") != b"websocket"
+        or values.get(b"connection") not in _CONNECTION_VALUES
+        or values.get(b"sec-websocket-version") != b"13"
+        or _KEY.fullmatch(key) is None
+        or not _SUBPROTOCOL.fullmatch(values.get(b"sec-websocket-protocol", b"?"))
+        or (compress and b"sec-websocket-extensions" in values)
+        or b"transfer-encoding" in values
+        or b"content-length" in values
+    ):
+        return None
+    return accept_key(key.decode("ascii"))
+
+
+def build_library_request(request: HandshakeRequest) -> Request:
+    """Return the request as the library has it. Raises InvalidHead for one that its parser would refuse."""
+    if len(request.headers) > MAX_NUM_HEADERS:
+        raise InvalidHead(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
     if not request.url.isascii():
-        raise _InvalidHead(HTTPStatus.BAD_REQUEST)
+        raise InvalidHead(HTTPStatus.BAD_REQUEST)
     headers = Headers()
     for name, value in request.headers:
         if len(name) + len(value) + _SEPARATORS_BYTES > MAX_LINE_LENGTH:
-            raise _InvalidHead(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+            raise InvalidHead(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
         if name == b"transfer-encoding" or (name == b"content-length" and value.strip() != b"0"):
-            raise _InvalidHead(HTTPStatus.BAD_REQUEST)  # a handshake has no body
+            raise InvalidHead(HTTPStatus.BAD_REQUEST)  # a handshake has no body
         headers.set_insecure(name.decode("latin-1"), value.strip(b" \t").decode("latin-1"))
     return Request(request.url.decode("ascii"), headers, request.method, f"HTTP/{request.http_version}")

@@ -3,8 +3,9 @@
 uvicorn's own implementation gives every socket a task, a queue and a parser, which are most of the cost of an idle
 socket, and passes each sent message through two of its layers and two of the library's. Here there is no task: the
 handler is called from `data_received`, and a text for many sockets is framed once. The handshake is a separate object,
-released as soon as the socket is open. Frames are parsed and answered by the library's sans-I/O protocol, which a socket
-has only while a message arrives and while it is closed (see docs/decisions/request-validation.md).
+released as soon as the socket is open. A message that is one whole text frame is read directly; all other frames are parsed
+and answered by the library's sans-I/O protocol, which a socket has only while such a message arrives and while it is
+closed (see docs/decisions/request-validation.md).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from uvicorn.server import ServerState
 from websockets.extensions.base import Extension
 from websockets.frames import Frame, Opcode
 
-from server.websocket.frame_parser import CONTROL_OPCODES, FrameParser
+from server.websocket.frame_parser import CONTROL_OPCODES, FrameParser, read_whole_text
 from server.websocket.handshake import HandshakeRequest, WebSocketHandshake
 
 CLOSE_TIMEOUT_SECONDS: Final = 10.0  # how long a close handshake may take before the connection is aborted
@@ -27,6 +28,22 @@ ABORT_TIMEOUT_SECONDS: Final = (
 )
 MAX_REASON_BYTES: Final = 123  # RFC 6455, section 5.5: a control frame has at most 125 bytes, of which 2 are the code
 _PING_FRAME: Final = Frame(Opcode.PING, b"").serialize(mask=False)
+_TEXT_BYTE: Final = bytes([0x80 | Opcode.TEXT])  # first byte of a text frame that is a whole message
+
+
+def frame_text(prefix: bytes, body: bytes) -> bytes:
+    """Return the unmasked, uncompressed text frame with `prefix` and `body` (RFC 6455, section 5.2).
+
+    The library does the same in several steps, which are most of what a message to one of many sockets costs.
+    """
+    size = len(prefix) + len(body)
+    if size < 126:
+        length = size.to_bytes(1, "big")
+    elif size < 1 << 16:
+        length = b"\x7e" + size.to_bytes(2, "big")
+    else:
+        length = b"\x7f" + size.to_bytes(8, "big")
+    return b"".join((_TEXT_BYTE, length, prefix, body))
 
 
 class FrameHandler(Protocol):
@@ -84,8 +101,7 @@ class PreparedText:
     def build_frame(self, prefix: bytes) -> bytes:
         """Return the unmasked, uncompressed text frame with `prefix` and the body."""
         if prefix != self._cached_prefix:
-            frame = Frame(Opcode.TEXT, prefix + self.body)
-            self._cached_prefix, self._cached_frame = prefix, frame.serialize(mask=False)
+            self._cached_prefix, self._cached_frame = prefix, frame_text(prefix, self.body)
         return self._cached_frame
 
     def drop_frame(self) -> None:
@@ -168,7 +184,10 @@ class WebSocketProtocol(asyncio.Protocol):
 
     def send_text(self, text: bytes) -> None:
         """Send a text message, encoded as UTF-8."""
-        self._transport.write(Frame(Opcode.TEXT, text).serialize(mask=False, extensions=self._extensions))
+        if self._extensions:
+            self._transport.write(Frame(Opcode.TEXT, text).serialize(mask=False, extensions=self._extensions))
+        else:
+            self._transport.write(frame_text(b"", text))
 
     def pause_reading(self) -> None:
         """Deliver no further messages until `resume_reading`."""
@@ -257,6 +276,11 @@ class WebSocketProtocol(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._no_traffic = False
+        if self._parser is None and self._handler is not None and not (self._reading_paused or self._extensions):
+            text = read_whole_text(data, self._max_message_bytes)
+            if text is not None:
+                self._handler.on_message(text)
+                return
         parser = self._get_parser()
         if parser.eof_sent:
             return  # the client has closed the socket or violated the protocol

@@ -49,7 +49,7 @@ async def open_socket(
     authenticate  called when a token is checked
     """
 
-    async def create_for_request(client: ClientInfo) -> Any:
+    async def create_for_request(client: ClientInfo, *, is_query: bool) -> Any:
         await authenticate()
         return SimpleNamespace(client=client, current_viewer=VIEWER, language="en")
 

@@ -51,7 +51,7 @@ async def open_connection(
 ) -> GraphQLTransportConnection:
     """Return an initialized connection, to which only the test sends texts."""
 
-    async def create_for_request(client: ClientInfo) -> Any:
+    async def create_for_request(client: ClientInfo, *, is_query: bool) -> Any:
         return SimpleNamespace(client=client, current_viewer="somebody", language="en")
 
     operation_runner: Any = SimpleNamespace(context_factory=SimpleNamespace(create_for_request=create_for_request))
