@@ -15,6 +15,7 @@ from domain.ledger.metrics import Score, compute_all_postings
 from models.crm.records import CrmRecord
 from models.edits.edit_rows import AlertsBefore, GoalsBefore
 from models.goals.goals import Goal
+from models.organization.people import TeamTree
 from models.organization.scopes import covering_scopes
 from resolvers.activities.entries import ActivityEntry, RecordChange
 from resolvers.activities.log import write_activity_entries
@@ -69,6 +70,7 @@ async def apply_effects(
     effects: ChangeEffects,
     *,
     notify: bool = True,
+    tree: TeamTree | None = None,
     goals_before: GoalsBefore | None = None,
     alerts_before: AlertsBefore | None = None,
 ) -> list[Goal]:
@@ -76,10 +78,11 @@ async def apply_effects(
 
     notify         False for an import: achieved goals count as announced without an activity, no win is announced,
                    and no alert is raised
+    tree           the teams as they stand, read under the write lock; None: they are read when scores are posted
     goals_before   goals that may move, as the edit has read them; None: they are read when scores are posted
     alerts_before  what alerts depend on, likewise
     """
-    postings = await post_differences(context, effects.differences)
+    postings = await post_differences(context, effects.differences, tree)
     moved_goals = await move_goals(context, [posting.score for posting in postings], goals_before)
     achievements = moved_goals.achievements if notify else []
     await write_activity_entries(context, [*effects.entries, *achievements])

@@ -27,7 +27,7 @@ from models.db.values import SqlRow
 from models.edits.edit_rows import EditRows, read_edit_rows
 from models.goals.goals import Goal
 from models.organization.company import Company, ExchangeRateTable
-from models.organization.people import TeamMembershipHistory
+from models.organization.people import TeamMembershipHistory, TeamTree
 from resolvers.activities.entries import ActivityEntry, RecordChange
 from resolvers.crm.change_effects import apply_effects, compute_effects, publish_records_of
 from resolvers.crm.edit_requests import build_edit_request
@@ -59,10 +59,16 @@ class EditContext:
     first_stage_id: int | None = None  # the default stage of a new record, if one may need it
 
     @property
-    def is_up_to_date(self) -> bool:
-        """Whether the teams of the viewer are those of the moment when the rows were read."""
+    def current_tree(self) -> TeamTree | None:
+        """The teams of the viewer if they are those of the moment when the rows were read, under the write lock."""
         reference_data = self.context.viewer.reference_data
-        return reference_data is not None and reference_data.position == self.rows.position
+        if (
+            reference_data is None
+            or reference_data.position != self.rows.position
+            or self.context.open_unit_of_work.changes_reference_data
+        ):
+            return None
+        return reference_data.tree
 
 
 @dataclass
@@ -369,13 +375,15 @@ async def _save_changes(
         RecordChange(record_type.kind, change.row.id, change.before, change.row.facts()) for change in related_updates
     ]
     effects = compute_effects([*record_changes, *related.changes], related.announcements)
+    tree = edit.current_tree
     new_subjects = {(record_type.kind, change.row.id) for change in new_changes}  # without alerts or timers so far
     alerts_before = edit.rows.alerts
     goals = await apply_effects(
         edit.context,
         effects,
         notify=notify,
-        goals_before=edit.rows.goals if edit.is_up_to_date else None,
+        tree=tree,
+        goals_before=None if tree is None else edit.rows.goals,
         alerts_before=replace(alerts_before, subjects=alerts_before.subjects | new_subjects),
     )
     if notify:
