@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Final
 
 from domain.ledger.metrics import Score, compute_all_postings
@@ -129,8 +130,12 @@ def _list_moved_topics(context: RequestContext, posted_scores: Sequence[Score]) 
     keys = {(score.metric, score.employee_id, score.team_id, score.day) for score in posted_scores}
     if len(keys) > _MAX_DISTINCT_POSTINGS:
         return {"*"}
-    topics = set()
+    metrics_by_credit: dict[tuple[int, int, date], list[str]] = {}
     for metric, employee_id, team_id, day in keys:
-        for scope in covering_scopes(context.tree.on(day), employee_id, team_id):
-            topics.add(f"score:{metric}:{scope.topic}@{day}")
-    return topics
+        metrics_by_credit.setdefault((employee_id, team_id, day), []).append(metric)
+    return {
+        f"score:{metric}:{scope.topic}@{day}"
+        for (employee_id, team_id, day), metrics in metrics_by_credit.items()
+        for scope in covering_scopes(context.tree.on(day), employee_id, team_id)
+        for metric in metrics
+    }
