@@ -152,7 +152,7 @@ async def fill_company(sellers: int, closed: int, open_: int) -> None:
     await Deal.bulk_create(deals, batch_size=200)
     await StageEntry.bulk_create(visits, batch_size=1000)
     await posting.add_to_totals(
-        Score("deals_won_amount", owner, team.id, day, amount, NOW) for (owner, day), amount in totals.items()
+        [Score("deals_won_amount", owner, team.id, day, amount, NOW) for (owner, day), amount in totals.items()]
     )
 
 

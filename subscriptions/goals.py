@@ -82,7 +82,7 @@ async def goal_progress(
         await refresh_viewer(context)
         tomorrow = await next_day_start(context)
         if global_ids is not None:
-            goal_values = await goals.visible_goals_with_values(context, goal_ids)
+            goal_values = await goals.visible_goals_with_values(context, goal_ids, after_news=bool(sent_states))
             goal_states = await progress.goal_states(context, list(goal_values), list(goal_values.values()))
         else:
             is_by_scope = scope_global_id is not None

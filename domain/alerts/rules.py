@@ -282,9 +282,9 @@ def is_behind(progress: Progress, percent: float | None) -> bool:
     """Return whether a running goal is more than `percent` points of its target below its pace."""
     if progress.pace in (Pace.ACHIEVED, Pace.MISSED):
         return False
-    shortfall = progress.expected_by_now - progress.value
     points, divisor = (percent or _DEFAULT_PERCENT).as_integer_ratio()
-    return shortfall * 100 * divisor > points * progress.target
+    shortfall, parts = progress.shortfall_parts
+    return shortfall * 100 * divisor > points * progress.target * parts
 
 
 def matches(rule: Rule, candidate: AlertCandidate) -> bool:

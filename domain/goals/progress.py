@@ -89,6 +89,12 @@ class Progress:
         return Fraction(segment.expected_times_total, segment.time.total)
 
     @property
+    def shortfall_parts(self) -> tuple[int, int]:
+        """By how much the value is below that of an even pace, as numerator and denominator."""
+        segment = _find_segment(self.target, self.time, self.slices)
+        return segment.expected_times_total - self.value * segment.time.total, segment.time.total
+
+    @property
     def projected(self) -> Fraction:
         """The value at the end of the period if the pace so far continues; the value itself in the first half day."""
         if self.pace_projection_basis is ProjectionBasis.VALUE:

@@ -57,6 +57,8 @@ class Tiers:
 
     def find_reached(self, value: int) -> GoalTier:
         """Return the highest tier that is reached."""
+        if value < self.lowest:
+            return GoalTier.BELOW_THRESHOLD
         reached = [tier for tier, amount in self.list_amounts() if value >= amount]
         return reached[-1] if reached else GoalTier.BELOW_THRESHOLD
 
@@ -67,10 +69,14 @@ class Tiers:
 
     def list_marks(self, value: int) -> list[Mark]:
         """Return the marks of all tiers that are reached."""
+        if value < self.lowest:
+            return []
         return [self.mark_of(tier) for tier, amount in self.list_amounts() if value >= amount]
 
     def find_unannounced(self, value: int, announced: Collection[Mark]) -> list[GoalTier]:
         """Return the tiers to announce: the target, and the highest reached one; a lower one is passed over."""
+        if value < self.lowest:
+            return []
         highest = self.find_reached(value)
         tiers = [GoalTier.TARGET] if value >= self.target else []
         if highest not in (GoalTier.BELOW_THRESHOLD, GoalTier.TARGET):

@@ -53,6 +53,7 @@ class WorkSchedule:
             self._ranges_by_employee.setdefault(assignment.employee_id, []).extend(ranges)
             self._ranges_by_team.setdefault(assignment.team_id, []).extend(ranges)
         self._sums: dict[tuple[int | TeamSpans | None, Period, date], _DaySums] = {}
+        self._last_moment: tuple[datetime, date, int] | None = None
         self._shares_left: dict[tuple[tuple[int, ...], Period, date, int], tuple[float, ...]] = {}
 
     def employee_time(self, employee_id: int, period: Period, instant: datetime) -> WorkingTime:
@@ -61,7 +62,7 @@ class WorkSchedule:
         One without any in a period that has some, because of an absence, before joining or after leaving, is expected
         nothing while the period runs: elapsed is 0 of 1 until it is over.
         """
-        today = self.calendar.day_of(instant)
+        today, _ = self._today_and_elapsed(instant)
         sums = self._sum(employee_id, self._ranges_by_employee.get(employee_id, ()), period, today)
         if sums.total:
             return self._working_time(sums, instant)
@@ -119,7 +120,7 @@ class WorkSchedule:
 
         Teams without members have that of the company's calendar, since a goal of theirs still has a pace.
         """
-        today = self.calendar.day_of(instant)
+        today, _ = self._today_and_elapsed(instant)
         sums = self._sums.get((spans, period, today))
         if sums is None:
             sums = self._sum(spans, list(self._ranges_of_teams(spans)), period, today)
@@ -160,8 +161,16 @@ class WorkSchedule:
             sums = self._sums[key] = _sum_days(self.calendar, ranges, period, today)
         return sums
 
+    def _today_and_elapsed(self, instant: datetime) -> tuple[date, int]:
+        """Return the day of an instant, and its quarters that are over; many goals are measured at the same instant."""
+        moment = self._last_moment
+        if moment is None or moment[0] != instant:
+            today, elapsed = self.calendar.day_of(instant), self.calendar.elapsed_quarters(instant)
+            moment = self._last_moment = instant, today, elapsed
+        return moment[1], moment[2]
+
     def _working_time(self, sums: _DaySums, instant: datetime) -> WorkingTime:
-        elapsed_today = sums.staff * self.calendar.elapsed_quarters(instant) if sums.staff else 0
+        elapsed_today = sums.staff * self._today_and_elapsed(instant)[1] if sums.staff else 0
         return WorkingTime(sums.finished + elapsed_today, sums.total, sums.workdays, sums.workdays_left, sums.staff)
 
 

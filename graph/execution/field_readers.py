@@ -33,12 +33,12 @@ from graphql import (
 from graphql.execution.collect_fields import FieldDetailsList
 from graphql.execution.executor import default_field_resolver
 from graphql.execution.values import VariableValues, get_argument_values
-from strawberry.types.arguments import convert_arguments
 from strawberry.types.field import StrawberryField
 from strawberry.types.fields.resolver import StrawberryResolver
 from strawberry.types.unset import UnsetType
 
 from graph.base.field_declarations import STRAWBERRY_DEFINITION_KEY, resolve_many_of
+from graph.execution.input_values import convert_arguments
 from resolvers.request.context import RequestContext
 
 READER_KEY: Final = "scoreline-reader"
@@ -116,8 +116,10 @@ def reader_of(field: GraphQLField) -> FieldReader:
 
 def _make_reader(field: GraphQLField, schema: GraphQLSchema) -> FieldReader:
     definition = field.extensions.get(STRAWBERRY_DEFINITION_KEY)
-    if not isinstance(definition, StrawberryField) or definition.extensions:
+    if not isinstance(definition, StrawberryField):
         return _read_by_library
+    if definition.extensions:
+        return _mutation_reader(definition)
     if definition.is_subscription:  # its function was called when the stream was created: an object is an event
         return _read_event
     resolve_many = resolve_many_of(definition)
@@ -195,7 +197,7 @@ def _read_with_arguments(
 ) -> Values:
     info = execution.info(field)
     try:
-        arguments = _convert_arguments(definition, info, execution, field)
+        arguments = _convert_arguments(definition, execution, field)
     except Exception as error:  # noqa: BLE001 - becomes the error of this field
         return [Raised(error) for _ in sources]
     values: Values = []
@@ -208,20 +210,13 @@ def _read_with_arguments(
 
 
 def _convert_arguments(
-    definition: StrawberryField, info: FieldInfo, execution: ExecutionState, field: SelectedField
+    definition: StrawberryField, execution: ExecutionState, field: SelectedField
 ) -> dict[str, object]:
     """Return the arguments by the names of the function's parameters; inputs are instances of their classes."""
     if field.arguments is not None:
         return field.arguments
     given = _given_arguments(execution, field)
-    converter = execution.strawberry_schema.schema_converter
-    converted: dict[str, object] = convert_arguments(
-        given,
-        definition.arguments,
-        converter.scalar_registry,
-        converter.config,
-        info=info,  # type: ignore[arg-type]
-    )
+    converted = convert_arguments(execution.strawberry_schema, definition.arguments, given)
     if _are_constant(field, converted):
         field.arguments = converted
     return converted
@@ -237,6 +232,23 @@ def _are_constant(field: SelectedField, converted: Mapping[str, object]) -> bool
 
 
 _UNCHANGEABLE: Final = (str, int, float, Decimal, date, Enum, NoneType, UnsetType)  # `date` includes times
+
+
+def _mutation_reader(definition: StrawberryField) -> FieldReader:
+    """Return the reader of a field with an extension that wraps its resolver."""
+    resolver = definition.base_resolver
+    assert resolver is not None
+    function: Any = resolver.wrapped_func
+    call = _adapt(resolver, function.__func__ if isinstance(function, staticmethod) else function)
+    [extension] = definition.extensions
+
+    def call_resolver(source: object, info: FieldInfo, **arguments: object) -> object:
+        return call(source, info, arguments)
+
+    def call_extension(source: object, info: FieldInfo, arguments: dict[str, object]) -> object:
+        return extension.resolve_async(call_resolver, source, info, **arguments)  # type: ignore[arg-type]
+
+    return partial(_read_with_arguments, call_extension, definition)
 
 
 def _given_arguments(execution: ExecutionState, field: SelectedField) -> dict[str, object]:
@@ -272,7 +284,7 @@ def _adapt(resolver: StrawberryResolver[object], function: Callable[..., object]
 
 
 def _read_by_library(sources: Values, execution: ExecutionState, field: SelectedField) -> Values:
-    """Call the field's resolver as the library does: for mutations, whose extensions wrap it, and introspection."""
+    """Call the field's resolver as the library does: for introspection."""
     resolve = field.definition.resolve or default_field_resolver
     info: GraphQLResolveInfo[object] = execution.info(field)._raw_info
     try:

@@ -284,7 +284,8 @@ _GOAL_TOTALS_SQL: Final = "".join(
     for kind in scopes.SCOPE_KINDS
 )
 # the value of a row of `goal`, in the metric's smallest unit
-GOAL_VALUE_SQL: Final = f"COALESCE(CASE goal.owner_kind {_GOAL_TOTALS_SQL} END, 0) AS reached"
+GOAL_SUM_SQL: Final = f"COALESCE(CASE goal.owner_kind {_GOAL_TOTALS_SQL} END, 0)"
+GOAL_VALUE_SQL: Final = f"{GOAL_SUM_SQL} AS reached"
 _AFFECTED_GOALS_SQL: Final = f"""
 SELECT goal.*, {GOAL_VALUE_SQL}, EXISTS (SELECT 1 FROM raised_alert
         WHERE subject_kind = 'Goal' AND subject_id = goal.id

@@ -12,6 +12,7 @@ from domain.ledger.metrics import Score
 from models.db import bulk_statements, connection
 from models.db.values import SqlValue
 from models.db.write_batch import BatchedWrite, fits_batch, write_rows
+from models.organization.people import TeamTree
 from models.organization.scopes import COMPANY_TEAM_ID
 
 _ENTRY_COLUMNS: Final = (
@@ -49,7 +50,7 @@ dated AS (
 _FIND_HOLDING_TEAMS_SQL: Final = f"""
 WITH RECURSIVE credited(team_id, day) AS (VALUES {{rows}}), {HOLDING_TEAMS_CTE} SELECT team_id, day, id FROM holding
 """  # noqa: S608
-# adds postings to the ledger, and to the totals of their employees, of their teams and all teams above
+# adds postings to the ledger, and to the totals of their employees
 _POSTING: Final = BatchedWrite(
     "posting",
     {
@@ -66,17 +67,19 @@ _POSTING: Final = BatchedWrite(
             SELECT metric, employee_id, team_id, effective_on, SUM(amount) FROM posting
             GROUP BY metric, employee_id, team_id, effective_on HAVING SUM(amount) <> 0 {_ADD_TO_DAILY_TOTAL_SQL}
         """,  # noqa: S608
-        "posted_team_total": f"""
-            INSERT INTO team_total (metric, team_id, day, amount)
-            WITH RECURSIVE credited AS (
-                SELECT metric, team_id, effective_on AS day, SUM(amount) AS amount FROM posting
-                GROUP BY metric, team_id, effective_on
-            ), {HOLDING_TEAMS_CTE}
-            SELECT metric, id, day, SUM(amount) FROM holding GROUP BY metric, id, day HAVING SUM(amount) <> 0
-            {_ADD_ON_CONFLICT_SQL}
-        """,  # noqa: S608
     },
 )  # fmt: skip
+# adds amounts to the totals of teams and of the company
+_TEAM_POSTING: Final = BatchedWrite(
+    "team_posting",
+    {"metric": "VARCHAR", "team_id": "INTEGER", "day": "DATE", "amount": "BIGINT"},
+    {
+        "posted_team_total": f"""
+            INSERT INTO team_total (metric, team_id, day, amount) SELECT metric, team_id, day, SUM(amount)
+            FROM team_posting GROUP BY metric, team_id, day HAVING SUM(amount) <> 0 {_ADD_ON_CONFLICT_SQL}
+        """,  # noqa: S608
+    },
+)
 
 
 _score_columns: Final = attrgetter("metric", "employee_id", "team_id", "amount", "day", "at")
@@ -91,33 +94,59 @@ class Posting(NamedTuple):
     source_id: int
 
 
-async def post(postings: Sequence[Posting], recorded_at: datetime) -> None:
-    """Write postings to the ledger and add them to the totals."""
-    rows = [(*_score_columns(score), late, recorded_at, kind, source) for score, late, kind, source in postings]
-    if fits_batch(len(rows)):
-        await write_rows(_POSTING, rows)
-        return
-    await bulk_statements.insert_rows("score_entry", _ENTRY_COLUMNS, rows)
-    await add_to_totals(posting.score for posting in postings)
+async def post(postings: Sequence[Posting], recorded_at: datetime, tree: TeamTree | None = None) -> None:
+    """Write postings to the ledger and add them to the totals.
 
-
-async def add_to_totals(scores: Iterable[Score]) -> None:
-    """Add scores to the totals of their employees, of their teams and all teams above, and of the company.
-
-    The teams above, as they stood at the end of the day, are read from the tables under the write lock, and not from a
-    cached tree: another process may just have moved a team.
+    tree  the teams as they stand, read under the write lock; None: those above the credited ones are read
     """
+    rows = [(*_score_columns(score), late, recorded_at, kind, source) for score, late, kind, source in postings]
+    scores = [posting.score for posting in postings]
+    if not fits_batch(len(rows)):
+        await bulk_statements.insert_rows("score_entry", _ENTRY_COLUMNS, rows)
+        await add_to_totals(scores)
+        return
+    team_totals = await _sum_team_totals(scores, tree)
+    await write_rows(_POSTING, rows)
+    await write_rows(_TEAM_POSTING, [(*key, amount) for key, amount in team_totals.items()])
+
+
+async def add_to_totals(scores: Collection[Score]) -> None:
+    """Add scores to the totals of their employees, of their teams and all teams above, and of the company."""
     daily_totals: dict[tuple[str, int, int, date], int] = defaultdict(int)
-    credited_totals: dict[tuple[str, int, date], int] = defaultdict(int)
     for metric, employee_id, team_id, day, amount, _ in scores:
         daily_totals[metric, employee_id, team_id, day] += amount
+    await adjust_totals(daily_totals, await _sum_team_totals(scores))
+
+
+async def _sum_team_totals(
+    scores: Collection[Score], tree: TeamTree | None = None
+) -> Mapping[tuple[str, int, date], int]:
+    """Return what scores add to the totals of teams, by metric, team (or `COMPANY_TEAM_ID`) and day.
+
+    The teams above are those at the end of the day. A cached tree is no basis for them: another process may just have
+    moved a team.
+
+    tree  see `post`
+    """
+    credited_totals: dict[tuple[str, int, date], int] = defaultdict(int)
+    for metric, _, team_id, day, amount, _ in scores:
         credited_totals[metric, team_id, day] += amount
-    holding_team_ids = await _find_holding_teams({(team_id, day) for _, team_id, day in credited_totals})
+    teams_and_days = {(team_id, day) for _, team_id, day in credited_totals}
+    if not teams_and_days:
+        return {}
+    holding_team_ids: Mapping[tuple[int, date], Iterable[int]] = (
+        await _find_holding_teams(teams_and_days)
+        if tree is None
+        else {
+            (team_id, day): {team_id, *tree.on(day).path_to_root(team_id), COMPANY_TEAM_ID}
+            for team_id, day in teams_and_days
+        }
+    )
     team_totals: dict[tuple[str, int, date], int] = defaultdict(int)
     for (metric, team_id, day), amount in credited_totals.items():
         for holding_team_id in holding_team_ids[team_id, day]:
             team_totals[metric, holding_team_id, day] += amount
-    await adjust_totals(daily_totals, team_totals)
+    return team_totals
 
 
 async def _find_holding_teams(teams_and_days: Collection[tuple[int, date]]) -> Mapping[tuple[int, date], list[int]]:

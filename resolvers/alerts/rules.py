@@ -67,16 +67,16 @@ async def active_rules(
     if not kinds:
         return []
     if alerts_before is None:
-        rows = await alerts.fetch_enabled_rules(kinds)
-    else:
-        rows = [row for row in _parse_rules(alerts_before.rules) if row.kind in kinds]
-    return [ActiveRule(row, to_rule(row, context.tree)) for row in rows]
+        return [ActiveRule(row, to_rule(row, context.tree)) for row in await alerts.fetch_enabled_rules(kinds)]
+    return [
+        active_rule for active_rule in _parse_rules(alerts_before.rules, context.tree) if active_rule.row.kind in kinds
+    ]
 
 
 @lru_cache(maxsize=4)
-def _parse_rules(rules_json: str | None) -> Sequence[AlertRule]:
+def _parse_rules(rules_json: str | None, tree: TeamTree) -> Sequence[ActiveRule]:
     """Return the rules from JSON. They change seldom, so the same text comes again with each edit."""
-    return [row for row, _ in json_rows.decode_rows(AlertRule, rules_json)]
+    return [ActiveRule(row, to_rule(row, tree)) for row, _ in json_rows.decode_rows(AlertRule, rules_json)]
 
 
 async def has_any_rule() -> bool:

@@ -16,8 +16,9 @@ from models.goals.goals import Goal
 from models.organization.people import Employee
 from resolvers.activities.entries import ActivityEntry
 from resolvers.crm.inputs import CallInput
+from resolvers.crm.pending_changes import EditContext, PendingChange
 from resolvers.crm.record_fields import reassign_owner, resolve_reference
-from resolvers.crm.record_type import EditContext, PendingChange, RecordType, upsert_records
+from resolvers.crm.record_type import RecordType, upsert_records
 from resolvers.request import validation
 from resolvers.request.context import RequestContext
 from resolvers.request.validation import clean_update

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Final
 
 from domain.ledger.metrics import Score, compute_all_postings
 from models.crm.records import CrmRecord
 from models.edits.edit_rows import AlertsBefore, GoalsBefore
 from models.goals.goals import Goal
+from models.organization.people import TeamTree
 from models.organization.scopes import covering_scopes
 from resolvers.activities.entries import ActivityEntry, RecordChange
 from resolvers.activities.log import write_activity_entries
@@ -69,6 +71,7 @@ async def apply_effects(
     effects: ChangeEffects,
     *,
     notify: bool = True,
+    tree: TeamTree | None = None,
     goals_before: GoalsBefore | None = None,
     alerts_before: AlertsBefore | None = None,
 ) -> list[Goal]:
@@ -76,10 +79,11 @@ async def apply_effects(
 
     notify         False for an import: achieved goals count as announced without an activity, no win is announced,
                    and no alert is raised
+    tree           the teams as they stand, read under the write lock; None: they are read when scores are posted
     goals_before   goals that may move, as the edit has read them; None: they are read when scores are posted
     alerts_before  what alerts depend on, likewise
     """
-    postings = await post_differences(context, effects.differences)
+    postings = await post_differences(context, effects.differences, tree)
     moved_goals = await move_goals(context, [posting.score for posting in postings], goals_before)
     achievements = moved_goals.achievements if notify else []
     await write_activity_entries(context, [*effects.entries, *achievements])
@@ -126,8 +130,12 @@ def _list_moved_topics(context: RequestContext, posted_scores: Sequence[Score]) 
     keys = {(score.metric, score.employee_id, score.team_id, score.day) for score in posted_scores}
     if len(keys) > _MAX_DISTINCT_POSTINGS:
         return {"*"}
-    topics = set()
+    metrics_by_credit: dict[tuple[int, int, date], list[str]] = {}
     for metric, employee_id, team_id, day in keys:
-        for scope in covering_scopes(context.tree.on(day), employee_id, team_id):
-            topics.add(f"score:{metric}:{scope.topic}@{day}")
-    return topics
+        metrics_by_credit.setdefault((employee_id, team_id, day), []).append(metric)
+    return {
+        f"score:{metric}:{scope.topic}@{day}"
+        for (employee_id, team_id, day), metrics in metrics_by_credit.items()
+        for scope in covering_scopes(context.tree.on(day), employee_id, team_id)
+        for metric in metrics
+    }

@@ -19,8 +19,9 @@ from models.db import row_store
 from models.db.row_query import RowQuery
 from models.goals.goals import Goal
 from resolvers.crm.inputs import ClientInput, ContactInput
+from resolvers.crm.pending_changes import EditContext, PendingChange
 from resolvers.crm.record_fields import reassign_owner, resolve_reference, set_creation_credit, update_created_at
-from resolvers.crm.record_type import EditContext, PendingChange, RecordType, upsert_records
+from resolvers.crm.record_type import RecordType, upsert_records
 from resolvers.request import validation
 from resolvers.request.context import RequestContext
 from resolvers.request.employee_reach import filter_reached

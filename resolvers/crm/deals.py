@@ -25,6 +25,7 @@ from models.organization.people import Employee
 from resolvers.activities.entries import ActivityEntry, RecordChange
 from resolvers.crm import lead_conversions, refund_shares, sale_kinds, stage_history, undo_records
 from resolvers.crm.inputs import DealInput, RecordInput
+from resolvers.crm.pending_changes import EditContext, PendingChange, RelatedChanges
 from resolvers.crm.record_fields import (
     resolve_creation_time,
     resolve_reference,
@@ -32,14 +33,7 @@ from resolvers.crm.record_fields import (
     to_history_value,
     update_created_at,
 )
-from resolvers.crm.record_type import (
-    EditContext,
-    PendingChange,
-    RecordType,
-    RelatedChanges,
-    edit_record,
-    upsert_records,
-)
+from resolvers.crm.record_type import RecordType, edit_record, upsert_records
 from resolvers.crm.win_announcements import list_announcements
 from resolvers.request import validation
 from resolvers.request.context import RequestContext

@@ -10,7 +10,8 @@ from domain.ledger.metrics import list_metric_keys
 from domain.ledger.record_facts import RecordFacts
 from domain.primitives.global_ids import MAX_EXTERNAL_ID_LENGTH
 from models.crm.records import CrmRecord
-from models.edits.edit_rows import EditRequest, RecordTable
+from models.edits.edit_rows import NO_KEY, EditRequest, RecordTable
+from models.edits.goal_values import NO_KNOWN_VALUES
 from resolvers.crm.inputs import RecordInput
 from resolvers.request.context import RequestContext
 from resolvers.request.id_resolution import OWNER_FIELDS, REFERRED_MODELS, split_ids
@@ -44,7 +45,8 @@ async def build_edit_request(
     employee_ids = ids.get("Employee", set())
     ids["Employee"] = employee_ids | viewer_ids
     unit_of_work = context.open_unit_of_work
-    key, unit_of_work.unread_key = unit_of_work.unread_key or ("", ""), None
+    key, unit_of_work.unread_key = unit_of_work.unread_key or NO_KEY, None
+    credited_ids = employee_ids or viewer_ids
     is_single = len(inputs) == 1  # the goals of many would be too many to read before scores are posted
     return EditRequest(
         RecordTable(model, (_owner_column(kind), *filter(None, [credit_column]))),
@@ -55,11 +57,14 @@ async def build_edit_request(
         },
         ids,
         external_ids,
-        employee_ids or viewer_ids,
+        credited_ids,
         await _list_days(context, inputs[0]) if is_single else (),
         list_metric_keys(facts_type) if is_single and facts_type else (),
         0 if ids[kind] else len(inputs),
         key,
+        context.services.state.goal_values.find_of_employees(credited_ids)
+        if is_single and unit_of_work.reads_committed
+        else NO_KNOWN_VALUES,
     )
 
 

@@ -11,7 +11,7 @@ from models.crm.deals import Deal
 from models.db import row_store
 from models.organization.people import Employee
 from resolvers.activities.entries import RecordChange
-from resolvers.crm.record_type import EditContext, PendingChange
+from resolvers.crm.pending_changes import EditContext, PendingChange
 
 _OPEN = (LeadStatus.NEW, LeadStatus.IN_PROGRESS)
 

@@ -21,8 +21,9 @@ from models.organization.people import Employee
 from resolvers.activities.entries import ActivityEntry
 from resolvers.crm.deals import DealType
 from resolvers.crm.inputs import DealInput, LeadInput
+from resolvers.crm.pending_changes import EditContext, PendingChange
 from resolvers.crm.record_fields import reassign_owner, resolve_reference, set_creation_credit, update_created_at
-from resolvers.crm.record_type import EditContext, PendingChange, RecordType, edit_record, upsert_records
+from resolvers.crm.record_type import RecordType, edit_record, upsert_records
 from resolvers.request import validation
 from resolvers.request.context import RequestContext
 from resolvers.request.id_resolution import IdResolver

@@ -21,8 +21,9 @@ from resolvers.activities.entries import ActivityEntry, RecordChange
 from resolvers.crm import refund_shares
 from resolvers.crm.change_effects import apply_effects, compute_effects, publish_records_of
 from resolvers.crm.inputs import RecordInput
+from resolvers.crm.pending_changes import EditContext, PendingChange
 from resolvers.crm.record_fields import to_history_value
-from resolvers.crm.record_type import EditContext, PendingChange, RecordType, load_edit_context, start_change
+from resolvers.crm.record_type import RecordType, load_edit_context, start_change
 from resolvers.crm.sale_kinds import grade_clients
 from resolvers.request.context import RequestContext
 from resolvers.request.id_resolution import owner_id_of

@@ -7,7 +7,8 @@ from datetime import date, datetime
 from domain.primitives.unset import UNSET, Unset
 from models.crm.records import CrmRecord, OwnedRecord
 from resolvers.crm.inputs import OwnedRecordInput
-from resolvers.crm.record_type import EditContext, PendingChange, Row
+from resolvers.crm.pending_changes import EditContext, PendingChange
+from resolvers.crm.record_type import Row
 from resolvers.request import validation
 from resolvers.request.id_resolution import OWNER_FIELDS
 

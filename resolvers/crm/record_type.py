@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, replace
-from datetime import date, datetime
+from dataclasses import replace
+from datetime import datetime
 from functools import cached_property
 from typing import ClassVar, Generic, TypeVar
 
@@ -19,21 +19,18 @@ from domain.alerts.rules import AlertKind
 from domain.alerts.states import AlertState
 from domain.errors.user_errors import Conflict, UserError
 from domain.ledger.record_facts import RecordFacts
-from domain.primitives.calendar import Calendar
 from models.crm.activities import ActivityKind
 from models.crm.records import CrmRecord
 from models.db import row_store
 from models.db.values import SqlRow
-from models.edits.edit_rows import EditRows, read_edit_rows
+from models.edits.edit_rows import read_edit_rows
 from models.goals.goals import Goal
-from models.organization.company import Company, ExchangeRateTable
-from models.organization.people import TeamMembershipHistory
 from resolvers.activities.entries import ActivityEntry, RecordChange
 from resolvers.crm.change_effects import apply_effects, compute_effects, publish_records_of
 from resolvers.crm.edit_requests import build_edit_request
 from resolvers.crm.import_outcomes import ImportOutcome
 from resolvers.crm.inputs import RecordInput
-from resolvers.leaderboards.wins import WinAnnouncement
+from resolvers.crm.pending_changes import EditContext, PendingChange, RelatedChanges
 from resolvers.request import validation
 from resolvers.request.context import RequestContext
 from resolvers.request.id_resolution import IdResolver, owner_id_of
@@ -41,67 +38,6 @@ from resolvers.request.idempotency import RequestRepeated
 
 Row = TypeVar("Row", bound=CrmRecord)
 Input = TypeVar("Input", bound=RecordInput)
-
-
-@dataclass
-class EditContext:
-    """Data that the edits of one call need, loaded once for one record or five hundred."""
-
-    context: RequestContext
-    company: Company
-    calendar: Calendar
-    rates: ExchangeRateTable
-    resolver: IdResolver
-    memberships: TeamMembershipHistory
-    now: datetime
-    today: date
-    rows: EditRows
-    first_stage_id: int | None = None  # the default stage of a new record, if one may need it
-
-    @property
-    def is_up_to_date(self) -> bool:
-        """Whether the teams of the viewer are those of the moment when the rows were read."""
-        reference_data = self.context.viewer.reference_data
-        return reference_data is not None and reference_data.position == self.rows.position
-
-
-@dataclass
-class PendingChange(Generic[Row]):
-    """A record being edited: the row with the new values, a copy with the old ones, and its facts before the edit."""
-
-    row: Row
-    previous: Row | None  # None for a new record
-    before: RecordFacts | None
-    move_credit: bool = False
-    occurred_at: datetime | None = None  # when it happened; None means now
-    stage_entry_unknown: bool = False  # of an imported deal: the time it entered its stage is unknown
-
-    @property
-    def is_new(self) -> bool:
-        return self.previous is None
-
-    @property
-    def changed_columns(self) -> dict[str, object]:
-        """Return the columns that changed, with their old values; none for a new record."""
-        columns = row_store.column_names(type(self.row)) if self.previous else ()
-        old_values = ((name, getattr(self.previous, name)) for name in columns)
-        return {name: old for name, old in old_values if getattr(self.row, name) != old}
-
-    @property
-    def was_deleted(self) -> bool:
-        """Return whether the record was deleted before the edit."""
-        return self.previous is not None and self.previous.deleted_at is not None
-
-    def has_changed(self, column: str) -> bool:
-        return self.previous is None or getattr(self.previous, column) != getattr(self.row, column)
-
-
-@dataclass(frozen=True)
-class RelatedChanges:
-    """Changes of other records that follow from changes, and the wins to announce or to revoke."""
-
-    changes: Sequence[RecordChange] = ()
-    announcements: Sequence[WinAnnouncement] = ()
 
 
 class RecordType(Generic[Row, Input]):
@@ -295,11 +231,15 @@ async def load_edit_context(
     request = await build_edit_request(
         context, record_type.model, record_type.credit_column, record_type.facts_type, inputs
     )
+    unit_of_work = context.open_unit_of_work
+    reads_committed = unit_of_work.reads_committed
     edit_rows = await read_edit_rows(request)
     if edit_rows.saved_response is not None:
         raise RequestRepeated(edit_rows.saved_response)
     if edit_rows.merged_into_ids:  # some ids stand for other records, of which as much is needed
         edit_rows = await read_edit_rows(request.with_ids(edit_rows.merged_into_ids))
+    if reads_committed:
+        unit_of_work.goals_read = edit_rows.goals.goals
     resolver.add_edit_rows(edit_rows)
     context.edited_employees = {employee.id: employee for employee in edit_rows.employees}
     company, now = await context.company(), context.now()
@@ -369,13 +309,15 @@ async def _save_changes(
         RecordChange(record_type.kind, change.row.id, change.before, change.row.facts()) for change in related_updates
     ]
     effects = compute_effects([*record_changes, *related.changes], related.announcements)
+    tree = edit.current_tree
     new_subjects = {(record_type.kind, change.row.id) for change in new_changes}  # without alerts or timers so far
     alerts_before = edit.rows.alerts
     goals = await apply_effects(
         edit.context,
         effects,
         notify=notify,
-        goals_before=edit.rows.goals if edit.is_up_to_date else None,
+        tree=tree,
+        goals_before=None if tree is None else edit.rows.goals,
         alerts_before=replace(alerts_before, subjects=alerts_before.subjects | new_subjects),
     )
     if notify:

@@ -23,7 +23,8 @@ from resolvers.crm import undo_records
 from resolvers.crm.change_effects import apply_effects, compute_effects, publish_records_of
 from resolvers.crm.deals import DealType
 from resolvers.crm.inputs import DealInput
-from resolvers.crm.record_type import EditContext, load_edit_context
+from resolvers.crm.pending_changes import EditContext
+from resolvers.crm.record_type import load_edit_context
 from resolvers.crm.refund_shares import derive_refunds
 from resolvers.request import validation
 from resolvers.request.context import RequestContext

@@ -16,7 +16,7 @@ from models.crm import deals
 from models.crm.deals import Deal
 from models.db import row_store
 from resolvers.crm.change_effects import publish_records_of
-from resolvers.crm.record_type import EditContext, PendingChange
+from resolvers.crm.pending_changes import EditContext, PendingChange
 from resolvers.crm.win_announcements import was_won
 from resolvers.request.context import RequestContext
 

@@ -16,7 +16,7 @@ from domain.ledger.record_facts import DealStatus
 from models.crm import deals
 from models.crm.deals import Deal
 from resolvers.crm.import_outcomes import ImportOutcome
-from resolvers.crm.record_type import EditContext, PendingChange
+from resolvers.crm.pending_changes import EditContext, PendingChange
 from resolvers.request import validation
 from resolvers.request.context import RequestContext
 from resolvers.request.id_resolution import IdResolver

@@ -31,7 +31,8 @@ from resolvers.crm import refund_shares, sale_kinds
 from resolvers.crm.change_effects import move_goals, publish_records_of
 from resolvers.crm.deals import DealType
 from resolvers.crm.inputs import DealInput
-from resolvers.crm.record_type import EditContext, PendingChange, load_edit_context
+from resolvers.crm.pending_changes import EditContext, PendingChange
+from resolvers.crm.record_type import load_edit_context
 from resolvers.crm.undo_records import UNDO_PERIOD, StateBefore, read_state_before
 from resolvers.crm.win_announcements import list_announcements
 from resolvers.leaderboards.wins import announce_win

@@ -21,7 +21,7 @@ from models.crm import undo
 from models.crm.deals import Deal
 from models.crm.undo import UndoRecord
 from models.db import row_store
-from resolvers.crm.record_type import EditContext, PendingChange
+from resolvers.crm.pending_changes import EditContext, PendingChange
 from resolvers.request.unit_of_work import UnitOfWork
 
 UNDO_PERIOD: Final = timedelta(minutes=10)  # after which a change can only be corrected

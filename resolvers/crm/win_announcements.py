@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from domain.ledger.record_facts import DealFacts, DealStatus
 from models.crm.deals import Deal
-from resolvers.crm.record_type import EditContext, PendingChange
+from resolvers.crm.pending_changes import EditContext, PendingChange
 from resolvers.leaderboards.wins import WinAnnouncement
 
 

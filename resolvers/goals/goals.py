@@ -234,13 +234,20 @@ def decode_goal_ids(global_ids: Sequence[str]) -> list[int]:
     return [pair[1] if pair and pair[0] == "Goal" else 0 for pair in pairs]
 
 
-async def visible_goals_with_values(context: RequestContext, goal_ids: Sequence[int]) -> dict[Goal, int]:
+async def visible_goals_with_values(
+    context: RequestContext, goal_ids: Sequence[int], *, after_news: bool = False
+) -> dict[Goal, int]:
     """Return the goals that the viewer may see, in their order, with their values in the smallest unit.
 
     In a live stream the shared cache reads the goals of all streams that wake at the same moment together.
+
+    after_news  whether the values need be as of the news of a live stream only: this process may have computed them
     """
-    load = context.reference_cache.goals if context.reference_cache else scores.goals_with_values
-    values_by_id = await load(goal_ids)
+    cache = context.reference_cache
+    known_goals = (
+        context.services.state.goal_values.find(goal_ids, cache.news_position) if after_news and cache else None
+    )
+    values_by_id = known_goals or await (cache.goals if cache else scores.goals_with_values)(goal_ids)
     rows = await filter_visible(
         context, [values_by_id[goal_id][0] for goal_id in dict.fromkeys(goal_ids) if goal_id in values_by_id]
     )

@@ -11,6 +11,7 @@ from domain.primitives.calendar import Calendar
 from domain.primitives.periods import is_month_closed
 from models.ledger import posting
 from models.ledger.posting import Posting
+from models.organization.people import TeamTree
 from resolvers.request.context import RequestContext
 
 
@@ -24,8 +25,12 @@ class RecordDifferences:
     late_metrics: Collection[str] = ()
 
 
-async def post_differences(context: RequestContext, differences: Sequence[RecordDifferences]) -> list[Posting]:
+async def post_differences(
+    context: RequestContext, differences: Sequence[RecordDifferences], tree: TeamTree | None = None
+) -> list[Posting]:
     """Post the differences and return the postings.
+
+    tree  the teams as they stand, read under the write lock; None: they are read
 
     A closed day must not change. If any score of a metric falls on a closed day, the whole difference of
     that metric (withdrawal and new score) is posted for the present moment and marked as late.
@@ -41,7 +46,7 @@ async def post_differences(context: RequestContext, differences: Sequence[Record
             is_late = score.metric in late_metrics
             posted_score = score._replace(day=today, at=context.now()) if is_late else score
             postings.append(Posting(posted_score, is_late, record.source_kind, record.source_id))
-    await posting.post(postings, context.now())
+    await posting.post(postings, context.now(), tree)
     return postings
 
 

@@ -298,5 +298,10 @@ class RequestContext:
         if unit_of_work.committed is not None:
             self.committed_position = unit_of_work.committed.position
             self.services.state.leaderboard_cache.apply_committed(unit_of_work.committed)
+            self.services.state.goal_values.apply_committed(
+                unit_of_work.committed.position,
+                unit_of_work.committed.previous_position,
+                unit_of_work.list_goal_values(self.goal_values),
+            )
         if unit_of_work.changes_reference_data:
             self._work_schedule = None

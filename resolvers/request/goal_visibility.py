@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from models.goals.goals import Goal
+from models.organization.scopes import EmployeeScope
 from resolvers.request.context import RequestContext
 
 
@@ -12,7 +13,11 @@ async def filter_visible(context: RequestContext, rows: Sequence[Goal]) -> list[
     """Return the goals that the viewer may see; a mutation can also move goals that they may not see."""
     viewer = context.viewer
     employees = context.loaded_employees | ({viewer.employee.id: viewer.employee} if viewer.employee else {})
-    missing_ids = {row.owner_id for row in rows if row.scope.employee_id is not None} - employees.keys()
+    missing_ids = {row.owner_id for row in rows if row.owner_kind == EmployeeScope.kind} - employees.keys()
     owners = await context.employees(sorted(missing_ids)) if missing_ids else []
     employees |= {owner.id: owner for owner in owners if owner}
-    return [row for row in rows if viewer.can_see_goal(row, employees.get(row.owner_id))]
+    visible = {
+        (row.owner_kind, row.owner_id, row.metric): row for row in rows
+    }  # the same for all goals of an owner and metric
+    visible_keys = {key for key, row in visible.items() if viewer.can_see_goal(row, employees.get(row.owner_id))}
+    return [row for row in rows if (row.owner_kind, row.owner_id, row.metric) in visible_keys]

@@ -14,6 +14,7 @@ from domain.alerts.rules import Rule
 from domain.goals.work_schedule import WorkSchedule
 from domain.ledger.metrics import Metric, Score
 from domain.primitives.calendar import Calendar
+from models.edits.goal_values import GoalValueCache
 from models.goals.goals import Goal
 from models.organization import absences
 from models.organization import reference_data as reference_models
@@ -95,6 +96,10 @@ class ReferenceCacheProtocol(Protocol):
 
     version: int
     deals_version: int
+
+    @property
+    def news_position(self) -> int:
+        """The position of the change log of the newest change that streams have been told of."""
 
     async def company(self) -> Company | None: ...
 
@@ -181,6 +186,7 @@ class ProcessState:
     scheduler: SchedulerState = field(default_factory=SchedulerState)
     viewers: ViewerCache = field(default_factory=ViewerCache)
     kept_answers: KeptAnswers = field(default_factory=KeptAnswers)
+    goal_values: GoalValueCache = field(default_factory=GoalValueCache)
 
 
 @dataclass(slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,7 +14,8 @@ from models.alerts.alerts import RaisedAlert
 from models.alerts.inactivity import InactivityTimer
 from models.db import connection
 from models.db.errors import DatabaseUnavailable
-from models.goals.goals import Goal
+from models.edits.goal_values import GoalWithValue
+from models.goals.goals import AffectedGoal, Goal
 from models.live import change_log
 from models.organization import reference_data
 from resolvers.request.services import ChangeNotifier, CommittedChange
@@ -53,10 +54,13 @@ class UnitOfWork:
     timers_before  inactivity timers that it has changed, as they were before; None where there was none
     on_commit    called after the commit, for lines of the log about what was done
     unread_key   actor and idempotency key of the request, until its saved response has been looked for
+    goals_read   the goals that it has read before it changed anything, with their values; None: nothing is known of them
     committed    its entry in the change log, once that is committed
     """
 
-    def __init__(self, notifier: ChangeNotifier, started_at: datetime) -> None:
+    def __init__(
+        self, notifier: ChangeNotifier, started_at: datetime, *, is_outermost: bool = False, edits_records: bool = False
+    ) -> None:
         self._notifier, self.started_at = notifier, started_at
         self.topics = set[str]()
         self.scores: list[Score] = []
@@ -68,6 +72,8 @@ class UnitOfWork:
         self.on_commit: list[Callable[[], None]] = []
         self.unread_key: tuple[str, str] | None = None
         self.committed: CommittedChange | None = None
+        self.goals_read: Sequence[AffectedGoal] | None = None
+        self._is_outermost, self._edits_records = is_outermost, edits_records
 
     @classmethod
     @asynccontextmanager
@@ -86,9 +92,10 @@ class UnitOfWork:
         edits_records  whether it is the edit of a few records
         prepare        of a batch, see `write_transaction`
         """
+        is_outermost = connection.is_outside_transaction() and not connection.is_private_copy()
         async with connection.write_transaction(is_batch=is_batch, reuses_plans=edits_records, prepare=prepare):
             # the clock is read under the lock, so that times rise with the positions of the change log
-            unit_of_work = cls(notifier, clock())
+            unit_of_work = cls(notifier, clock(), is_outermost=is_outermost, edits_records=edits_records)
             yield unit_of_work
             entry = await unit_of_work._append_to_change_log() if unit_of_work.topics else None
         unit_of_work._report(entry)
@@ -116,6 +123,21 @@ class UnitOfWork:
         goal.announced = [mark for mark in goal.announced if mark not in marks]
         self.moved_goals[goal.id] = goal
         self.achieved_ids.add(goal.id)
+
+    @property
+    def reads_committed(self) -> bool:
+        """Whether all that it reads is committed: it is no part of another transaction, and has changed nothing yet."""
+        return self._is_outermost and not self.topics
+
+    def list_goal_values(self, current_values: Mapping[int, int]) -> dict[int, GoalWithValue] | None:
+        """Return the goals that it has read or moved with their values after it, by id; None: it may have moved others.
+
+        current_values  of the moved goals, by id
+        """
+        if self.goals_read is None or not self._edits_records or "*" in self.topics:
+            return None
+        values = {candidate.goal.id: (candidate.goal, candidate.value) for candidate in self.goals_read}
+        return values | {goal_id: (goal, current_values[goal_id]) for goal_id, goal in self.moved_goals.items()}
 
     @property
     def changes_reference_data(self) -> bool:

@@ -35,7 +35,7 @@ class ReferenceCache:
     """
 
     def __init__(self, hub: Hub) -> None:
-        self._values: dict[str, object] = {}
+        self._hub, self._values = hub, dict[str, object]()
         self._employees: dict[int, Employee | None] = {}
         self.version = 0
         self.deals_version = 0
@@ -45,6 +45,10 @@ class ReferenceCache:
         self._read_tasks: set[asyncio.Task[None]] = set()
         hub.watch(("company", "metrics", "people", "absences"), self._invalidate)
         hub.watch(("company", "deals", "people"), self._on_deal_news)
+
+    @property
+    def news_position(self) -> int:
+        return max(self._hub.position or 0, self._hub.committed_position)
 
     def _on_deal_news(self) -> None:
         self.deals_version += 1

@@ -8,6 +8,7 @@ import pytest
 
 from domain.primitives.global_ids import encode_global_id
 from models.db import connection
+from models.edits.goal_values import GoalValueCache
 from resolvers.auth import sessions
 from resolvers.leaderboards.leaderboard_cache import LeaderboardCache
 from resolvers.ledger.reconciliation import reconcile
@@ -48,8 +49,9 @@ def kept_viewer(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def wins_of_another_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the leaderboards hear of a win from the change log alone, as if another process had recorded it."""
+    """Let leaderboards and goals hear of a win from the change log alone, as if another process had recorded it."""
     monkeypatch.setattr(LeaderboardCache, "apply_committed", lambda cache, change: None)
+    monkeypatch.setattr(GoalValueCache, "apply_committed", lambda cache, position, previous_position, goals: None)
 
 
 async def test_leaderboard_is_sent_at_once_and_after_a_win(world: World) -> None:
@@ -118,6 +120,25 @@ async def test_push_after_a_win_of_the_same_process_takes_no_statement(world: Wo
     assert board.events[-1]["leaderboard"]["total"] == "10.00"
 
 
+@pytest.mark.usefixtures("kept_viewer")
+async def test_push_of_goals_after_a_win_of_the_same_process_takes_no_statement(world: World) -> None:
+    world.reference_cache = ReferenceCache(world.hub)
+    win = {"title": "Chairs", "status": "WON", "amount": {"amount": "10"}}
+    goal_input = {"owner": world.global_ids["Bob"], "metric": "deals_won", "target": "9", "period": {"kind": "MONTH"}}
+    goal = (await world.mutate("setGoal", **goal_input))["goal"]["id"]
+    document = f"subscription($goals: [ID!]) {{ goalProgress(goals: $goals) {{ {GOAL} }} }}"
+    async with subscribe(world, document, "Bob", goals=[goal]) as recorder:
+        await recorder.wait_until(lambda: len(recorder.events) == 1)
+        payload = await world.mutate("recordDeal", "Bob", **win)
+        with count_statements() as statements:
+            await recorder.wait_until(lambda: len(recorder.events) == 2)
+
+    assert statements == []
+    event = recorder.events[-1]["goalProgress"]
+    [moved_goal] = payload["goals"]
+    assert (event["progress"]["value"], moved_goal["progress"]["value"]) == ("1", "1")
+
+
 @pytest.mark.parametrize(
     ("document", "event_count"),
     [
@@ -142,7 +163,7 @@ async def test_push_takes_one_statement(world: World, document: str, event_count
                 await recorder.wait_until(lambda: len(recorder.events) == event_count * (1 + number))  # noqa: B023
             statement_counts.append(len(statements))
 
-    assert max(statement_counts) == 1
+    assert max(statement_counts) <= 1
 
 
 async def test_goal_progress_sends_all_goals_then_each_changed_goal(world: World) -> None:

@@ -11,7 +11,9 @@ import pytest
 
 from domain.ledger.record_facts import DealStatus, SaleKind
 from models.crm.deals import Deal
+from models.db import connection
 from resolvers.ledger.reconciliation import reconcile
+from server.context_factory import build_state
 from tests.resolvers.two_sellers import open_world_with_two_sellers, set_goal
 from tests.seeds import each_seed
 from tests.world import World, cache_company
@@ -116,13 +118,41 @@ async def find_wrong_sale_kinds() -> list[int]:
     ]
 
 
+async def test_value_of_moved_goal_follows_repaired_totals(world: World) -> None:
+    goal = await set_goal(world, "Ann", "deals_won", "50")
+    deal = {"owner": world.global_ids["Ann"], "title": "Chairs", "status": "WON", "amount": {"amount": "5"}}
+    await world.mutate("recordDeal", **deal)
+    await connection.execute("UPDATE daily_total SET amount = 7 WHERE metric = 'deals_won'")
+    await reconcile(repair_clock=lambda: world.now)
+
+    payload = await world.mutate("recordDeal", **deal)
+
+    assert {row["id"]: row["progress"]["value"] for row in payload["goals"]}[goal] == "2"
+
+
+async def test_value_of_moved_goal_does_not_count_refused_edit(world: World) -> None:
+    goal = await set_goal(world, "Ann", "deals_won", "50")
+    deal = {"owner": world.global_ids["Ann"], "title": "Chairs", "status": "WON"}
+    await world.mutate("recordDeal", **deal, amount={"amount": "5"})
+    await world.try_mutation("recordDeal", **deal)
+
+    payload = await world.mutate("recordDeal", **deal, amount={"amount": "5"})
+
+    assert {row["id"]: row["progress"]["value"] for row in payload["goals"]}[goal] == "2"
+
+
 @each_seed(1, 2)
 async def test_edits_return_exactly_the_goals_that_they_move(world: World, seed: int) -> None:
     dice = Random(seed)
     clients = [(await world.mutate("recordClient", "Ann", name=name))["client"]["id"] for name in ("Smith", "Jones")]
     editor = DealEditor(world, dice, clients)
+    processes = [world.services.state, build_state()]
 
     for number in range(EDITS):
+        if dice.random() < 0.3:
+            world.services.state = dice.choice(processes)
+        if number == EDITS // 3:
+            await world.mutate("updateTeam", id=world.global_ids["South"], parent=world.global_ids["North"])
         if number == EDITS // 2:
             await world.mutate("updateEmployee", id=world.global_ids["Ann"], team=world.global_ids["South"])
         world.advance(hours=dice.random() * 3)

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import date
+from decimal import Decimal
 
 import pytest
 
+from domain.ledger.record_facts import DealStatus
 from models.db import connection
+from resolvers.crm.deals import upsert_deals
+from resolvers.crm.inputs import DealInput
 from resolvers.ledger.reconciliation import reconcile
+from resolvers.request.inputs import Money
 from tests.resolvers.ledger.recorded_company import (
     DAY,
     messages,
@@ -49,6 +54,19 @@ async def test_moved_team_leaves_no_differences(world: World) -> None:
     await world.mutate("updateTeam", id=world.global_ids["South"], parent=world.global_ids["North"])
     await world.mutate("updateTeam", id=world.global_ids["North"], parent=world.global_ids["Sales"])
     await record_win(world, "Bob", "8")
+
+    assert messages(await reconcile()) == []
+
+
+async def test_win_counts_for_teams_above_as_another_process_has_just_moved_them(world: World) -> None:
+    context = await world.authenticated_context("admin")
+    await world.mutate("updateTeam", id=world.global_ids["South"], parent=world.global_ids["North"])
+    win = DealInput(
+        title="Chairs", owner=world.global_ids["Bob"], status=DealStatus.WON, amount=Money(Decimal(8), "EUR")
+    )
+
+    async with context.unit_of_work(edits_records=True):
+        await upsert_deals(context, [win])
 
     assert messages(await reconcile()) == []
 
