@@ -17,7 +17,7 @@ from tortoise.transactions import in_transaction
 
 from models import migrations
 from models.db import connection as db_connection
-from models.db.migration_state import LazyStateExecutor
+from models.db.migration_state import create_executor
 from models.db.write_queue import COMMAND_LIMITS
 
 _MIGRATION_TABLE: Final = "tortoise_migrations"  # Tortoise's own table
@@ -45,7 +45,7 @@ async def migrate(url: str) -> list[str]:
                 if event == "apply_done":
                     applied.append(name)
 
-            executor = LazyStateExecutor(connection, config["apps"])
+            executor = create_executor(connection, config["apps"])
             # Tortoise would read the table of applied migrations before creating it
             await executor.recorder.ensure_schema(executor._schema_editor(atomic=False))
             await executor.migrate(direction="forward", progress=record_progress)

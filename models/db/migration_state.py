@@ -6,13 +6,19 @@ from copy import copy
 from functools import cached_property
 from typing import Any
 
+from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.migrations.executor import MigrationExecutor
 from tortoise.migrations.schema_generator.state import ModelState, State
 from tortoise.migrations.schema_generator.state_apps import StateApps
 from tortoise.models import Model
 
 
-class LazyStateExecutor(MigrationExecutor):
+def create_executor(connection: BaseDBAsyncClient, apps_config: dict[str, Any]) -> MigrationExecutor:
+    """Return the executor of the migrations of these apps of Tortoise's configuration."""
+    return _LazyStateExecutor(connection, apps_config)
+
+
+class _LazyStateExecutor(MigrationExecutor):
     """Migration executor that builds the state of earlier tables lazily.
 
     Tortoise rebuilds the state of all tables before each operation, but few operations look at it.

@@ -13,7 +13,7 @@ from tortoise.transactions import in_transaction
 from domain.goals.tiers import Tiers
 from models import migrator
 from models.db import connection as db_connection
-from models.db.migration_state import LazyStateExecutor
+from models.db.migration_state import create_executor
 from models.db.write_queue import COMMAND_LIMITS
 from models.goals import goals, plans
 from models.organization.company import find_company
@@ -29,7 +29,7 @@ async def create_database_at(url: str, last_migration: str, *extra_statements: s
     await Tortoise.init(config, _enable_global_fallback=True)
     try:
         async with in_transaction() as connection:
-            executor = LazyStateExecutor(connection, config["apps"])  # as the product does, which is faster
+            executor = create_executor(connection, config["apps"])
             await executor.recorder.ensure_schema(executor._schema_editor(atomic=False))
             await executor.migrate([MigrationTarget("models", last_migration)], direction="forward")
         for statement in (*SEED_STATEMENTS, *extra_statements):
