@@ -19,6 +19,7 @@ from models.db.json_rows import array_rows, in_array, in_rows
 from models.goals.goals import GOAL_SUM_SQL, Goal
 from models.organization.company import REFERENCE_POSITION_SQL
 from models.organization.people import Employee
+from models.organization.scopes import owner_sql
 
 _ALERTED_KINDS: Final = frozenset({"Deal", "Lead", "Task"})  # records that alerts are about
 _WATCHED_KINDS: Final = frozenset({"Deal", "Lead"})  # records with inactivity timers
@@ -62,6 +63,10 @@ def edit_rows_sql(on_sqlite: bool, shape: EditShape) -> str:
         if shape.has_external_employees
         else ""
     )
+    is_affected_owner = owner_sql(
+        team_is=in_rows(on_sqlite, "owner_id", "SELECT id FROM team_above"),
+        employee_is=in_rows(on_sqlite, "owner_id", "SELECT id FROM credited_id"),
+    )
     parts += [
         f"person_id(id) AS ({array_rows(on_sqlite, 'id', 'int')}{external_employees}{''.join(employees_of_rows.values())})",
         f"credited_id(id) AS ({array_rows(on_sqlite, 'id', 'int')}{employees_of_rows.get(record_kind, '')})",
@@ -72,9 +77,7 @@ def edit_rows_sql(on_sqlite: bool, shape: EditShape) -> str:
         f" AND team_id IS NOT NULL"
         f" UNION SELECT parent.parent_id FROM ({_TEAM_PARENTS_SQL}) AS parent JOIN team_above ON team_above.id = parent.id"
         f" WHERE parent.parent_id > 0)",
-        f"goal_id(id) AS (SELECT id FROM goal WHERE archived_at IS NULL AND (owner_kind = 'COMPANY' OR"  # noqa: S608
-        f" (owner_kind = 'TEAM' AND {in_rows(on_sqlite, 'owner_id', 'SELECT id FROM team_above')}) OR"
-        f" (owner_kind = 'EMPLOYEE' AND {in_rows(on_sqlite, 'owner_id', 'SELECT id FROM credited_id')}))"
+        f"goal_id(id) AS (SELECT id FROM goal WHERE archived_at IS NULL AND {is_affected_owner}"  # noqa: S608
         f" AND EXISTS (SELECT 1 FROM day_list WHERE day_list.day BETWEEN goal.first_day AND goal.last_day)"
         f" AND {in_array(on_sqlite, 'metric', 'varchar')})",
         # null is the value of a goal that is known

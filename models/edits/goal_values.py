@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeAlias
 
 from models.goals.goals import Goal
-from models.organization.scopes import EmployeeScope
 
 _MAX_GOALS: Final = 100_000  # upper bound for memory
 _MAX_GROUP_GOALS: Final = 200  # of teams and the company: each edit is given all of these
@@ -63,7 +62,7 @@ class GoalValueCache:
         self._position = position
         for goal_id, goal_with_value in (goals or {}).items():
             goal = goal_with_value[0]
-            owner = goal.owner_id if goal.owner_kind == EmployeeScope.kind else _GROUPS
+            owner = goal.scope.employee_id or _GROUPS
             ids = self._ids_by_owner.setdefault(owner, set())
             if owner != _GROUPS or goal_id in ids or len(ids) < _MAX_GROUP_GOALS:
                 ids.add(goal_id)

@@ -243,6 +243,12 @@ class CompanyScope(ScopeKey):
         return match_any()
 
 
+def owner_sql(*, team_is: str, employee_is: str) -> str:
+    """Return the condition for rows that the company owns, or a team or an employee whose `owner_id` meets the given one."""
+    conditions: dict[type[ScopeKey], str] = {CompanyScope: "TRUE", TeamScope: team_is, EmployeeScope: employee_is}
+    return "(" + " OR ".join(f"(owner_kind = '{kind.kind}' AND {text})" for kind, text in conditions.items()) + ")"
+
+
 SCOPE_KINDS: Final[tuple[type[ScopeKey], ...]] = (CompanyScope, TeamScope, EmployeeScope)
 COMPANY: Final = CompanyScope()
 _CLASS_BY_KIND: Final[dict[str, type[ScopeKey]]] = {scope_kind.kind: scope_kind for scope_kind in SCOPE_KINDS}

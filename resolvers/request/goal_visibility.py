@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from models.goals.goals import Goal
-from models.organization.scopes import EmployeeScope
 from resolvers.request.context import RequestContext
 
 
@@ -13,7 +12,7 @@ async def filter_visible(context: RequestContext, rows: Sequence[Goal]) -> list[
     """Return the goals that the viewer may see; a mutation can also move goals that they may not see."""
     viewer = context.viewer
     employees = context.loaded_employees | ({viewer.employee.id: viewer.employee} if viewer.employee else {})
-    missing_ids = {row.owner_id for row in rows if row.owner_kind == EmployeeScope.kind} - employees.keys()
+    missing_ids = {owner_id for row in rows if (owner_id := row.scope.employee_id)} - employees.keys()
     owners = await context.employees(sorted(missing_ids)) if missing_ids else []
     employees |= {owner.id: owner for owner in owners if owner}
     visible = {

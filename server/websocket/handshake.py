@@ -111,7 +111,7 @@ class WebSocketHandshake:
             return
         try:
             library_request = build_library_request(request)
-        except InvalidHead as error:
+        except UnreadableHead as error:
             self._reject(error.status)
             return
         checker = get_checker(compress=self._config.ws_per_message_deflate)
@@ -211,7 +211,7 @@ class WebSocketHandshake:
             self._protocol.transport.write(data)
 
 
-class InvalidHead(Exception):
+class UnreadableHead(Exception):
     """A request head that the parser of the websockets library would refuse, with the status of the response."""
 
     def __init__(self, status: HTTPStatus) -> None:
@@ -265,16 +265,16 @@ def check_usual_request(request: HandshakeRequest, *, compress: bool) -> str | N
 
 
 def build_library_request(request: HandshakeRequest) -> Request:
-    """Return the request as the library has it. Raises InvalidHead for one that its parser would refuse."""
+    """Return the request as the library has it. Raises UnreadableHead for one that its parser would refuse."""
     if len(request.headers) > MAX_NUM_HEADERS:
-        raise InvalidHead(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+        raise UnreadableHead(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
     if not request.url.isascii():
-        raise InvalidHead(HTTPStatus.BAD_REQUEST)
+        raise UnreadableHead(HTTPStatus.BAD_REQUEST)
     headers = Headers()
     for name, value in request.headers:
         if len(name) + len(value) + _SEPARATORS_BYTES > MAX_LINE_LENGTH:
-            raise InvalidHead(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+            raise UnreadableHead(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
         if name == b"transfer-encoding" or (name == b"content-length" and value.strip() != b"0"):
-            raise InvalidHead(HTTPStatus.BAD_REQUEST)  # a handshake has no body
+            raise UnreadableHead(HTTPStatus.BAD_REQUEST)  # a handshake has no body
         headers.set_insecure(name.decode("latin-1"), value.strip(b" \t").decode("latin-1"))
     return Request(request.url.decode("ascii"), headers, request.method, f"HTTP/{request.http_version}")

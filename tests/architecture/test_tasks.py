@@ -24,7 +24,7 @@ SHORT_LIVED = {
     ("server/http/graphql_endpoint.py", "_start"): 1,  # the wait for the client of one request to disconnect
     ("server/websocket/graphql_transport_ws.py", "_start_handling"): 1,  # one message
     ("server/websocket/graphql_transport_ws.py", "on_disconnect"): 1,  # the end of one socket
-    ("server/websocket/handshake.py", "start"): 1,  # one handshake
+    ("server/websocket/handshake.py", "_start_application"): 1,  # one handshake
     ("server/websocket/running_operations.py", "start"): 1,  # one query or mutation
     ("server/websocket/shared_subscriptions.py", "__init__"): 1,  # ends with its subscribers, who are told of a failure
     ("server/websocket/shared_subscriptions.py", "_replay_missed"): 1,  # one replay

@@ -15,7 +15,7 @@ from websockets.utils import apply_mask
 from server.websocket.frame_parser import FrameParser, read_whole_text
 from server.websocket.handshake import (
     HandshakeRequest,
-    InvalidHead,
+    UnreadableHead,
     build_library_request,
     check_usual_request,
     get_checker,
@@ -80,7 +80,7 @@ def answer_of_library(request: HandshakeRequest, *, compress: bool) -> tuple[str
     """Return the library's answer to the key and the extensions, or None if it refuses the request."""
     try:
         key, extensions, _ = get_checker(compress=compress).process_request(build_library_request(request))
-    except (InvalidHandshake, InvalidHead):
+    except (InvalidHandshake, UnreadableHead):
         return None
     return key, extensions
 
