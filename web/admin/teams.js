@@ -28,7 +28,7 @@ export async function show(element) {
     show(element);
   };
   render(element, h("div.narrow", {}, panel(t("Teams"), button(t("New team"), () => openForm(t("New team"), fields(), save(CREATE, {})), { class: "primary" }),
-    teams.length ? h("table", {}, h("tbody", {}, teams.map((/** @type {any} */ team) => h("tr", { "data-key": team.id },
+    teams.length ? h("table.rows", {}, h("tbody", {}, teams.map((/** @type {any} */ team) => h("tr", { "data-key": team.id },
       h("td", {}, h("span.plan-owner", { style: { "--depth": depth(team) } }, h("strong", {}, team.name))), h("td.soft", {}, team.manager?.name || "–"), h("td.right.soft", {}, plural("{count} person", "{count} people", team.members.length)),
       h("td.right", {}, button(t("Change"), () => openForm(team.name, fields(team), save(UPDATE, { id: team.id })), { "aria-label": t("Change: {name}", { name: team.name }) })))))) : empty(t("No teams yet.")))));
 }

@@ -38,7 +38,8 @@ export function money(value, currency = company.currency) {
 export function shortMoney(value) {
   if (value === null || value === undefined) return "–";
   const amount = Number(value);
-  const digits = Math.abs(amount) >= 1e6 ? 2 : Math.abs(amount) >= 1e5 ? 0 : 1;
+  const size = Math.abs(amount);
+  const digits = size >= 1e6 ? 2 : size >= 1e5 || size < 1e3 ? 0 : 1;
   return write(amount, { style: "currency", currency: company.currency, notation: "compact", maximumFractionDigits: digits });
 }
 
