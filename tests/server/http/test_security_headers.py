@@ -144,7 +144,7 @@ async def test_trace_is_refused(server: RunningServer, path: str) -> None:
     assert "secret" not in response.text
 
 
-@pytest.mark.parametrize("path", ["/graphql", "/graphql?query={__typename}", *PAGES, "/health/live", "/metrics"])
+@pytest.mark.parametrize("path", ["/graphql", "/graphql?query={__typename}", *SCRIPTS_OF_PAGES, "/health/live", "/metrics"])
 async def test_no_response_sets_a_cookie(server: RunningServer, path: str) -> None:
     response = await server.http.get(path, headers={"cookie": "session=1"})
 
