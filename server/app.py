@@ -275,6 +275,7 @@ def create_app(settings: Settings, demo_accounts: DemoAccounts | None = None) ->
             Route("/health/ready", handle_readiness),
             Route("/metrics", handle_metrics),
             Route("/wallboard", web_app.handle_wallboard),
+            Route("/service_worker.js", web_app.handle_service_worker),
             Route("/password", handle_password),
             *_list_export_routes(server.export_endpoint, settings.origins),
             *(Route(path, web_app.handle_screen) for path in SCREEN_PATHS),

@@ -4,8 +4,9 @@ import { go, onAddressChange, path } from "./core/address.js";
 import { h, render } from "./core/dom.js";
 import { startHeartbeat } from "./core/heartbeat.js";
 import { loadTexts, t } from "./core/i18n.js";
+import { prepareOffline } from "./core/offline.js";
 import { send } from "./core/outbox.js";
-import { accessToken, hasSession, isSignedIn, Offline, onSignedOut, viewer } from "./core/session.js";
+import { accessToken, hasSession, isSignedIn, Offline, onSignedOut, restoreViewer, viewer } from "./core/session.js";
 import { disconnect } from "./core/socket.js";
 import { showFrame } from "./parts/frame.js";
 import { applyTheme } from "./parts/theme.js";
@@ -69,7 +70,7 @@ async function start() {
     try {
       await accessToken();
     } catch (error) {
-      if (error instanceof Offline) {
+      if (error instanceof Offline && !restoreViewer()) {
         showProblem(app, error);
         addEventListener("online", () => location.reload(), { once: true });
         return;
@@ -81,6 +82,7 @@ async function start() {
   startHeartbeat();
   send();
   showScreen();
+  prepareOffline();
 }
 
 start();

@@ -7,7 +7,7 @@ import hashlib
 import html
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -28,6 +28,7 @@ _MEDIA_TYPES: Final = {
 }
 _PLACE_OF_LINKS: Final = "<!-- styles and modules: inserted by the server -->"
 _WALLBOARD: Final = "wallboard/main.js"
+_SERVICE_WORKER: Final = "service_worker.js"
 _STRING: Final = r'"((?:[^"\\]|\\.)*)"'
 _TEXT_CALL: Final = re.compile(rf"\bt\(\s*{_STRING}")
 _PLURAL_CALL: Final = re.compile(rf"\bplural\(\s*{_STRING},\s*{_STRING}")
@@ -76,12 +77,14 @@ class WebApp:
 
     digest  of all contents: an address with it never changes its meaning, so browsers may keep the file for ever
     page  of all screens for people; wallboard: the page for the screen in the office
+    service_worker  opens the page without a network; it knows the files of this version
     """
 
     digest: str
     files: Mapping[str, WebFile]
     page: WebFile
     wallboard: WebFile
+    service_worker: WebFile
 
     def with_demo_accounts(self, accounts: DemoAccounts) -> WebApp:
         """Return the application of a demo, whose page offers the accounts to sign in with."""
@@ -98,6 +101,10 @@ class WebApp:
     async def handle_wallboard(self, request: Request) -> Response:
         """Answer with the wallboard, which is a client of the public API and contains no data and no secret."""
         return _make_response(self.wallboard, request, _PAGE_HEADERS)
+
+    async def handle_service_worker(self, request: Request) -> Response:
+        """Answer with the service worker. Its place at the root lets it open every screen."""
+        return _make_response(self.service_worker, request, _PAGE_HEADERS)
 
     async def handle_file(self, request: Request) -> Response:
         """Answer with a file. A page of another version gets it as well, but must not keep it."""
@@ -124,7 +131,15 @@ def load_web_app() -> WebApp:
         for template, link in zip(templates, links, strict=True)
     ]
     page, wallboard = (_make_file(page.encode(), "text/html; charset=utf-8") for page in pages)
-    return WebApp(digest, files, page, wallboard)
+    worker = contents[_SERVICE_WORKER].decode()
+    for name, value in (("BASE", f"/web/{digest}/"), ("PATHS", _list_offline_files(files))):
+        worker = re.sub(rf"const {name} = .*?;", f"const {name} = {json.dumps(value)};", worker, count=1)
+    return WebApp(digest, files, page, wallboard, _make_file(worker.encode(), _MEDIA_TYPES[".js"]))
+
+
+def _list_offline_files(paths: Iterable[str]) -> list[str]:
+    """Return the files that screens need without a network: all but those of the wallboard."""
+    return sorted(path for path in paths if not path.startswith("wallboard/") and path != _SERVICE_WORKER)
 
 
 def list_files() -> list[str]:

@@ -76,6 +76,13 @@ export const weekday = (day) => new Intl.DateTimeFormat(language(), { timeZone: 
 /** The calendar date of an instant in the company's time zone. @param {string | Date} at */
 export const calendarDate = (at) => new Date(at).toLocaleDateString("sv", { timeZone: company.timeZone });
 
+/** The instant at which a calendar date begins in the company's time zone. @param {string} day */
+export function midnight(day) {
+  const guess = Date.parse(`${day}T00:00Z`);
+  const offset = Date.parse(`${new Date(guess).toLocaleString("sv", { timeZone: company.timeZone }).replace(" ", "T")}Z`) - guess;
+  return new Date(guess - offset);
+}
+
 /** "5 min ago", else the day. @param {string} at */
 export function ago(at) {
   const seconds = (Date.now() - new Date(at).getTime()) / 1000;

@@ -5,6 +5,7 @@ import { language } from "./i18n.js";
 
 const REFRESH = "scoreline.session";
 const TRUST = "scoreline.trust";
+const VIEWER_STORE = "scoreline.viewer"; // for a start without a network
 const RENEW_SECONDS = 60; // before the token expires
 const LONGEST_TIMEOUT = 2 ** 31 - 1; // of the browser, in milliseconds
 
@@ -73,7 +74,9 @@ function keep(payload) {
   localStorage.setItem(REFRESH, payload.refreshToken);
   state.token = payload.accessToken;
   state.expiresAt = Date.parse(payload.expiresAt);
-  if (payload.viewer?.employee) state.viewer = payload.viewer;
+  if (!payload.viewer?.employee) return;
+  state.viewer = payload.viewer;
+  localStorage.setItem(VIEWER_STORE, JSON.stringify(payload.viewer));
 }
 
 /**
@@ -110,10 +113,16 @@ export async function accessToken({ renew = false } = {}) {
   });
 }
 
+/** Go on as the one who was signed in last, while the server cannot be reached; it decides at the first request. */
+export function restoreViewer() {
+  state.viewer = JSON.parse(localStorage.getItem(VIEWER_STORE) || "null");
+  return state.viewer !== null;
+}
+
 /** Forget the session and tell the page. */
 function ended() {
   const was = isSignedIn();
-  if (!state.isDevice) localStorage.removeItem(REFRESH);
+  if (!state.isDevice) for (const name of [REFRESH, VIEWER_STORE]) localStorage.removeItem(name);
   state.token = "";
   state.viewer = null;
   if (was) events.dispatchEvent(new Event("signedout"));

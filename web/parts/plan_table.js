@@ -55,7 +55,7 @@ export function planTable(preview, { plan, shown, teams, onChange, stale }) {
   /** @param {any} row */
   const differenceCell = ({ base, difference }) => {
     const change = base === null || !Number(base) ? null : (100 * Number(difference)) / Number(base);
-    return h("span", { class: change === null || Math.abs(change) < 0.05 ? "soft" : change > 0 ? "good" : "late" }, change === null ? "–" : `${change > 0 ? "+" : change < 0 ? "−" : ""}${percent(Math.abs(change), 1)}`);
+    return h("span", { class: change === null || Math.abs(change) < 0.05 ? "soft" : change > 0 ? "good" : "late" }, change === null ? "–" : `${Math.abs(change) < 0.05 ? "" : change > 0 ? "+" : "−"}${percent(Math.abs(change), 1)}`);
   };
   /**
    * Heading, class, content of a row, and what stands below.
@@ -66,7 +66,7 @@ export function planTable(preview, { plan, shown, teams, onChange, stale }) {
   columns.push([t("Last result"), "right soft wide", ({ lastResult }) => figure(lastResult, metric.unit), null]);
   columns.push([t("Base"), "right soft wide", ({ base: start }) => figure(start, metric.unit), null]);
   columns.push([t("Target"), "right", targetCell, h("strong", {}, figure(total?.allocated, metric.unit))]);
-  columns.push([t("Difference"), "right", differenceCell, null]);
+  columns.push([t("Difference"), "right wide", differenceCell, null]);
   if (rows.some((/** @type {any} */ { existing }) => existing)) columns.push([t("Set now"), "right soft wide", ({ existing }) => (existing ? figure(existing.target, metric.unit) : "–"), null]);
   columns.push([t("Chance"), "right", ({ probability }) => chance(probability), chance(total?.probability)]);
   if (rows.some((/** @type {any} */ { workingTimeShare: share }) => share !== null && share !== 1)) columns.push([t("Working time"), "right soft wide", ({ workingTimeShare: share }) => (share === null ? "" : percent(100 * share)), null]);

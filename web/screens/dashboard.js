@@ -11,11 +11,12 @@ import { viewer } from "../core/session.js";
 import { subscribe } from "../core/socket.js";
 import { chosenMetric, empty, goalTitle, link, metricPicker, panel, periodPicker, scopePicker } from "../parts/controls.js";
 import { spark } from "../parts/charts.js";
-import { ALERT_FIELDS, ALERTS, alertList, markRead, NEWS_KINDS, newsList, onlineList } from "../parts/feed.js";
+import { ALERT_FIELDS, ALERTS, alertList, markRead, NEWS_KINDS, onlineList } from "../parts/feed.js";
 import { FORECAST_FIELDS, forecastPanel } from "../parts/forecast_panel.js";
 import { FUNNEL_FIELDS, funnelTable } from "../parts/funnel_panel.js";
 import { GOAL_FIELDS, GOAL_STATE, goalLine, goalWindow } from "../parts/goal_window.js";
 import { LEADERBOARD, rankingRows } from "../parts/ranking_list.js";
+import { readSince, sincePanel } from "../parts/since_panel.js";
 
 const STATISTICS_FIELDS = gql`fragment StatisticsFields on Statistics {
   winRatePercent previousWinRatePercent averageDealAmount previousAverageDealAmount medianSalesCycleDays previousMedianSalesCycleDays
@@ -57,6 +58,7 @@ const FIGURES_SECONDS = 20; // between two readings of the charts and the funnel
 const GOAL_EVENTS = new Set(["GOAL_SET", "GOAL_ARCHIVED", "PLAN_APPLIED", "PLAN_UNDONE"]);
 const NEWS = new Set(NEWS_KINDS);
 const TEAM_GOALS = 12;
+const NEWS_LENGTH = 12;
 
 /** @type {import("../main.js").Screen} */
 export async function show(main) {
@@ -74,7 +76,7 @@ export async function show(main) {
   document.title = `${scope.name} · Scoreline`;
 
   const state = {
-    ...data, board: /** @type {any} */ (null), forecast: data.forecast, past: /** @type {any} */ (null),
+    ...data, board: /** @type {any} */ (null), forecast: data.forecast, past: /** @type {any} */ (null), since: /** @type {any} */ (null),
     goals: new Map([...data.goals, ...scope.goals].map((/** @type {any} */ goal) => [goal.id, goal])),
     people: new Map(), alerts: data.alerts.edges.map((/** @type {any} */ { node }) => node), news: data.activities.edges.map((/** @type {any} */ { node }) => node),
   };
@@ -89,6 +91,7 @@ export async function show(main) {
     const metrics = [...new Set([...FIGURES_OF_ALL, ...charted])];
     const figures = await query(FIGURES, { scope: scope.id, period, interval, metrics }).catch(() => null); // the next change asks again
     if (figures) Object.assign(state, figures);
+    state.since = await readSince(scope, span, metric).catch(() => state.since);
     draw();
   };
   const readFiguresSoon = () => { reading ||= setTimeout(readFigures, FIGURES_SECONDS * 1000 * (0.75 + Math.random() / 2)); };
@@ -131,7 +134,7 @@ export async function show(main) {
     subscribe(ACTIVITIES, () => ({ scope: scope.id, after: state.lastCursor || null }), ({ activities: activity }) => {
       state.lastCursor = activity.cursor;
       if (NEWS.has(activity.kind) && !state.news.some((/** @type {any} */ { id }) => id === activity.id)) {
-        state.news = [activity, ...state.news].slice(0, 12);
+        state.news = [activity, ...state.news].slice(0, NEWS_LENGTH);
         draw();
       }
       if (GOAL_EVENTS.has(activity.kind)) readGoals();
@@ -192,14 +195,14 @@ function drawDashboard(main, state, { scope, period, span, metric }) {
           others.length || !inPeriod.length ? panel(inPeriod.length ? t("Goals of other periods") : t("Goals"), null,
             others.length ? h("ul.goal-lines", {}, others.map((goal) => goalLine(goal))) : empty(t("No goals for this period."), link("/plan", h("span.link", {}, t("Plan the targets"))))) : null),
         teamGoals.length ? panel(t("Teams: {metric}", { metric: goalTitle(teamGoals[0]) }), h("small", {}, span.label), h("ul.goal-lines.team-goals", {}, teamGoals.map((goal) => goalLine(goal, { showOwner: true })))) : null,
+        sincePanel(state.since, state.news, forecast, state.past?.saidBefore),
         panel(t("Funnel"), h("small", {}, span.label), funnelTable(funnel))),
       h("div.column", {},
         panel(t("Ranking"), board ? h("small", {}, t("total {total}", { total: figure(board.total, board.metric.unit, true) })) : null,
           board ? (board.standings.length ? h("ol.ranking", {}, rankingRows(board)) : empty(t("Nobody is ranked yet."))) : h("p.soft", {}, t("Loading …"))),
         forecastPanel(forecast, state.past),
         panel(t("Alerts"), link("/alerts", h("span.link", {}, t("All"))), alertList(state.alerts, read)),
-        panel(t("Online"), null, onlineList(state.people)),
-        panel(t("What changed"), null, newsList(state.news)))));
+        panel(t("Online"), null, onlineList(state.people)))));
   const list = main.querySelector(".ranking");
   list ? glide(list, update) : update();
 }
