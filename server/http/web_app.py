@@ -125,7 +125,7 @@ def load_web_app() -> WebApp:
     templates = [(_FOLDER / name).read_text() for name in ("index.html", "wallboard.html")]
     digest = hashlib.sha256(repr((templates, sorted(contents.items()))).encode()).hexdigest()[:12]
     files = {path: _make_file(content, _MEDIA_TYPES[Path(path).suffix]) for path, content in contents.items()}
-    links = [_make_links(list(contents), "styles/", "main.js"), _make_links(list(contents), "wallboard/", _WALLBOARD)]
+    links = [_make_links(list(contents), "styles", "main.js"), _make_links(list(contents), "wallboard", _WALLBOARD)]
     pages = [
         template.replace(_PLACE_OF_LINKS, link).replace("{base}", f"/web/{digest}/")
         for template, link in zip(templates, links, strict=True)
@@ -177,7 +177,7 @@ def translate_messages(code: str) -> dict[str, str | list[str]]:
 
 def _make_links(paths: list[str], styles_folder: str, main: str) -> str:
     """Return the elements that load the styles, the modules that a page needs at once, and its main module."""
-    styles = [path for path in paths if path.endswith(".css") and path.startswith(styles_folder)]
+    styles = [path for path in paths if path.endswith(".css") and path.rpartition("/")[0] == styles_folder]
     return "\n".join(
         [
             *(f'<link rel="stylesheet" href="{{base}}{path}">' for path in styles),

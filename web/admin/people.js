@@ -57,9 +57,9 @@ export async function show(element) {
   }))] });
   const active = people.filter((person) => person.active).length;
   render(element, panel(plural("{count} person", "{count} people", active), button(t("New person"), add, { class: "primary" }),
-    h("div.scroll", {}, h("table.rows.faces-first", {}, h("thead", {}, h("tr", {}, [t("Name"), t("E-mail"), t("Role"), t("Team"), ""].map((each) => h("th", {}, each)))),
+    h("div.scroll", {}, h("table.rows.faces-first", {}, h("thead", {}, h("tr", {}, [t("Name"), t("E-mail"), t("Role"), t("Team")].map((each) => h("th", {}, each)), h("td"))),
       h("tbody", {}, people.map((person) => h("tr", { "data-key": person.id, class: person.active ? null : "inactive" },
-        h("td", {}, h("span.plan-owner", {}, avatar(person, person.online), person.name)), h("td", {}, person.email), h("td", {}, roleName(person.role)), h("td", {}, person.team?.name || "–"),
+        h("td", {}, h("span.plan-owner", {}, avatar(person, person.online), person.name, person.active ? null : h("span.chip", {}, t("has left")))), h("td", {}, person.email), h("td", {}, roleName(person.role)), h("td", {}, person.team?.name || "–"),
         h("td.right", {}, button(t("Change"), () => change(person), { "aria-label": t("Change: {name}", { name: person.name }) }))))))))) ;
 }
 

@@ -22,16 +22,15 @@ const STATISTICS_FIELDS = gql`fragment StatisticsFields on Statistics {
   winRatePercent previousWinRatePercent averageDealAmount previousAverageDealAmount medianSalesCycleDays previousMedianSalesCycleDays
   series { metric { key name unit } total previousTotal points { start value } }
 }`;
-const DASHBOARD = gql`query Dashboard($scope: ID, $period: PeriodInput, $metric: String, $kinds: [ActivityKind!], $interval: Interval!, $metrics: [String!]) {
+const DASHBOARD = gql`query Dashboard($scope: ID, $period: PeriodInput, $kinds: [ActivityKind!], $interval: Interval!, $metrics: [String!]) {
   company { id name currency timeZone }
-  teams { id name parent { id } }
+  teams { id name parent { id } goals(period: $period) { id target metric { key } period { start end } progress { value attainmentPercent expectedByNow pace } } }
   metrics { key name unit }
   funnel(scope: $scope, period: $period) { ...FunnelFields period { kind start end label workdaysList } scope { __typename id name goals(period: $period) { ...GoalState } } }
   statistics(scope: $scope, period: $period, interval: $interval, metrics: $metrics) { ...StatisticsFields }
   forecast(scope: $scope, period: $period) { ...ForecastFields }
-  goals(scope: $scope, period: $period, metric: $metric) { ...GoalState }
   alerts(unreadOnly: true, first: 8) { edges { node { ...AlertFields } } }
-  activities(scope: $scope, kinds: $kinds, first: 12) { edges { node { id cursor kind at summary employee { id name } } } }
+  activities(scope: $scope, kinds: $kinds, first: 6) { edges { node { id cursor kind at summary employee { id name } } } }
 }
 ${STATISTICS_FIELDS} ${GOAL_STATE} ${FORECAST_FIELDS} ${FUNNEL_FIELDS} ${ALERT_FIELDS}`;
 const FORECAST_PAST = gql`query ForecastPast($scope: ID, $period: PeriodInput) {
@@ -65,10 +64,10 @@ export async function show(main) {
   const period = chosenPeriod();
   const metric = chosenMetric();
   const interval = period.kind === "WEEK" || period.kind === "MONTH" ? "DAY" : "WEEK";
-  const read = (/** @type {string | null} */ scope) => query(DASHBOARD, { scope, period, metric, kinds: NEWS_KINDS, interval, metrics: FIGURES_OF_ALL });
+  const read = (/** @type {string | null} */ scope) => query(DASHBOARD, { scope, period, kinds: NEWS_KINDS, interval, metrics: FIGURES_OF_ALL });
   const data = await read(parameter("scope"));
   const { scope, period: span } = data.funnel;
-  if (viewer().role === "ADMIN" && !data.teams.length && !data.goals.length) { // nothing is set up yet
+  if (viewer().role === "ADMIN" && !data.teams.length && !scope.goals.length) { // nothing is set up yet
     go("/setup", { replace: true });
     return undefined;
   }
@@ -77,7 +76,7 @@ export async function show(main) {
 
   const state = {
     ...data, board: /** @type {any} */ (null), forecast: data.forecast, past: /** @type {any} */ (null), since: /** @type {any} */ (null),
-    goals: new Map([...data.goals, ...scope.goals].map((/** @type {any} */ goal) => [goal.id, goal])),
+    goals: goalsOf(data, metric),
     people: new Map(), alerts: data.alerts.edges.map((/** @type {any} */ { node }) => node), news: data.activities.edges.map((/** @type {any} */ { node }) => node),
   };
   const draw = onNextFrame(() => drawDashboard(main, state, { scope, period, span, metric }));
@@ -85,14 +84,18 @@ export async function show(main) {
 
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let reading;
+  const readChanges = async () => {
+    state.since = await readSince(scope, span, metric).catch(() => state.since);
+    draw();
+  };
   const readFigures = async () => {
     reading = undefined;
     const charted = shownGoals(state, { scope, span, metric }).inPeriod.map((goal) => goal.metric.key);
     const metrics = [...new Set([...FIGURES_OF_ALL, ...charted])];
     const figures = await query(FIGURES, { scope: scope.id, period, interval, metrics }).catch(() => null); // the next change asks again
     if (figures) Object.assign(state, figures);
-    state.since = await readSince(scope, span, metric).catch(() => state.since);
     draw();
+    await readChanges();
   };
   const readFiguresSoon = () => { reading ||= setTimeout(readFigures, FIGURES_SECONDS * 1000 * (0.75 + Math.random() / 2)); };
   /** @type {() => void} */
@@ -110,13 +113,15 @@ export async function show(main) {
   const readGoals = async () => {
     const answer = await read(scope.id).catch(() => null);
     if (!answer) return;
-    state.goals = new Map([...answer.goals, ...answer.funnel.scope.goals].map((/** @type {any} */ goal) => [goal.id, goal]));
+    state.goals = goalsOf(answer, metric);
     followGoals();
     readFigures();
   };
 
   followGoals();
-  readFigures();
+  const extra = shownGoals(state, { scope, span, metric }).inPeriod.some((goal) => !FIGURES_OF_ALL.includes(goal.metric.key));
+  if (extra) readFigures(); // the charts of these goals need more metrics
+  else readChanges();
   const readPast = (/** @type {string} */ document) => query(document, { scope: scope.id, period }, { attempts: 2 }).then(({ forecast }) => {
     state.past = { ...state.past, ...forecast };
     draw();
@@ -148,6 +153,18 @@ export async function show(main) {
     subscribe(PRESENCE, { scope: scope.id }, ({ presence }) => { state.people.set(presence.id, presence); draw(); }),
   ];
   return () => ends.forEach((end) => end());
+}
+
+/**
+ * All goals of an answer by id. Those of teams come with little, as there are many; the subscription brings the rest.
+ * @param {any} data @param {string} metric
+ */
+function goalsOf({ teams, metrics, funnel }, metric) {
+  const { scope, period } = funnel;
+  const counted = metrics.find((/** @type {any} */ { key }) => key === metric);
+  const ofTeams = teams.flatMap((/** @type {any} */ { id, name, goals }) => goals.filter((/** @type {any} */ goal) => goal.metric.key === metric && goal.period.start === period.start && goal.period.end === period.end)
+    .map((/** @type {any} */ goal) => ({ ...goal, progress: { version: 0, asOf: new Date().toISOString(), ...goal.progress }, name: counted.name, metric: counted, owner: { __typename: "Team", id, name }, period })));
+  return new Map([...ofTeams, ...scope.goals].map((goal) => [goal.id, goal]));
 }
 
 /**

@@ -27,7 +27,7 @@ export const personRow = (employee, { rank, move = null, value, share, won = fal
 
 /** @param {any} state @param {string | undefined} winner whose row is marked */
 export function salesBoard(state, winner) {
-  return [rankingSection(state.board, winner), h("div.side", { "data-key": "side" }, state.forecast ? forecastSection(state.forecast) : null, goalsSection(state))];
+  return [rankingSection(state.board, winner), h("div.side", { "data-key": "side" }, state.forecast ? forecastSection(state.forecast) : h("section.forecast.coming", { "data-key": "forecast" }), goalsSection(state))];
 }
 
 /** @param {any} board @param {string | undefined} winner */
@@ -79,7 +79,7 @@ export function runningGoals({ goals, scope }) {
 function goalsSection(state) {
   const all = runningGoals(state);
   const height = (document.querySelector(".cards")?.clientHeight || 0) / Number.parseFloat(getComputedStyle(document.documentElement).fontSize);
-  const lines = Math.max(1, Math.floor((height || (state.forecast ? 26 : 40)) / LINE_HEIGHT));
+  const lines = Math.max(1, Math.floor((height || 26) / LINE_HEIGHT));
   const size = narrow.matches ? all.length || 1 : lines * 2;
   const pages = Math.ceil(all.length / size);
   const page = pages ? Math.floor(performance.now() / 1000 / PAGE_SECONDS) % pages : 0;
