@@ -40,6 +40,7 @@ const WINS = gql`subscription Wins($scope: ID, $after: ID) {
 
 const DRAW_SECONDS = 4; // at the latest: the goals are shown page by page
 const AGAIN_SECONDS = 3600; // between two readings of what no subscription withdraws
+const IMPROVED_SECONDS = 60; // between two readings of the board of improvement
 const AWAY_SECONDS = 5; // without a connection before the screen says so at large
 
 /** @typedef {{company: any, scope: any, board: any, goals: Map<string, any>, forecast: any, contests: Map<string, any>, improvement: any}} State */
@@ -103,12 +104,19 @@ async function read() {
   draw();
 }
 
+let improvedAt = 0;
+function improve() {
+  improvedAt = performance.now();
+  readImprovement(state).then(draw, () => undefined); // the next win reads again
+}
+
 function follow() {
   const scope = state.scope.id;
   subscribe(BOARD, { scope }, ({ leaderboard }) => {
     if (state.board.version > leaderboard.version) return;
     state.board = leaderboard;
     draw();
+    if (performance.now() - improvedAt > IMPROVED_SECONDS * 1000) improve();
   });
   subscribe(GOALS, { scope }, ({ goalProgress: goal }) => {
     if (goal.archivedAt) state.goals.delete(goal.id);
@@ -118,10 +126,8 @@ function follow() {
   subscribe(FORECAST, { scope }, ({ forecast }) => { state.forecast = forecast; draw(); });
   subscribe(WINS, () => ({ scope, after: lastCursor }), ({ dealWon: win }) => { lastCursor = win.cursor; ring(win); }, (code) => { if (code === "CURSOR_UNKNOWN") lastCursor = null; });
   followContests(state, draw);
-  const improve = () => readImprovement(state).then(draw, () => undefined); // read again in any case
   improve();
   setInterval(draw, DRAW_SECONDS * 1000);
-  setInterval(improve, 600_000 * (0.9 + Math.random() / 5));
   setInterval(() => { if (isLive()) read().catch(() => undefined); }, AGAIN_SECONDS * 1000 * (0.9 + Math.random() / 5));
 }
 
@@ -159,10 +165,10 @@ function ask() {
     location.reload();
   };
   state.scope = null;
-  document.body.replaceChildren(h("form.ask", { onsubmit }, h("h2", {}, t("Open the wallboard")), h("p.refused", { role: "alert" }, refused),
+  document.body.replaceChildren(h("main", {}, h("form.ask", { onsubmit }, h("h1", {}, t("Open the wallboard")), h("p.refused", { role: "alert" }, refused),
     h("input", { name: "token", type: "password", autocomplete: "off", required: true, placeholder: t("Wallboard token"), "aria-label": t("Wallboard token") }),
     h("button", { type: "submit" }, t("Open")),
-    h("p", {}, t("An administrator creates the token with createDevice (kind WALLBOARD). It is kept in this page only. For a screen that starts unattended, append it to the address: #token=…"))));
+    h("p", {}, t("An administrator creates the token with createDevice (kind WALLBOARD). It is kept in this page only. For a screen that starts unattended, append it to the address: #token=…")))));
 }
 
 /** @type {ReturnType<typeof setTimeout> | undefined} */

@@ -60,9 +60,7 @@ async def test_data_is_neither_guessed_embedded_executed_nor_cached(
 
 
 @pytest.mark.parametrize(("path", "source"), SCRIPTS_OF_PAGES.items())
-async def test_page_is_not_embedded_and_runs_its_own_script_only(
-    server: RunningServer, path: str, source: str
-) -> None:
+async def test_page_is_not_embedded_and_runs_its_own_script_only(server: RunningServer, path: str, source: str) -> None:
     response = await server.http.get(path)
 
     assert_common_headers(response.headers)
@@ -144,7 +142,9 @@ async def test_trace_is_refused(server: RunningServer, path: str) -> None:
     assert "secret" not in response.text
 
 
-@pytest.mark.parametrize("path", ["/graphql", "/graphql?query={__typename}", *SCRIPTS_OF_PAGES, "/health/live", "/metrics"])
+@pytest.mark.parametrize(
+    "path", ["/graphql", "/graphql?query={__typename}", *SCRIPTS_OF_PAGES, "/health/live", "/metrics"]
+)
 async def test_no_response_sets_a_cookie(server: RunningServer, path: str) -> None:
     response = await server.http.get(path, headers={"cookie": "session=1"})
 
