@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.async_api import Route, expect
 
-from tests.acceptance.office import MARKUP, PHONE, RECORD_DEAL, Office
+from tests.acceptance.office import CREATE_TEAM, MARKUP, PHONE, RECORD_DEAL, Office
 from tests.http_server import ADMIN
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -129,6 +129,31 @@ async def test_pasted_people_are_created_and_invited(office: Office) -> None:
         people = await office.server.execute('{ employees(search: "Ann Berg") { edges { node { team { name } } } } }')
         assert people["employees"]["edges"] == [{"node": {"team": {"name": "South"}}}]
         assert screen.complaints == []
+
+
+async def test_team_is_moved_by_keyboard_and_by_pointer(office: Office) -> None:
+    for name in ("Upper", "Lower"):
+        await office.server.execute(CREATE_TEAM, name=name)
+    async with office.open_screen(ADMIN["email"], "/admin/teams") as screen:
+        page = screen.page
+        await page.locator("[data-name=Lower] .grip").focus()
+        await page.keyboard.press("Space")
+        while await page.locator("[data-name=Upper].drop-target").count() == 0:
+            await page.keyboard.press("ArrowDown")
+        await page.keyboard.press("Enter")
+        await expect(page.locator(".notice")).to_contain_text("Lower is part of Upper now")
+        by_keyboard = (await office.server.execute(TEAMS))["teams"]
+
+        await page.locator("[data-name=Lower] .grip").drag_to(page.locator("tr.top"))
+
+        await expect(page.locator(".notice").last).to_contain_text("Lower is part of no other team now")
+        by_pointer = (await office.server.execute(TEAMS))["teams"]
+        assert {"name": "Lower", "parent": {"name": "Upper"}} in by_keyboard
+        assert {"name": "Lower", "parent": None} in by_pointer
+        assert screen.complaints == []
+
+
+TEAMS = "{ teams { name parent { name } } }"
 
 
 async def test_page_is_in_russian_by_choice(office: Office) -> None:
