@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from importlib.resources import files
 from typing import Final
 
-import axe_playwright_python
 import pytest
 from playwright.async_api import Page, expect
 
@@ -23,7 +22,7 @@ ALL_PATHS: Final = (
 for_paths: Final = pytest.mark.parametrize(
     "paths", [SOME_PATHS, pytest.param(ALL_PATHS, marks=pytest.mark.long)], ids=["some", "all"]
 )
-AXE: Final = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
+AXE: Final = files("axe_playwright_python").joinpath("axe.min.js").read_text()
 FIND_VIOLATIONS: Final = """async () => (await axe.run(document, {resultTypes: ["violations"]})).violations
     .map(({id, nodes}) => `${id}: ${nodes.slice(0, 3).map(({html}) => html).join(" ")}`)"""
 CREATE_DEVICE: Final = 'mutation { createDevice(input: {name: "Hall", kind: WALLBOARD}) { token } }'
@@ -35,7 +34,7 @@ async def find_violations(page: Page) -> list[str]:
         await page.evaluate(AXE)
     violations = []
     for theme in ("light", "dark"):
-        await page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+        await page.emulate_media(color_scheme=theme)
         violations += [f"{page.url} {theme} {text}" for text in await page.evaluate(FIND_VIOLATIONS)]
     return violations
 
