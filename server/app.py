@@ -242,7 +242,7 @@ def create_app(settings: Settings, demo_accounts: DemoAccounts | None = None) ->
     web_app = load_web_app()
     if demo_accounts is not None:
         web_app = web_app.with_demo_accounts(demo_accounts)
-    wallboard_page, password_page = static_pages.read_wallboard_page(), static_pages.read_password_page()
+    password_page = static_pages.read_password_page()
     status_collector = prometheus.StatusCollector(server.hub, lambda: server.scheduler.status, server.background_tasks)
 
     async def handle_liveness(request: Request) -> Response:
@@ -261,9 +261,6 @@ def create_app(settings: Settings, demo_accounts: DemoAccounts | None = None) ->
     async def handle_metrics(request: Request) -> Response:
         return await answer_metrics(request, settings.metrics_token, server.rate_limiter, status_collector)
 
-    async def handle_wallboard(request: Request) -> Response:
-        return static_pages.make_page_response(wallboard_page)
-
     async def handle_password(request: Request) -> Response:
         return static_pages.make_page_response(password_page)
 
@@ -277,7 +274,8 @@ def create_app(settings: Settings, demo_accounts: DemoAccounts | None = None) ->
             Route("/health/live", handle_liveness),
             Route("/health/ready", handle_readiness),
             Route("/metrics", handle_metrics),
-            Route("/wallboard", handle_wallboard),
+            Route("/wallboard", web_app.handle_wallboard),
+            Route("/service_worker.js", web_app.handle_service_worker),
             Route("/password", handle_password),
             *_list_export_routes(server.export_endpoint, settings.origins),
             *(Route(path, web_app.handle_screen) for path in SCREEN_PATHS),

@@ -4,8 +4,9 @@ import { go, onAddressChange, path } from "./core/address.js";
 import { h, render } from "./core/dom.js";
 import { startHeartbeat } from "./core/heartbeat.js";
 import { loadTexts, t } from "./core/i18n.js";
+import { prepareOffline } from "./core/offline.js";
 import { send } from "./core/outbox.js";
-import { accessToken, hasSession, isSignedIn, Offline, onSignedOut, viewer } from "./core/session.js";
+import { accessToken, hasSession, isSignedIn, Offline, onSignedOut, restoreViewer, viewer } from "./core/session.js";
 import { disconnect } from "./core/socket.js";
 import { showFrame } from "./parts/frame.js";
 import { applyTheme } from "./parts/theme.js";
@@ -15,15 +16,18 @@ import { applyTheme } from "./parts/theme.js";
  * @typedef {(element: HTMLElement, parameters: string[]) => Promise<(() => void) | void> | (() => void) | void} Screen
  */
 
-/** @type {[RegExp, () => Promise<{show: Screen}>][]} */
+/**
+ * The screens by their paths, some with styles of their own.
+ * @type {[RegExp, () => Promise<{show: Screen}>, string?][]}
+ */
 const SCREENS = [
   [/^\/ranking$/, () => import("./screens/ranking.js")],
   [/^\/people$/, () => import("./screens/people.js")],
-  [/^\/people\/([^/]+)$/, () => import("./screens/card.js")],
-  [/^\/plan$/, () => import("./screens/plan.js")],
+  [/^\/people\/([^/]+)$/, () => import("./screens/card.js"), "card"],
+  [/^\/plan$/, () => import("./screens/plan.js"), "plan"],
   [/^\/alerts$/, () => import("./screens/alerts.js")],
-  [/^\/setup$/, () => import("./screens/setup.js")],
-  [/^\/admin(?:\/(\w+))?$/, () => import("./screens/admin.js")],
+  [/^\/setup$/, () => import("./screens/setup.js"), "plan"],
+  [/^\/admin(?:\/(\w+))?$/, () => import("./screens/admin.js"), "plan"],
   [/^\/$/, () => import("./screens/dashboard.js")],
 ];
 
@@ -42,11 +46,11 @@ async function showScreen() {
     return;
   }
   if (path() === "/" && viewer().role === "EMPLOYEE") return go(`/people/${viewer().employee.id}`, { replace: true });
-  const [pattern, load] = SCREENS.find(([each]) => each.test(path())) || SCREENS[SCREENS.length - 1];
+  const [pattern, load, style] = SCREENS.find(([each]) => each.test(path())) || SCREENS[SCREENS.length - 1];
   const main = showFrame(app);
   render(main, h("p.loading", {}, t("Loading …")));
   try {
-    const { show } = await load();
+    const [{ show }] = await Promise.all([load(), style ? loadStyle(style) : null]);
     if (number !== shown) return;
     const end = await show(main, (path().match(pattern) || []).slice(1));
     if (number === shown) endScreen = end || (() => undefined);
@@ -54,6 +58,18 @@ async function showScreen() {
   } catch (error) {
     if (number === shown) showProblem(main, error);
   }
+}
+
+/** @param {string} name of a file in `styles/screens/` @returns {Promise<void>} */
+function loadStyle(name) {
+  const href = new URL(`./styles/screens/${name}.css`, import.meta.url).href;
+  if ([...document.styleSheets].some((sheet) => sheet.href === href)) return Promise.resolve();
+  return new Promise((resolve, reject) => {
+    const link = Object.assign(document.createElement("link"), { rel: "stylesheet", href });
+    link.onload = () => resolve();
+    link.onerror = () => { link.remove(); reject(new Offline()); };
+    document.head.append(link);
+  });
 }
 
 /** @param {HTMLElement} element @param {unknown} error */
@@ -69,7 +85,7 @@ async function start() {
     try {
       await accessToken();
     } catch (error) {
-      if (error instanceof Offline) {
+      if (error instanceof Offline && !restoreViewer()) {
         showProblem(app, error);
         addEventListener("online", () => location.reload(), { once: true });
         return;
@@ -81,6 +97,7 @@ async function start() {
   startHeartbeat();
   send();
   showScreen();
+  prepareOffline();
 }
 
 start();

@@ -1,4 +1,4 @@
-"""Static HTML pages (query page, wallboard, password): one self-contained file each, with its Content-Security-Policy."""
+"""Static HTML pages (query page, password): one self-contained file each, with its Content-Security-Policy."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse
 from domain.i18n.languages import LANGUAGES, TRANSLATIONS
 
 _ASSETS: Final = Path(__file__).parents[1] / "assets"
-PAGES_WITH_TEXTS: Final = ("wallboard.html", "password.html")
+PAGES_WITH_TEXTS: Final = ("password.html",)
 _ENGLISH_TEXTS: Final = re.compile(r"^const ENGLISH = (\{.*?^\});$", re.MULTILINE | re.DOTALL)
 _NO_TRANSLATIONS: Final = "const TRANSLATIONS = {};"
 
@@ -22,11 +22,6 @@ _NO_TRANSLATIONS: Final = "const TRANSLATIONS = {};"
 def read_query_page() -> bytes:
     """Return the query page: an editor for queries that also shows live subscriptions."""
     return (_ASSETS / "query.html").read_bytes()
-
-
-def read_wallboard_page() -> bytes:
-    """Return the wallboard page. It is a client of the public API and contains no data and no secret."""
-    return _read_translated("wallboard.html")
 
 
 def read_password_page() -> bytes:

@@ -7,7 +7,7 @@ import hashlib
 import html
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -27,6 +27,8 @@ _MEDIA_TYPES: Final = {
     ".json": "application/json",
 }
 _PLACE_OF_LINKS: Final = "<!-- styles and modules: inserted by the server -->"
+_WALLBOARD: Final = "wallboard/main.js"
+_SERVICE_WORKER: Final = "service_worker.js"
 _STRING: Final = r'"((?:[^"\\]|\\.)*)"'
 _TEXT_CALL: Final = re.compile(rf"\bt\(\s*{_STRING}")
 _PLURAL_CALL: Final = re.compile(rf"\bplural\(\s*{_STRING},\s*{_STRING}")
@@ -43,6 +45,7 @@ POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
 )
+_PAGE_HEADERS: Final = {"content-security-policy": POLICY, "cache-control": "no-cache"}
 
 
 class DemoAccount(TypedDict):
@@ -73,11 +76,15 @@ class WebApp:
     """All files by their path below `/web/DIGEST/`, and the page.
 
     digest  of all contents: an address with it never changes its meaning, so browsers may keep the file for ever
+    page  of all screens for people; wallboard: the page for the screen in the office
+    service_worker  opens the page without a network; it knows the files of this version
     """
 
     digest: str
     files: Mapping[str, WebFile]
     page: WebFile
+    wallboard: WebFile
+    service_worker: WebFile
 
     def with_demo_accounts(self, accounts: DemoAccounts) -> WebApp:
         """Return the application of a demo, whose page offers the accounts to sign in with."""
@@ -89,8 +96,15 @@ class WebApp:
 
     async def handle_screen(self, request: Request) -> Response:
         """Answer with the page, which browsers revalidate each time, so that they see new versions."""
-        headers = {"content-security-policy": POLICY, "cache-control": "no-cache"}
-        return _make_response(self.page, request, headers)
+        return _make_response(self.page, request, _PAGE_HEADERS)
+
+    async def handle_wallboard(self, request: Request) -> Response:
+        """Answer with the wallboard, which is a client of the public API and contains no data and no secret."""
+        return _make_response(self.wallboard, request, _PAGE_HEADERS)
+
+    async def handle_service_worker(self, request: Request) -> Response:
+        """Answer with the service worker. Its place at the root lets it open every screen."""
+        return _make_response(self.service_worker, request, _PAGE_HEADERS)
 
     async def handle_file(self, request: Request) -> Response:
         """Answer with a file. A page of another version gets it as well, but must not keep it."""
@@ -105,14 +119,27 @@ class WebApp:
 @cache
 def load_web_app() -> WebApp:
     """Read the folder, add the texts of all languages, and compress everything."""
-    contents = {path: (_FOLDER / path).read_bytes() for path in list_files() if path != "index.html"}
+    contents = {path: (_FOLDER / path).read_bytes() for path in list_files() if not path.endswith(".html")}
     for code in TRANSLATIONS:
         contents[f"texts/{code}.json"] = json.dumps(translate_messages(code), ensure_ascii=False).encode()
-    template = (_FOLDER / "index.html").read_text()
-    digest = hashlib.sha256(repr((template, sorted(contents.items()))).encode()).hexdigest()[:12]
+    templates = [(_FOLDER / name).read_text() for name in ("index.html", "wallboard.html")]
+    digest = hashlib.sha256(repr((templates, sorted(contents.items()))).encode()).hexdigest()[:12]
     files = {path: _make_file(content, _MEDIA_TYPES[Path(path).suffix]) for path, content in contents.items()}
-    page = template.replace(_PLACE_OF_LINKS, _make_links(list(contents))).replace("{base}", f"/web/{digest}/")
-    return WebApp(digest, files, _make_file(page.encode(), "text/html; charset=utf-8"))
+    links = [_make_links(list(contents), "styles", "main.js"), _make_links(list(contents), "wallboard", _WALLBOARD)]
+    pages = [
+        template.replace(_PLACE_OF_LINKS, link).replace("{base}", f"/web/{digest}/")
+        for template, link in zip(templates, links, strict=True)
+    ]
+    page, wallboard = (_make_file(page.encode(), "text/html; charset=utf-8") for page in pages)
+    worker = contents[_SERVICE_WORKER].decode()
+    for name, value in (("BASE", f"/web/{digest}/"), ("PATHS", _list_offline_files(files))):
+        worker = re.sub(rf"const {name} = .*?;", f"const {name} = {json.dumps(value)};", worker, count=1)
+    return WebApp(digest, files, page, wallboard, _make_file(worker.encode(), _MEDIA_TYPES[".js"]))
+
+
+def _list_offline_files(paths: Iterable[str]) -> list[str]:
+    """Return the files that screens need without a network: all but those of the wallboard."""
+    return sorted(path for path in paths if not path.startswith("wallboard/") and path != _SERVICE_WORKER)
 
 
 def list_files() -> list[str]:
@@ -148,11 +175,16 @@ def translate_messages(code: str) -> dict[str, str | list[str]]:
     }
 
 
-def _make_links(paths: list[str]) -> str:
-    """Return the elements that load the styles, the modules that every screen needs at once, and the main module."""
-    styles = [f'<link rel="stylesheet" href="{{base}}{path}">' for path in paths if path.endswith(".css")]
-    preloads = [f'<link rel="modulepreload" href="{{base}}{path}">' for path in sorted(_find_imports("main.js"))]
-    return "\n".join([*styles, *preloads, '<script type="module" src="{base}main.js"></script>'])
+def _make_links(paths: list[str], styles_folder: str, main: str) -> str:
+    """Return the elements that load the styles, the modules that a page needs at once, and its main module."""
+    styles = [path for path in paths if path.endswith(".css") and path.rpartition("/")[0] == styles_folder]
+    return "\n".join(
+        [
+            *(f'<link rel="stylesheet" href="{{base}}{path}">' for path in styles),
+            *(f'<link rel="modulepreload" href="{{base}}{path}">' for path in sorted(_find_imports(main))),
+            f'<script type="module" src="{{base}}{main}"></script>',
+        ]
+    )
 
 
 def _find_imports(path: str) -> set[str]:

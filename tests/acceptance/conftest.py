@@ -1,11 +1,14 @@
-"""Practice sets as fixtures; a test that asks for one runs with each that is there."""
+"""Fixtures of acceptance tests: practice sets, of which a test runs with each that is there, and an office with a browser."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
+from tests.acceptance.office import Office, open_office
 from tests.practice_set.practice_sets import SET_NAMES, PracticeSet, load_practice_set
 
 
@@ -17,3 +20,10 @@ def practice_set(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
 @pytest.fixture(scope="module")
 def expected_numbers(practice_set: PracticeSet) -> dict[str, Any]:
     return practice_set.expected_numbers
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def office(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Office]:
+    """A company with a server and a browser, one for all tests of the screens."""
+    async with open_office(tmp_path_factory.mktemp("screens")) as opened:
+        yield opened

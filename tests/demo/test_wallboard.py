@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 from resolvers.ledger.reconciliation import reconcile
-from server.http.static_pages import read_wallboard_page
 from tests.demo.conftest import Demo, open_demo
+from tests.web_documents import DOCUMENTS
 
 FIRST_DAY_OF_DECEMBER = datetime(2026, 12, 1, 15, tzinfo=UTC)
-[BOARD] = re.findall(r"^  board: `(.*?)`,$", read_wallboard_page().decode(), re.MULTILINE | re.DOTALL)
+BOARD = DOCUMENTS["wallboard/main.js BOARD"]
 
 
 async def read_standings(demo: Demo) -> list[dict[str, Any]]:

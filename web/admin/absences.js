@@ -6,6 +6,7 @@ import { day } from "../core/format.js";
 import { gql } from "../core/gql.js";
 import { t } from "../core/i18n.js";
 import { avatar, button, empty, iconButton, panel } from "../parts/controls.js";
+import { attempt } from "../parts/dialog.js";
 import { openForm } from "../parts/form.js";
 
 const ABSENCES = gql`query AdminAbsences($after: String) { employees(first: 100, after: $after) { pageInfo { hasNextPage endCursor } edges { node { id name absences { id from to kind } } } } }`;
@@ -36,5 +37,5 @@ export async function show(element) {
   render(element, h("div.narrow", {}, panel(t("Absences"), button(t("New absence"), add, { class: "primary" }),
     absences.length ? h("ul.list", {}, absences.map(({ id, from, to, kind, person }) => h("li", { "data-key": id }, avatar(person),
       h("span.grow", {}, h("span.line", {}, person.name), h("small", {}, `${day(from)} – ${day(to)} ${to.slice(0, 4)}`)), h("span.chip", {}, names.get(kind)),
-      iconButton("close", t("Remove"), async () => { await mutate(REMOVE, { id, key: newKey() }); show(element); })))) : empty(t("No absences.")))));
+      iconButton("close", t("Remove"), attempt(async () => { await mutate(REMOVE, { id, key: newKey() }); await show(element); }))))) : empty(t("No absences.")))));
 }

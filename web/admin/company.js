@@ -7,7 +7,7 @@ import { gql } from "../core/gql.js";
 import { t } from "../core/i18n.js";
 import { button, empty, iconButton, panel } from "../parts/controls.js";
 import { COMPANY_FIELDS, companyForm } from "../parts/company_form.js";
-import { notify } from "../parts/dialog.js";
+import { attempt, notify } from "../parts/dialog.js";
 import { openForm } from "../parts/form.js";
 
 const COMPANY = gql`query AdminCompany { company { ...CompanyFields days { date kind name } exchangeRates { currency rate from } } } ${COMPANY_FIELDS}`;
@@ -28,13 +28,13 @@ export async function show(element) {
     { name: "currency", label: t("Currency"), required: true, hint: t("Three letters, such as USD.") },
     { name: "rate", label: t("Value of one unit in {currency}", { currency: company.currency }), type: "number", required: true },
     { name: "from", label: t("From"), type: "date" },
-  ], async ({ currency, rate, from }) => { await mutate(SET_RATE, { input: { currency: currency.toUpperCase(), rate: rate.replace(",", "."), ...(from ? { from } : {}), idempotencyKey: newKey() } }); again(); });
+  ], async ({ currency, rate, from }) => { await mutate(SET_RATE, { input: { currency: currency.toUpperCase(), rate, ...(from ? { from } : {}), idempotencyKey: newKey() } }); again(); });
   render(element, h("div.dashboard", {},
-    panel(t("Settings"), null, companyForm(company, () => notify(t("Saved"), { tone: "good" }))),
+    panel(t("Settings"), null, h("div.two-columns", {}, companyForm(company, () => notify(t("Saved"), { tone: "good" })))),
     h("div.column", {},
       panel(t("Days off and on"), button(t("Add"), addDay), company.days.length ? h("ul.list", {}, company.days.map((/** @type {any} */ { date, kind, name }) => h("li", { "data-key": date },
         h("span.grow", {}, h("span.line", {}, name), h("small", {}, `${day(date)} ${date.slice(0, 4)}`)), h("span.chip", { class: kind === "ON" ? "warn" : null }, kind === "ON" ? t("a working day") : t("nobody works")),
-        iconButton("close", t("Remove"), async () => { await mutate(REMOVE_DAYS, { dates: [date], key: newKey() }); again(); })))) : empty(t("Only weekdays and public holidays decide."))),
+        iconButton("close", t("Remove"), attempt(async () => { await mutate(REMOVE_DAYS, { dates: [date], key: newKey() }); await again(); }))))) : empty(t("Only weekdays and public holidays decide."))),
       panel(t("Exchange rates"), button(t("Add"), addRate), company.exchangeRates.length ? h("ul.list", {}, company.exchangeRates.map((/** @type {any} */ { currency, rate, from }) => h("li", { "data-key": `${currency} ${from}` },
         h("span.grow", {}, `1 ${currency} = ${number(rate, 6)} ${company.currency}`), h("small", {}, t("from {day}", { day: `${day(from)} ${from.slice(0, 4)}` }))))) : empty(t("All deals are in the company's currency."))))));
 }

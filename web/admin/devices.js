@@ -6,7 +6,7 @@ import { ago } from "../core/format.js";
 import { gql } from "../core/gql.js";
 import { t } from "../core/i18n.js";
 import { button, empty, panel } from "../parts/controls.js";
-import { openDialog } from "../parts/dialog.js";
+import { attempt, openDialog } from "../parts/dialog.js";
 import { openForm, orNull } from "../parts/form.js";
 import { createDevice, wallboardLink } from "../parts/wallboard_link.js";
 
@@ -30,5 +30,5 @@ export async function show(element) {
   render(element, h("div.narrow", {}, panel(t("Devices"), button(t("New device"), add, { class: "primary" }),
     active.length ? h("ul.list", {}, active.map((/** @type {any} */ { id, name, kind, scope, lastSeenAt }) => h("li", { "data-key": id },
       h("span.grow", {}, h("span.line", {}, h("strong", {}, name)), h("small", {}, [/** @type {any} */ (kinds)[kind], scope.name, lastSeenAt ? t("seen {when}", { when: ago(lastSeenAt) }) : t("never seen")].join(" · "))),
-      button(t("Revoke"), async () => { await mutate(REVOKE, { id, key: newKey() }); show(element); }, { class: "bad", "aria-label": t("Revoke: {name}", { name }) })))) : empty(t("No devices.")))));
+      button(t("Revoke"), attempt(async () => { await mutate(REVOKE, { id, key: newKey() }); await show(element); }), { class: "bad", "aria-label": t("Revoke: {name}", { name }) })))) : empty(t("No devices.")))));
 }

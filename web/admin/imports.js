@@ -8,7 +8,7 @@ import { plural, t } from "../core/i18n.js";
 import { subscribe } from "../core/socket.js";
 import { upload } from "../core/upload.js";
 import { button, empty, panel } from "../parts/controls.js";
-import { notify, openDialog } from "../parts/dialog.js";
+import { attempt, notify, openDialog } from "../parts/dialog.js";
 
 const JOB = gql`fragment JobFields on ImportJob { id state dryRun startedAt fileNames rowsRead rowsTaken rowsUnchanged rowsRejected shareDone error startedBy { name } }`;
 const IMPORTS = gql`query AdminImports { importRuns(first: 20) { edges { node { ...JobFields } } } } ${JOB}`;
@@ -45,6 +45,13 @@ export async function show(element) {
     preview = (await upload(PREVIEW, files, map ? { mapText: map } : {})).preview;
     map = preview.foundMap || map;
   });
+  /** Take a column as a field that is missing. @param {string} file @param {string} field @param {string} column */
+  const assign = (file, field, column) => {
+    const heading = "[file.columns]";
+    const at = map.indexOf(heading, Math.max(0, map.indexOf(JSON.stringify(file))));
+    map = `${map.slice(0, at + heading.length)}\n${field} = ${JSON.stringify(column)}${map.slice(at + heading.length)}`;
+    look();
+  };
   const start = (/** @type {boolean} */ dryRun) => run(async () => {
     const { importRun } = await upload(RUN, files, { dryRun, ...(map ? { mapText: map } : {}), idempotencyKey: newKey() });
     jobs.unshift(importRun);
@@ -59,20 +66,20 @@ export async function show(element) {
       draw();
     }));
   }
-  const report = async (/** @type {any} */ job) => {
+  const report = attempt(async (/** @type {any} */ job) => {
     const { importRun } = await query(REJECTED, { id: job.id });
     openDialog(job.fileNames.join(", "), () => [
       h("pre.report", {}, importRun.summary), importRun.warnings.map((/** @type {string} */ warning) => h("p.late", {}, warning)),
       importRun.rejectedRows.totalCount ? [h("h3", {}, plural("{count} rejected row", "{count} rejected rows", importRun.rejectedRows.totalCount)), h("ul.list", {}, importRun.rejectedRows.edges.map((/** @type {any} */ { node }) =>
         h("li", {}, h("span.grow", {}, h("span", {}, node.reason), h("small.line", {}, t("{file}, line {line}", { file: node.file, line: node.line }), node.column ? ` · ${node.column}` : ""), h("small.line", {}, node.cells.map((/** @type {any} */ { column, value }) => `${column}: ${value}`).join(" · "))))))] : null]);
-  };
+  });
   function draw() {
     render(element, h("div.column", {},
-      panel(t("New import"), null, h("p.soft", {}, t("CSV files and workbooks of another system. Nothing is stored before you start the import.")),
+      h("section.panel.import", {}, h("header", {}, h("h2", {}, t("New import"))), h("p.soft", {}, t("CSV files and workbooks of another system. Nothing is stored before you start the import.")),
         h("div.actions", {}, h("input", { type: "file", multiple: true, accept: ".csv,.tsv,.txt,.xlsx,.json", "aria-label": t("Files"), onchange: (/** @type {any} */ { target }) => { files = [...target.files]; preview = null; map = ""; if (files.length) look(); } }),
           files.length ? button(t("Check all rows"), () => start(true), { disabled: busy }) : null,
           files.length ? button(t("Import"), () => start(false), { class: "primary", disabled: busy }) : null),
-        preview ? previewOf(preview) : null,
+        preview ? previewOf(preview, assign) : null,
         preview?.questions.length || map ? h("details.more", { open: Boolean(preview?.questions.length) }, h("summary", {}, t("Map of the columns")), preview?.questions.map((/** @type {string} */ question) => h("p.late", {}, question)),
           h("textarea.mono", { rows: 14, spellcheck: "false", "aria-label": t("Map of the columns"), value: map, oninput: (/** @type {any} */ { target }) => { map = target.value; } }), button(t("Look again"), look, { disabled: busy })) : null),
       panel(t("Imports"), null, jobs.length ? h("ul.list", {}, jobs.map((job) => h("li", { "data-key": job.id },
@@ -85,12 +92,15 @@ export async function show(element) {
   return () => { for (const end of followed.values()) end(); };
 }
 
-/** @param {any} preview */
-const previewOf = ({ map, files, ignoredFiles }) => [
+/** @param {any} preview @param {(file: string, field: string, column: string) => void} assign */
+const previewOf = ({ map, files, ignoredFiles }, assign) => [
   h("p.soft", {}, t("Read as: {map}", { map })),
   files.map((/** @type {any} */ file) => h("section", {}, h("h3", {}, `${file.name} · ${file.kind} · ${plural("{count} line", "{count} lines", file.lines)}`),
     h("div.scroll", {}, h("table", {}, h("thead", {}, h("tr", {}, [t("Column"), t("Taken as"), t("Examples")].map((each) => h("th", {}, each)))),
       h("tbody", {}, file.columns.map((/** @type {any} */ { name, field, samples }) => h("tr", {}, h("td", {}, name), h("td", {}, field ? h("span.chip.fine", {}, field) : h("small", {}, t("not read"))), h("td.soft", {}, samples.join(", "))))))),
+    file.missingFields.map((/** @type {string} */ field) => h("label.field.missing", {}, t("Column of {field}", { field }),
+      h("select", { onchange: (/** @type {any} */ { target }) => assign(file.name, field, target.value) }, h("option", { value: "" }, t("choose a column")),
+        file.columns.filter((/** @type {any} */ column) => !column.field).map((/** @type {any} */ { name }) => h("option", { value: name }, name))))),
     file.problems.slice(0, 10).map((/** @type {any} */ { line, column, reason }) => h("p.late", {}, `${line}${column ? `, ${column}` : ""}: ${reason}`)))),
   ignoredFiles.map((/** @type {string} */ text) => h("p.late", {}, text)),
 ];

@@ -20,6 +20,6 @@ export async function show(element) {
     { name: "unit", label: t("Unit"), type: "select", options: /** @type {any} */ (Object.entries(units)) },
     { name: "description", label: t("What it counts") },
   ], async ({ description, ...values }) => { await mutate(CREATE, { input: { ...values, description: orNull(description), idempotencyKey: newKey() } }); show(element); });
-  render(element, panel(t("Metrics"), button(t("New metric"), add, { class: "primary" }), h("div.scroll", {}, h("table", {}, h("tbody", {}, metrics.map((/** @type {any} */ metric) => h("tr", { "data-key": metric.key },
+  render(element, panel(t("Metrics"), button(t("New metric"), add, { class: "primary" }), h("div.scroll", {}, h("table.rows", {}, h("tbody", {}, metrics.map((/** @type {any} */ metric) => h("tr", { "data-key": metric.key },
     h("td", {}, h("strong", {}, metric.name), h("small.block", {}, metric.description)), h("td.mono.soft", {}, metric.key), h("td.soft", {}, /** @type {any} */ (units)[metric.unit]), h("td.right", {}, metric.builtIn ? null : h("span.chip.fine", {}, t("own"))))))))));
 }

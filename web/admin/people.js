@@ -5,7 +5,7 @@ import { h, render } from "../core/dom.js";
 import { gql } from "../core/gql.js";
 import { plural, t } from "../core/i18n.js";
 import { avatar, button, panel } from "../parts/controls.js";
-import { notify, openDialog } from "../parts/dialog.js";
+import { attempt, notify, openDialog } from "../parts/dialog.js";
 import { openForm, orNull } from "../parts/form.js";
 import { roleName } from "../parts/frame.js";
 import { INVITE } from "../parts/people_paste.js";
@@ -51,14 +51,15 @@ export async function show(element) {
   const change = (/** @type {any} */ person) => openForm(person.name, [...fields(person), { name: "active", label: t("Works here"), type: "checkbox", value: person.active, hint: t("Without the tick the person can no longer sign in, and leaves the leaderboards.") }], async ({ joinedOn, team, ...values }) => {
     await mutate(UPDATE, { input: { id: person.id, ...values, team: orNull(team), joinedOn: orNull(joinedOn), idempotencyKey: newKey() } });
     again();
-  }, { more: (close) => [button(t("New link for the password"), () => { close(); invite(person); }), button(t("Unlock the sign-in"), async () => {
-    await mutate(UNLOCK, { id: person.id, key: newKey() }).then(() => notify(t("Unlocked"), { tone: "good" }), (error) => notify(error.message, { tone: "bad" }));
-  })] });
+  }, { more: (close) => [button(t("New link for the password"), () => { close(); invite(person); }), button(t("Unlock the sign-in"), attempt(async () => {
+    await mutate(UNLOCK, { id: person.id, key: newKey() });
+    notify(t("Unlocked"), { tone: "good" });
+  }))] });
   const active = people.filter((person) => person.active).length;
   render(element, panel(plural("{count} person", "{count} people", active), button(t("New person"), add, { class: "primary" }),
-    h("div.scroll", {}, h("table", {}, h("thead", {}, h("tr", {}, [t("Name"), t("E-mail"), t("Role"), t("Team"), ""].map((each) => h("th", {}, each)))),
+    h("div.scroll", {}, h("table.rows.faces-first", {}, h("thead", {}, h("tr", {}, [t("Name"), t("E-mail"), t("Role"), t("Team")].map((each) => h("th", {}, each)), h("td"))),
       h("tbody", {}, people.map((person) => h("tr", { "data-key": person.id, class: person.active ? null : "inactive" },
-        h("td", {}, h("span.plan-owner", {}, avatar(person, person.online), person.name)), h("td", {}, person.email), h("td", {}, roleName(person.role)), h("td", {}, person.team?.name || "–"),
+        h("td", {}, h("span.plan-owner", {}, avatar(person, person.online), person.name, person.active ? null : h("span.chip", {}, t("has left")))), h("td", {}, person.email), h("td", {}, roleName(person.role)), h("td", {}, person.team?.name || "–"),
         h("td.right", {}, button(t("Change"), () => change(person), { "aria-label": t("Change: {name}", { name: person.name }) }))))))))) ;
 }
 

@@ -6,7 +6,7 @@ import { money, number } from "../core/format.js";
 import { gql } from "../core/gql.js";
 import { plural, t } from "../core/i18n.js";
 import { button, empty, panel } from "../parts/controls.js";
-import { notify, openDialog } from "../parts/dialog.js";
+import { attempt, openDialog } from "../parts/dialog.js";
 import { openForm } from "../parts/form.js";
 
 const RULES = gql`query AdminRules {
@@ -35,12 +35,12 @@ function inputOf({ kind, enabled, days, hours, percent, channels, coolDownHours,
   return { kind, enabled, days, hours, percent, channels, coolDownHours, minAmount, stage: stage?.id, scope: scope?.id, recipients };
 }
 
-/** The input for what the form has. @param {string} kind @param {Record<string, any>} values @param {any} [rule] */
-function inputFrom(kind, { recipients, enabled, scope, stage, ...numbers }, rule) {
-  const some = (/** @type {string} */ text) => (text ? text.replace(",", ".") : undefined);
+/** The input for what the form has. @param {string} kind @param {Record<string, any>} values */
+function inputFrom(kind, { recipients, enabled, scope, stage, channels, ...numbers }) {
+  const some = (/** @type {string} */ text) => text || undefined;
   const whole = (/** @type {string} */ text) => (text ? Number(text) : undefined);
   return {
-    kind, recipients, enabled, scope: scope || undefined, stage: stage || undefined, channels: rule?.channels || [],
+    kind, recipients, enabled, scope: scope || undefined, stage: stage || undefined, channels: channels.split(/[,\s]+/).filter(Boolean),
     days: whole(numbers.days), hours: whole(numbers.hours), percent: whole(numbers.percent), coolDownHours: whole(numbers.coolDownHours), minAmount: some(numbers.minAmount || ""),
   };
 }
@@ -59,20 +59,21 @@ export async function show(element) {
       ...(ABOUT_DEALS.has(kind) ? [{ name: "minAmount", label: t("Only deals from this amount"), type: /** @type {const} */ ("number"), value: rule?.minAmount ?? "" }] : []),
       { name: "scope", label: t("For"), type: "select", value: rule?.scope?.id || company.id, options: [[company.id, company.name], ...teams.map((/** @type {any} */ { id, name: team }) => [id, team])] },
       { name: "recipients", label: t("Who is told"), type: "checks", value: rule?.recipients || ["MANAGER"], options: Object.entries(recipientNames()).filter(([each]) => each !== "ASSIGNER" || kind.endsWith("OVERDUE")) },
+      { name: "channels", label: t("Channels beside the inbox"), value: (rule?.channels || []).join(", "), hint: t("Names from the server's settings, with commas; empty for none.") },
       { name: "coolDownHours", label: t("Hours before the same is told again"), type: "number", value: rule?.coolDownHours ?? "" },
       { name: "enabled", label: t("In use"), type: "checkbox", value: rule?.enabled ?? true },
     ];
   };
-  const tryOut = async (/** @type {any} */ input) => {
+  const tryOut = attempt(async (/** @type {any} */ input) => {
     const { testAlertRule: test } = await query(TEST, { input, days: 30 });
     openDialog(kinds[input.kind], () => [
       h("p", {}, plural("In the last 30 days it would have raised {count} alert, {daily} a day.", "In the last 30 days it would have raised {count} alerts, {daily} a day.", test.alerts, { daily: number(test.perDay) })),
       h("ul.list", {}, test.examples.map((/** @type {string} */ example) => h("li", {}, example)))]);
-  };
+  });
   const edit = (/** @type {any} */ rule) => openForm(kinds[rule.kind], fields(rule.kind, rule), async (values) => {
-    await mutate(UPDATE, { id: rule.id, input: { ...inputFrom(rule.kind, values, rule), idempotencyKey: newKey() } });
+    await mutate(UPDATE, { id: rule.id, input: { ...inputFrom(rule.kind, values), idempotencyKey: newKey() } });
     show(element);
-  }, { more: (close) => button(t("Delete"), async () => { close(); await mutate(DELETE, { id: rule.id, key: newKey() }); show(element); }, { class: "bad" }) });
+  }, { more: (close) => button(t("Delete"), attempt(async () => { close(); await mutate(DELETE, { id: rule.id, key: newKey() }); await show(element); }), { class: "bad" }) });
   const add = () => openDialog(t("New rule"), (close) => h("div.form", {}, Object.entries(kinds).map(([kind, text]) => button(text, () => {
     close();
     openForm(text, fields(kind), async (values) => { await mutate(CREATE, { input: { ...inputFrom(kind, values), idempotencyKey: newKey() } }); show(element); });
@@ -82,6 +83,6 @@ export async function show(element) {
     alertRules.length ? h("ul.list", {}, alertRules.map((/** @type {any} */ rule) => h("li", { "data-key": rule.id, class: rule.enabled ? null : "read" },
       h("span.grow", {}, h("strong", {}, kinds[rule.kind] || rule.kind), rule.enabled ? null : h("span.chip", {}, t("not in use")),
         h("small.block", {}, [rule.days ? plural("{count} day", "{count} days", rule.days) : null, rule.hours ? t("{count} h", { count: rule.hours }) : null, rule.percent ? plural("{count} point", "{count} points", rule.percent) : null, rule.stage?.name, rule.minAmount ? t("from {amount}", { amount: money(rule.minAmount) }) : null, rule.scope.name, rule.recipients.map((/** @type {string} */ each) => told[each] || each).join(", ")].filter(Boolean).join(" · "))),
-      button(t("Try"), () => tryOut(inputOf(rule)).catch((error) => notify(error.message, { tone: "bad" })), { "aria-label": t("Try: {rule}", { rule: kinds[rule.kind] }) }),
+      button(t("Try"), () => tryOut(inputOf(rule)), { "aria-label": t("Try: {rule}", { rule: kinds[rule.kind] }) }),
       button(t("Change"), () => edit(rule), { "aria-label": t("Change: {name}", { name: kinds[rule.kind] }) })))) : empty(t("No rules yet.")))));
 }

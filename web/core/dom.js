@@ -147,18 +147,30 @@ export function glide(list, update) {
   }
 }
 
+const PAUSE_MS = 150; // between two drawings while much happens
+
 /**
- * Call a function once for many calls, at the next frame.
+ * Call a function once for many calls: at the next frame, or a moment after the last time.
  * @param {() => void} work
  * @returns {() => void}
  */
 export function onNextFrame(work) {
-  let waiting = 0;
+  let waiting = false;
+  let last = -PAUSE_MS;
+  const run = () => {
+    if (!waiting) return;
+    waiting = false;
+    last = performance.now();
+    work();
+  };
   return () => {
     if (waiting) return;
-    waiting = 1;
-    const run = () => { if (waiting) { waiting = 0; work(); } };
-    requestAnimationFrame(run);
-    setTimeout(run, 100); // a hidden page has no frames
+    waiting = true;
+    const pause = last + PAUSE_MS - performance.now();
+    if (pause > 0) setTimeout(run, pause);
+    else {
+      requestAnimationFrame(run);
+      setTimeout(run, 100); // a hidden page has no frames
+    }
   };
 }

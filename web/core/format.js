@@ -38,7 +38,8 @@ export function money(value, currency = company.currency) {
 export function shortMoney(value) {
   if (value === null || value === undefined) return "–";
   const amount = Number(value);
-  const digits = Math.abs(amount) >= 1e6 ? 2 : Math.abs(amount) >= 1e5 ? 0 : 1;
+  const size = Math.abs(amount);
+  const digits = size >= 1e6 ? 2 : size >= 1e5 || size < 1e3 ? 0 : 1;
   return write(amount, { style: "currency", currency: company.currency, notation: "compact", maximumFractionDigits: digits });
 }
 
@@ -74,6 +75,13 @@ export const day = (day) => new Intl.DateTimeFormat(language(), { timeZone: "UTC
 export const weekday = (day) => new Intl.DateTimeFormat(language(), { timeZone: "UTC", weekday: "short", day: "numeric" }).format(new Date(`${day}T00:00Z`));
 /** The calendar date of an instant in the company's time zone. @param {string | Date} at */
 export const calendarDate = (at) => new Date(at).toLocaleDateString("sv", { timeZone: company.timeZone });
+
+/** The instant at which a calendar date begins in the company's time zone. @param {string} day */
+export function midnight(day) {
+  const guess = Date.parse(`${day}T00:00Z`);
+  const offset = Date.parse(`${new Date(guess).toLocaleString("sv", { timeZone: company.timeZone }).replace(" ", "T")}Z`) - guess;
+  return new Date(guess - offset);
+}
 
 /** "5 min ago", else the day. @param {string} at */
 export function ago(at) {

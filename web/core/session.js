@@ -5,7 +5,9 @@ import { language } from "./i18n.js";
 
 const REFRESH = "scoreline.session";
 const TRUST = "scoreline.trust";
+const VIEWER_STORE = "scoreline.viewer"; // for a start without a network
 const RENEW_SECONDS = 60; // before the token expires
+const LONGEST_TIMEOUT = 2 ** 31 - 1; // of the browser, in milliseconds
 
 /** @typedef {{id: string, name: string, team: {id: string, name: string} | null}} Person */
 /** @typedef {{role: string, unreadAlerts: number, employee: Person}} Viewer */
@@ -24,16 +26,16 @@ export class Offline extends Error {}
 /** The session is over: sign in again. */
 export class SignedOut extends Error {}
 
-/** @type {{token: string, expiresAt: number, viewer: Viewer | null, clockSkew: number}} */
-const state = { token: "", expiresAt: 0, viewer: null, clockSkew: 0 };
+/** @type {{token: string, expiresAt: number, viewer: Viewer | null, isDevice: boolean, clockSkew: number}} */
+const state = { token: "", expiresAt: 0, viewer: null, isDevice: false, clockSkew: 0 };
 const events = new EventTarget();
 
 /** @returns {Viewer} */
 export const viewer = () => /** @type {Viewer} */ (state.viewer);
-export const isSignedIn = () => state.viewer !== null;
+export const isSignedIn = () => state.viewer !== null || (state.isDevice && state.token !== "");
 export const hasSession = () => localStorage.getItem(REFRESH) !== null;
 /** Milliseconds until the access token should be renewed. */
-export const renewalDelay = () => Math.max(1000, state.expiresAt - RENEW_SECONDS * 1000 - now());
+export const renewalDelay = () => Math.min(LONGEST_TIMEOUT, Math.max(1000, state.expiresAt - RENEW_SECONDS * 1000 - now()));
 /** The server's time, in milliseconds: the clock of this computer may be wrong. */
 export const now = () => Date.now() + state.clockSkew;
 
@@ -72,7 +74,9 @@ function keep(payload) {
   localStorage.setItem(REFRESH, payload.refreshToken);
   state.token = payload.accessToken;
   state.expiresAt = Date.parse(payload.expiresAt);
-  if (payload.viewer?.employee) state.viewer = payload.viewer;
+  if (!payload.viewer?.employee) return;
+  state.viewer = payload.viewer;
+  localStorage.setItem(VIEWER_STORE, JSON.stringify(payload.viewer));
 }
 
 /**
@@ -95,7 +99,8 @@ export async function signIn(email, password) {
  * @returns {Promise<string>}
  */
 export async function accessToken({ renew = false } = {}) {
-  if (!renew && state.token && state.expiresAt - now() > 5000) return state.token;
+  if (state.isDevice ? state.expiresAt > 0 : !renew && state.token && state.expiresAt - now() > 5000) return state.token;
+  if (state.isDevice) throw ended();
   const known = state.token;
   return navigator.locks.request("scoreline.refresh", async () => {
     if (state.token !== known) return state.token; // another call of this page has renewed it meanwhile
@@ -108,14 +113,25 @@ export async function accessToken({ renew = false } = {}) {
   });
 }
 
+/** Go on as the one who was signed in last, while the server cannot be reached; it decides at the first request. */
+export function restoreViewer() {
+  state.viewer = JSON.parse(localStorage.getItem(VIEWER_STORE) || "null");
+  return state.viewer !== null;
+}
+
 /** Forget the session and tell the page. */
 function ended() {
-  localStorage.removeItem(REFRESH);
+  const was = isSignedIn();
+  if (!state.isDevice) for (const name of [REFRESH, VIEWER_STORE]) localStorage.removeItem(name);
   state.token = "";
-  const was = state.viewer;
   state.viewer = null;
   if (was) events.dispatchEvent(new Event("signedout"));
   return new SignedOut();
+}
+
+/** Use the token of a device, which is good until it is revoked, and is not stored. @param {string} token */
+export function useDevice(token) {
+  Object.assign(state, { token, expiresAt: Infinity, isDevice: true });
 }
 
 /** The server does not accept the token any more: renew it at the next request. */

@@ -31,8 +31,11 @@ let retry;
 let renewal;
 
 export const isLive = () => isReady;
-/** @param {() => void} listener called when the connection is made or lost */
-export const onLiveChange = (listener) => events.addEventListener("change", listener);
+/** @param {() => void} listener called when the connection is made or lost @returns {() => void} what ends that */
+export function onLiveChange(listener) {
+  events.addEventListener("change", listener);
+  return () => events.removeEventListener("change", listener);
+}
 
 /**
  * Subscribe until the returned function is called.

@@ -12,13 +12,19 @@ import { daysOf } from "../core/period.js";
 class ChartBox extends HTMLElement {
   /** @type {Draw} */
   draw = () => ({ elements: [] });
-  #observer = new ResizeObserver(() => this.paint());
+  data = ""; // what the chart shows, to draw only when it has changed
+  #size = [0, 0]; // from the observer, as asking for it would lay out the page
+  #observer = new ResizeObserver(([{ contentRect: { width, height } }]) => { this.#size = [width, height]; this.paint(); });
   connectedCallback() { this.#observer.observe(this); }
   disconnectedCallback() { this.#observer.disconnect(); }
   /** @param {ChartBox} other */
-  update(other) { this.draw = other.draw; this.paint(); }
+  update(other) {
+    if (this.data === other.data) return;
+    [this.draw, this.data] = [other.draw, other.data];
+    this.paint();
+  }
   paint() {
-    const [width, height] = [this.clientWidth, this.clientHeight];
+    const [width, height] = this.#size;
     if (!width || !height) return;
     const { elements, spots = [] } = this.draw(width, height);
     const picture = svg("svg", { width, height, "aria-hidden": "true" }, elements);
@@ -38,10 +44,10 @@ class ChartBox extends HTMLElement {
 }
 customElements.define("chart-box", ChartBox);
 
-/** @param {string} kind of the class @param {string} summary for readers of the screen; empty where a text beside says it @param {Draw} draw */
-function chart(kind, summary, draw) {
+/** @param {string} kind of the class @param {string} summary for readers of the screen; empty where a text beside says it @param {any} data @param {Draw} draw */
+function chart(kind, summary, data, draw) {
   const box = h("chart-box", { class: kind, "data-own": "", ...(summary ? { role: "img", "aria-label": summary } : { "aria-hidden": "true" }) });
-  box.draw = draw;
+  [box.draw, box.data] = [draw, JSON.stringify(data)];
   return box;
 }
 
@@ -88,7 +94,7 @@ export function bar({ value, expected = null, projected = null, pace = "ON_TRACK
  */
 export function paceChart({ metric, target, period, progress }, points, range, workdaysList) {
   const summary = t("{value} of {target}, projected {projected}", { value: figure(progress.value, metric.unit), target: figure(target, metric.unit), projected: figure(progress.projected ?? null, metric.unit) });
-  return chart("pace", summary, (width, height) => {
+  return chart("pace", summary, [target, period, progress, points, range], (width, height) => {
     const days = daysOf(period);
     const [value, goal, projected] = [progress.value, target, progress.projected ?? progress.value].map(Number);
     const [low, high] = range ? [Number(range.low), Number(range.high)] : [projected, projected];
@@ -147,7 +153,7 @@ export function paceChart({ metric, target, period, progress }, points, range, w
  * @param {{start: string, value: string}[]} points @param {string} unit @param {string} summary @param {string | null} [today] later ones are pale
  */
 export function columns(points, unit, summary, today = null) {
-  return chart("columns", summary, (width, height) => {
+  return chart("columns", summary, [points, today], (width, height) => {
     const top = Math.max(...points.map(({ value }) => Number(value)), 0) || 1;
     const bottom = height - 16;
     const step = width / points.length;
@@ -168,7 +174,7 @@ export function columns(points, unit, summary, today = null) {
 
 /** A line without axes. @param {number[]} values */
 export function spark(values) {
-  return chart("spark", "", (width, height) => {
+  return chart("spark", "", values, (width, height) => {
     const top = Math.max(...values, 0) || 1;
     const points = values.map((value, index) => /** @type {[number, number]} */ ([(width * index) / Math.max(1, values.length - 1), height - 1.5 - ((height - 3) * value) / top]));
     return { elements: [svg("path.actual", { d: line(points) })] };
@@ -195,7 +201,7 @@ export function forecastBar({ booked, low, high, expected, target, confidence })
  * @param {any[]} snapshots @param {string | null} target
  */
 export function forecastHistory(snapshots, target) {
-  return chart("history", t("Earlier forecasts of this period"), (width, height) => {
+  return chart("history", t("Earlier forecasts of this period"), [snapshots, target], (width, height) => {
     const top = Math.max(...snapshots.map(({ high }) => Number(high)), Number(target || 0)) * 1.08 || 1;
     const bottom = height - 16;
     const x = (/** @type {number} */ index) => (width * index) / Math.max(1, snapshots.length - 1);

@@ -24,6 +24,20 @@ export function openDialog(title, content, { side = false } = {}) {
   return close;
 }
 
+/**
+ * A handler that does something at the server, and says it where that fails.
+ * @template {any[]} A
+ * @param {(...values: A) => Promise<any>} work
+ * @returns {(...values: A) => Promise<void>}
+ */
+export const attempt = (work) => async (...values) => {
+  try {
+    await work(...values);
+  } catch (error) {
+    notify(error instanceof Error && error.message ? error.message : t("The server cannot be reached."), { tone: "bad" });
+  }
+};
+
 /** @type {HTMLElement | null} */
 let notices = null;
 

@@ -8,7 +8,7 @@ import { plural, t } from "../core/i18n.js";
 import { avatar, empty, link } from "./controls.js";
 import { notify } from "./dialog.js";
 import { setUnread } from "./frame.js";
-import { openDeal } from "./why.js";
+import { openDeal } from "./details.js";
 
 export const ALERT_FIELDS = gql`fragment AlertFields on Alert {
   id cursor kind message raisedAt readAt resolvedAt employee { id name }

@@ -7,7 +7,7 @@ import { plural, t } from "../core/i18n.js";
 import { panel } from "./controls.js";
 import { forecastBar, forecastHistory } from "./charts.js";
 import { fact } from "./facts.js";
-import { openDeal } from "./why.js";
+import { openDeal } from "./details.js";
 
 export const FORECAST_FIELDS = gql`fragment ForecastFields on Forecast {
   confidence booked pipeline newBusiness expected low median high target attainmentProbability

@@ -3,6 +3,7 @@
 import { Refused } from "../core/client.js";
 import { h } from "../core/dom.js";
 import { t } from "../core/i18n.js";
+import { readNumber } from "./cells.js";
 import { openDialog } from "./dialog.js";
 
 /**
@@ -66,7 +67,8 @@ function read(fields, element) {
   return Object.fromEntries(fields.map(({ name, type = "text" }) => {
     if (type === "checkbox") return [name, data.get(name) !== null];
     if (type === "checks") return [name, data.getAll(name)];
-    return [name, String(data.get(name) ?? "").trim()];
+    const text = String(data.get(name) ?? "").trim();
+    return [name, type === "number" ? readNumber(text) ?? text : text]; // the server says what is wrong with other texts
   }));
 }
 

@@ -8,7 +8,7 @@ import { chooseLanguage, language, plural, t } from "../core/i18n.js";
 import { changes, dismissAnswered, onOutboxChange } from "../core/outbox.js";
 import { isSignedIn, signOut, viewer } from "../core/session.js";
 import { isLive, onLiveChange, subscribe } from "../core/socket.js";
-import { avatar, link } from "./controls.js";
+import { avatar } from "./controls.js";
 import { notify, openDialog } from "./dialog.js";
 import { icon } from "./icons.js";
 import { chooseTheme, theme } from "./theme.js";
@@ -94,7 +94,8 @@ function openMenu() {
       h("option", { value: "en", selected: language() === "en" }, "English"), h("option", { value: "ru", selected: language() === "ru" }, "Русский"))),
     h("label.field", {}, t("Appearance"), h("select", { onchange: (/** @type {any} */ { target }) => chooseTheme(target.value) },
       [["auto", t("As the system")], ["light", t("Light")], ["dark", t("Dark")]].map(([name, text]) => h("option", { value: name, selected: theme() === name }, text)))),
-    h("div.actions", {}, viewer().role !== "EMPLOYEE" ? link("/plan", h("button", { type: "button", onclick: close }, icon("plan"), t("Plan"))) : null,
+    h("nav.form.more-screens", { "aria-label": t("More screens") }, links().filter(([, , , wide]) => wide).map(([to, name, text]) => h("a.button.plain", { href: to, "data-go": "", onclick: close }, icon(name), text))),
+    h("div.actions", {},
       h("button", { type: "button", onclick: () => { close(); signOut(); } }, icon("out"), t("Sign out")))));
 }
 

@@ -7,7 +7,7 @@ import { t } from "../core/i18n.js";
 import { goalTitle, paceChip } from "./controls.js";
 import { bar, paceChart, ring } from "./charts.js";
 import { expectedPercent, fact } from "./facts.js";
-import { openWhy } from "./why.js";
+import { openWhy } from "./details.js";
 
 /** What is known of a goal at once; the projection takes a moment, so the subscription brings it. */
 export const GOAL_STATE = gql`fragment GoalState on Goal {

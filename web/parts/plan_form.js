@@ -5,8 +5,8 @@ import { t } from "../core/i18n.js";
 import { readNumber } from "./cells.js";
 import { iconButton } from "./controls.js";
 
-/** @param {string} metric */
-export const newMetric = (metric) => ({ metric, base: "LAST_RESULTS", periods: "3", total: "", uplift: "0", weights: "HISTORY", rounding: "", floor: "", ceiling: "", givenWeights: new Map() });
+/** @param {string} metric @param {string} unit sums of money come out round */
+export const newMetric = (metric, unit) => ({ metric, base: "LAST_RESULTS", periods: "3", total: "", uplift: "0", weights: "HISTORY", rounding: unit === "MONEY" ? "10" : unit === "COUNT" ? "1" : "", floor: "", ceiling: "", givenWeights: new Map() });
 
 const BASES = () => [["LAST_RESULTS", t("Results of the last period")], ["LAST_TARGETS", t("Targets of the period before")], ["LAST_YEAR", t("Results a year before")], ["MEAN", t("Mean of the last periods")], ["FORECAST", t("Forecast")], ["TOTAL", t("A given total")]];
 const WEIGHTS = () => [["HISTORY", t("By results")], ["EQUAL", t("Evenly")], ["FORECAST", t("By forecast")], ["WORKING_TIME", t("By working time")], ["GIVEN", t("By given weights")]];

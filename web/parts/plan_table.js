@@ -21,7 +21,6 @@ export function planTable(preview, { plan, shown, teams, onChange, stale }) {
   const root = rows[0].owner;
   const base = root.__typename === "Team" ? depthOfTeam(root.id) : 0;
   const depth = (/** @type {any} */ { __typename, id, team }) => Math.max(0, (__typename === "Employee" ? depthOfTeam(team?.id) + 1 : depthOfTeam(id)) - base);
-  const hasWeights = shown.weights === "GIVEN";
 
   const set = (/** @type {string} */ owner, /** @type {string} */ text) => {
     const value = readNumber(text);
@@ -40,30 +39,42 @@ export function planTable(preview, { plan, shown, teams, onChange, stale }) {
     if (missing.length) notify(t("Not found: {names}", { names: missing.map(({ name }) => name || "?").join(", ") }), { tone: "bad" });
     onChange();
   };
+  /** @param {any} row */
+  const ownerCell = ({ owner }) => h("span.plan-owner", { style: { "--depth": depth(owner) } },
+    owner.__typename === "Employee" ? h("input", { type: "checkbox", checked: !plan.leftOut.has(owner.id), "aria-label": t("{name} gets a target", { name: owner.name }), onchange: (/** @type {any} */ { target: box }) => { box.checked ? plan.leftOut.delete(owner.id) : plan.leftOut.add(owner.id); onChange(); } }) : null,
+    h("span.line", { title: owner.name }, owner.name));
+  /** @param {any} row */
+  const weightCell = ({ owner }) => owner.__typename === "Employee" ? h("input.cell", { inputmode: "decimal", "data-column": "weight", "aria-label": t("Weight of {name}", { name: owner.name }), value: shown.givenWeights.get(owner.id) || "", onkeydown: moveByKey,
+    onchange: (/** @type {any} */ { target: cell }) => { const value = readNumber(cell.value); value === null ? shown.givenWeights.delete(owner.id) : shown.givenWeights.set(owner.id, value); onChange(); } }) : null;
+  /** @param {any} row @param {number} index */
+  const targetCell = ({ owner, byHand, target }, index) => h("input.cell", {
+    inputmode: "decimal", "data-column": "target", class: byHand ? "by-hand" : null, "aria-label": t("Target of {name}", { name: owner.name }),
+    value: number(target, 2), onkeydown: moveByKey, onfocus: (/** @type {any} */ { target: cell }) => cell.select(), onpaste: (/** @type {any} */ event) => paste(event, index),
+    onchange: (/** @type {any} */ { target: cell }) => { set(owner.id, cell.value); onChange(); },
+  });
+  /** @param {any} row */
+  const differenceCell = ({ base, difference }) => {
+    const change = base === null || !Number(base) ? null : (100 * Number(difference)) / Number(base);
+    return h("span", { class: change === null || Math.abs(change) < 0.05 ? "soft" : change > 0 ? "good" : "late" }, change === null ? "–" : `${Math.abs(change) < 0.05 ? "" : change > 0 ? "+" : "−"}${percent(Math.abs(change), 1)}`);
+  };
+  /**
+   * Heading, class, content of a row, and what stands below.
+   * @type {[string, string, (row: any, index: number) => any, any][]}
+   */
+  const columns = [[t("Who"), "", ownerCell, t("Sum of the people")]];
+  if (shown.weights === "GIVEN") columns.push([t("Weight"), "right", weightCell, null]);
+  columns.push([t("Last result"), "right soft wide", ({ lastResult }) => figure(lastResult, metric.unit), null]);
+  columns.push([t("Base"), "right soft wide", ({ base: start }) => figure(start, metric.unit), null]);
+  columns.push([t("Target"), "right", targetCell, h("strong", {}, figure(total?.allocated, metric.unit))]);
+  columns.push([t("Difference"), "right wide", differenceCell, null]);
+  if (rows.some((/** @type {any} */ { existing }) => existing)) columns.push([t("Set now"), "right soft wide", ({ existing }) => (existing ? figure(existing.target, metric.unit) : "–"), null]);
+  columns.push([t("Chance"), "right", ({ probability }) => chance(probability), chance(total?.probability)]);
+  if (rows.some((/** @type {any} */ { workingTimeShare: share }) => share !== null && share !== 1)) columns.push([t("Working time"), "right soft wide", ({ workingTimeShare: share }) => (share === null ? "" : percent(100 * share)), null]);
   return h("div.scroll", { class: stale ? "stale" : null }, h("table.plan-table", {},
-    h("thead", {}, h("tr", {}, h("th", {}, t("Who")), hasWeights ? h("th.right", {}, t("Weight")) : null, h("th.right", {}, t("Last result")), h("th.right", {}, t("Base")), h("th.right", {}, t("Target")), h("th.right", {}, t("Change")), h("th.right", {}, t("Set now")), h("th.right", {}, t("Chance")), h("th.right", {}, t("Working time")))),
-    h("tbody", {}, rows.map((/** @type {any} */ row, /** @type {number} */ index) => {
-      const { owner, lastResult, target, difference, byHand, probability, workingTimeShare, existing } = row;
-      const isPerson = owner.__typename === "Employee";
-      const out = plan.leftOut.has(owner.id);
-      const change = row.base === null || !Number(row.base) ? null : (100 * Number(difference)) / Number(row.base);
-      return h("tr", { "data-key": owner.id, class: isPerson ? (out ? "out" : null) : "team" },
-        h("td", {}, h("span.plan-owner", { style: { "--depth": depth(owner) } }, isPerson ? h("input", { type: "checkbox", checked: !out, "aria-label": t("{name} gets a target", { name: owner.name }), onchange: (/** @type {any} */ { target: box }) => { box.checked ? plan.leftOut.delete(owner.id) : plan.leftOut.add(owner.id); onChange(); } }) : null, h("span.line", {}, owner.name))),
-        hasWeights ? h("td.right", {}, isPerson ? h("input.cell", { inputmode: "decimal", "data-column": "weight", "aria-label": t("Weight of {name}", { name: owner.name }), value: shown.givenWeights.get(owner.id) || "", onkeydown: moveByKey,
-          onchange: (/** @type {any} */ { target: cell }) => { const value = readNumber(cell.value); value === null ? shown.givenWeights.delete(owner.id) : shown.givenWeights.set(owner.id, value); onChange(); } }) : null) : null,
-        h("td.right.soft", {}, figure(lastResult, metric.unit)),
-        h("td.right.soft", {}, figure(row.base, metric.unit)),
-        h("td.right", {}, h("input.cell", {
-          inputmode: "decimal", "data-column": "target", class: byHand ? "by-hand" : null, "aria-label": t("Target of {name}", { name: owner.name }),
-          value: number(target, 2), onkeydown: moveByKey, onfocus: (/** @type {any} */ { target: cell }) => cell.select(), onpaste: (/** @type {any} */ event) => paste(event, index),
-          onchange: (/** @type {any} */ { target: cell }) => { set(owner.id, cell.value); onChange(); },
-        })),
-        h("td.right", { class: change === null || Math.abs(change) < 0.05 ? "soft" : change > 0 ? "good" : "late" }, change === null ? "–" : `${change > 0 ? "+" : change < 0 ? "−" : ""}${percent(Math.abs(change), 1)}`),
-        h("td.right.soft", {}, existing ? figure(existing.target, metric.unit) : "–"),
-        h("td.right", {}, chance(probability)),
-        h("td.right.soft", {}, workingTimeShare === null ? "" : percent(100 * workingTimeShare)));
-    })),
-    total ? h("tfoot", {}, h("tr", {}, h("td", {}, t("Sum of the people")), hasWeights ? h("td", {}) : null, h("td", {}), h("td", {}), h("td.right", {}, h("strong", {}, figure(total.allocated, metric.unit))), h("td", { colspan: 2 }), h("td.right", {}, chance(total.probability)), h("td", {}))) : null));
+    h("thead", {}, h("tr", {}, columns.map(([title, kind]) => h("th", { class: kind || null }, title)))),
+    h("tbody", {}, rows.map((/** @type {any} */ row, /** @type {number} */ index) => h("tr", { "data-key": row.owner.id, class: row.owner.__typename !== "Employee" ? "team" : plan.leftOut.has(row.owner.id) ? "out" : null },
+      columns.map(([, kind, content]) => h("td", { class: kind || null }, content(row, index)))))),
+    total ? h("tfoot", {}, h("tr", {}, columns.map(([, kind, , below]) => h("td", { class: kind || null }, below)))) : null));
 }
 
 /** The rows as text that a spreadsheet takes. @param {any[]} rows */

@@ -3,13 +3,14 @@
 import { go, parameter, withParameters } from "../core/address.js";
 import { query } from "../core/client.js";
 import { h, onNextFrame, render } from "../core/dom.js";
-import { calendarDate, figure, useCompany } from "../core/format.js";
+import { calendarDate, dayAndTime, figure, useCompany } from "../core/format.js";
 import { gql } from "../core/gql.js";
 import { t } from "../core/i18n.js";
 import { onOutboxChange } from "../core/outbox.js";
 import { chosenPeriod } from "../core/period.js";
-import { viewer } from "../core/session.js";
-import { subscribe } from "../core/socket.js";
+import { Offline, viewer } from "../core/session.js";
+import { keepSnapshot, readSnapshot } from "../core/snapshot.js";
+import { isLive, onLiveChange, subscribe } from "../core/socket.js";
 import { openCall } from "../parts/card_actions.js";
 import { callsPanel, chartsPanel, clientsPanel, dealsPanel, historyPanel, hoursPanel, leadsPanel, stagesPanel, tasksPanel } from "../parts/card_panels.js";
 import { avatar, button, empty, iconButton, panel, periodPicker } from "../parts/controls.js";
@@ -51,15 +52,25 @@ const READ_SECONDS = 3; // after a change, before the card is read again
 /** @type {import("../main.js").Screen} */
 export async function show(main, [id]) {
   const period = chosenPeriod();
-  const read = () => query(CARD, { id, period, metrics: METRICS });
-  const data = await read();
+  const isOwn = id === viewer().employee.id;
+  const read = async () => {
+    const answer = await query(CARD, { id, period, metrics: METRICS });
+    if (isOwn && period.kind === "MONTH" && period.offset === 0) keepSnapshot("card", answer);
+    return answer;
+  };
+  let snapshot = /** @type {{at: string, data: any} | null} */ (null);
+  const data = await read().catch((error) => {
+    snapshot = error instanceof Offline && isOwn ? readSnapshot("card") : null;
+    if (!snapshot) throw error;
+    return snapshot.data;
+  });
   if (!data.employee) {
     render(main, empty(t("There is no such person, or the card is not yours to see.")));
     return undefined;
   }
   useCompany(data.company);
   document.title = `${data.employee.name} · Scoreline`;
-  const state = { employee: data.employee, goals: new Map(data.employee.goals.map((/** @type {any} */ goal) => [goal.id, goal])), news: edges(data.employee.activities), lastCursor: null };
+  const state = { employee: data.employee, goals: new Map(data.employee.goals.map((/** @type {any} */ goal) => [goal.id, goal])), news: edges(data.employee.activities), lastCursor: null, keptAt: /** @type {any} */ (snapshot)?.at || null };
   const draw = onNextFrame(() => drawCard(main, state, period));
   draw();
 
@@ -71,6 +82,7 @@ export async function show(main, [id]) {
       const answer = await read().catch(() => null); // the next change reads again
       if (!answer?.employee) return;
       state.employee = answer.employee;
+      state.keptAt = null;
       for (const goal of answer.employee.goals) if (!state.goals.has(goal.id)) state.goals.set(goal.id, goal);
       draw();
     }, seconds * 1000);
@@ -78,6 +90,7 @@ export async function show(main, [id]) {
   const isVisible = data.employee.statistics !== null;
   const ends = [
     () => clearTimeout(reading),
+    onLiveChange(() => { if (isLive() && state.keptAt) readSoon(0); }),
     onOutboxChange((answered) => { draw(); if (answered?.state === "sent") readSoon(0.2); }),
     isVisible ? subscribe(GOALS, { scope: id }, ({ goalProgress: goal }) => {
       if (goal.archivedAt) state.goals.delete(goal.id);
@@ -117,6 +130,7 @@ function drawCard(main, state, period) {
   const today = calendarDate(new Date());
   const goals = [...state.goals.values()].sort((one, other) => one.period.end.localeCompare(other.period.end));
   return render(main, h("div.card", { "data-tab": tab },
+    state.keptAt ? h("p.kept.no-print", { role: "status" }, t("Without a network: this is the card of {when}. What you record is sent later.", { when: dayAndTime(state.keptAt) })) : null,
     head,
     h("div.head.no-print", {},
       button(t("Record a call"), () => openCall(employee.id, clients), { class: "primary call-action" }),

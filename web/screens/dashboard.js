@@ -11,26 +11,26 @@ import { viewer } from "../core/session.js";
 import { subscribe } from "../core/socket.js";
 import { chosenMetric, empty, goalTitle, link, metricPicker, panel, periodPicker, scopePicker } from "../parts/controls.js";
 import { spark } from "../parts/charts.js";
-import { ALERT_FIELDS, ALERTS, alertList, markRead, NEWS_KINDS, newsList, onlineList } from "../parts/feed.js";
+import { ALERT_FIELDS, ALERTS, alertList, markRead, NEWS_KINDS, onlineList } from "../parts/feed.js";
 import { FORECAST_FIELDS, forecastPanel } from "../parts/forecast_panel.js";
 import { FUNNEL_FIELDS, funnelTable } from "../parts/funnel_panel.js";
 import { GOAL_FIELDS, GOAL_STATE, goalLine, goalWindow } from "../parts/goal_window.js";
 import { LEADERBOARD, rankingRows } from "../parts/ranking_list.js";
+import { readSince, sincePanel } from "../parts/since_panel.js";
 
 const STATISTICS_FIELDS = gql`fragment StatisticsFields on Statistics {
   winRatePercent previousWinRatePercent averageDealAmount previousAverageDealAmount medianSalesCycleDays previousMedianSalesCycleDays
   series { metric { key name unit } total previousTotal points { start value } }
 }`;
-const DASHBOARD = gql`query Dashboard($scope: ID, $period: PeriodInput, $metric: String, $kinds: [ActivityKind!], $interval: Interval!, $metrics: [String!]) {
+const DASHBOARD = gql`query Dashboard($scope: ID, $period: PeriodInput, $kinds: [ActivityKind!], $interval: Interval!, $metrics: [String!]) {
   company { id name currency timeZone }
-  teams { id name parent { id } }
+  teams { id name parent { id } goals(period: $period) { id target metric { key } period { start end } progress { value attainmentPercent expectedByNow pace } } }
   metrics { key name unit }
   funnel(scope: $scope, period: $period) { ...FunnelFields period { kind start end label workdaysList } scope { __typename id name goals(period: $period) { ...GoalState } } }
   statistics(scope: $scope, period: $period, interval: $interval, metrics: $metrics) { ...StatisticsFields }
   forecast(scope: $scope, period: $period) { ...ForecastFields }
-  goals(scope: $scope, period: $period, metric: $metric) { ...GoalState }
   alerts(unreadOnly: true, first: 8) { edges { node { ...AlertFields } } }
-  activities(scope: $scope, kinds: $kinds, first: 12) { edges { node { id cursor kind at summary employee { id name } } } }
+  activities(scope: $scope, kinds: $kinds, first: 6) { edges { node { id cursor kind at summary employee { id name } } } }
 }
 ${STATISTICS_FIELDS} ${GOAL_STATE} ${FORECAST_FIELDS} ${FUNNEL_FIELDS} ${ALERT_FIELDS}`;
 const FORECAST_PAST = gql`query ForecastPast($scope: ID, $period: PeriodInput) {
@@ -57,16 +57,17 @@ const FIGURES_SECONDS = 20; // between two readings of the charts and the funnel
 const GOAL_EVENTS = new Set(["GOAL_SET", "GOAL_ARCHIVED", "PLAN_APPLIED", "PLAN_UNDONE"]);
 const NEWS = new Set(NEWS_KINDS);
 const TEAM_GOALS = 12;
+const NEWS_LENGTH = 12;
 
 /** @type {import("../main.js").Screen} */
 export async function show(main) {
   const period = chosenPeriod();
   const metric = chosenMetric();
   const interval = period.kind === "WEEK" || period.kind === "MONTH" ? "DAY" : "WEEK";
-  const read = (/** @type {string | null} */ scope) => query(DASHBOARD, { scope, period, metric, kinds: NEWS_KINDS, interval, metrics: FIGURES_OF_ALL });
+  const read = (/** @type {string | null} */ scope) => query(DASHBOARD, { scope, period, kinds: NEWS_KINDS, interval, metrics: FIGURES_OF_ALL });
   const data = await read(parameter("scope"));
   const { scope, period: span } = data.funnel;
-  if (viewer().role === "ADMIN" && !data.teams.length && !data.goals.length) { // nothing is set up yet
+  if (viewer().role === "ADMIN" && !data.teams.length && !scope.goals.length) { // nothing is set up yet
     go("/setup", { replace: true });
     return undefined;
   }
@@ -74,8 +75,8 @@ export async function show(main) {
   document.title = `${scope.name} · Scoreline`;
 
   const state = {
-    ...data, board: /** @type {any} */ (null), forecast: data.forecast, past: /** @type {any} */ (null),
-    goals: new Map([...data.goals, ...scope.goals].map((/** @type {any} */ goal) => [goal.id, goal])),
+    ...data, board: /** @type {any} */ (null), forecast: data.forecast, past: /** @type {any} */ (null), since: /** @type {any} */ (null),
+    goals: goalsOf(data, metric),
     people: new Map(), alerts: data.alerts.edges.map((/** @type {any} */ { node }) => node), news: data.activities.edges.map((/** @type {any} */ { node }) => node),
   };
   const draw = onNextFrame(() => drawDashboard(main, state, { scope, period, span, metric }));
@@ -83,6 +84,10 @@ export async function show(main) {
 
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let reading;
+  const readChanges = async () => {
+    state.since = await readSince(scope, span, metric).catch(() => state.since);
+    draw();
+  };
   const readFigures = async () => {
     reading = undefined;
     const charted = shownGoals(state, { scope, span, metric }).inPeriod.map((goal) => goal.metric.key);
@@ -90,6 +95,7 @@ export async function show(main) {
     const figures = await query(FIGURES, { scope: scope.id, period, interval, metrics }).catch(() => null); // the next change asks again
     if (figures) Object.assign(state, figures);
     draw();
+    await readChanges();
   };
   const readFiguresSoon = () => { reading ||= setTimeout(readFigures, FIGURES_SECONDS * 1000 * (0.75 + Math.random() / 2)); };
   /** @type {() => void} */
@@ -107,13 +113,15 @@ export async function show(main) {
   const readGoals = async () => {
     const answer = await read(scope.id).catch(() => null);
     if (!answer) return;
-    state.goals = new Map([...answer.goals, ...answer.funnel.scope.goals].map((/** @type {any} */ goal) => [goal.id, goal]));
+    state.goals = goalsOf(answer, metric);
     followGoals();
     readFigures();
   };
 
   followGoals();
-  readFigures();
+  const extra = shownGoals(state, { scope, span, metric }).inPeriod.some((goal) => !FIGURES_OF_ALL.includes(goal.metric.key));
+  if (extra) readFigures(); // the charts of these goals need more metrics
+  else readChanges();
   const readPast = (/** @type {string} */ document) => query(document, { scope: scope.id, period }, { attempts: 2 }).then(({ forecast }) => {
     state.past = { ...state.past, ...forecast };
     draw();
@@ -131,7 +139,7 @@ export async function show(main) {
     subscribe(ACTIVITIES, () => ({ scope: scope.id, after: state.lastCursor || null }), ({ activities: activity }) => {
       state.lastCursor = activity.cursor;
       if (NEWS.has(activity.kind) && !state.news.some((/** @type {any} */ { id }) => id === activity.id)) {
-        state.news = [activity, ...state.news].slice(0, 12);
+        state.news = [activity, ...state.news].slice(0, NEWS_LENGTH);
         draw();
       }
       if (GOAL_EVENTS.has(activity.kind)) readGoals();
@@ -145,6 +153,18 @@ export async function show(main) {
     subscribe(PRESENCE, { scope: scope.id }, ({ presence }) => { state.people.set(presence.id, presence); draw(); }),
   ];
   return () => ends.forEach((end) => end());
+}
+
+/**
+ * All goals of an answer by id. Those of teams come with little, as there are many; the subscription brings the rest.
+ * @param {any} data @param {string} metric
+ */
+function goalsOf({ teams, metrics, funnel }, metric) {
+  const { scope, period } = funnel;
+  const counted = metrics.find((/** @type {any} */ { key }) => key === metric);
+  const ofTeams = teams.flatMap((/** @type {any} */ { id, name, goals }) => goals.filter((/** @type {any} */ goal) => goal.metric.key === metric && goal.period.start === period.start && goal.period.end === period.end)
+    .map((/** @type {any} */ goal) => ({ ...goal, progress: { version: 0, asOf: new Date().toISOString(), ...goal.progress }, name: counted.name, metric: counted, owner: { __typename: "Team", id, name }, period })));
+  return new Map([...ofTeams, ...scope.goals].map((goal) => [goal.id, goal]));
 }
 
 /**
@@ -192,14 +212,14 @@ function drawDashboard(main, state, { scope, period, span, metric }) {
           others.length || !inPeriod.length ? panel(inPeriod.length ? t("Goals of other periods") : t("Goals"), null,
             others.length ? h("ul.goal-lines", {}, others.map((goal) => goalLine(goal))) : empty(t("No goals for this period."), link("/plan", h("span.link", {}, t("Plan the targets"))))) : null),
         teamGoals.length ? panel(t("Teams: {metric}", { metric: goalTitle(teamGoals[0]) }), h("small", {}, span.label), h("ul.goal-lines.team-goals", {}, teamGoals.map((goal) => goalLine(goal, { showOwner: true })))) : null,
+        sincePanel(state.since, state.news, forecast, state.past?.saidBefore),
         panel(t("Funnel"), h("small", {}, span.label), funnelTable(funnel))),
       h("div.column", {},
         panel(t("Ranking"), board ? h("small", {}, t("total {total}", { total: figure(board.total, board.metric.unit, true) })) : null,
           board ? (board.standings.length ? h("ol.ranking", {}, rankingRows(board)) : empty(t("Nobody is ranked yet."))) : h("p.soft", {}, t("Loading …"))),
         forecastPanel(forecast, state.past),
         panel(t("Alerts"), link("/alerts", h("span.link", {}, t("All"))), alertList(state.alerts, read)),
-        panel(t("Online"), null, onlineList(state.people)),
-        panel(t("What changed"), null, newsList(state.news)))));
+        panel(t("Online"), null, onlineList(state.people)))));
   const list = main.querySelector(".ranking");
   list ? glide(list, update) : update();
 }

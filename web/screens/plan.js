@@ -37,7 +37,7 @@ const UNDO = gql`mutation UndoPlan($id: ID!, $keepChanged: Boolean!, $key: Strin
 const COMPUTE_SECONDS = 0.25; // after the last keystroke
 
 /** What is being planned; kept while other screens are shown. @type {{metrics: any[], targets: Map<string, string>, leftOut: Set<string>, ramp: string, shown: number}} */
-const plan = { metrics: [newMetric("deals_won_amount")], targets: new Map(), leftOut: new Set(), ramp: "", shown: 0 };
+const plan = { metrics: [newMetric("deals_won_amount", "MONEY")], targets: new Map(), leftOut: new Set(), ramp: "", shown: 0 };
 let planned = ""; // scope and period that the targets by hand belong to
 
 /** @type {import("../main.js").Screen} */
@@ -139,7 +139,7 @@ export async function show(main) {
           })),
           h("div.actions", {}, h("button", { type: "button", disabled: plan.metrics.length >= metrics.length, onclick: () => {
             const next = metrics.find((/** @type {any} */ { key: each }) => !plan.metrics.some(({ metric }) => metric === each));
-            plan.metrics.push(newMetric(next.key));
+            plan.metrics.push(newMetric(next.key, next.unit));
             plan.shown = plan.metrics.length - 1;
             compute(0);
           } }, t("Another metric"))),

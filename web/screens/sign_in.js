@@ -38,7 +38,7 @@ export function showSignIn(app, onSignedIn) {
 
   function show() {
     document.title = `${t("Sign in")} · Scoreline`;
-    render(app, h("div.welcome", {}, h("div", {},
+    render(app, h("main.welcome", {}, h("div", {},
       h("h1.brand", {}, h("img", { src: new URL("../icon.svg", import.meta.url).href, alt: "" }), "Scoreline"),
       h("form.panel.form", { onsubmit: submit },
         h("label.field", {}, t("E-mail"), h("input", { name: "email", type: "email", autocomplete: "username", required: true, autofocus: true })),

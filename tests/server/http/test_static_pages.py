@@ -13,19 +13,17 @@ from server.http.static_pages import (
     read_page_texts,
     read_password_page,
     read_query_page,
-    read_wallboard_page,
 )
-from tests.http_server import receive_message, run_test_server, send_message
+from tests.http_server import run_test_server
 
 for_each_page = pytest.mark.parametrize(
     "page",
-    [read_query_page(), read_wallboard_page(), read_password_page()],
-    ids=["query page", "wallboard", "password page"],
+    [read_query_page(), read_password_page()],
+    ids=["query page", "password page"],
 )
 EXAMPLES = re.findall(r"^  \"([^\"]+)\": `(.*?)`,$", read_query_page().decode(), re.MULTILINE | re.DOTALL)
 PASSWORD_PAGE = read_password_page().decode()
 PASSWORD_MUTATIONS = dict(re.findall(r"^  (\w+): `(.*?)`,$", PASSWORD_PAGE, re.MULTILINE | re.DOTALL))
-WALLBOARD_QUERIES = dict(re.findall(r"^  (\w+): `(.*?)`,$", read_wallboard_page().decode(), re.MULTILINE | re.DOTALL))
 
 
 @for_each_page
@@ -74,11 +72,6 @@ def test_query_page_has_examples_of_every_operation_type():
     assert kinds == {"query", "mutation", "subscription"}
 
 
-@pytest.mark.parametrize("query", WALLBOARD_QUERIES.values(), ids=list(WALLBOARD_QUERIES))
-def test_wallboard_queries_are_valid(query):
-    assert validate(create_schema()._schema, parse(query)) == []
-
-
 @pytest.mark.parametrize("query", PASSWORD_MUTATIONS.values(), ids=list(PASSWORD_MUTATIONS))
 def test_password_page_mutations_are_valid(query):
     assert validate(create_schema()._schema, parse(query)) == []
@@ -92,17 +85,15 @@ def test_password_page_has_the_texts_that_it_uses():
     )
 
 
-@pytest.mark.parametrize(
-    ("name", "page"), [("wallboard.html", read_wallboard_page()), ("password.html", read_password_page())]
-)
-def test_page_has_its_texts_in_every_language(name, page):
-    [script] = re.findall(r"^const TRANSLATIONS = (.*);$", page.decode(), re.MULTILINE)
+def test_password_page_has_its_texts_in_every_language():
+    [script] = re.findall(r"^const TRANSLATIONS = (.*);$", PASSWORD_PAGE, re.MULTILINE)
+    english = read_page_texts("password.html")
 
     translations = json.loads(script)
 
     assert list(translations) == list(TRANSLATIONS)
-    assert all(texts.keys() == read_page_texts(name).keys() for texts in translations.values())
-    assert any(texts != read_page_texts(name) for texts in translations.values())
+    assert all(texts.keys() == english.keys() for texts in translations.values())
+    assert any(texts != english for texts in translations.values())
 
 
 async def test_password_page_is_served_without_sign_in(tmp_path):
@@ -112,68 +103,3 @@ async def test_password_page_is_served_without_sign_in(tmp_path):
     assert (page.status_code, page.content) == (200, read_password_page())
     assert page.headers["content-security-policy"] == build_content_security_policy(read_password_page())
     assert page.headers["referrer-policy"] == "no-referrer"
-
-
-async def test_wallboard_is_served_without_sign_in_and_outside_demo(tmp_path):
-    async with run_test_server(tmp_path) as server:
-        page = await server.http.get("/wallboard")
-        head_response, with_query, post_response, subpath_response = [
-            await server.http.request(method, path)
-            for method, path in [("HEAD", "/wallboard"), ("GET", "/wallboard?lang=ru"), ("POST", "/wallboard"), ("GET", "/wallboard/x")]
-        ]  # fmt: skip
-
-    assert (page.status_code, page.content) == (200, read_wallboard_page())
-    assert page.headers["content-type"] == "text/html; charset=utf-8"
-    assert page.headers["content-security-policy"] == build_content_security_policy(read_wallboard_page())
-    assert page.headers["x-content-type-options"] == "nosniff"
-    assert page.headers["referrer-policy"] == "no-referrer"
-    assert page.headers["cache-control"] == "no-cache"
-    assert (head_response.status_code, head_response.content, with_query.content) == (200, b"", read_wallboard_page())
-    assert (post_response.status_code, subpath_response.status_code) == (405, 404)
-
-
-@pytest.mark.parametrize("scope_type", ["company", "team"])
-async def test_wallboard_queries_work_for_device_of_company_or_team(tmp_path, scope_type):
-    subscriptions = set(WALLBOARD_QUERIES) - {"screen"}
-    async with run_test_server(tmp_path) as server:
-        viewer_id = (await server.execute("{ viewer { employee { id } } }"))["viewer"]["employee"]["id"]
-        team = (await server.execute(CREATE_TEAM))["createTeam"]["team"]["id"]
-        await server.execute(MOVE_EMPLOYEE, id=viewer_id, team=team)
-        created = await server.execute(CREATE_DEVICE, scope=team if scope_type == "team" else None)
-        token = created["createDevice"]["token"]
-        screen = await server.execute(WALLBOARD_QUERIES["screen"], token=token)
-        scope = screen["viewer"]["device"]["scope"]["id"]
-        await server.execute(SET_GOAL, owner=scope)
-        async with server.connect(token) as socket:
-            for name in subscriptions:
-                payload = {"query": WALLBOARD_QUERIES[name], "variables": {"scope": scope}}
-                await send_message(socket, id=name, type="subscribe", payload=payload)
-            received = {}
-            while set(received) < subscriptions - {"wins"}:
-                received |= data_by_id(await receive_message(socket))
-            await server.execute(RECORD_WIN)
-            while "wins" not in received:
-                received |= data_by_id(await receive_message(socket))
-
-    assert received["wins"]["dealWon"]["title"] == "Loggers"
-    assert received["goals"]["goalProgress"]["owner"]["id"] == scope
-
-
-CREATE_TEAM = 'mutation { createTeam(input: {name: "North"}) { team { id } } }'
-MOVE_EMPLOYEE = (
-    "mutation($id: ID!, $team: ID) { updateEmployee(input: {id: $id, team: $team}) { userErrors { message } } }"
-)
-CREATE_DEVICE = 'mutation($scope: ID) { createDevice(input: {name: "Hall", kind: WALLBOARD, scope: $scope}) { token } }'
-SET_GOAL = """mutation($owner: ID!) {
-  setGoal(input: {owner: $owner, metric: "deals_won", target: "3", period: {}}) { goal { id } }
-}"""
-RECORD_WIN = """mutation {
-  recordDeal(input: {title: "Loggers", amount: {amount: "4200"}, status: WON}) { userErrors { message } }
-}"""
-
-
-def data_by_id(message):
-    """Return the data of a `next` message, by the id of its operation."""
-    assert message["type"] == "next", message
-    assert "errors" not in message["payload"], message
-    return {message["id"]: message["payload"]["data"]}

@@ -7,7 +7,6 @@ import html
 import json
 import re
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -15,40 +14,15 @@ from graphql import parse, validate
 
 from domain.i18n.languages import TRANSLATIONS
 from graph.schema import create_schema
-from server.http.web_app import POLICY, SCREEN_PATHS, list_files, load_web_app, read_messages
+from server.http.web_app import POLICY, SCREEN_PATHS, load_web_app, read_messages
 from tests.http_server import RunningServer, run_test_server
+from tests.web_documents import DOCUMENTS, SCRIPTS, WEB
 
-WEB = Path(__file__).parents[3] / "web"
-SCRIPTS = {path: (WEB / path).read_text() for path in list_files() if path.endswith(".js")}
 MAX_LINES = 300
 FORBIDDEN = re.compile(
     r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|\.cookie|https?://(?!www\.w3\.org)"
 )
-NAMED_DOCUMENT = re.compile(r"const (\w+) = gql`([^`]*)`;")
-PARTIAL = re.compile(r"\$\{(\w+)\}")
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-def find_documents() -> dict[str, str]:
-    """Return the GraphQL operations of the scripts, with the fragments that they name."""
-    texts = {
-        name: text for script in SCRIPTS.values() for name, text in NAMED_DOCUMENT.findall(script) if " on " in text
-    }
-    texts["VIEWER"] = re.findall(r'const VIEWER = "(.*)";', SCRIPTS["core/session.js"])[0]
-    documents = {}
-    for path, script in SCRIPTS.items():
-        for name, text in NAMED_DOCUMENT.findall(script):
-            if re.match(r"\s*(query|mutation|subscription)\b", text):
-                documents[f"{path} {name}"] = expand(text, texts)
-    return documents
-
-
-def expand(text: str, fragments: dict[str, str]) -> str:
-    """Replace the names of fragments by their texts, as the browser does."""
-    return PARTIAL.sub(lambda match: expand(fragments[match[1]], fragments), text)
-
-
-DOCUMENTS = find_documents()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
