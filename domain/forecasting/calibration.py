@@ -2,7 +2,8 @@
 
 Dead deals pile up, sellers differ, and a deal that has been in a stage for long differs from one that has just entered
 it. None of this is in the hazards. Instead, the probabilities as of each recent month end are compared with the wins
-of the month after it. The ratio of observed to predicted wins, shrunk towards 1 where there are few, corrects the
+of the window after it, which is as long as the window to forecast: up to three months, since what holds one month
+ahead does not hold for a quarter. The ratio of observed to predicted wins, shrunk towards 1 where there are few, corrects the
 probabilities of today.
 
 Source: van Houwelingen, "Dynamic prediction by landmarking in event history analysis" (2007). The shrunk ratios are
@@ -35,16 +36,17 @@ _MAX_PROBABILITY: Final = 1 - 1e-6  # the win probability of an open deal stays 
 
 @dataclass(frozen=True)
 class MonthEndSnapshot:
-    """The deals open at a month end, with the predicted and the observed wins of the month after it.
+    """The deals open at a month end, with the predicted and the observed wins of the window after it.
 
-    month         the month that ends
+    month         the month that ends;  months  length of the window
     cell          stage and time in it of each open deal (see `stage_cells`), -1 without a history; shape (n,)
     seller        the seller's index of each;  expected  its probability of a win;  won  whether it was won
-    new_expected  predicted wins of the deals created in the month after, given how many were created
+    new_expected  predicted wins of the deals created in the window, given how many were created
     new_won       observed wins of these
     """
 
     month: int
+    months: int
     cell: Ints
     seller: Ints
     expected: Floats
@@ -77,14 +79,16 @@ class Calibration:
         )
 
 
-def take_month_end_snapshot(table: DealTable, hazards: Hazards, month: int, *, has_stages: bool) -> MonthEndSnapshot:
-    """Return the snapshot of the end of `month`.
+def take_month_end_snapshot(
+    table: DealTable, hazards: Hazards, month: int, months: int, *, has_stages: bool
+) -> MonthEndSnapshot:
+    """Return the snapshot of the end of `month` with the window of the `months` after it.
 
-    table       the deals as known once the month after was complete
+    table       the deals as known once the window was complete
     hazards     as known at the end of `month`
     has_stages  whether `table` has a stage history
     """
-    end, next_end = last_day(month), last_day(month + 1)
+    end, next_end = last_day(month), last_day(month + months)
     is_open = (table.created <= end) & (table.closed > end)
     by_age = hazards.win_probability_by_age(end + 1, end + 1, next_end)
     won = table.won & (table.closed <= next_end)
@@ -93,6 +97,7 @@ def take_month_end_snapshot(table: DealTable, hazards: Hazards, month: int, *, h
     rows = np.flatnonzero(is_open)
     return MonthEndSnapshot(
         month,
+        months,
         stage_cells(table.visits, table.size, end, end + 1)[rows] if has_stages else np.full(len(rows), -1),
         table.seller[rows],
         by_age[ages_on(table.created[rows], end + 1)],
@@ -103,7 +108,7 @@ def take_month_end_snapshot(table: DealTable, hazards: Hazards, month: int, *, h
 
 
 def fit_calibration(month_ends: Sequence[MonthEndSnapshot], now: int, sellers: int, stages: int) -> Calibration:
-    """Fit the ratios to the last six month ends before `now`; their weight d halves every three months.
+    """Fit the ratios to the last six month ends whose window was over by `now`; their weight d halves every 3 months.
 
     sellers, stages  numbers of sellers and of stage cells
 
@@ -111,10 +116,11 @@ def fit_calibration(month_ends: Sequence[MonthEndSnapshot], now: int, sellers: i
     shrunk towards the level of all deals, a time in a stage towards its stage, and a seller, after these corrections,
     towards 1. The sellers' ratios are scaled to a mean of 1, so that they do not move the level.
     """
-    recent = [month_end for month_end in month_ends if now - month_end.month <= _LOOK_BACK_MONTHS]
+    recent = [month_end for month_end in month_ends if now - month_end.month - month_end.months < _LOOK_BACK_MONTHS]
     if not recent:
         return Calibration(1.0, 1.0, np.ones(sellers), np.ones(stages))
-    discounts = 0.5 ** ((now - 1 - np.array([month_end.month for month_end in recent])) / _HALF_LIFE_MONTHS)
+    age = now - np.array([month_end.month + month_end.months for month_end in recent])
+    discounts = 0.5 ** (age / _HALF_LIFE_MONTHS) / recent[0].months  # windows overlap
     level = _shrunk_ratio(
         discounts, [(float(month_end.won.sum()), float(month_end.expected.sum())) for month_end in recent]
     )

@@ -13,6 +13,7 @@ def month_end(month, expected, won, seller=None, cell=None, new=(20.0, 20.0)):
     size = len(expected)
     return MonthEndSnapshot(
         month,
+        1,
         np.full(size, -1) if cell is None else np.array(cell),
         np.zeros(size, dtype=np.int64) if seller is None else np.array(seller),
         np.array(expected, dtype=float),
