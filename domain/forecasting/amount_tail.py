@@ -2,7 +2,8 @@
 
 A single giant years ago would otherwise count as often as it is in the data. The exceedances over a high threshold
 follow a generalized Pareto distribution; the j-th largest of k is replaced by its quantile at (j - 0.5) / k. Giants
-that come again and again raise the shape of the tail and so stay in the mean, a single one hardly does.
+that come again and again are no exceptions: with n the effective number of giants, (sum x)^2 / sum x^2, the data have
+the weight (n - 1) / (n + 3) and the fitted tail the rest. So a single giant hardly raises the mean, and many do.
 
 Source: Pickands, "Statistical inference using extreme order statistics" (1975), for the tail; Zhang & Stephens, "A new
 and efficient estimation method for the generalized Pareto distribution" (2009), for the estimate of the shape; Vehtari
@@ -21,6 +22,7 @@ _TAIL_SHARE: Final = 0.1  # share of the wins that are in the tail
 _MIN_TAIL_WINS: Final = 10  # wins in the tail, below which it is left as it is
 _PRIOR_SHAPE: Final = 0.2  # between an exponential tail and a log-normal one with giants
 _PRIOR_WINS: Final = 10.0  # wins in the tail that this prior counts for
+_PRIOR_GIANTS: Final = 4.0  # giants of about the same size, beside one, from which data and fit have the same weight
 _MAX_SHAPE: Final = 0.7  # the mean of a tail with a shape of 1 is infinite
 
 
@@ -35,7 +37,10 @@ def smooth_tail(amounts: Floats) -> Floats:
         return amounts
     shape, scale = fit_tail(excess)
     levels = (np.arange(size) + 0.5) / size
-    return np.concatenate([amounts[:-size], threshold + scale * ((1 - levels) ** -shape - 1) / shape])
+    fitted = scale * ((1 - levels) ** -shape - 1) / shape
+    others = excess.sum() ** 2 / (excess**2).sum() - 1  # how many wins of its size stand beside the typical giant
+    trust = others / (others + _PRIOR_GIANTS)
+    return np.concatenate([amounts[:-size], threshold + trust * excess + (1 - trust) * fitted])
 
 
 def fit_tail(excess: Floats) -> tuple[float, float]:
@@ -49,7 +54,7 @@ def fit_tail(excess: Floats) -> tuple[float, float]:
     grid = 1 / excess[-1] + (1 - np.sqrt(count / (np.arange(count) + 0.5))) / (3 * quarter)
     shapes = np.log1p(-grid[:, None] * excess).mean(axis=1)
     profile = size * (np.log(-grid / shapes) - shapes - 1)
-    weights = 1 / np.exp(profile[None, :] - profile[:, None]).sum(axis=1)
+    weights = np.exp(profile - profile.max())
     b = float(grid @ weights / weights.sum())
     shape = float(np.log1p(-b * excess).mean())
     scale = -shape / b

@@ -62,7 +62,9 @@ def priced_deals():
 def test_open_deal_value_is_stated_amount_else_price_else_mean_win():
     table = priced_deals()
 
-    amounts, is_stated = OpenDealEstimator(table, table.visits).estimate(table, np.flatnonzero(table.open), np.array([555.0]))
+    amounts, is_stated = OpenDealEstimator(table, table.visits).estimate(
+        table, np.flatnonzero(table.open), np.array([555.0])
+    )
 
     assert amounts.tolist() == pytest.approx([700, 900, 555])
     assert is_stated.tolist() == [True, True, False]
@@ -71,7 +73,9 @@ def test_open_deal_value_is_stated_amount_else_price_else_mean_win():
 def test_open_deal_value_uses_product_mean_without_price():
     table = replace(priced_deals(), price=np.full(13, NAN))
 
-    amounts, is_stated = OpenDealEstimator(table, table.visits).estimate(table, np.flatnonzero(table.open)[1:2], np.array([555.0]))
+    amounts, is_stated = OpenDealEstimator(table, table.visits).estimate(
+        table, np.flatnonzero(table.open)[1:2], np.array([555.0])
+    )
 
     assert 555 < amounts[0] < 900
     assert not is_stated[0]
