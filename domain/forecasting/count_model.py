@@ -182,7 +182,7 @@ def _trend(steps: Ints, months_per_step: float) -> Floats:
     """Return what the trend is multiplied by, so many steps after the last one."""
     months = steps * months_per_step
     ahead = _TREND_DAMPING * (1 - _TREND_DAMPING ** np.maximum(months, 0)) / (1 - _TREND_DAMPING)
-    return np.where(months > 0, ahead, np.maximum(months, -_TREND_MONTHS)).astype(np.float64)
+    return np.asarray(np.where(months > 0, ahead, np.maximum(months, -_TREND_MONTHS)), dtype=np.float64)
 
 
 def _design(months: Ints, quarterly: bool, yearly: bool, months_per_step: float) -> Floats:

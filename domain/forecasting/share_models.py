@@ -40,7 +40,7 @@ def predict_shares(history: EventHistory, first: int, last: int) -> Floats:
     """Return each model's shares of the sellers in the window; shape (models, sellers), rows sum to 1, or to 0."""
     predictions = np.array([model.fit(history).predict(first, last) for model in SHARE_MODELS])
     totals = predictions.sum(axis=1, keepdims=True)
-    return np.divide(predictions, totals, out=np.zeros_like(predictions), where=totals > 0)
+    return np.asarray(np.divide(predictions, totals, out=np.zeros_like(predictions), where=totals > 0))
 
 
 def weigh_models(shares: Sequence[Floats], actual: Sequence[Floats], months: int) -> Floats:
