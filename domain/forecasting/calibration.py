@@ -2,7 +2,8 @@
 
 Dead deals pile up, sellers differ, and a deal that has been in a stage for long differs from one that has just entered
 it. None of this is in the hazards. Instead, the probabilities as of each recent month end are compared with the wins
-of the month after it. The ratio of observed to predicted wins, shrunk towards 1 where there are few, corrects the
+of the window after it, which is as long as the window to forecast: up to three months, since what holds one month
+ahead does not hold for a quarter. The ratio of observed to predicted wins, shrunk towards 1 where there are few, corrects the
 probabilities of today.
 
 Source: van Houwelingen, "Dynamic prediction by landmarking in event history analysis" (2007). The shrunk ratios are
@@ -30,21 +31,24 @@ _SELLER_PRIOR_WINS: Final = 30.0  # the same for a seller's ratio
 _STAGE_PRIOR_WINS: Final = 10.0  # the same for the ratio of a stage and of a time in it
 _STAGE_AGE_BIN_STARTS: Final = np.array([0, 15, 46, 91])  # first day of each bin of days in the stage
 _MIN_MOVED_SHARE: Final = 0.1  # share of deals with more than one stage, from which there is a stage history
+_EXPONENT_STEPS: Final = 8
+_MAX_EXPONENT_FACTOR: Final = 3.0  # limit of an exponent in multiples of its ratio
 _MAX_PROBABILITY: Final = 1 - 1e-6  # the win probability of an open deal stays this far from 0 and 1
 
 
 @dataclass(frozen=True)
 class MonthEndSnapshot:
-    """The deals open at a month end, with the predicted and the observed wins of the month after it.
+    """The deals open at a month end, with the predicted and the observed wins of the window after it.
 
-    month         the month that ends
+    month         the month that ends;  months  length of the window
     cell          stage and time in it of each open deal (see `stage_cells`), -1 without a history; shape (n,)
     seller        the seller's index of each;  expected  its probability of a win;  won  whether it was won
-    new_expected  predicted wins of the deals created in the month after, given how many were created
+    new_expected  predicted wins of the deals created in the window, given how many were created
     new_won       observed wins of these
     """
 
     month: int
+    months: int
     cell: Ints
     seller: Ints
     expected: Floats
@@ -55,11 +59,12 @@ class MonthEndSnapshot:
 
 @dataclass(frozen=True)
 class Calibration:
-    """Ratios by which the hazards' win probabilities are corrected.
+    """What the hazards' win probabilities are corrected by.
 
-    open, new  of deals open now, and of deals yet to be created
-    sellers    of each seller, shape (sellers,)
-    cells      of each stage and time in it, in place of `open`, shape (cells,)
+    open     exponent m of deals open now
+    new      ratio of observed to expected wins of deals yet to be created
+    sellers  exponent of each seller, shape (sellers,)
+    cells    exponent of each stage and time in it, in place of `open`, shape (cells,)
     """
 
     open: float
@@ -72,19 +77,19 @@ class Calibration:
         exponent = self.sellers[seller] * (
             np.where(cell >= 0, self.cells[cell], self.open) if len(self.cells) else self.open
         )
-        return np.clip(
-            1 - (1 - np.minimum(uncorrected, _MAX_PROBABILITY)) ** exponent, 1 - _MAX_PROBABILITY, _MAX_PROBABILITY
-        )
+        return np.clip(_raise(uncorrected, exponent), 1 - _MAX_PROBABILITY, _MAX_PROBABILITY)
 
 
-def take_month_end_snapshot(table: DealTable, hazards: Hazards, month: int, *, has_stages: bool) -> MonthEndSnapshot:
-    """Return the snapshot of the end of `month`.
+def take_month_end_snapshot(
+    table: DealTable, hazards: Hazards, month: int, months: int, *, has_stages: bool
+) -> MonthEndSnapshot:
+    """Return the snapshot of the end of `month` with the window of the `months` after it.
 
-    table       the deals as known once the month after was complete
+    table       the deals as known once the window was complete
     hazards     as known at the end of `month`
     has_stages  whether `table` has a stage history
     """
-    end, next_end = last_day(month), last_day(month + 1)
+    end, next_end = last_day(month), last_day(month + months)
     is_open = (table.created <= end) & (table.closed > end)
     by_age = hazards.win_probability_by_age(end + 1, end + 1, next_end)
     won = table.won & (table.closed <= next_end)
@@ -93,6 +98,7 @@ def take_month_end_snapshot(table: DealTable, hazards: Hazards, month: int, *, h
     rows = np.flatnonzero(is_open)
     return MonthEndSnapshot(
         month,
+        months,
         stage_cells(table.visits, table.size, end, end + 1)[rows] if has_stages else np.full(len(rows), -1),
         table.seller[rows],
         by_age[ages_on(table.created[rows], end + 1)],
@@ -103,40 +109,78 @@ def take_month_end_snapshot(table: DealTable, hazards: Hazards, month: int, *, h
 
 
 def fit_calibration(month_ends: Sequence[MonthEndSnapshot], now: int, sellers: int, stages: int) -> Calibration:
-    """Fit the ratios to the last six month ends before `now`; their weight d halves every three months.
+    """Fit the ratios to the last six month ends whose window was over by `now`; their weight d halves every 3 months.
 
     sellers, stages  numbers of sellers and of stage cells
 
     With O observed and P predicted wins each ratio is (sum d O + prior) / (sum d P + prior), hierarchically: a stage is
     shrunk towards the level of all deals, a time in a stage towards its stage, and a seller, after these corrections,
     towards 1. The sellers' ratios are scaled to a mean of 1, so that they do not move the level.
+
+    The exponents of cells are those with which the wins of these deals have the ratio: 1 - (1 - P)^m is less than m P for
+    m > 1, so the ratio itself as exponent would undersell the best deals. For all deals together and for sellers, whose
+    ratios are near 1 or below it, the ratio is the exponent.
     """
-    recent = [month_end for month_end in month_ends if now - month_end.month <= _LOOK_BACK_MONTHS]
+    recent = [month_end for month_end in month_ends if now - month_end.month - month_end.months < _LOOK_BACK_MONTHS]
     if not recent:
         return Calibration(1.0, 1.0, np.ones(sellers), np.ones(stages))
-    discounts = 0.5 ** ((now - 1 - np.array([month_end.month for month_end in recent])) / _HALF_LIFE_MONTHS)
+    age = now - np.array([month_end.month + month_end.months for month_end in recent])
+    discounts = 0.5 ** (age / _HALF_LIFE_MONTHS) / recent[0].months  # windows overlap
     level = _shrunk_ratio(
         discounts, [(float(month_end.won.sum()), float(month_end.expected.sum())) for month_end in recent]
     )
     new = _shrunk_ratio(discounts, [(month_end.new_won, month_end.new_expected) for month_end in recent])
     weight = np.concatenate([np.full(len(month_end.won), d) for month_end, d in zip(recent, discounts, strict=True)])
     cell, seller = (np.concatenate([getattr(month_end, name) for month_end in recent]) for name in ("cell", "seller"))
-    expected = weight * np.concatenate([month_end.expected for month_end in recent])
+    uncorrected = np.concatenate([month_end.expected for month_end in recent])
+    expected = weight * uncorrected
     won = weight * np.concatenate([month_end.won for month_end in recent])
-    cell_ratios = np.full(stages, level)
-    level_by_deal = np.full(len(won), level)
+    exponents, by_deal = np.full(stages, level), np.full(len(won), level)
     if len(cell) and cell.max() >= 0:
-        cell_ratios = _cell_ratios(cell, won, expected, level, stages)
-        level_by_deal = np.where(cell >= 0, cell_ratios[cell], level)
+        ratios = _cell_ratios(cell, won, expected, level, stages)
+        has_cell = cell >= 0
+        exponents = _exponents(cell[has_cell], ratios, uncorrected[has_cell], weight[has_cell])
+        exponents = _fill_empty_cells(exponents, sum_by_index(cell[has_cell], None, stages), level)
+        by_deal = np.where(has_cell, exponents[cell], level)
+    corrected = _raise(uncorrected, by_deal)
     observed_wins = sum_by_index(seller, won, sellers)
-    expected_wins = sum_by_index(seller, expected * level_by_deal, sellers)
+    expected_wins = sum_by_index(seller, weight * corrected, sellers)
     seller_ratios = (observed_wins * (expected_wins.sum() / max(observed_wins.sum(), 1e-9)) + _SELLER_PRIOR_WINS) / (
         expected_wins + _SELLER_PRIOR_WINS
     )
-    mean_ratio = float((expected * level_by_deal * seller_ratios[seller]).sum()) / max(
-        float((expected * level_by_deal).sum()), 1e-9
+    mean_ratio = float((weight * corrected * seller_ratios[seller]).sum()) / max(
+        float((weight * corrected).sum()), 1e-9
     )
-    return Calibration(level, new, seller_ratios / max(mean_ratio, 1e-9), cell_ratios)
+    return Calibration(level, new, seller_ratios / max(mean_ratio, 1e-9), exponents)
+
+
+def _raise(probabilities: Floats, exponents: Floats) -> Floats:
+    """Return 1 - (1 - P)^m."""
+    return 1 - (1 - np.minimum(probabilities, _MAX_PROBABILITY)) ** exponents
+
+
+def _exponents(index: Ints, ratios: Floats, probabilities: Floats, weight: Floats) -> Floats:
+    """Return for each index the exponent m with sum w (1 - (1 - P)^m) = ratio × sum w P; shape of `ratios`.
+
+    Where there are no deals, the ratio itself. Steps of m in proportion to what is missing converge fast, and a ratio
+    that no exponent can reach (more wins than deals) ends at a limit.
+    """
+    size = len(ratios)
+    target = ratios * sum_by_index(index, weight * probabilities, size)
+    exponents = ratios.copy()
+    for _ in range(_EXPONENT_STEPS):
+        sums = sum_by_index(index, weight * _raise(probabilities, exponents[index]), size)
+        step = np.divide(target, sums, out=np.ones(size), where=sums > 0)
+        exponents = np.clip(exponents * step, 0.0, _MAX_EXPONENT_FACTOR * np.maximum(ratios, 1.0))
+    return exponents
+
+
+def _fill_empty_cells(exponents: Floats, deal_counts: Floats, level: float) -> Floats:
+    """Return the exponents with those of cells without deals replaced: by the mean of their stage, else of all deals."""
+    by_stage, counts = exponents.reshape(-1, 4), deal_counts.reshape(-1, 4)
+    totals = counts.sum(axis=1)
+    means = np.where(totals > 0, (by_stage * counts).sum(axis=1) / np.maximum(totals, 1), level)
+    return np.where(counts > 0, by_stage, means[:, None]).ravel()
 
 
 def stage_cells(visits: StageVisits, size: int, last: int, now: int) -> Ints:

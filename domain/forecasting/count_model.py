@@ -2,16 +2,20 @@
 
 Monthly counts y ~ NB(mu, omega), with variance mu + omega² mu²:
 
-    log mu_m = log exposure_m + level_m + g (m - now) + s[position in the quarter] + c[calendar month]
-    level_m  = level_(m-1) + N(0, q²),   g ~ N(0, 0.01²)
+    log mu_m = log exposure_m + level_m + g t(m - now) + s[position in the quarter] + c[calendar month]
+    level_m  = level_(m-1) + N(0, q²),   g ~ N(0, tau_g²)
     s ~ N(0, tau_s²),   c ~ N(0, tau_c²), c only from 18 months on
 
-For every point of a small grid of (omega, q, tau_s, tau_c) the posterior mode is found by Newton's method and the
+The trend is local and damped: t(h) = max(h, -12) for the past, so that older months say nothing about it, and
+0.9 + 0.9² + ... + 0.9^h ahead.
+
+For every point of a small grid of (omega, q, tau_g, tau_s, tau_c) the posterior mode is found by Newton's method and the
 evidence by Laplace's approximation. The result is the average over the grid, weighted by evidence times prior:
 whether there is a season is not decided but averaged over.
 
 Source: MacKay, "Bayesian Interpolation" (1992), for evidence by Laplace; Harvey, "Forecasting, Structural Time Series
-Models and the Kalman Filter" (1989), for level and season; Athanasopoulos et al., "Forecasting with temporal
+Models and the Kalman Filter" (1989), for level and season; Gardner & McKenzie, "Forecasting trends in time series"
+(1985), for the damped trend; Athanasopoulos et al., "Forecasting with temporal
 hierarchies" (2017), for the blocks.
 """
 
@@ -31,7 +35,9 @@ _OMEGA_GRID: Final = ((0.05, 0.40), (0.15, 0.45), (0.4, 0.12), (1.0, 0.03))  # v
 _DRIFT_GRID: Final = (0.02, 0.08, 0.2)  # q, of the logarithm per month
 _QUARTER_SD_GRID: Final = (0.02, 0.25)  # tau_s
 _YEAR_SD_GRID: Final = (0.02, 0.2)  # tau_c
-_TREND_SD: Final = 0.01  # standard deviation of g, of the logarithm per month
+_TREND_SD_GRID: Final = ((0.01, 0.7), (0.06, 0.3))  # tau_g, of the logarithm per month, and prior
+_TREND_MONTHS: Final = 12  # months from which the trend is learnt
+_TREND_DAMPING: Final = 0.9  # factor of the trend for each month ahead
 _YEARLY_MIN_MONTHS: Final = 18  # months of data from which c is fitted
 _MAX_MONTHS: Final = 36  # months; older ones say little about the level
 _MAX_LOG_VARIANCE: Final = (
@@ -76,6 +82,7 @@ class CountPosterior:
     log_base_rate: float
     last_month: int
     month_count: int
+    months_per_step: float
     quarterly: bool
     yearly: bool
 
@@ -84,7 +91,7 @@ class CountPosterior:
         horizon = len(months)
         design = np.zeros((horizon, self.modes.shape[1]))
         design[:, self.month_count - 1] = 1
-        design[:, self.month_count] = months - self.last_month
+        design[:, self.month_count] = _trend(months - self.last_month, self.months_per_step)
         if self.quarterly:
             design[np.arange(horizon), self.month_count + 1 + months % 3] = 1
         if self.yearly:
@@ -103,24 +110,30 @@ class CountPosterior:
         return VolumeForecast(self.evidence @ means, math.sqrt(log_variance))
 
 
-def fit_counts(months: Ints, observed: Floats, exposure: Floats, *, seasonal: bool = True) -> CountPosterior:
+def fit_counts(
+    months: Ints, observed: Floats, exposure: Floats, *, seasonal: bool = True, months_per_step: float = 1.0
+) -> CountPosterior:
     """Fit the model to consecutive months and return the posterior.
 
     months, observed, exposure  shape (M,): month number, count, and the observed part of it in average months
-    seasonal                    False for blocks that are not months: level and slope only
+    seasonal                    False for blocks that are not months: level and trend only
+    months_per_step             length of such a block
     """
     months, observed, exposure = months[-_MAX_MONTHS:], observed[-_MAX_MONTHS:], exposure[-_MAX_MONTHS:]
     size = len(months)
     quarterly, yearly = seasonal, seasonal and size >= _YEARLY_MIN_MONTHS
     points = [
-        (omega, prior, q, tau_s, tau_c)
-        for omega, prior in _OMEGA_GRID
+        (omega, omega_prior * trend_prior, q, tau_g, tau_s, tau_c)
+        for omega, omega_prior in _OMEGA_GRID
         for q in _DRIFT_GRID
+        for tau_g, trend_prior in _TREND_SD_GRID
         for tau_s in (_QUARTER_SD_GRID if quarterly else (1.0,))
         for tau_c in (_YEAR_SD_GRID if yearly else (1.0,))
     ]
-    omegas, priors, drifts, tau_s, tau_c = np.array(points).T
-    design, precision = _design(months, quarterly, yearly), _precision(size, drifts, tau_s, tau_c, quarterly, yearly)
+    omegas, priors, drifts, tau_g, tau_s, tau_c = np.array(points).T
+    drifts = drifts * months_per_step**0.5
+    parts = [(1, tau_g), *[(3, tau_s)] * quarterly, *[(12, tau_c)] * yearly]
+    design, precision = _design(months, quarterly, yearly, months_per_step), _precision(size, drifts, parts)
     log_base_rate = math.log(max(float(observed.sum()), 0.5) / float(exposure.sum()))
     offset = np.log(exposure) + log_base_rate
     modes, hessian, means = _newton(design, precision, offset, observed, omegas)
@@ -142,6 +155,7 @@ def fit_counts(months: Ints, observed: Floats, exposure: Floats, *, seasonal: bo
         log_base_rate,
         int(months[-1]),
         size,
+        months_per_step,
         quarterly,
         yearly,
     )
@@ -164,9 +178,16 @@ def count_in_blocks(days: Ints, amounts: Floats, weights: Floats, first: int, le
     ] / DAYS_PER_MONTH
 
 
-def _design(months: Ints, quarterly: bool, yearly: bool) -> Floats:
+def _trend(steps: Ints, months_per_step: float) -> Floats:
+    """Return what the trend is multiplied by, so many steps after the last one."""
+    months = steps * months_per_step
+    ahead = _TREND_DAMPING * (1 - _TREND_DAMPING ** np.maximum(months, 0)) / (1 - _TREND_DAMPING)
+    return np.asarray(np.where(months > 0, ahead, np.maximum(months, -_TREND_MONTHS)), dtype=np.float64)
+
+
+def _design(months: Ints, quarterly: bool, yearly: bool, months_per_step: float) -> Floats:
     size = len(months)
-    columns = [np.eye(size), (months - months[-1])[:, None].astype(np.float64)]
+    columns = [np.eye(size), _trend(months - months[-1], months_per_step)[:, None]]
     if quarterly:
         columns.append((months[:, None] % 3 == np.arange(3)).astype(np.float64))
     if yearly:
@@ -174,13 +195,14 @@ def _design(months: Ints, quarterly: bool, yearly: bool) -> Floats:
     return np.concatenate(columns, axis=1)
 
 
-def _precision(size: int, drifts: Floats, tau_s: Floats, tau_c: Floats, quarterly: bool, yearly: bool) -> Floats:
-    """Return the prior's precision, shape (G, p, p): a random walk that starts near the mean, a slope, seasons."""
+def _precision(size: int, drifts: Floats, parts: Sequence[tuple[int, Floats]]) -> Floats:
+    """Return the prior's precision, shape (G, p, p): a random walk that starts near the mean, a trend, seasons.
+
+    parts  number of parameters and their standard deviation at each grid point, of the trend and of each season
+    """
     steps = np.diff(np.eye(size), axis=0)
     walk = np.zeros((size, size))
     walk += steps.T @ steps
-    parts: Sequence[tuple[int, Floats]] = [(3, tau_s)] * quarterly + [(12, tau_c)] * yearly
-    parts = [(1, np.full(len(drifts), _TREND_SD)), *parts]
     parameter_count = size + sum(part_size for part_size, _ in parts)
     precision = np.zeros((len(drifts), parameter_count, parameter_count))
     precision[:, :size, :size] = walk / (drifts**2)[:, None, None]

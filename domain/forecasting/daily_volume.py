@@ -6,42 +6,72 @@ that day.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
 import numpy as np
 
-from domain.forecasting import count_model
+from domain.forecasting import count_model, share_models
 from domain.forecasting.arrays import NEVER, Bools, Floats, Ints, sum_by_index
 from domain.forecasting.count_model import CountPosterior, VolumeForecast
-from domain.forecasting.seasonality import DAYS_PER_MONTH, DayWeights, fit_day_weights, last_day, month_of, months_of
+from domain.forecasting.forecast_model import EventHistory
+from domain.forecasting.seasonality import (
+    DAYS_PER_MONTH,
+    DayWeights,
+    first_day,
+    fit_day_weights,
+    last_day,
+    month_of,
+    months_of,
+)
 from domain.primitives.calendar import Calendar
 
 IDLE_DAYS: Final = 75  # a seller without a record for this many days is expected to bring nothing
-_HALF_LIFE_MONTHS: Final = 9.0  # months after which a seller's events count half
-_PRIOR_EVENTS: Final = 1.0  # prior weight, in events, of the average seller's rate
+_GAP_FACTOR: Final = 1.4  # multiple of a seller's longest pause so far, after which they are idle
+_MAX_IDLE_DAYS: Final = 200  # a seller without a record for this many days is idle in any case
+_LOOK_BACK_MONTHS: Final = 6  # month ends at which share models are compared
+_MAX_WINDOW_MONTHS: Final = 3  # longest window for which they are compared
 _MIN_MONTH_EXPOSURE: Final = 0.3  # observed part of a month, from which the month is used
 _BLOCKS_MIN_DAYS: Final = 80  # days; longer windows are also forecast from blocks of their own length
 
 
 @dataclass(frozen=True)
 class SellerActivity:
-    """First and last day with a record of each seller; ordinals, shape (sellers,) each."""
+    """First day with a record of each seller, and the day from which they are idle; ordinals, shape (sellers,) each."""
 
     first_active_day: Ints
-    last_active_day: Ints
+    idle_from: Ints
 
 
-def find_seller_activity(seller_count: int, seller: Ints, day: Ints) -> SellerActivity:
-    """Return the activity of `sellers` sellers, given the seller and the day of each record.
+ActivityAt = Callable[[int], SellerActivity]
 
-    A seller without a record has the first day NEVER.
-    """
-    first_active_day, last_active_day = np.full(seller_count, NEVER), np.zeros(seller_count, dtype=np.int64)
-    np.minimum.at(first_active_day, seller, day)
-    np.maximum.at(last_active_day, seller, day)
-    return SellerActivity(first_active_day, last_active_day)
+
+class SellerRecords:
+    """The days on which each of `seller_count` sellers has records, given the seller and the day of each record."""
+
+    def __init__(self, seller_count: int, seller: Ints, day: Ints) -> None:
+        order = np.lexsort([day, seller])
+        self._count, self._seller, self._day = seller_count, seller[order], day[order]
+        pause = np.diff(self._day, prepend=0)
+        self._pause = np.where(np.diff(self._seller, prepend=-1) == 0, pause, 0)
+
+    def activity_at(self, day: int) -> SellerActivity:
+        """Return the activity as known at the end of the day; a seller without a record has the first day NEVER.
+
+        A seller is idle after a pause of 75 days, or of 1.4 times the longest one so far: customers who order every
+        three months leave such pauses.
+        """
+        is_known = self._day <= day
+        seller, days = self._seller[is_known], self._day[is_known]
+        first_active_day, last_active_day = np.full(self._count, NEVER), np.zeros(self._count, dtype=np.int64)
+        longest_pause = np.zeros(self._count, dtype=np.int64)
+        np.minimum.at(first_active_day, seller, days)
+        np.maximum.at(last_active_day, seller, days)
+        np.maximum.at(longest_pause, seller, self._pause[is_known])
+        allowed = np.clip((_GAP_FACTOR * longest_pause).astype(np.int64), IDLE_DAYS, _MAX_IDLE_DAYS)
+        return SellerActivity(first_active_day, last_active_day + allowed)
 
 
 class DailyVolume:
@@ -60,6 +90,8 @@ class DailyVolume:
         self.first, self.day, self.count, self.calendar = first, day, count, calendar
         self._posteriors: dict[int, CountPosterior] = {}
         self._forecasts: dict[tuple[int, int, int, float, bool], VolumeForecast] = {}
+        self._past_shares: dict[tuple[int, int], Floats] = {}
+        self._model_weights: dict[tuple[int, int], Floats] = {}
 
     def take_over(self, before: DailyVolume, until: int) -> None:
         """Take over what `before` has learnt as of days up to `until`, by which its events were the same."""
@@ -142,27 +174,49 @@ class DailyVolume:
             self.days[is_known], self.amounts[is_known], weights, self.first, length
         )
         block_indexes = np.arange(len(observed))
-        by_block = count_model.fit_counts(block_indexes, observed, exposure, seasonal=False).forecast(
-            block_indexes[-1:] + 1, exposure_ahead.sum(keepdims=True)
-        )
+        by_block = count_model.fit_counts(
+            block_indexes, observed, exposure, seasonal=False, months_per_step=length / DAYS_PER_MONTH
+        ).forecast(block_indexes[-1:] + 1, exposure_ahead.sum(keepdims=True))
         return VolumeForecast(monthly.means * (by_block.total / monthly.total) ** 0.5, monthly.log_sd)
 
-    def compute_shares(self, day: int, activity: SellerActivity, active: Bools) -> Floats:
-        """Return each seller's share of the volume to come; shape (sellers,), sums to 1, or all 0 without sellers.
+    def compute_shares(self, day: int, first: int, last: int, activity_at: ActivityAt, active: Bools) -> Floats:
+        """Return each seller's share of the volume of a window; shape (sellers,), sums to 1, or all 0 without sellers.
 
-        The share is proportional to the discounted rate (n + 1) / (tenure + 1 / mean rate of all sellers), for
-        sellers that are active and have a recent record; for others it is 0. `tenure` is in discounted months, since
-        the first record.
+        day          at whose end the shares are known;  first, last  the window's first and last day
+        activity_at  returns the activity of the sellers as known at the end of a day
+        active       whether each seller is active. One who is not, or is idle, has the share 0
         """
+        months = min(_MAX_WINDOW_MONTHS, max(1, round((last - first + 1) / DAYS_PER_MONTH)))
+        shares = share_models.predict_shares(self._history(day, activity_at(day), active), first, last)
+        return self._share_weights(day, months, activity_at, active) @ shares
+
+    def _share_weights(self, day: int, months: int, activity_at: ActivityAt, active: Bools) -> Floats:
+        """Return the weights of the share models for windows of so many months, as known at the end of the day."""
+        key = (day, months)
+        if key not in self._model_weights:
+            complete = month_of(day + 1) - 1  # the last month that is complete by then
+            ends = range(max(self.first_month, complete - months - _LOOK_BACK_MONTHS + 1), complete - months + 1)
+            shares, actual = [], []
+            for month in ends:
+                end, window = last_day(month), (first_day(month + 1), last_day(month + months))
+                if (end, months) not in self._past_shares:
+                    self._past_shares[end, months] = share_models.predict_shares(
+                        self._history(end, activity_at(end), active), *window
+                    )
+                shares.append(self._past_shares[end, months])
+                actual.append(self.totals_by_seller(*window))
+            self._model_weights[key] = share_models.weigh_models(shares, actual, months)
+        return self._model_weights[key]
+
+    def _history(self, day: int, activity: SellerActivity, active: Bools) -> EventHistory:
         is_known = self.days <= day
-        weights = self.amounts[is_known] * 0.5 ** ((day - self.days[is_known]) / DAYS_PER_MONTH / _HALF_LIFE_MONTHS)
-        discounted_events = sum_by_index(self.sellers[is_known], weights, self.count)
-        days_there = np.maximum(0, day + 1 - np.maximum(activity.first_active_day, self.first))
-        memory = _HALF_LIFE_MONTHS / np.log(2)
-        tenure = memory * (1 - 0.5 ** (days_there / DAYS_PER_MONTH / _HALF_LIFE_MONTHS))
-        is_expected = active & (activity.last_active_day > day - IDLE_DAYS) & (tenure > 0)
-        if not is_expected.any():
-            return np.zeros(self.count)
-        mean_rate = max(float(discounted_events[is_expected].sum()), 1e-6) / float(tenure[is_expected].sum())
-        rate = np.where(is_expected, (discounted_events + _PRIOR_EVENTS) / (tenure + _PRIOR_EVENTS / mean_rate), 0.0)
-        return rate / rate.sum()  # type: ignore[no-any-return]
+        start = np.maximum(activity.first_active_day, self.first)
+        return EventHistory(
+            self.days[is_known],
+            self.amounts[is_known],
+            self.sellers[is_known],
+            self.first,
+            day,
+            start,
+            active & (day < activity.idle_from) & (start <= day),
+        )

@@ -51,6 +51,10 @@ class UndoLog:
     value: Floats
     worth: Floats
 
+    def select(self, mask: Bools) -> UndoLog:
+        """Return the changes that the mask selects."""
+        return UndoLog(self.row[mask], self.day[mask], self.field[mask], self.value[mask], self.worth[mask])
+
 
 @dataclass(frozen=True)
 class StageVisits:
@@ -124,13 +128,7 @@ class DealTable:
             self,
             **{name: getattr(self, name)[kept_rows] for name in _COLUMN_NAMES},
             visits=StageVisits(new_index[visits.row[visit_mask]], visits.stage[visit_mask], visits.day[visit_mask]),
-            undo=UndoLog(
-                new_index[undo.row[undo_mask]],
-                undo.day[undo_mask],
-                undo.field[undo_mask],
-                undo.value[undo_mask],
-                undo.worth[undo_mask],
-            ),
+            undo=replace(undo.select(undo_mask), row=new_index[undo.row[undo_mask]]),
         )
 
 
@@ -181,9 +179,7 @@ def known_at(table: DealTable, day: int) -> DealTable:
     won, worth, gross = table.won.copy(), table.worth.copy(), table.gross.copy()
     undo = table.undo
     for field in HistoryField:
-        # Latest first: of several changes of one deal, numpy assigns the earliest one last, and it stays.
-        entries = np.flatnonzero((undo.day > day) & (undo.field == field))[::-1]
-        entries = entries[np.argsort(-undo.day[entries], kind="stable")]
+        entries = _latest_first(undo, (undo.day > day) & (undo.field == field))
         rows, values = undo.row[entries], undo.value[entries]
         match field:
             case HistoryField.SELLER:
@@ -202,6 +198,9 @@ def known_at(table: DealTable, day: int) -> DealTable:
     stated_worth[hidden | (later & ~(stated_worth > 0))] = np.nan
     closed[later], won[later], worth[later] = NEVER, False, np.nan
     entered = table.visits.day <= day
+    amount_changes = (undo.day <= day) & (
+        (undo.field == HistoryField.STATED_WORTH) | (undo.field == HistoryField.GROSS)
+    )
     visits = StageVisits(table.visits.row[entered], table.visits.stage[entered], table.visits.day[entered])
     masked = replace(
         table,
@@ -213,9 +212,35 @@ def known_at(table: DealTable, day: int) -> DealTable:
         won=won,
         worth=worth,
         visits=visits,
-        undo=empty_undo_log(),
+        undo=undo.select(amount_changes),
     )
     return masked.select_rows(exists)
+
+
+def _latest_first(undo: UndoLog, mask: Bools) -> Ints:
+    """Return the indexes of the entries, latest first: of several of one deal, numpy assigns the earliest one last."""
+    entries = np.flatnonzero(mask)[::-1]
+    return entries[np.argsort(-undo.day[entries], kind="stable")]
+
+
+def stated_at(table: DealTable, days: Ints, field: HistoryField) -> Floats:
+    """Return the amount (STATED_WORTH or GROSS) that each deal stated at the end of a day of its own; shape (N,).
+
+    table  a table that `known_at` has returned, or one with its whole history
+    """
+    values = (table.stated_worth if field is HistoryField.STATED_WORTH else table.gross).copy()
+    undo = table.undo
+    entries = _latest_first(undo, (undo.field == field) & (undo.day > days[undo.row]))
+    values[undo.row[entries]] = undo.value[entries]
+    return values
+
+
+def stages_at(visits: StageVisits, days: Ints) -> Ints:
+    """Return the stage of each deal at the end of a day of its own, -1 if unknown; shape of `days`."""
+    stages = np.full(len(days), -1)
+    is_entered = visits.day <= days[visits.row]
+    stages[visits.row[is_entered]] = visits.stage[is_entered]  # sorted by day: the last entry of a deal wins
+    return stages
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,10 @@ from typing import Final
 
 import numpy as np
 
-from domain.forecasting.arrays import Bools, Floats, Ints, sum_by_index
-from domain.forecasting.deal_table import DealTable
-from domain.forecasting.seasonality import DAYS_PER_MONTH
+from domain.forecasting import amount_tail
+from domain.forecasting.arrays import NEVER, Bools, Floats, Ints, sum_by_index
+from domain.forecasting.deal_table import DealTable, HistoryField, StageVisits, stages_at, stated_at
+from domain.forecasting.seasonality import DAYS_PER_MONTH, first_day, months_of
 
 TABLE_SIZE: Final = 2048  # entries of each seller's table of amounts; a power of two
 _HALF_LIFE_MONTHS: Final = 9.0  # months after which a win counts half
@@ -37,7 +38,7 @@ class AmountTables:
         weight = 0.5 ** (age / DAYS_PER_MONTH / _HALF_LIFE_MONTHS)
         order = np.argsort(worth, kind="stable")
         self._weight = weight[order]
-        self._worth = _cap_giants(worth[order], self._weight) if len(worth) else worth
+        self._worth = _cap_giants(amount_tail.smooth_tail(worth[order]), self._weight) if len(worth) else worth
         self._company_weights = self._weight / self._weight.sum()
         sorted_sellers = seller[order]
         self._discounted_wins = sum_by_index(sorted_sellers, self._weight, seller_count)
@@ -91,14 +92,23 @@ def _cap_giants(worth: Floats, weight: Floats) -> Floats:
 class OpenDealEstimator:
     """Estimates the amounts of open deals from how past wins compare with the amounts and prices stated before.
 
-    past  the deals to learn from
+    past    the deals to learn from
+    visits  their stage entries, which `past` need not have
+
+    An amount that was stated while a deal was open changes at the closing. The ratio of won to stated amount is learnt
+    from wins of which the amount of the last month end before the closing is known, by stage at that time and by seller.
     """
 
-    def __init__(self, past: DealTable) -> None:
+    def __init__(self, past: DealTable, visits: StageVisits) -> None:
         won = past.won & ~np.isnan(past.worth)
+        landmark = np.maximum(past.created, _month_ends_before(past.closed))
+        stated, gross = (stated_at(past, landmark, f) for f in (HistoryField.STATED_WORTH, HistoryField.GROSS))
+        stage = stages_at(visits, landmark)
+        is_known = won & past.stated_before_close
+        self._stated_ratios = _ClosingRatios(past, is_known & (stated > 0), stated, stage)
+        self._gross_ratios = _ClosingRatios(past, won & (gross > 0), np.where(is_known, gross, past.gross), stage)
         self._product_count = 1 + int(past.product.max(initial=-1))
         self._price_ratios = _value_ratios(past, won & (past.price > 0), past.price, self._product_count)
-        self._gross_ratio = _value_ratios(past, won & (past.gross > 0), past.gross, 0)[0]
         wins = sum_by_index(past.product[won] + 1, None, self._product_count + 1)[1:]
         sums = sum_by_index(past.product[won] + 1, past.worth[won], self._product_count + 1)[1:]
         self._product_means = np.append(sums / np.maximum(wins, 1.0), 0.0)
@@ -120,8 +130,47 @@ class OpenDealEstimator:
         trust = self._product_trust[product]
         fallback = trust * self._product_means[product] + (1 - trust) * seller_means
         estimate = np.where(list_price > 0, list_price * self._price_ratios[product], fallback)
-        estimate = np.where(gross > 0, gross * self._gross_ratio, estimate)
-        return np.where(np.isnan(stated), estimate, stated), ~np.isnan(stated) | (gross > 0) | (list_price > 0)
+        seller = deals.seller[rows]
+        stage = stages_at(deals.visits, np.full(deals.size, NEVER))[rows]
+        estimate = np.where(gross > 0, gross * self._gross_ratios.of(stage, seller), estimate)
+        stated_estimate = stated * self._stated_ratios.of(stage, seller)
+        return np.where(np.isnan(stated), estimate, stated_estimate), ~np.isnan(stated) | (gross > 0) | (list_price > 0)
+
+
+class _ClosingRatios:
+    """Ratios of won to stated amount, by stage and by seller, each shrunk towards the ratio of all wins.
+
+    mask    the wins to learn from;  stated  their stated amounts;  stage  their stages then, -1 if unknown
+    """
+
+    def __init__(self, past: DealTable, mask: Bools, stated: Floats, stage: Ints) -> None:
+        worth, base = past.worth[mask], stated[mask]
+        self._overall = float(worth.sum()) / float(base.sum()) if mask.any() else 1.0
+        self._stages = self._ratios(stage[mask] + 1, worth, base * self._overall)
+        by_stage = base * self._overall * self._stages[stage[mask] + 1]
+        self._sellers = self._ratios(past.seller[mask], worth, by_stage)
+
+    @staticmethod
+    def _ratios(index: Ints, worth: Floats, expected: Floats) -> Floats:
+        """Return worth / expected of each index, shrunk towards 1, and 1 last for all that were not seen."""
+        size = 1 + int(index.max(initial=-1))
+        mean = float(expected.mean()) if len(expected) else 1.0
+        prior = _RATIO_PRIOR_WINS * mean
+        ratios = (sum_by_index(index, worth, size) + prior) / (sum_by_index(index, expected, size) + prior)
+        return np.append(ratios, 1.0)
+
+    def of(self, stage: Ints, seller: Ints) -> Floats:
+        """Return the ratio of each deal in a stage, -1 if unknown, of a seller; shape of both."""
+        of_stage = self._stages[np.minimum(stage + 1, len(self._stages) - 1)]
+        return self._overall * of_stage * self._sellers[np.minimum(seller, len(self._sellers) - 1)]
+
+
+def _month_ends_before(days: Ints) -> Ints:
+    """Return the last day of the month before that of each day; NEVER has none, and gets day 0."""
+    is_day = days != NEVER
+    unique_months, index = np.unique(months_of(np.where(is_day, days, 1)), return_inverse=True)
+    ends = np.array([first_day(int(month)) - 1 for month in unique_months], dtype=np.int64)
+    return np.where(is_day, ends[index], 0)
 
 
 def _value_ratios(past: DealTable, mask: Bools, base: Floats, product_count: int) -> Floats:

@@ -86,7 +86,7 @@ class FittedModel:
 
     @cached_property
     def open_deal_estimator(self) -> OpenDealEstimator:
-        return OpenDealEstimator(self.past_deals)
+        return OpenDealEstimator(self.past_deals, self.trainer.table.visits)
 
     def compute_window(self, first: int, last: int, day_left: float = 1.0) -> Steps[ForecastWindow]:
         """Compute the window from day `first` to day `last`, without the open deals and without any draws.
@@ -130,7 +130,7 @@ class ForecastWindow:
         """Compute what all sellers share; must be completed before the window is used."""
         model, first, last, day_left = self.model, self.first, self.last, self.day_left
         errors = yield from model.trainer.compute_errors(last - first + 1)
-        yield from model.trainer.prepare(model.day)
+        yield from model.trainer.prepare(model.day, last)
         self.probabilities = model.trainer.compute_win_probabilities(model.day, first, last, day_left)
         expected = model.trainer.compute_expected_wins(model.day, first, last, day_left)
         yield
@@ -145,7 +145,7 @@ class ForecastWindow:
         self._expected_from_new = expected.from_new * self.pipeline_factor
         self._streams = RandomStreams(first * 10_000 + last - first, model.seller_hashes)
         self._common_multipliers = monte_carlo.common_multipliers(self._streams, errors.common_sd(expected.log_sd))
-        self._seller_sd = errors.seller_sd
+        self._seller_sd, self._dispersion = errors.seller_sd, errors.dispersion
 
     def draw(self, sellers: Ints) -> None:
         """Make the draws of those of the sellers that have none yet."""
@@ -158,7 +158,9 @@ class ForecastWindow:
                 (self.count_draws, self._expected_by_counts, 1),
                 (self.new_draws, self._expected_from_new, 2),
             ):
-                draws[rows] = monte_carlo.sample_wins(expected[rows], multipliers, tables, self._streams, purpose, rows)
+                draws[rows] = monte_carlo.sample_wins(
+                    expected[rows], multipliers, tables, self._streams, purpose, rows, self._dispersion
+                )
         self._is_drawn[rows] = True
 
     def forecast_sellers(self, deals: DealTable) -> SellerForecasts:

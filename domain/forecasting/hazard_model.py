@@ -25,6 +25,8 @@ MAX_AGE_DAYS: Final = int(AGE_BIN_STARTS[-1])  # older deals are treated as bein
 _NO_LIMIT_DAYS: Final = 10**7  # end of the last age bin
 _HALF_LIFE_MONTHS: Final = 12.0  # months after which an observation counts half
 _CELL_PRIOR_EVENTS: Final = 5.0  # prior weight, in events, of the smooth shape in each cell
+_FIRST_OLD_BIN: Final = 6  # first age bin that is shrunk towards the one before: from 61 days on
+_OLD_PRIOR_EVENTS: Final = 1.0  # prior weight, in events, of the age before
 _MAX_DAILY_EXIT: Final = 0.95  # at most this share of the deals at risk ends on one day
 _POSITION_PRIOR_EVENTS: Final = 10.0  # prior weight, in events, of "no pattern within the quarter"
 
@@ -129,7 +131,9 @@ def fit_hazards(exposure: Exposure, day_weights: DayWeights, month: int) -> Haza
 
         h(a, k) = (D + 5) / (E + 5 / h0(a, k)),  h0 = base(a) f(k),  f(k) = (sum D + 10) / (sum base E + 10)
 
-    base(a) is the same estimate without positions, shrunk towards the hazard of all ages together.
+    base(a) is the same estimate without positions, shrunk towards the hazard of all ages together. From 61 days on it is
+    shrunk towards the base of the age before, and less: deals that nobody closes pile up there, and the hazard of all
+    ages would promise them wins.
     """
     size = month - exposure.first_month + 1
     discount = 0.5 ** (np.arange(size)[::-1] / _HALF_LIFE_MONTHS)
@@ -142,7 +146,11 @@ def fit_hazards(exposure: Exposure, day_weights: DayWeights, month: int) -> Haza
 
 def _smooth(events: Floats, at_risk: Floats) -> Floats:
     overall = (float(events.sum()) + 0.5) / (float(at_risk.sum()) + 100)
-    base = (events.sum(axis=1) + _CELL_PRIOR_EVENTS) / (at_risk.sum(axis=1) + _CELL_PRIOR_EVENTS / overall)
+    events_by_age, at_risk_by_age = events.sum(axis=1), at_risk.sum(axis=1)
+    base = (events_by_age + _CELL_PRIOR_EVENTS) / (at_risk_by_age + _CELL_PRIOR_EVENTS / overall)
+    for age_bin in range(_FIRST_OLD_BIN, len(base)):
+        prior = _OLD_PRIOR_EVENTS / base[age_bin - 1]
+        base[age_bin] = (events_by_age[age_bin] + _OLD_PRIOR_EVENTS) / (at_risk_by_age[age_bin] + prior)
     pattern = (events.sum(axis=0) + _POSITION_PRIOR_EVENTS) / (
         (base[:, None] * at_risk).sum(axis=0) + _POSITION_PRIOR_EVENTS
     )

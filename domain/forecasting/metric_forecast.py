@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import Final
 
 import numpy as np
 
 from domain.forecasting import deal_value_model, model_averaging, monte_carlo
-from domain.forecasting.arrays import Bools, Floats, Ints
-from domain.forecasting.daily_volume import DailyVolume, SellerActivity, find_seller_activity
+from domain.forecasting.arrays import NEVER, Bools, Floats, Ints
+from domain.forecasting.daily_volume import DailyVolume, SellerActivity, SellerRecords
 from domain.forecasting.forecast import Confidence, Distribution, rate_confidence
 from domain.forecasting.model_averaging import ModelErrors
 from domain.forecasting.random_variates import DRAWS, RandomStreams
@@ -99,18 +100,24 @@ class FittedMetricModel:
                 streams,
                 1,
                 rows,
+                errors.dispersion,
             )
         return MetricWindow(draws)
 
     def _expect_events(self, day: int, first: int, last: int) -> tuple[Floats, float]:
-        is_known = self.volume.days <= day
-        first_active_day = find_seller_activity(
-            len(self.seller_hashes), self.volume.sellers[is_known], self.volume.days[is_known]
-        ).first_active_day
-        # The last day with a record is set to today: a rare metric has not ended because it has paused for long.
-        activity = SellerActivity(first_active_day, np.full(len(first_active_day), day))
         forecast = self.volume.forecast(day, first, last)
-        return forecast.total * self.volume.compute_shares(day, activity, self.active), forecast.log_sd
+        return forecast.total * self.volume.compute_shares(
+            day, first, last, self._activity_at, self.active
+        ), forecast.log_sd
+
+    @cached_property
+    def _records(self) -> SellerRecords:
+        return SellerRecords(len(self.seller_hashes), self.volume.sellers, self.volume.days)
+
+    def _activity_at(self, day: int) -> SellerActivity:
+        """Return the activity of the sellers, none of them idle: a rare metric has not ended because it has paused."""
+        activity = self._records.activity_at(day)
+        return SellerActivity(activity.first_active_day, np.full(len(activity.idle_from), NEVER))
 
     def _errors_for(self, length: int) -> ModelErrors:
         months = min(_MAX_WINDOW_MONTHS, max(1, round(length / DAYS_PER_MONTH)))

@@ -25,6 +25,8 @@ _PRIOR_SELLER_ERROR: Final = 0.10  # prior of a single seller's relative error
 _PRIOR_SELLER_MONTH_ENDS: Final = 2.0  # month ends that this prior counts for
 _CLAIM_FACTOR: Final = 0.8  # part of a model's claimed error that remains in the mean of two models
 _MAX_ERROR: Final = 0.5  # cap of a single month end's relative error, and of the resulting standard deviations
+_MIN_DISPERSION: Final = 0.1  # floor of the dispersion of wins
+_PRIOR_DISPERSION_COUNT: Final = 15.0  # observed seller's windows that the prior, chance, counts for
 _MIN_WINS: Final = 0.5  # wins; floor of expectations that are divided by
 
 
@@ -37,6 +39,7 @@ class ModelErrors:
     excess           mean squared relative error of the combination, less the part that chance explains
     effective_count  number of independent month ends this is worth: windows of several months overlap
     seller_sd        standard deviation of the relative error of a single seller
+    dispersion       variance of the sellers' wins relative to their number: 1 for chance, below for an even business
     """
 
     weight: float
@@ -44,6 +47,7 @@ class ModelErrors:
     excess: float
     effective_count: float
     seller_sd: float
+    dispersion: float = 1.0
 
     def common_sd(self, log_sd: float) -> float:
         """Return the standard deviation of the error that all sellers share; `log_sd` is what the model claims."""
@@ -70,9 +74,14 @@ def measure_errors(
         return NO_EVIDENCE
     effective_count = 1 + (len(actual) - 1) / months
     total = np.array([max(1.0, float(wins.sum())) for wins in actual])
+    dispersions = [
+        _dispersion(np.array(expected) / np.maximum(np.sum(expected, axis=1, keepdims=True), _MIN_WINS), actual)
+        for expected in (first, second)
+    ]
+    dispersion = float(np.clip(min(dispersions), _MIN_DISPERSION, 1.0))
     first_totals, second_totals = (np.array([float(wins.sum()) for wins in expected]) for expected in (first, second))
     first_error, second_error = (
-        _shrink(_excess_error(expected, total), effective_count, _PRIOR_ERROR, _PRIOR_MONTH_ENDS)
+        _shrink(_excess_error(expected, total, dispersion), effective_count, _PRIOR_ERROR, _PRIOR_MONTH_ENDS)
         for expected in (first_totals, second_totals)
     )
     weight = first_error / (first_error + second_error)
@@ -95,15 +104,32 @@ def measure_errors(
     return ModelErrors(
         weight,
         share_weight,
-        max(0.0, _excess_error(combined, total)),
+        max(0.0, _excess_error(combined, total, dispersion)),
         effective_count,
         min(_MAX_ERROR, seller_variance**0.5),
+        dispersion,
     )
 
 
-def _excess_error(expected: Floats, actual: Floats) -> float:
+def _excess_error(expected: Floats, actual: Floats, dispersion: float) -> float:
     relative = np.clip(actual / np.maximum(expected, _MIN_WINS) - 1, -_MAX_ERROR, _MAX_ERROR)
-    return float(np.mean(relative**2 - 1 / actual))
+    return float(np.mean(relative**2 - dispersion / actual))
+
+
+def _dispersion(share: Floats, actual: Sequence[Floats]) -> float:
+    """Return the variance of the sellers' wins around their shares, relative to chance and shrunk towards it.
+
+    Pearson's statistic over the degrees of freedom (McCullagh & Nelder, "Generalized Linear Models", 1989): without
+    chance the shares would hold exactly.
+    """
+    actual_wins = np.array(actual)
+    expected = share * actual_wins.sum(axis=1, keepdims=True)
+    has_wins = expected >= _MIN_WINS
+    freedom = float(has_wins.sum()) - len(actual_wins)
+    if freedom <= 0:
+        return 1.0
+    statistic = float(((actual_wins - expected) ** 2 / np.maximum(expected, _MIN_WINS))[has_wins].sum())
+    return (statistic + _PRIOR_DISPERSION_COUNT) / (freedom + _PRIOR_DISPERSION_COUNT)
 
 
 def _excess_share_error(share: Floats, actual: Sequence[Floats]) -> float:

@@ -41,7 +41,13 @@ def error_multipliers(streams: RandomStreams, common: Floats, seller_sd: float, 
 
 
 def sample_wins(
-    expected: Floats, multipliers: Floats, tables: Floats | None, streams: RandomStreams, purpose: int, rows: Ints
+    expected: Floats,
+    multipliers: Floats,
+    tables: Floats | None,
+    streams: RandomStreams,
+    purpose: int,
+    rows: Ints,
+    dispersion: float = 1.0,
 ) -> Floats:
     """Draw the total amount of the wins of each of the sellers `rows`; shape (rows, DRAWS), whole numbers.
 
@@ -49,13 +55,26 @@ def sample_wins(
     multipliers  result of `error_multipliers`
     tables       equally likely amounts of a win, shape (rows, entries); None to count the wins
     purpose      number of this use of random numbers
+    dispersion   variance of the number of wins relative to its mean, at most 1
     """
-    level = random_variates.stratified_levels(streams.seller_bits(10 * purpose, rows))
-    wins = random_variates.poisson_quantiles(expected[:, None] * multipliers, level)
+    bits = streams.seller_bits(10 * purpose, rows)
+    means = expected[:, None] * multipliers
+    wins = random_variates.poisson_quantiles(means, random_variates.stratified_levels(bits))
+    if dispersion < 1:
+        wins = _contract(wins, means, dispersion, random_variates.to_uniform(random_variates.mix_bits(bits)))
     if tables is None:
         return rescale_to_mean(wins.astype(np.float64), expected)
     totals = random_variates.sum_new_wins(wins, shuffle_tables(tables), streams.seller_bits(10 * purpose + 1, rows))
     return rescale_to_mean(totals, expected * tables.mean(axis=1))
+
+
+def _contract(wins: Ints, means: Floats, dispersion: float, uniform: Floats) -> Ints:
+    """Return the numbers of wins moved towards their means, so that their variance is the part `dispersion` of it.
+
+    uniform  numbers from 0 to 1 that decide the rounding, which so changes no mean
+    """
+    contracted: Ints = np.floor(means + np.sqrt(dispersion) * (wins - means) + uniform).astype(np.int64)
+    return contracted
 
 
 def rescale_to_mean(draws: Floats, means: Floats) -> Floats:

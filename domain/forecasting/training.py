@@ -17,7 +17,7 @@ from domain.forecasting import model_averaging
 from domain.forecasting.arrays import Bools, Floats, Ints, sum_by_index
 from domain.forecasting.calibration import Calibration, MonthEndSnapshot
 from domain.forecasting.cooperative import Steps
-from domain.forecasting.daily_volume import DailyVolume, SellerActivity, find_seller_activity
+from domain.forecasting.daily_volume import DailyVolume, SellerRecords
 from domain.forecasting.deal_table import DealTable, find_first_differences, known_at
 from domain.forecasting.hazard_model import Exposure, Hazards, ages_on, count_exposure, fit_hazards
 from domain.forecasting.model_averaging import ModelErrors
@@ -27,6 +27,7 @@ from domain.primitives.calendar import Calendar
 _LOOK_BACK_MONTHS: Final = 6  # month ends at which the models are tested
 _MIN_WINS: Final = 20.0  # wins needed by a month end to test the models there
 _MAX_WINDOW_MONTHS: Final = 3  # longest test window, in months
+_MIN_CALIBRATION_ENDS: Final = 3  # month ends with a window of the own length, from which it is used
 _WHOLE_DAY: Final = 1.0  # part of the running day that is still ahead
 _MIN_WEIGHT: Final = 1e-9  # of the days of a month that are ahead, which may be a day that is over
 
@@ -80,7 +81,7 @@ class ModelTrainer:
         won, ones = table.won, np.ones(table.size)
         self.wins = DailyVolume(table.closed[won], ones[won], table.seller[won], **observation)  # type: ignore[arg-type]
         self.arrivals = DailyVolume(table.created, ones, table.seller, **observation)  # type: ignore[arg-type]
-        self._month_end_snapshots: dict[int, MonthEndSnapshot] = {}
+        self._month_end_snapshots: dict[tuple[int, int], MonthEndSnapshot] = {}
         self._hazards: dict[int, Hazards] = {}
         self._win_probabilities: dict[tuple[int, int, int, float], WinProbabilities] = {}
         self._expected_wins: dict[tuple[int, int, int, float], ExpectedWins] = {}
@@ -105,7 +106,7 @@ class ModelTrainer:
             self._errors |= before._errors
         self._hazards |= {month: hazards for month, hazards in before._hazards.items() if last_day(month) <= until}
         self._month_end_snapshots |= {
-            month: snapshot for month, snapshot in before._month_end_snapshots.items() if last_day(month + 1) <= until
+            key: snapshot for key, snapshot in before._month_end_snapshots.items() if last_day(sum(key)) <= until
         }
         self._win_probabilities |= {
             key: probabilities for key, probabilities in before._win_probabilities.items() if key[0] <= until
@@ -131,33 +132,42 @@ class ModelTrainer:
             self._hazards[month] = fit_hazards(self.exposure, self.wins.day_weights, month)
         return self._hazards[month]
 
-    def compute_calibration(self, month: int) -> Calibration:
-        """Return the calibration as known at the end of the month."""
-        month_ends = [self._month_end_snapshot(month_before) for month_before in self._month_ends_before(month)]
+    def compute_calibration(self, month: int, months: int) -> Calibration:
+        """Return the calibration for windows of so many months, as known at the end of the month."""
+        month_ends = [self._month_end_snapshot(end, months) for end in self._month_ends_before(month, months)]
         return forecasting_calibration.fit_calibration(
             month_ends, month, self.seller_count, forecasting_calibration.count_cells(self.table.visits)
         )
 
-    def prepare(self, day: int) -> Steps[None]:
-        """Compute one at a time what forecasts as of the end of `day` need, as far as it is not known yet."""
-        for month in self._month_ends_before(_last_complete_month(day)):
-            if month not in self._month_end_snapshots:
-                self._month_end_snapshot(month)
+    def prepare(self, day: int, last: int) -> Steps[None]:
+        """Compute one at a time what forecasts up to `last` as of the end of `day` need, as far as it is not known."""
+        months = self._calibrated_months(day, last)
+        for month in self._month_ends_before(_last_complete_month(day), months):
+            if (month, months) not in self._month_end_snapshots:
+                self._month_end_snapshot(month, months)
                 yield
         for volume in (self.wins, self.arrivals):
             if not volume.is_fitted(day):
                 volume.fit_counts(day)
                 yield
 
-    def _month_ends_before(self, month: int) -> range:
-        return range(max(self.wins.first_month, month - _LOOK_BACK_MONTHS), month)
+    def _month_ends_before(self, month: int, months: int) -> range:
+        """Return the month ends after which a window of so many months was over by the end of `month`."""
+        end = month - months + 1
+        return range(max(self.wins.first_month, end - _LOOK_BACK_MONTHS), end)
 
-    def _month_end_snapshot(self, month: int) -> MonthEndSnapshot:
-        if month not in self._month_end_snapshots:
-            self._month_end_snapshots[month] = forecasting_calibration.take_month_end_snapshot(
-                self.table, self.compute_hazards(month), month, has_stages=self.has_stages
+    def _calibrated_months(self, day: int, last: int) -> int:
+        """Return the length in months of the windows by which forecasts up to `last` are calibrated."""
+        months = _window_months(last - day)
+        month = _last_complete_month(day)
+        return months if len(self._month_ends_before(month, months)) >= _MIN_CALIBRATION_ENDS else 1
+
+    def _month_end_snapshot(self, month: int, months: int) -> MonthEndSnapshot:
+        if (month, months) not in self._month_end_snapshots:
+            self._month_end_snapshots[month, months] = forecasting_calibration.take_month_end_snapshot(
+                self.table, self.compute_hazards(month), month, months, has_stages=self.has_stages
             )
-        return self._month_end_snapshots[month]
+        return self._month_end_snapshots[month, months]
 
     def compute_win_probabilities(
         self, day: int, first: int, last: int, day_left: float = _WHOLE_DAY
@@ -169,7 +179,10 @@ class ModelTrainer:
         key = (day, first, last, day_left)
         if key not in self._win_probabilities:
             by_age = self.compute_hazards(month_of(day)).win_probability_by_age(day + 1, first, last, day_left)
-            self._win_probabilities[key] = WinProbabilities(by_age, self.compute_calibration(_last_complete_month(day)))
+            months = self._calibrated_months(day, last)
+            self._win_probabilities[key] = WinProbabilities(
+                by_age, self.compute_calibration(_last_complete_month(day), months)
+            )
         return self._win_probabilities[key]
 
     def compute_open_probabilities(
@@ -186,7 +199,7 @@ class ModelTrainer:
         self, day: int, first: int, last: int, day_left: float
     ) -> tuple[Floats, Floats, float]:
         """Return each seller's expected wins by the count model, those from new deals, and the count model's log sd."""
-        activity = self._seller_activity(day)
+        activity_at = self._records.activity_at
         by_counts = self.wins.forecast(day, first, last, day_left if first == day + 1 else _WHOLE_DAY)
         arrivals = self.arrivals.forecast(day, day + 1, last, day_left, blocks=False)
         month_index = months_of(np.arange(day + 1, last + 1)) - month_of(day + 1)
@@ -197,19 +210,21 @@ class ModelTrainer:
         corrections = self.compute_win_probabilities(day, first, last, day_left).calibration
         by_arrival = self.compute_hazards(month_of(day)).win_probability_by_arrival(day + 1, first, last, day_left)
         from_new = float(daily_arrivals @ by_arrival) * corrections.new
-        shares = self.arrivals.compute_shares(day, activity, self.active) * corrections.sellers
+        shares = self.arrivals.compute_shares(day, day + 1, last, activity_at, self.active) * corrections.sellers
         return (
-            by_counts.total * self.wins.compute_shares(day, activity, self.active),
+            by_counts.total * self.wins.compute_shares(day, first, last, activity_at, self.active),
             from_new * shares / max(float(shares.sum()), 1e-12),
             by_counts.log_sd,
         )
 
-    def _seller_activity(self, day: int) -> SellerActivity:
+    @cached_property
+    def _records(self) -> SellerRecords:
         table = self.table
-        is_created, is_closed = table.created <= day, table.closed <= day
-        seller = np.concatenate([table.seller[is_created], table.seller[is_closed]])
-        return find_seller_activity(
-            self.seller_count, seller, np.concatenate([table.created[is_created], table.closed[is_closed]])
+        is_closed = table.closed <= self.day
+        return SellerRecords(
+            self.seller_count,
+            np.concatenate([table.seller, table.seller[is_closed]]),
+            np.concatenate([table.created, table.closed[is_closed]]),
         )
 
     def compute_expected_wins(self, day: int, first: int, last: int, day_left: float = _WHOLE_DAY) -> ExpectedWins:
@@ -235,7 +250,7 @@ class ModelTrainer:
 
     def compute_errors(self, length: int) -> Steps[ModelErrors]:
         """Compute the models' errors at recent month ends, for windows of about `length` days; cached."""
-        months = min(_MAX_WINDOW_MONTHS, max(1, round(length / DAYS_PER_MONTH)))
+        months = _window_months(length)
         if months not in self._errors:
             self._errors[months] = yield from self._measure_errors(months)
         return self._errors[months]
@@ -251,7 +266,7 @@ class ModelTrainer:
         expected: list[ExpectedWins] = []
         for window in windows:
             if (*window, _WHOLE_DAY) not in self._expected_wins:
-                yield from self.prepare(window[0])
+                yield from self.prepare(window[0], window[2])
                 self.compute_expected_wins(*window)
                 yield
             expected.append(self.compute_expected_wins(*window))
@@ -265,3 +280,8 @@ def _last_complete_month(day: int) -> int:
     """Return the last month that is complete at the end of the day."""
     month = month_of(day)
     return month if day == last_day(month) else month - 1
+
+
+def _window_months(length: int) -> int:
+    """Return the months of the test windows for a window of so many days."""
+    return min(_MAX_WINDOW_MONTHS, max(1, round(length / DAYS_PER_MONTH)))

@@ -24,6 +24,7 @@ from models.crm.duplicates import DuplicateKind, DuplicateReason
 from models.imports.import_jobs import ImportState
 from models.organization.absences import AbsenceKind
 from models.organization.company import CompanyDayKind
+from resolvers.forecasting.accuracy import AccuracyState
 from resolvers.forecasting.forecasts import MoneyBasis
 from resolvers.goals.target_versions import TargetReference
 from resolvers.leaderboards.leaderboards import RankBy
@@ -133,6 +134,13 @@ _register_enum(
     NONE="Too little history for a forecast: expected, low, median and high equal the booked amount.",
     LOW="Two to five months of history, or a range too wide to plan by.",
 )
+_register_enum(
+    AccuracyState,
+    "Whether the accuracy of past forecasts is there.",
+    "ForecastAccuracyState",
+    COMPUTING="It is still being computed: repeat the request after a few seconds.",
+    NO_PAST="There is no past period whose forecast could be compared.",
+)
 _register_enum(DealStatus, "Status of a deal.")
 _register_enum(SaleKind, "Whether a sale is the client's first.", FIRST="The client's first won deal.")
 _register_enum(
@@ -198,6 +206,7 @@ _register_enum(RecordKind, "Types of records that have an `externalId`.", "Recor
 
 __all__ = [
     "AbsenceKind",
+    "AccuracyState",
     "ActivityKind",
     "AlertKind",
     "CallDirection",

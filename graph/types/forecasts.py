@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import strawberry
 
-from graph.base.enums import Confidence, MoneyBasis
+from graph.base.enums import AccuracyState, Confidence, MoneyBasis
 from graph.base.field_declarations import NOTHING, WHOLE_VIEWER, declare
 from graph.base.row_types import Info
 from graph.base.scopes import CalendarPeriod, Period, Scope, to_calendar_period
@@ -136,12 +136,22 @@ Null if the period is over.""",
 
     @strawberry.field(
         graphql_type=ForecastAccuracy | None,
-        description="Accuracy of past monthly or quarterly forecasts of this scope; null without a past to test on.",
+        description="""Accuracy of past monthly or quarterly forecasts of this scope; null without a past to test on, and
+while it is still being computed (see `accuracyState`).""",
         metadata=declare(WHOLE_VIEWER),
     )
     @staticmethod
     async def accuracy(root: strawberry.Parent[ForecastRow], info: Info) -> Accuracy | None:
-        return await accuracy.measure_accuracy(info.context, root)
+        return (await accuracy.get_accuracy(info.context, root))[1]
+
+    @strawberry.field(
+        description="""Whether `accuracy` is there. The first request after a start waits a few seconds for it; COMPUTING
+then asks to repeat the request.""",
+        metadata=declare(WHOLE_VIEWER),
+    )
+    @staticmethod
+    async def accuracy_state(root: strawberry.Parent[ForecastRow], info: Info) -> AccuracyState:
+        return (await accuracy.get_accuracy(info.context, root))[0]
 
     @strawberry.field(
         graphql_type=list[ForecastSnapshot],

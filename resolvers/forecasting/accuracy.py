@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import partial
 from typing import Final
 
@@ -18,6 +20,7 @@ from resolvers.forecasting.forecasts import Forecast
 from resolvers.request.context import RequestContext
 
 _MAX_ORIGINS: Final = 12  # origins that are tested
+MAX_WAIT_SECONDS: Final = 5.0  # a cold process needs longer than a request may take; it goes on after the answer
 _QUARTERLY_MIN_DAYS: Final = 46  # days of a period from which quarterly forecasts are tested
 
 
@@ -30,6 +33,27 @@ class Accuracy:
     bias_percent: float
     interval_coverage_percent: float
     weighted_pipeline_wape: float
+
+
+class AccuracyState(StrEnum):
+    """Whether the accuracy is there, still being computed, or impossible since no past period can be compared."""
+
+    READY = "READY"
+    COMPUTING = "COMPUTING"
+    NO_PAST = "NO_PAST"
+
+
+async def get_accuracy(context: RequestContext, forecast: Forecast) -> tuple[AccuracyState, Accuracy | None]:
+    """Return the accuracy, unless it is still being computed after a few seconds: then a later request gets it.
+
+    The months of the past are computed one after the other by tasks of the engine, which are not cancelled here.
+    """
+    try:
+        async with asyncio.timeout(MAX_WAIT_SECONDS):
+            accuracy = await measure_accuracy(context, forecast)
+    except TimeoutError:
+        return AccuracyState.COMPUTING, None
+    return (AccuracyState.NO_PAST if accuracy is None else AccuracyState.READY), accuracy
 
 
 async def measure_accuracy(context: RequestContext, forecast: Forecast) -> Accuracy | None:

@@ -42,7 +42,7 @@ CSV_COLUMNS: Final = ("origin", "horizon", "scope", "p10", "p50", "p90", "mean")
 _EXTRA_DIGITS: Final = 6  # digits beyond the smallest unit's: a mean is a whole number of millionths of the unit
 _LEVEL_ORDER: Final = (Level.COMPANY, Level.PARENT_TEAMS, Level.TEAMS, Level.SELLERS)
 _TITLES: Final = {Horizon.MONTH: "The next month", Horizon.QUARTER: "The next three months"}
-_HEADER: Final = f"  {'':<28}{'WAPE':>8}{'WIS':>8}{'bias':>9}{'80 % holds':>12}"
+_HEADER: Final = f"  {'':<28}{'WAPE':>8}{'of p50':>8}{'WIS':>8}{'bias':>9}{'80 % holds':>12}"
 
 
 async def backtest(settings: Settings, first: datetime | None, last: datetime | None, file: Path | None) -> str:
@@ -160,4 +160,4 @@ def _format_reliability(data: BacktestData, forecasts: Sequence[BacktestForecast
 
 
 def _format_line(name: str, scores: ErrorMetrics) -> str:
-    return f"  {name:<28}{scores.wape:>8.3f}{scores.wis:>8.3f}{scores.bias:>+9.1%}{scores.coverage:>12.0%}"
+    return f"  {name:<28}{scores.wape:>8.3f}{scores.wape_median:>8.3f}{scores.wis:>8.3f}{scores.bias:>+9.1%}{scores.coverage:>12.0%}"

@@ -13,6 +13,7 @@ def month_end(month, expected, won, seller=None, cell=None, new=(20.0, 20.0)):
     size = len(expected)
     return MonthEndSnapshot(
         month,
+        1,
         np.full(size, -1) if cell is None else np.array(cell),
         np.zeros(size, dtype=np.int64) if seller is None else np.array(seller),
         np.array(expected, dtype=float),
@@ -98,3 +99,14 @@ def test_stage_cell_is_the_last_entered_stage_and_time_in_it():
 
     assert stage_cells(visits, 3, 160, 160).tolist() == [4, -1, 4 * 0 + 2]
     assert stage_cells(visits, 3, 149, 150).tolist() == [2, -1, 2]
+
+
+def test_best_deals_are_not_undersold():
+    """A stage where 36 % were said and 60 % came: a ratio of 1.7 as exponent would say 53 %."""
+    expected, won = [0.36] * 1000, [k % 10 < 6 for k in range(1000)]
+    month_ends = [month_end(NOW - n, expected, won, cell=[0] * 1000) for n in range(1, 7)]
+
+    result = fit_calibration(month_ends, NOW, 1, 4)
+
+    corrected = result.correct(np.array([0.36]), np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64))
+    assert corrected[0] == pytest.approx(0.6, abs=0.015)

@@ -62,7 +62,9 @@ def priced_deals():
 def test_open_deal_value_is_stated_amount_else_price_else_mean_win():
     table = priced_deals()
 
-    amounts, is_stated = OpenDealEstimator(table).estimate(table, np.flatnonzero(table.open), np.array([555.0]))
+    amounts, is_stated = OpenDealEstimator(table, table.visits).estimate(
+        table, np.flatnonzero(table.open), np.array([555.0])
+    )
 
     assert amounts.tolist() == pytest.approx([700, 900, 555])
     assert is_stated.tolist() == [True, True, False]
@@ -71,7 +73,9 @@ def test_open_deal_value_is_stated_amount_else_price_else_mean_win():
 def test_open_deal_value_uses_product_mean_without_price():
     table = replace(priced_deals(), price=np.full(13, NAN))
 
-    amounts, is_stated = OpenDealEstimator(table).estimate(table, np.flatnonzero(table.open)[1:2], np.array([555.0]))
+    amounts, is_stated = OpenDealEstimator(table, table.visits).estimate(
+        table, np.flatnonzero(table.open)[1:2], np.array([555.0])
+    )
 
     assert 555 < amounts[0] < 900
     assert not is_stated[0]
@@ -80,6 +84,6 @@ def test_open_deal_value_uses_product_mean_without_price():
 def test_open_deal_profit_is_usual_share_of_amount_without_cost():
     table = replace(priced_deals(), gross=np.array([1800.0] * 12 + [400.0]), stated_worth=np.full(13, NAN))
 
-    amounts, _ = OpenDealEstimator(table).estimate(table, np.flatnonzero(table.open), np.array([555.0]))
+    amounts, _ = OpenDealEstimator(table, table.visits).estimate(table, np.flatnonzero(table.open), np.array([555.0]))
 
     assert amounts.tolist() == pytest.approx([900, 900, 200])

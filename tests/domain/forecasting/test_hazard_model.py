@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from domain.forecasting.arrays import NEVER
+from domain.forecasting.deal_table import known_at
 from domain.forecasting.hazard_model import AGE_BIN_STARTS, Hazards, count_exposure, fit_hazards
 from domain.forecasting.seasonality import DayWeights, first_day, last_day, month_of
 from tests.domain.forecasting.synthetic_companies import CALENDAR, START, CompanyLaw, simulate_company
@@ -112,3 +113,16 @@ def test_win_probability_stays_below_one_with_extreme_hazards():
     probabilities = constant_hazards(5.0, 5.0).win_probability_by_age(START, START, START + 3)
 
     assert ((probabilities > 0) & (probabilities < 1)).all()
+
+
+def test_old_deals_of_which_none_was_won_are_promised_next_to_nothing():
+    law = CompanyLaw(months=14, stuck=0.4, history=False)
+    table = simulate_company(law)
+    day = last_day(month_of(START) + 12)
+    deals = known_at(table, day)
+    hazards = fit_hazards(count_exposure(deals, EVEN_WEIGHTS, START, day), EVEN_WEIGHTS, month_of(day))
+
+    probabilities = hazards.win_probability_by_age(day + 1, day + 1, day + 91)
+
+    assert probabilities[20] > 0.1
+    assert probabilities[271] < 0.02

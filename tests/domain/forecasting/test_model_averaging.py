@@ -56,3 +56,12 @@ def test_seller_sd_grows_when_sellers_deviate():
     wild = [wins * np.array([1.5, 0.5, 0.5]) for wins in ACTUAL]
 
     assert measure_errors(ACTUAL, ACTUAL, wild, 1).seller_sd > 2 * measure_errors(ACTUAL, ACTUAL, ACTUAL, 1).seller_sd
+
+
+def test_dispersion_is_below_one_for_wins_that_are_more_even_than_chance():
+    even = [np.array([60.0, 40.0, 20.0]) + noise for noise in (-1.0, 0.0, 1.0)] * 4
+    shares = [np.array([60.0, 40.0, 20.0])] * 12
+    lumpy = [np.array([60.0, 40.0, 20.0]) * factor for factor in ([0.5, 1.5, 1.5], [1.5, 0.5, 0.5])] * 6
+
+    assert measure_errors(shares, shares, even, 1).dispersion < 0.5
+    assert measure_errors(shares, shares, lumpy, 1).dispersion == 1.0

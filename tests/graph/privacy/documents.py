@@ -78,7 +78,7 @@ AGGREGATES: Final = frozenset(
         "SeriesPoint": "value",
         "FunnelStage": """openDeals openAmount clients entered advanced lost conversionPercent conversionLowPercent
             conversionHighPercent immature benchmarkPercent medianDaysInStage stalled weak slow""",
-        "Forecast": f"""{_FORECAST_NUMBERS} pipeline undated newBusiness attainmentProbability target confidence""",
+        "Forecast": f"""{_FORECAST_NUMBERS} pipeline undated newBusiness attainmentProbability target confidence accuracyState""",
         "OpenPipeline": "deals amount withoutAmount",
         "DealForecast": "winProbability expected",
         "DuplicateGroup": "count",

@@ -21,6 +21,11 @@ NEXT_MONTH = {"kind": "MONTH", "offset": 1}
 NEXT_QUARTER = {"kind": "QUARTER", "offset": 1}
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("resolvers.forecasting.accuracy.MAX_WAIT_SECONDS", 60)
+
+
 @pytest.fixture
 async def world() -> AsyncIterator[World]:
     async with seasoned_company() as world:
@@ -297,7 +302,24 @@ async def test_accuracy_is_computed_once_for_all_requests(world: World, monkeypa
 
 async def test_accuracy_is_null_without_history() -> None:
     async with open_world_with_two_sellers() as world:
-        assert (await world.query("{ forecast { accuracy { wape } } }"))["forecast"]["accuracy"] is None
+        assert (await world.query("{ forecast { accuracy { wape } accuracyState } }"))["forecast"] == {
+            "accuracy": None,
+            "accuracyState": "NO_PAST",
+        }
+
+
+async def test_accuracy_that_takes_long_is_announced_and_given_to_a_later_request(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = "query($p: PeriodInput) { forecast(period: $p) { accuracyState accuracy { periods } } }"
+    monkeypatch.setattr("resolvers.forecasting.accuracy.MAX_WAIT_SECONDS", 0.01)
+    first = await world.query(document, p=NEXT_MONTH)
+    monkeypatch.setattr("resolvers.forecasting.accuracy.MAX_WAIT_SECONDS", 60)
+
+    later = await world.query(document, p=NEXT_MONTH)
+
+    assert first["forecast"] == {"accuracyState": "COMPUTING", "accuracy": None}
+    assert later["forecast"] == {"accuracyState": "READY", "accuracy": {"periods": 4}}
 
 
 # rights

@@ -1,0 +1,58 @@
+"""Back-tests of generated worlds: this forecast, the oracle that knows the law, and five plain ways."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from domain.forecasting.backtest import MODEL_NAME, Horizon, Level, SellerGroup, actual_outcome, forecast_origin
+from domain.forecasting.cooperative import run_to_completion
+from domain.forecasting.error_metrics import ErrorMetrics, ForecastOutcome, compute_error_metrics
+from domain.forecasting.seasonality import last_day, month_of
+from tests.domain.forecasting.generated_worlds import World
+from tests.domain.forecasting.synthetic_companies import CALENDAR, START
+
+ORACLE = "oracle"
+PLAIN_WAYS = ("last value", "mean of 3 months", "mean of all months", "seasonal naive", "seasonal mean")
+LEVELS = (Level.COMPANY, Level.TEAMS, Level.SELLERS)
+Metrics = dict[tuple[Horizon, Level, str], ErrorMetrics]
+
+
+def world_groups(sellers: int) -> list[SellerGroup]:
+    """Return the company, teams of four and the sellers."""
+    single = np.eye(sellers, dtype=bool)
+    teams = [single[start : start + 4].any(axis=0) for start in range(0, sellers, 4)]
+    return [
+        SellerGroup("company", Level.COMPANY, np.ones(sellers, bool)),
+        *(SellerGroup(f"team {n}", Level.TEAMS, mask) for n, mask in enumerate(teams)),
+        *(SellerGroup(f"seller {n}", Level.SELLERS, mask) for n, mask in enumerate(single)),
+    ]
+
+
+def backtest_worlds(worlds: list[World], months: range, draws: int) -> Metrics:
+    """Return the error metrics of every method, over all worlds and the ends of these months of the simulation.
+
+    draws  how many windows the oracle draws for each origin and horizon
+    """
+    outcomes: dict[tuple[Horizon, Level, str], list[ForecastOutcome]] = {}
+    for number, world in enumerate(worlds):
+        groups = world_groups(world.sellers)
+        names = [f"seller {n}" for n in range(world.sellers)]
+        active = np.ones(world.sellers, bool)
+        rng = np.random.default_rng(number)
+        for month in months:
+            origin = last_day(month_of(START) + month)
+            oracle: dict[Horizon, np.ndarray] = {}
+            for item in run_to_completion(forecast_origin(world.table, origin, CALENDAR, names, active, groups)):
+                if item.horizon not in oracle:
+                    oracle[item.horizon] = world.draw_windows(rng, origin, *item.days, draws)
+                totals = oracle[item.horizon][:, item.group.members].sum(axis=1)
+                actual = actual_outcome(world.table, item)
+                by_method = {
+                    MODEL_NAME: (item.low, item.median, item.high, float(item.mean)),
+                    ORACLE: (*np.quantile(totals, (0.1, 0.5, 0.9)).tolist(), float(totals.mean())),
+                } | {way.name: (*way.quantiles, way.value) for way in item.baselines}
+                for method, values in by_method.items():
+                    key = (item.horizon, item.group.level, method)
+                    outcomes.setdefault(key, []).append(ForecastOutcome(*values, actual))
+    metrics = {key: compute_error_metrics(items) for key, items in outcomes.items()}
+    return {key: values for key, values in metrics.items() if values is not None}
