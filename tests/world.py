@@ -226,10 +226,10 @@ def cache_company(open_company: Callable[..., AsyncIterator[World]]) -> OpenComp
     @asynccontextmanager
     async def open_copy(url: str = "sqlite://:memory:", **options: Any) -> AsyncIterator[World]:
         key = connection.is_sqlite(url), *sorted(options.items())
-        if kept := companies.get(key):
-            async with _connect_world(url, kept.snapshot) as world:
-                world.now, world.stage_ids = kept.now, [*kept.stage_ids]
-                world.tokens, world.global_ids = {**kept.tokens}, {**kept.global_ids}
+        if saved_company := companies.get(key):
+            async with _connect_world(url, saved_company.snapshot) as world:
+                world.now, world.stage_ids = saved_company.now, [*saved_company.stage_ids]
+                world.tokens, world.global_ids = {**saved_company.tokens}, {**saved_company.global_ids}
                 yield world
             return
         async with create_company(url, **options) as world:

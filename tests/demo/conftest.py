@@ -39,26 +39,30 @@ async def demo() -> AsyncIterator[Demo]:
         yield demo
 
 
-_kept_demos: dict[datetime, tuple[Snapshot, CompanyHistory, DeviceTokens]] = {}  # by time; seeded once per process
+_seeded_demos: dict[datetime, tuple[Snapshot, CompanyHistory, DeviceTokens]] = {}  # by time; seeded once per process
 
 
 @asynccontextmanager
 async def open_demo(now: datetime) -> AsyncIterator[Demo]:
     """Yield a demo company with three weeks of history until now."""
-    kept = _kept_demos.get(now)
-    async with connect_restored("sqlite://:memory:", kept[0]) if kept else connection.connect("sqlite://:memory:"):
-        if not kept:
+    seeded_demo = _seeded_demos.get(now)
+    async with (
+        connect_restored("sqlite://:memory:", seeded_demo[0])
+        if seeded_demo
+        else connection.connect("sqlite://:memory:")
+    ):
+        if not seeded_demo:
             await empty_database.create_tables()
         hub = Hub(Broadcast("memory://"), change_log.read_after, change_log.last_position)
         await hub.start()
         try:
             services = Services("s" * 32, UnlimitedRateLimiter(), hub, build_state)
-            if kept:
-                _, history, tokens = kept
+            if seeded_demo:
+                _, history, tokens = seeded_demo
             else:
                 history = CompanyHistory(7, now, days=21)
                 tokens = await seed_demo(history, ContextFactory(services, lambda: now).create_at)
-                _kept_demos[now] = await take_snapshot(), history, tokens
+                _seeded_demos[now] = await take_snapshot(), history, tokens
             schema = build_schema(allow_suggestions=True)
             world = World(services, schema, executor_of(schema), hub, now)
             world.tokens["wallboard"] = tokens.wallboard

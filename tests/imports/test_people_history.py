@@ -199,13 +199,13 @@ async def test_transfer_of_an_employee_without_a_team_sets_it_and_wrong_ones_are
 
 async def test_people_with_ids_of_their_own_and_one_name_are_two_employees(company: ImportTestCompany) -> None:
     files = {"people.csv": f"{HEADER}7,Ann,North,,,\n8,Ann,South,,,\n"}
-    first, again = [await company.import_files(MAP, files) for _ in range(2)]
+    first, second = [await company.import_files(MAP, files) for _ in range(2)]
 
     assert first.counts["people"] == {"read": 2, "new": 2}
     assert [str(note.message) for note in first.notes if note.is_warning] == [
         "Names that several employees have: “Ann”."
     ]
-    assert again.counts["people"] == {"read": 2, "unchanged": 2}
+    assert second.counts["people"] == {"read": 2, "unchanged": 2}
     teams = {team.id: team.name for team in await Team.all()}
     assert {(row.external_id, teams[row.team_id or 0]) for row in await Employee.filter(name="Ann")} == {
         ("7", "North"), ("8", "South"),
@@ -219,9 +219,9 @@ async def test_people_with_ids_of_their_own_and_one_name_are_two_employees(compa
 async def test_people_without_ids_are_told_apart_by_their_addresses(company: ImportTestCompany) -> None:
     text_map = MAP.replace('id = "no"\nname = "name"\nteam', 'email = "mail"\nname = "name"\nteam', 1)
     people = "mail,name,team,active,joined,left\nann@north.example,Ann,North,,,\nann@south.example,Ann,South,,,\n"
-    first, again = [await company.import_files(text_map, {"people.csv": people}) for _ in range(2)]
+    first, second = [await company.import_files(text_map, {"people.csv": people}) for _ in range(2)]
 
-    assert (first.counts["people"], again.counts["people"]) == ({"read": 2, "new": 2}, {"read": 2, "unchanged": 2})
+    assert (first.counts["people"], second.counts["people"]) == ({"read": 2, "new": 2}, {"read": 2, "unchanged": 2})
 
 
 async def test_employee_named_by_a_deal_gets_the_details_of_their_row(company: ImportTestCompany) -> None:

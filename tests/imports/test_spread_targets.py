@@ -58,9 +58,9 @@ async def list_goals() -> list[tuple[str, str, str, int]]:
 
 async def test_each_column_is_a_goal_and_an_empty_cell_is_none(company: ImportTestCompany) -> None:
     files = {"plan.csv": "Seller,January 2027,02.2027\nAnn,4,5\nBob,,6\n"}
-    first, again = [await company.import_files(MONTHS, files) for _ in range(2)]
+    first, second = [await company.import_files(MONTHS, files) for _ in range(2)]
 
-    assert (first.counts["goals"], again.counts["goals"]) == ({"read": 3, "new": 3}, {"read": 3, "unchanged": 3})
+    assert (first.counts["goals"], second.counts["goals"]) == ({"read": 3, "new": 3}, {"read": 3, "unchanged": 3})
     assert await list_goals() == [
         ("Ann", "deals_won", "2027-01-01", 4), ("Ann", "deals_won", "2027-02-01", 5),
         ("Bob", "deals_won", "2027-02-01", 6),
