@@ -109,7 +109,7 @@ def take_month_end_snapshot(
 
 
 def fit_calibration(month_ends: Sequence[MonthEndSnapshot], now: int, sellers: int, stages: int) -> Calibration:
-    """Fit the ratios to the last six month ends whose window was over by `now`; their weight d halves every 3 months.
+    """Fit the ratios to the last six month ends with a window that was over by `now`; their weight d halves every 3 months.
 
     sellers, stages  numbers of sellers and of stage cells
 
@@ -118,8 +118,8 @@ def fit_calibration(month_ends: Sequence[MonthEndSnapshot], now: int, sellers: i
     towards 1. The sellers' ratios are scaled to a mean of 1, so that they do not move the level.
 
     The exponents of cells are those with which the wins of these deals have the ratio: 1 - (1 - P)^m is less than m P for
-    m > 1, so the ratio itself as exponent would undersell the best deals. For all deals together and for sellers, whose
-    ratios are near 1 or below it, the ratio is the exponent.
+    m > 1, so the ratio itself as exponent would undersell the best deals. For all deals together and for sellers, the
+    ratios of which are near 1 or below it, the ratio is the exponent.
     """
     recent = [month_end for month_end in month_ends if now - month_end.month - month_end.months < _LOOK_BACK_MONTHS]
     if not recent:

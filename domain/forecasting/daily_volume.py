@@ -60,7 +60,7 @@ class SellerRecords:
     def activity_at(self, day: int) -> SellerActivity:
         """Return the activity as known at the end of the day; a seller without a record has the first day NEVER.
 
-        A seller is idle after a pause of 75 days, or of 1.4 times the longest one so far: customers who order every
+        A seller is idle after a pause of 75 days, or of 1.4 times the longest one so far: customers with an order every
         three months leave such pauses.
         """
         is_known = self._day <= day
@@ -184,7 +184,7 @@ class DailyVolume:
 
         day          at whose end the shares are known;  first, last  the window's first and last day
         activity_at  returns the activity of the sellers as known at the end of a day
-        active       whether each seller is active. One who is not, or is idle, has the share 0
+        active       whether each seller is active. An inactive or idle one has the share 0
         """
         months = min(_MAX_WINDOW_MONTHS, max(1, round((last - first + 1) / DAYS_PER_MONTH)))
         shares = share_models.predict_shares(self._history(day, activity_at(day), active), first, last)

@@ -1,7 +1,7 @@
 """Forecast model: each seller's rate of events, where older events count less.
 
 The rate is (n + 1) / (tenure + 1 / mean rate of all sellers) with n the discounted number of events and `tenure` the
-discounted days since the first record: the mean of a Gamma posterior whose prior is one event of an average seller.
+discounted days since the first record: the mean of a Gamma posterior with one event of an average seller as prior.
 """
 
 from __future__ import annotations

@@ -132,7 +132,7 @@ def fit_hazards(exposure: Exposure, day_weights: DayWeights, month: int) -> Haza
         h(a, k) = (D + 5) / (E + 5 / h0(a, k)),  h0 = base(a) f(k),  f(k) = (sum D + 10) / (sum base E + 10)
 
     base(a) is the same estimate without positions, shrunk towards the hazard of all ages together. From 61 days on it is
-    shrunk towards the base of the age before, and less: deals that nobody closes pile up there, and the hazard of all
+    shrunk towards the base of the age before, and less: deals that are never closed pile up there, and the hazard of all
     ages would promise them wins.
     """
     size = month - exposure.first_month + 1

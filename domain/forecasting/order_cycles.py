@@ -1,6 +1,6 @@
 """Forecast model: each seller's events at the same place of earlier cycles.
 
-The window is moved back by one, two, three and four cycles: customers of a seller who order every three months do so
+The window is moved back by one, two, three and four cycles: a seller's customers that order every three months do so
 in a phase of the seller's own, which no season of the company shows.
 
 Source: the seasonal naive and seasonal mean methods, Hyndman & Athanasopoulos, "Forecasting: Principles and Practice"

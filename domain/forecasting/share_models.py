@@ -1,6 +1,6 @@
 """Shares of the sellers in the volume to come: several models, weighed by their past errors.
 
-Customers who order in cycles, sellers who have begun or grow, and sellers who are the same for years need memories of
+Customers with orders in cycles, newcomers, growing sellers, and sellers that are the same for years need memories of
 different length. Each model of `SHARE_MODELS` says the shares of a window as of earlier month ends, with what was
 known then. The shares are the weighted mean of the models: weight ~ prior weight × exp(0.5 × log-likelihood of the
 events that came / dispersion). The dispersion is that of the best model, since events of a seller come in lumps, and a
