@@ -38,6 +38,13 @@ class Screen:
         if entry.type == "error":
             self.complaints.append(entry.text)
 
+    async def go_to(self, path: str) -> None:
+        """Show another screen as a link does, without loading the page again."""
+        await self.page.evaluate(
+            "path => { history.pushState(null, '', path); dispatchEvent(new Event('popstate')) }", path
+        )
+        await expect(self.page.locator("main .panel").first).to_be_visible()
+
 
 @dataclass
 class Office:

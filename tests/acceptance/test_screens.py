@@ -91,12 +91,13 @@ async def test_seller_works_on_a_phone_without_network(office: Office) -> None:
         assert after["employee"]["calls"]["totalCount"] == 1  # sent once
 
 
-@pytest.mark.parametrize("path", ["/", "/people", "/people/{seller}", "/plan", "/admin/teams"])
-async def test_markup_in_names_and_titles_is_shown_as_text(office: Office, path: str) -> None:
-    async with office.open_screen(ADMIN["email"], path.format(seller=office.seller)) as screen:
-        await expect(screen.page.locator("main")).to_contain_text(MARKUP)
+async def test_markup_in_names_and_titles_is_shown_as_text(office: Office) -> None:
+    async with office.open_screen(ADMIN["email"]) as screen:
+        for path in ("/people", f"/people/{office.seller}", "/plan", "/admin/teams", "/"):
+            await screen.go_to(path)
+            await expect(screen.page.locator("main")).to_contain_text(MARKUP)
 
-        assert await screen.page.evaluate("window.hacked === undefined && !document.querySelector('img[src=x]')")
+            assert await screen.page.evaluate("window.hacked === undefined && !document.querySelector('img[src=x]')")
         assert screen.complaints == []
 
 
