@@ -156,6 +156,8 @@ class _ClosingRatios:
         size = 1 + int(index.max(initial=-1))
         mean = float(expected.mean()) if len(expected) else 1.0
         prior = _RATIO_PRIOR_WINS * mean
+        if not prior:  # no win counts for the metric, such as repeat sales of a company that has had none
+            return np.ones(size + 1)
         ratios = (sum_by_index(index, worth, size) + prior) / (sum_by_index(index, expected, size) + prior)
         return np.append(ratios, 1.0)
 

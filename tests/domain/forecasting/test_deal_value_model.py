@@ -87,3 +87,13 @@ def test_open_deal_profit_is_usual_share_of_amount_without_cost():
     amounts, _ = OpenDealEstimator(table, table.visits).estimate(table, np.flatnonzero(table.open), np.array([555.0]))
 
     assert amounts.tolist() == pytest.approx([900, 900, 200])
+
+
+@pytest.mark.filterwarnings("error")
+def test_open_deal_counts_nothing_for_a_metric_of_which_all_wins_were_zero():
+    deals = priced_deals()
+    deals = replace(deals, worth=np.where(deals.won, 0.0, NAN), gross=np.full(deals.size, 700.0))
+
+    values, _ = OpenDealEstimator(deals, deals.visits).estimate(deals, np.array([11, 12]), np.zeros(2))
+
+    assert values.tolist() == [0.0, 0.0]
