@@ -22,8 +22,8 @@ def expected_numbers(practice_set: PracticeSet) -> dict[str, Any]:
     return practice_set.expected_numbers
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def office(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Office]:
-    """A company with a server and a browser, one for all tests of the screens."""
+    """A company with a server and a browser, one for all tests of a module: two servers in a process share connections."""
     async with open_office(tmp_path_factory.mktemp("screens")) as opened:
         yield opened

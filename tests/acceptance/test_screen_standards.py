@@ -12,7 +12,7 @@ from playwright.async_api import Page, expect
 from tests.acceptance.office import PHONE, RECORD_DEAL, Office
 from tests.http_server import ADMIN
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 Theme = Literal["light", "dark"]
 MAX_BYTES: Final = 100_000

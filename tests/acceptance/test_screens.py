@@ -8,7 +8,7 @@ from playwright.async_api import Route, expect
 from tests.acceptance.office import CREATE_TEAM, MARKUP, PHONE, RECORD_DEAL, Office
 from tests.http_server import ADMIN
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 WORK = """query($seller: ID!) { employee(id: $seller) {
   deals { edges { node { status } } } tasks { edges { node { completedAt } } } calls { totalCount } } }"""
