@@ -3,7 +3,7 @@
 import { go, onAddressChange, path } from "./core/address.js";
 import { h, render } from "./core/dom.js";
 import { startHeartbeat } from "./core/heartbeat.js";
-import { loadTexts, t } from "./core/i18n.js";
+import { chooseLanguage, isLanguageChosen, language, loadTexts, t } from "./core/i18n.js";
 import { prepareOffline } from "./core/offline.js";
 import { send } from "./core/outbox.js";
 import { accessToken, hasSession, isSignedIn, Offline, onSignedOut, restoreViewer, viewer } from "./core/session.js";
@@ -45,6 +45,8 @@ async function showScreen() {
     showSignIn(app, () => { send(); showScreen(); });
     return;
   }
+  const profileLanguage = viewer().language;
+  if (profileLanguage && profileLanguage !== language() && !isLanguageChosen()) return chooseLanguage(profileLanguage);
   if (path() === "/" && viewer().role === "EMPLOYEE") return go(`/people/${viewer().employee.id}`, { replace: true });
   const [pattern, load, style] = SCREENS.find(([each]) => each.test(path())) || SCREENS[SCREENS.length - 1];
   const main = showFrame(app);

@@ -55,6 +55,15 @@ class Viewer:
     def role(root: strawberry.Parent[viewers.Viewer]) -> Role | None:
         return root.employee.role if root.employee else None
 
+    @strawberry.field(
+        description="Of the employee's profile, such as `en`, in which alerts are told; null if none was chosen, and for a "
+        "device.",
+        metadata=declare(WHOLE_VIEWER),
+    )
+    @staticmethod
+    def language(root: strawberry.Parent[viewers.Viewer]) -> str | None:
+        return root.employee.language if root.employee else None
+
     @strawberry.field(description="Zero for a device.", metadata=declare(WHOLE_VIEWER))
     @staticmethod
     async def unread_alerts(info: Info) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.async_api import Route, expect
 
-from tests.acceptance.office import CREATE_TEAM, MARKUP, PHONE, RECORD_DEAL, Office
+from tests.acceptance.office import CREATE_EMPLOYEE, CREATE_TEAM, MARKUP, PASSWORD, PHONE, RECORD_DEAL, Office
 from tests.http_server import ADMIN
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -161,6 +161,18 @@ async def test_page_is_in_russian_by_choice(office: Office) -> None:
     async with office.open_screen(ADMIN["email"], "/?lang=ru") as screen:
         await expect(screen.page.get_by_role("link", name="Обзор")).to_be_visible()
         await expect(screen.page.locator(".goal-window")).to_contain_text("Откуда это число")
+
+
+async def test_language_of_the_profile_is_that_of_the_page_on_every_device(office: Office) -> None:
+    person = {"name": "Polyglot", "email": "polyglot@example.com", "password": PASSWORD}
+    await office.server.execute(CREATE_EMPLOYEE, input=person)
+    async with office.open_screen(person["email"]) as screen:
+        await screen.page.locator(".me").click()
+        await screen.page.get_by_label("Language").select_option("ru")
+        await expect(screen.page.get_by_role("link", name="Рейтинг")).to_be_visible()
+
+    async with office.open_screen(person["email"]) as screen:
+        await expect(screen.page.get_by_role("link", name="Рейтинг")).to_be_visible()
 
 
 async def test_seller_signs_out(office: Office) -> None:

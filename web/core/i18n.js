@@ -20,6 +20,9 @@ export async function loadTexts() {
   }
 }
 
+/** Whether the address or an earlier choice in this browser says the language. */
+export const isLanguageChosen = () => new URLSearchParams(location.search).has("lang") || localStorage.getItem("scoreline.language") !== null;
+
 /** @param {string} code */
 export function chooseLanguage(code) {
   localStorage.setItem("scoreline.language", code);
