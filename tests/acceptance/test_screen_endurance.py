@@ -79,7 +79,9 @@ async def test_memory_of_wallboard_and_dashboard_stays_flat_in_a_storm(tmp_path:
         await expect(wallboard.locator(".total b")).to_contain_text(f"{int(float(board['total'])):,}")
         await context.close()
 
-    growth = [last / early for early, last in zip(heaps[STORM_MINUTES // 3], heaps[-1], strict=True)]
+    # the least of five minutes each: a collection of garbage may come in the middle of a drawing
+    early, late = (list(map(min, zip(*part, strict=True))) for part in (heaps[10:15], heaps[-5:]))
+    growth = [after / before for before, after in zip(early, late, strict=True)]
     assert max(growth) < MAX_GROWTH, heaps
     assert screen.complaints == []
 
