@@ -35,7 +35,9 @@ _OMEGA_GRID: Final = ((0.05, 0.40), (0.15, 0.45), (0.4, 0.12), (1.0, 0.03))  # v
 _DRIFT_GRID: Final = (0.02, 0.08, 0.2)  # q, of the logarithm per month
 _QUARTER_SD_GRID: Final = (0.02, 0.25)  # tau_s
 _YEAR_SD_GRID: Final = (0.02, 0.2)  # tau_c
-_TREND_SD_GRID: Final = ((0.01, 0.7), (0.06, 0.3))  # tau_g, of the logarithm per month, and prior
+_TREND_SD: Final = 0.01  # tau_g, of the logarithm per month
+_GROWTH_SD: Final = 0.06  # the same of a company that grows; not with the largest drift, which growth looks like
+_GROWTH_PRIOR: Final = 0.6  # prior weight of that, relative to the same level without it
 _TREND_MONTHS: Final = 12  # months from which the trend is learnt
 _TREND_DAMPING: Final = 0.9  # factor of the trend for each month ahead
 _YEARLY_MIN_MONTHS: Final = 18  # months of data from which c is fitted
@@ -44,6 +46,10 @@ _MAX_LOG_VARIANCE: Final = (
     0.1  # cap of a log variance in the log-normal mean, so that a wide posterior does not inflate the mean
 )
 _MIN_EXPOSURE: Final = 1e-9  # months; a month of which nothing is left has no logarithm
+_LEVELS: Final = (
+    *((q, _TREND_SD, 1.0) for q in _DRIFT_GRID),
+    *((q, _GROWTH_SD, _GROWTH_PRIOR) for q in _DRIFT_GRID[:2]),
+)
 _log_gamma: Final = np.vectorize(math.lgamma, otypes=[np.float64])
 
 
@@ -123,10 +129,9 @@ def fit_counts(
     size = len(months)
     quarterly, yearly = seasonal, seasonal and size >= _YEARLY_MIN_MONTHS
     points = [
-        (omega, omega_prior * trend_prior, q, tau_g, tau_s, tau_c)
+        (omega, omega_prior * prior, q, tau_g, tau_s, tau_c)
         for omega, omega_prior in _OMEGA_GRID
-        for q in _DRIFT_GRID
-        for tau_g, trend_prior in _TREND_SD_GRID
+        for q, tau_g, prior in _LEVELS
         for tau_s in (_QUARTER_SD_GRID if quarterly else (1.0,))
         for tau_c in (_YEAR_SD_GRID if yearly else (1.0,))
     ]

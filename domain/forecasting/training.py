@@ -27,7 +27,7 @@ from domain.primitives.calendar import Calendar
 _LOOK_BACK_MONTHS: Final = 6  # month ends at which the models are tested
 _MIN_WINS: Final = 20.0  # wins needed by a month end to test the models there
 _MAX_WINDOW_MONTHS: Final = 3  # longest test window, in months
-_MIN_CALIBRATION_ENDS: Final = 3  # month ends with a window of the own length, from which it is used
+_MIN_CALIBRATION_ENDS: Final = 6  # month ends with a window of the own length, from which it is used
 _WHOLE_DAY: Final = 1.0  # part of the running day that is still ahead
 _MIN_WEIGHT: Final = 1e-9  # of the days of a month that are ahead, which may be a day that is over
 

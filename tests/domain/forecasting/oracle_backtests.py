@@ -47,12 +47,13 @@ def backtest_worlds(worlds: list[World], months: range, draws: int) -> Metrics:
                     oracle[item.horizon] = world.draw_windows(rng, origin, *item.days, draws)
                 totals = oracle[item.horizon][:, item.group.members].sum(axis=1)
                 actual = actual_outcome(world.table, item)
-                by_method = {
+                by_method: dict[str, tuple[float, ...]] = {
                     MODEL_NAME: (item.low, item.median, item.high, float(item.mean)),
                     ORACLE: (*np.quantile(totals, (0.1, 0.5, 0.9)).tolist(), float(totals.mean())),
                 } | {way.name: (*way.quantiles, way.value) for way in item.baselines}
                 for method, values in by_method.items():
                     key = (item.horizon, item.group.level, method)
-                    outcomes.setdefault(key, []).append(ForecastOutcome(*values, actual))
+                    low, median, high, mean = values
+                    outcomes.setdefault(key, []).append(ForecastOutcome(low, median, high, mean, actual))
     metrics = {key: compute_error_metrics(items) for key, items in outcomes.items()}
     return {key: values for key, values in metrics.items() if values is not None}
