@@ -13,6 +13,7 @@ from typing import Final
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -57,6 +58,8 @@ from subscriptions.core.tasks import TaskSupervisor
 from subscriptions.goal_probabilities import GoalProbabilityWatcher
 
 GRAPHQL_PATHS: Final = ("/graphql", "/graphql/")
+MIN_COMPRESSED_BYTES: Final = 1_400  # of an answer to a page: less is one packet in any case
+COMPRESSION_LEVEL: Final = 4  # of 9
 
 
 @dataclass
@@ -286,23 +289,23 @@ def create_app(settings: Settings, demo_accounts: DemoAccounts | None = None) ->
     )
     starlette_app.router.redirect_slashes = False
 
-    cross_origin_app = DataHeadersMiddleware(
+    browser_app = DataHeadersMiddleware(
         CORSMiddleware(
-            server.endpoint,
+            GZipMiddleware(server.endpoint, minimum_size=MIN_COMPRESSED_BYTES, compresslevel=COMPRESSION_LEVEL),
             allow_origins=settings.origins,
             allow_methods=ALLOWED_METHODS,
             allow_headers=("Authorization", *uploads.PREFLIGHT_HEADERS),
             expose_headers=("X-Request-Id", "Retry-After"),
         )
     )
-    # To a request without `Origin` the CORS middleware would add this alone.
+    # To a request without `Origin`, which no page of a browser sends, the CORS middleware would add this alone.
     plain_app = DataHeadersMiddleware(server.endpoint, [(b"vary", b"Origin")])
 
     async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] not in GRAPHQL_PATHS:
             await starlette_app(scope, receive, send)
         elif any(name == b"origin" for name, _ in scope["headers"]):
-            await cross_origin_app(scope, receive, send)
+            await browser_app(scope, receive, send)
         else:
             await plain_app(scope, receive, send)
 

@@ -63,6 +63,7 @@ async def test_screens_are_accessible_in_both_themes(office: Office, paths: tupl
 async def test_first_paint_is_small(office: Office, paths: tuple[str, ...]) -> None:
     async with office.open_screen(ADMIN["email"], service_workers="block") as screen:
         page = screen.page
+        await page.evaluate("localStorage.setItem('scoreline.language', 'ru')")  # English texts are in the code
         sizes: dict[str, float] = {}
         session = await screen.context.new_cdp_session(page)
         await session.send("Network.enable")

@@ -55,6 +55,20 @@ async def test_repeated_request_is_answered_by_the_token_and_the_present_data(se
         assert error_code(answers[1]) == "UNAUTHENTICATED"
 
 
+async def test_long_answer_to_a_page_is_compressed(server: RunningServer) -> None:
+    query, page = "{ metrics { key name description } }", {"origin": f"http://{server.address}"}
+    to_page, to_program = [
+        await server.post(query, headers={"accept-encoding": "gzip", **headers}) for headers in (page, {})
+    ]
+    short = await server.post("{ company { name } }", headers={"accept-encoding": "gzip", **page})
+
+    assert to_page.json() == to_program.json()
+    assert to_page.headers["content-encoding"] == "gzip"
+    assert "Accept-Encoding" in ", ".join(to_page.headers.get_list("vary"))
+    assert "content-encoding" not in to_program.headers
+    assert "content-encoding" not in short.headers
+
+
 async def test_response_has_plain_media_type_when_the_client_leaves_the_choice(server: RunningServer) -> None:
     response = await server.post("{ company { name } }", headers={"accept": "*/*"})
 
