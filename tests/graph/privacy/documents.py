@@ -78,7 +78,7 @@ AGGREGATES: Final = frozenset(
         "SeriesPoint": "value",
         "FunnelStage": """openDeals openAmount clients entered advanced lost conversionPercent conversionLowPercent
             conversionHighPercent immature benchmarkPercent medianDaysInStage stalled weak slow""",
-        "Forecast": f"""{_FORECAST_NUMBERS} pipeline undated newBusiness attainmentProbability target confidence accuracyState""",
+        "Forecast": f"""{_FORECAST_NUMBERS} pipeline undated newBusiness attainmentProbability target confidence""",
         "OpenPipeline": "deals amount withoutAmount",
         "DealForecast": "winProbability expected",
         "DuplicateGroup": "count",
@@ -125,7 +125,7 @@ ATTRIBUTES: Final = frozenset(  # of rows, of settings, or of the clock: visible
         "DuplicateGroup": "reason",
         "Employee": "role active online joinedOn carriesQuota",  # the last two only for viewers who may see the card
         "ExchangeRate": "rate from",
-        "Forecast": "basis asOf",
+        "Forecast": "basis asOf accuracyState",  # the last one says what the process has computed so far
         "ForecastSnapshot": "day",
         "Goal": "recurring proRated shape createdAt archivedAt",
         "GoalChange": "at",
