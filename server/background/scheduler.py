@@ -155,7 +155,8 @@ class Scheduler:
 
     async def _run_loop(self, *, slow: bool) -> NoReturn:
         while True:
-            if self.lease_holder.is_held:
+            is_leader = self.lease_holder.is_held
+            if is_leader:
                 try:
                     await self.run_due_jobs(slow=slow)
                     self._is_database_down = False
@@ -166,7 +167,7 @@ class Scheduler:
             else:  # so that every job, the daily ones included, runs at once when this server becomes the leader
                 self._next_runs.clear()
                 self._completed_days.clear()
-            await asyncio.sleep(self._interval * (10 if slow else 1))
+            await asyncio.sleep(self._interval * (10 if slow and is_leader else 1))
 
     def _log_database_down(self, error: Exception) -> None:
         if not self._is_database_down:

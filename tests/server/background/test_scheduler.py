@@ -231,6 +231,29 @@ async def test_slow_job_does_not_hold_up_the_others(world: World) -> None:
         await scheduler.stop()
 
 
+async def test_slow_job_runs_as_soon_as_the_server_is_the_leader(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    sleep, waits = asyncio.sleep, list[float]()
+    waits_before_run = asyncio.get_running_loop().create_future()
+
+    async def run(context: RequestContext) -> bool:
+        waits_before_run.set_result([*waits])
+        return False
+
+    async def record_wait(seconds: float) -> None:
+        waits.append(seconds)
+        await sleep(seconds)
+
+    jobs = (ScheduledJob("slow", timedelta(0), run, daily=True, is_slow=True),)
+    scheduler = create_scheduler(world, jobs=jobs, interval=0.02)
+    monkeypatch.setattr(asyncio, "sleep", record_wait)
+    await scheduler.start()
+    try:
+        async with asyncio.timeout(60):
+            assert 10 * 0.02 not in await waits_before_run  # which it waits between two runs
+    finally:
+        await scheduler.stop()
+
+
 async def test_forecast_snapshots_are_stored_once_soon_after_each_day_begins(world: World) -> None:
     scheduler, stored = create_scheduler(world), {}
     for _ in range(30):  # hours, from ten in the morning in Berlin
