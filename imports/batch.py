@@ -10,7 +10,6 @@ from typing import Any, Final
 from domain.errors.user_errors import Conflict, UserError
 from imports import history_rows, visit_rows
 from imports.cell_parsing import CellError, RowReader, RowValues
-from imports.field_specs import FIELDS_BY_KIND
 from imports.file_checks import FileChecks
 from imports.files.source_row import SourceRow
 from imports.import_run import ImportRun
@@ -162,16 +161,7 @@ class Batch:
         else:
             input_field = next((part for part in error.path if part != "input"), "")
             field_name = MAP_FIELD_NAMES.get(input_field, input_field)
-        is_spread = parsed.spread_column and field_name in ("target", self.file_map.spread_field)
-        column = (
-            parsed.spread_column
-            if is_spread
-            else (
-                self.reader.column_of(field_name, parsed.row.cells)
-                if field_name in FIELDS_BY_KIND[self.file_map.kind]
-                else field_name
-            )
-        )
+        column = self.reader.column_of(field_name, parsed.row.cells, parsed.spread_column)
         self.run.rejected_rows.add_row(parsed.row, column, error.message, parsed.derived_id)
 
     def _forget(self, parsed: ParsedRow) -> None:

@@ -143,8 +143,13 @@ class RowReader:
         """Return the texts of the columns with the times of stage entries, as far as the file has them."""
         return [cells[column] for column in self._entry_columns if column in cells]
 
-    def column_of(self, field: str, cells: Cells) -> str:
-        """Return the column that a field is read from, or the field's name if it is read from none."""
+    def column_of(self, field: str, cells: Cells, spread_column: str = "") -> str:
+        """Return the column that a field is read from; the given name if it is read from none, or is no field.
+
+        spread_column  as for `read_values`
+        """
+        if spread_column and field in ("target", self.file_map.spread_field):
+            return spread_column
         return self._find_text(field, cells)[0] or field
 
     def parse_time(self, text: str, column: str = "") -> DateOrTime:

@@ -18,7 +18,6 @@ from domain.messages import Message, MessageList, MessageValue
 from imports import map_file
 from imports.cell_parsing import CellError, RowReader, require_fields
 from imports.column_checks import fields_by_column, missing_fields
-from imports.field_specs import FIELDS_BY_KIND
 from imports.files.source_discovery import find_sources
 from imports.files.source_file import SourceFile
 from imports.files.source_row import ImportFileError, SourceRow
@@ -187,11 +186,10 @@ def _find_problem(reader: RowReader, row: SourceRow) -> ImportProblem | None:
     """Return why a row cannot be imported, as far as the row alone tells."""
     if row.error:
         return ImportProblem(row.line, "", row.error)
-    try:
-        for spread_column in reader.spread_columns(row.cells):
+    for spread_column in reader.spread_columns(row.cells):
+        try:
             require_fields(reader.file_map.kind, reader.read_values(row.cells, spread_column))
-    except CellError as error:
-        is_field = error.column in FIELDS_BY_KIND[reader.file_map.kind]
-        column = reader.column_of(error.column, row.cells) if is_field else error.column
-        return ImportProblem(row.line, column, error.message)
+        except CellError as error:
+            column = reader.column_of(error.column, row.cells, spread_column)
+            return ImportProblem(row.line, column, error.message)
     return None

@@ -79,10 +79,9 @@ class NameIndex:
         kind    plural noun for the error
         prefix  put before the text to make it an external id
         """
-        same_name_ids = self._ids_by_name.get(search_key(text), set())
-        if len(same_name_ids) > 1:  # also if the text is an external id that was derived from the name of one of them
-            raise _ambiguous_name(len(same_name_ids), kind, text)
-        return self.find_by_id(text, prefix) or next(iter(same_name_ids), None)
+        # looked at first: the text may be an external id that was derived from the name of one of several
+        named_id = only_one([*self._ids_by_name.get(search_key(text), ())], kind, text)
+        return self.find_by_id(text, prefix) or named_id
 
     def find_by_id(self, text: str, prefix: str = "") -> str | None:
         """Return the id for an external id, or None."""
