@@ -21,6 +21,7 @@ from graph.base.input_mapping import IDEMPOTENCY_KEY, to_json_fields
 from graph.base.row_types import Info
 from resolvers.auth import audit, sessions
 from resolvers.request import goal_visibility, idempotency
+from resolvers.request.context import RequestContext
 from resolvers.request.idempotency import IdempotentRequest, RequestRepeated
 
 Payload = TypeVar("Payload")
@@ -190,6 +191,11 @@ async def run_in_unit_of_work(
     if {"people", "company", "absences"} & unit_of_work.topics:
         with suppress(Unauthenticated):  # viewers who have just ended their own session still get the payload
             await sessions.reauthenticate(context)
+    return await keep_visible_goals(context, payload)
+
+
+async def keep_visible_goals(context: RequestContext, payload: Payload) -> Payload:
+    """Return the payload, with those goals only that the viewer may see."""
     if goals := getattr(payload, "goals", None):
         setattr(payload, "goals", await goal_visibility.filter_visible(context, goals))  # noqa: B010 - not of all payloads
     return payload
@@ -205,7 +211,7 @@ def mutation(description: str, *, batch_argument: str | None = None, edits_recor
 
 
 def session_mutation(description: str) -> MutationDecorator:
-    """Return the decorator for a mutation of sessions and passwords; its resolver opens the unit of work itself."""
+    """Return the decorator for a mutation that opens the unit of work itself."""
     return _mutation(description, _UserErrorsExtension())
 
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
 import strawberry
 from strawberry import ID, UNSET
 
 from graph.base.enums import CallDirection, CallOutcome
-from graph.base.input_mapping import to_input
+from graph.base.grouped_mutations import GroupedMutation
 from graph.base.lazy_types import CallRef, GoalRef
-from graph.base.mutations import mutation, payload
+from graph.base.mutations import payload, session_mutation
 from graph.base.row_types import Info
-from graph.mutations.records import unwrap_single
 from resolvers.crm import calls
 from resolvers.crm.inputs import CallInput
 
@@ -38,9 +38,11 @@ class CallPayload:
     goals: list[GoalRef]
 
 
+_RECORD_CALL: Final = GroupedMutation(CallPayload, "call", CallInput, calls.upsert_calls)
+
+
 @strawberry.type
 class CallMutation:
-    @mutation("Record a call, or change one.", edits_records=True)
+    @session_mutation("Record a call, or change one.")
     async def record_call(self, info: Info, input: RecordCallInput) -> CallPayload:
-        call, goals = unwrap_single(await calls.upsert_calls(info.context, [to_input(CallInput, input)]))
-        return CallPayload(call=call, goals=goals)
+        return await _RECORD_CALL.run(info, input)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from functools import partial
+from typing import Final
 
 import strawberry
 from strawberry import ID, UNSET
@@ -11,11 +12,11 @@ from strawberry import ID, UNSET
 from domain.errors.user_errors import OutOfRange
 from graph.base.enums import DealStatus, SaleKind
 from graph.base.field_declarations import declare
+from graph.base.grouped_mutations import GroupedMutation
 from graph.base.input_mapping import MoneyInput, keep_unset, money_or_unset, to_input
 from graph.base.lazy_types import DealRef, GoalRef
-from graph.base.mutations import identify_batch_item, mutation, payload
+from graph.base.mutations import identify_batch_item, mutation, payload, session_mutation
 from graph.base.row_types import Info
-from graph.mutations.records import unwrap_single
 from models.crm.deals import Deal as DealRow
 from models.db.keyset_pagination import DEFAULT_PAGE_SIZE
 from resolvers.crm import deals, queries, undo
@@ -123,11 +124,14 @@ def _to_deal_payload(deal_and_goals: tuple[DealRef, list[GoalRef]]) -> DealPaylo
     return DealPayload(deal=deal, goals=goals)
 
 
+_RECORD_DEAL: Final = GroupedMutation(DealPayload, "deal", DealInput, deals.upsert_deals)
+
+
 @strawberry.type
 class DealMutation:
-    @mutation("Record a deal, or change the one that carries the `externalId`.", edits_records=True)
+    @session_mutation("Record a deal, or change the one that carries the `externalId`.")
     async def record_deal(self, info: Info, input: RecordDealInput) -> DealPayload:
-        return _to_deal_payload(unwrap_single(await deals.upsert_deals(info.context, [to_input(DealInput, input)])))
+        return await _RECORD_DEAL.run(info, input)
 
     @mutation("Record up to 500 deals at once, all or none.", batch_argument="inputs")
     async def record_deals(self, info: Info, inputs: list[RecordDealInput]) -> DealsPayload:

@@ -14,6 +14,7 @@ from models.edits.edit_rows import NO_KEY, EditRequest, RecordTable
 from models.edits.goal_values import NO_KNOWN_VALUES
 from resolvers.crm.inputs import RecordInput
 from resolvers.request.context import RequestContext
+from resolvers.request.edit_groups import MAX_GROUP_SIZE
 from resolvers.request.id_resolution import OWNER_FIELDS, REFERRED_MODELS, split_ids
 
 Record = TypeVar("Record", bound=CrmRecord)
@@ -47,7 +48,7 @@ async def build_edit_request(
     unit_of_work = context.open_unit_of_work
     key, unit_of_work.unread_key = unit_of_work.unread_key or NO_KEY, None
     credited_ids = employee_ids or viewer_ids
-    is_single = len(inputs) == 1  # the goals of many would be too many to read before scores are posted
+    is_small = len(inputs) <= MAX_GROUP_SIZE  # the goals of more would be too many to read before scores are posted
     return EditRequest(
         RecordTable(model, (_owner_column(kind), *filter(None, [credit_column]))),
         {
@@ -58,12 +59,12 @@ async def build_edit_request(
         ids,
         external_ids,
         credited_ids,
-        await _list_days(context, inputs[0]) if is_single else (),
-        list_metric_keys(facts_type) if is_single and facts_type else (),
+        await _list_days(context, inputs) if is_small else (),
+        list_metric_keys(facts_type) if is_small and facts_type else (),
         0 if ids[kind] else len(inputs),
         key,
         context.services.state.goal_values.find_of_employees(credited_ids)
-        if is_single and unit_of_work.reads_committed
+        if is_small and unit_of_work.reads_committed
         else NO_KNOWN_VALUES,
     )
 
@@ -72,8 +73,9 @@ def _owner_column(kind: str) -> str:
     return f"{OWNER_FIELDS[kind]}_id"
 
 
-async def _list_days(context: RequestContext, input: RecordInput) -> set[date]:
-    """Return the days on which the record of an input may count: today, and those of its times."""
+async def _list_days(context: RequestContext, inputs: Sequence[RecordInput]) -> set[date]:
+    """Return the days on which the records of inputs may count: today, and those of their times."""
     now, calendar = context.now(), await context.calendar()
-    times = (value for value in vars(input).values() if isinstance(value, datetime) and value.tzinfo is not None)
+    values = (value for input in inputs for value in vars(input).values())
+    times = (value for value in values if isinstance(value, datetime) and value.tzinfo is not None)
     return {calendar.day_of(now), *(calendar.day_of(time) for time in times if now - _MAX_AGE < time <= now)}

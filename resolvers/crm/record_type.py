@@ -33,6 +33,7 @@ from resolvers.crm.inputs import RecordInput
 from resolvers.crm.pending_changes import EditContext, PendingChange, RelatedChanges
 from resolvers.request import validation
 from resolvers.request.context import RequestContext
+from resolvers.request.edit_groups import GroupDissolved
 from resolvers.request.id_resolution import IdResolver, owner_id_of
 from resolvers.request.idempotency import RequestRepeated
 
@@ -139,6 +140,8 @@ async def upsert_records(
     for index, input in enumerate(inputs):
         try:
             change = _find_or_create(edit, record_type, input, changes)
+            if context.open_unit_of_work.makes_new_records_only and not change.is_new:
+                raise GroupDissolved
             record_type.apply_input(edit, change, input)
             record_type.derive_fields(edit, change)
         except UserError as error:

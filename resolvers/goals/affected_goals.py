@@ -98,21 +98,34 @@ async def find_moved_goals(
 
     goals_before  what the edit has read before the scores were posted; None: nothing
     """
+    credited = _list_credited_scopes(context, posted_scores)
+    if goals_before is not None and goals_before.covers(posted_scores, credited.values()):
+        return _add_scores(goals_before.goals, posted_scores, credited)
+    candidates = await goals.find_affected(
+        {score.metric for score in posted_scores},
+        {score.day for score in posted_scores},
+        frozenset[ScopeKey]().union(*credited.values()),
+    )
+    return [candidate for candidate in candidates if _select_moving(candidate.goal, posted_scores, credited)]
+
+
+def select_moved_by(context: RequestContext, goals: Sequence[Goal], posted_scores: Sequence[Score]) -> list[Goal]:
+    """Return those of the goals that some of the posted scores have moved."""
+    credited = _list_credited_scopes(context, posted_scores)
+    return [goal for goal in goals if _select_moving(goal, posted_scores, credited)]
+
+
+def _list_credited_scopes(
+    context: RequestContext, posted_scores: Sequence[Score]
+) -> Mapping[_CreditKey, frozenset[ScopeKey]]:
+    """Return the scopes that the scores of an employee, a team and a day belong to."""
     trees = {day: context.tree.on(day) for day in {score.day for score in posted_scores}}  # few different ones
     keys = {(score.employee_id, score.team_id, score.day) for score in posted_scores}
     scopes = {
         (employee_id, team_id, tree): covering_scopes(tree, employee_id, team_id)
         for employee_id, team_id, tree in {(employee_id, team_id, trees[day]) for employee_id, team_id, day in keys}
     }
-    credited = {key: scopes[key[0], key[1], trees[key[2]]] for key in keys}
-    if goals_before is not None and goals_before.covers(posted_scores, credited.values()):
-        return _add_scores(goals_before.goals, posted_scores, credited)
-    candidates = await goals.find_affected(
-        {score.metric for score in posted_scores},
-        {*trees},
-        frozenset[ScopeKey]().union(*credited.values()),
-    )
-    return [candidate for candidate in candidates if _select_moving(candidate.goal, posted_scores, credited)]
+    return {key: scopes[key[0], key[1], trees[key[2]]] for key in keys}
 
 
 def _select_moving(

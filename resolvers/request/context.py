@@ -266,6 +266,11 @@ class RequestContext:
         """Do the same for the number of rows."""
         return self.load(fetch_all, CountQuery(query))
 
+    def adopt_edit(self, other: RequestContext) -> None:
+        """Take over what the last unit of work of another context has done for this one."""
+        self.goal_values = self.goal_values | other.goal_values
+        self.edited_employees, self.committed_position = other.edited_employees, other.committed_position
+
     @property
     def open_unit_of_work(self) -> UnitOfWork:
         """The unit of work that a change belongs to. Raises RuntimeError outside of one, which is a bug."""

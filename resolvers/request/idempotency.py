@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -149,6 +149,21 @@ def _ensure_same_input(
 async def save_response(context: RequestContext, request: IdempotentRequest, response: Mapping[str, object]) -> None:
     """Save references to the rows of the response, and its other values except secrets."""
     await sessions.save_idempotency_records([_build_record(context, request, response)])
+
+
+async def ensure_unused(context: RequestContext, requests: Collection[IdempotentRequest]) -> None:
+    """Raise RequestRepeated if one of the keys has been used before."""
+    if requests:
+        keys = [request.key for request in requests]
+        for record in await sessions.fetch_idempotency_records(context.viewer.key, keys):
+            raise RequestRepeated(record)
+
+
+async def save_responses(context: RequestContext, responses: Mapping[IdempotentRequest, Mapping[str, object]]) -> None:
+    """Do the same as `save_response` for several requests."""
+    await sessions.save_idempotency_records(
+        [_build_record(context, request, response) for request, response in responses.items()]
+    )
 
 
 def _build_record(

@@ -21,6 +21,7 @@ from models.organization import reference_data as reference_models
 from models.organization.company import Company
 from models.organization.people import Employee
 from models.organization.reference_data import ChangeLogPosition, ReferenceData
+from resolvers.request.edit_groups import EditGroups
 from resolvers.request.import_files import ImportableFiles, ImportPreview, ImportSource
 from resolvers.request.kept_answers import KeptAnswers
 from resolvers.request.rate_limits import RateLimiterProtocol
@@ -187,6 +188,7 @@ class ProcessState:
     viewers: ViewerCache = field(default_factory=ViewerCache)
     kept_answers: KeptAnswers = field(default_factory=KeptAnswers)
     goal_values: GoalValueCache = field(default_factory=GoalValueCache)
+    edit_groups: EditGroups = field(default_factory=EditGroups)
 
 
 @dataclass(slots=True)

@@ -14,6 +14,7 @@ from domain.errors.user_errors import Forbidden
 from domain.ledger.metrics import PRIVATE_METRICS
 from domain.permissions import Action, Actor, Reach, Role, reach
 from models.auth.sessions import Device
+from models.db import row_store
 from models.db.conditions import Condition
 from models.goals import goals
 from models.goals.goals import Goal
@@ -86,6 +87,19 @@ class Viewer:
     def key(self) -> str:
         """Short unique name of the viewer, e.g. to keep idempotency keys of different viewers apart."""
         return f"employee:{self.employee.id}" if self.employee else f"device:{self.device.id if self.device else 0}"
+
+    def has_same_rights(self, other: Viewer) -> bool:
+        """Return whether both are readings of one session between which nothing has changed."""
+        return (
+            (self.key, self.session_id, self.actor, self.reachable_team_ids)
+            == (other.key, other.session_id, other.actor, other.reachable_team_ids)
+            and self.reference_data is other.reference_data
+            and (
+                self.employee is None
+                or other.employee is None
+                or row_store.column_values(self.employee) == row_store.column_values(other.employee)
+            )
+        )
 
     def reach(self, action: Action) -> Reach:
         """Return how far the action reaches; the scope of a device without a team is the company."""

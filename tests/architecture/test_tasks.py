@@ -15,6 +15,7 @@ SHORT_LIVED = {
     ("imports/background_import.py", "run"): 1,  # the reports of one import
     ("models/db/deadline.py", "with_deadline"): 1,  # one operation
     ("models/db/sqlite_backend.py", "_begin"): 1,  # one BEGIN
+    ("resolvers/request/edit_groups.py", "run"): 1,  # one unit of work
     ("resolvers/request/loaders.py", "_start"): 1,  # one batch
     ("resolvers/forecasting/forecast_engine.py", "memoize"): 1,  # one computation
     ("server/background/import_processes.py", "_run_process"): 1,  # the watch over one import

@@ -1,0 +1,118 @@
+"""Group commit: edits that wait for the lock of the ledger are made in one unit of work.
+
+While one edit holds the lock, the next one waits for it, and those that come meanwhile join that one. So a burst of new
+records costs one read, one write and one entry of the change log for all of them. An edit that nobody joins is made as
+if there were no groups.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Hashable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
+
+from resolvers.request.viewer import Viewer
+
+MAX_GROUP_SIZE: Final = 16  # the scores of so many deals still have topics of their own
+
+
+class GroupDissolved(Exception):
+    """Raised where edits cannot be made together: each is made alone then, with its own error or response."""
+
+
+@dataclass(frozen=True, eq=False)
+class GroupedEdit:
+    """An edit that may be made together with others.
+
+    concerns  names of what no other edit of the group may concern: records, and idempotency keys
+    """
+
+    viewer: Viewer
+    concerns: frozenset[Hashable]
+
+
+Edit = TypeVar("Edit", bound=GroupedEdit)
+
+
+class EditGroup(Generic[Edit]):
+    """An edit that waits for the lock of the ledger, and those that have joined it."""
+
+    def __init__(self, first: Edit) -> None:
+        self.edits, self.is_open = [first], True
+        self._concerns = set(first.concerns)
+        self._waiters: list[asyncio.Future[object]] = []
+        self._task: asyncio.Task[Sequence[object]] | None = None
+
+    @property
+    def is_shared(self) -> bool:
+        return len(self.edits) > 1
+
+    def accepts(self, edit: Edit) -> bool:
+        """Return whether the edit can join: of the same person with the same rights, and independent of the others."""
+        return (
+            self.is_open
+            and len(self.edits) < MAX_GROUP_SIZE
+            and self._concerns.isdisjoint(edit.concerns)
+            and self.edits[0].viewer.has_same_rights(edit.viewer)
+        )
+
+    async def join(self, edit: Edit) -> object:
+        """Return the outcome of the edit once all are committed. Raises GroupDissolved, or the error of all."""
+        waiter: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+        self.edits.append(edit)
+        self._concerns |= edit.concerns
+        self._waiters.append(waiter)
+        return await waiter
+
+    async def run(self, unit_of_work: Coroutine[object, object, Sequence[object]]) -> object:
+        """Run the unit of work of all edits, which returns their outcomes; return that of the first.
+
+        If the first request is cancelled, the edits are made nevertheless if others have joined it.
+        """
+        task = self._task = asyncio.create_task(unit_of_work)
+        task.add_done_callback(self._settle)
+        try:
+            return (await asyncio.shield(task))[0]
+        except asyncio.CancelledError:
+            if not self.is_shared:
+                self.is_open = False
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
+            raise
+
+    def _settle(self, task: asyncio.Task[Sequence[object]]) -> None:
+        """Give the others the outcomes of their edits."""
+        error = None if task.cancelled() else task.exception()
+        for index, waiter in enumerate(self._waiters, 1):
+            if waiter.done():  # its request was cancelled
+                continue
+            if task.cancelled():  # with the process
+                waiter.cancel()
+            elif error is not None:
+                waiter.set_exception(GroupDissolved() if isinstance(error, GroupDissolved) else error)
+            else:
+                waiter.set_result(task.result()[index])
+
+
+class EditGroups:
+    """The groups of a process that wait for the lock of the ledger, by mutation and viewer."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[Hashable, EditGroup[Any]] = {}
+
+    def find(self, key: Hashable) -> EditGroup[Any] | None:
+        return self._waiting.get(key)
+
+    def open(self, key: Hashable, edit: Edit) -> EditGroup[Edit]:
+        """Return a new group, which others may join until it is closed."""
+        group = self._waiting[key] = EditGroup(edit)
+        return group
+
+    def close(self, key: Hashable, group: EditGroup[Any]) -> None:
+        """Let nobody else join the group."""
+        group.is_open = False
+        if self._waiting.get(key) is group:
+            del self._waiting[key]
