@@ -10,7 +10,7 @@ from domain.ledger.metrics import Score
 from models.crm.activities import ActivityKind
 from models.edits.edit_rows import GoalsBefore
 from models.goals import goals
-from models.goals.goals import Goal
+from models.goals.goals import AffectedGoal, Goal
 from models.ledger import scores
 from models.organization.scopes import ScopeKey, covering_scopes
 from resolvers.activities.entries import ActivityEntry
@@ -20,6 +20,7 @@ from resolvers.alerts.settlement import MovedGoals
 from resolvers.request.context import RequestContext
 
 _CreditKey = tuple[int, int, date]  # employee, team and day
+_ScoresByTarget = dict[tuple[str, str, int], list[Score]]  # by metric, kind and id of the scope
 
 
 async def publish_goal_changes(context: RequestContext, goals: Sequence[Goal]) -> None:
@@ -90,7 +91,7 @@ async def _load_current_values(moved_goals: Sequence[Goal], current_values: Mapp
 
 async def find_moved_goals(
     context: RequestContext, posted_scores: Sequence[Score], goals_before: GoalsBefore | None = None
-) -> list[goals.AffectedGoal]:
+) -> list[AffectedGoal]:
     """Return the goals that the posted scores have moved, with their current values.
 
     One query selects by metric, day and scope separately, so it may also return goals that match
@@ -99,20 +100,21 @@ async def find_moved_goals(
     goals_before  what the edit has read before the scores were posted; None: nothing
     """
     credited = _list_credited_scopes(context, posted_scores)
+    scores_by_target = _group_by_target(posted_scores, credited)
     if goals_before is not None and goals_before.covers(posted_scores, credited.values()):
-        return _add_scores(goals_before.goals, posted_scores, credited)
+        return _add_scores(goals_before.goals, scores_by_target)
     candidates = await goals.find_affected(
         {score.metric for score in posted_scores},
         {score.day for score in posted_scores},
         frozenset[ScopeKey]().union(*credited.values()),
     )
-    return [candidate for candidate in candidates if _select_moving(candidate.goal, posted_scores, credited)]
+    return [candidate for candidate in candidates if _select_moving(candidate.goal, scores_by_target)]
 
 
 def select_moved_by(context: RequestContext, goals: Sequence[Goal], posted_scores: Sequence[Score]) -> list[Goal]:
     """Return those of the goals that some of the posted scores have moved."""
-    credited = _list_credited_scopes(context, posted_scores)
-    return [goal for goal in goals if _select_moving(goal, posted_scores, credited)]
+    scores_by_target = _group_by_target(posted_scores, _list_credited_scopes(context, posted_scores))
+    return [goal for goal in goals if _select_moving(goal, scores_by_target)]
 
 
 def _list_credited_scopes(
@@ -128,30 +130,32 @@ def _list_credited_scopes(
     return {key: scopes[key[0], key[1], trees[key[2]]] for key in keys}
 
 
-def _select_moving(
-    goal: Goal, posted_scores: Iterable[Score], credited: Mapping[_CreditKey, frozenset[ScopeKey]]
-) -> list[Score]:
+def _group_by_target(
+    posted_scores: Iterable[Score], credited: Mapping[_CreditKey, frozenset[ScopeKey]]
+) -> _ScoresByTarget:
+    """Return the scores by the metric and the owner of the goals that they may move."""
+    scores_by_target: _ScoresByTarget = {}
+    for score in posted_scores:
+        for scope in credited[score.employee_id, score.team_id, score.day]:
+            scores_by_target.setdefault((score.metric, scope.kind, scope.id), []).append(score)
+    return scores_by_target
+
+
+def _select_moving(goal: Goal, scores_by_target: _ScoresByTarget) -> list[Score]:
     """Return the scores that move the goal."""
-    metric, first_day, last_day, scope = goal.metric, goal.first_day, goal.last_day, goal.scope
-    return [
-        score
-        for score in posted_scores
-        if score.metric == metric
-        and first_day <= score.day <= last_day
-        and scope in credited[score.employee_id, score.team_id, score.day]
-    ]
+    candidates = scores_by_target.get((goal.metric, goal.owner_kind, goal.owner_id))
+    if candidates is None:
+        return []
+    first_day, last_day = goal.first_day, goal.last_day
+    return [score for score in candidates if first_day <= score.day <= last_day]
 
 
-def _add_scores(
-    candidates: Sequence[goals.AffectedGoal],
-    posted_scores: Sequence[Score],
-    credited: Mapping[_CreditKey, frozenset[ScopeKey]],
-) -> list[goals.AffectedGoal]:
+def _add_scores(candidates: Sequence[AffectedGoal], scores_by_target: _ScoresByTarget) -> list[AffectedGoal]:
     """Return the goals that the scores have moved, given with their values before."""
     moved_goals = []
     for candidate in candidates:
-        moving_scores = _select_moving(candidate.goal, posted_scores, credited)
+        moving_scores = _select_moving(candidate.goal, scores_by_target)
         if moving_scores:
             value = candidate.value + sum(score.amount for score in moving_scores)
-            moved_goals.append(goals.AffectedGoal(candidate.goal, value, candidate.has_alert))
+            moved_goals.append(AffectedGoal(candidate.goal, value, candidate.has_alert))
     return moved_goals
