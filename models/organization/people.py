@@ -9,7 +9,6 @@ from datetime import date, datetime, timedelta
 from typing import Final, NamedTuple
 
 from tortoise import fields
-from tortoise.expressions import Q
 from tortoise.models import Model
 
 from domain.permissions import Role
@@ -221,8 +220,8 @@ async def load_by_ids(ids: Sequence[int]) -> list[Employee | None]:
 
 async def load_possible_recipients(ids: Sequence[int]) -> list[Employee]:
     """Return the active employees of `ids` and all active directors and administrators, by id."""
-    condition = Q(id__in=list(ids) or [0]) | Q(role__in=[Role.DIRECTOR, Role.ADMIN])
-    return await Employee.filter(condition, active=True).order_by("id")
+    may_receive = is_one_of("id", ids) | is_one_of("role", [Role.DIRECTOR, Role.ADMIN])
+    return await RowQuery(Employee).where(equals("active", True), may_receive).order_by("id").fetch()
 
 
 async def load_members(team_ids: Sequence[int]) -> list[list[Employee]]:
