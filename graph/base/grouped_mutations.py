@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar, cast
 
 from domain.errors.user_errors import UserError
-from graph.base.input_mapping import to_input
 from graph.base.mutations import identify_request, keep_visible_goals, read_key, run_in_unit_of_work
 from graph.base.row_types import Info
 from models.crm.records import CrmRecord
@@ -41,18 +40,19 @@ class GroupedMutation(Generic[Input, Row, Payload]):
     """A mutation that records one record.
 
     payload_type, field  the payload, and its field of the record
-    input_type           the input as resolvers take it
     upsert               creates records, all or none; returns them and the goals that moved
     """
 
     payload_type: Callable[..., Payload]
     field: str
-    input_type: type[Input]
     upsert: Callable[[RequestContext, Sequence[Input]], Awaitable[tuple[Sequence[Row], list[Goal]]]]
 
-    async def run(self, info: Info, input: object) -> Payload:
-        """Record a record, alone or with others that wait for the lock of the ledger at the same time."""
-        context, edit = info.context, self._build_edit(info, input)
+    async def run(self, info: Info, input: object, record_input: Input) -> Payload:
+        """Record a record, alone or with others that wait for the lock of the ledger at the same time.
+
+        input, record_input  of the mutation, and the same as resolvers take it
+        """
+        context, edit = info.context, self._build_edit(info, input, record_input)
         if edit is not None:
             key = info.field_name, context.viewer.key
             group = context.services.state.edit_groups.find(key)
@@ -62,11 +62,10 @@ class GroupedMutation(Generic[Input, Row, Payload]):
                 return await keep_visible_goals(context, cast(Payload, await group.join(edit)))
             except GroupDissolved:
                 pass
-        return await self._record_alone(info, input)
+        return await self._record_alone(info, input, record_input)
 
-    def _build_edit(self, info: Info, input: object) -> _NewRecord[Input] | None:
+    def _build_edit(self, info: Info, input: object, record_input: Input) -> _NewRecord[Input] | None:
         """Return the edit as one of a group; None if it changes a record, or is a part of a transaction."""
-        record_input = to_input(self.input_type, input)
         if record_input.id is not None or not connection.is_outside_transaction():
             return None
         names = {kind: row_id for kind, row_id in record_input.references().items() if kind not in _FREELY_SHARED}
@@ -75,9 +74,9 @@ class GroupedMutation(Generic[Input, Row, Payload]):
         request = identify_request(info.field_name, {"input": input})
         return _NewRecord(info.context.viewer, concerns, info.context, record_input, request)
 
-    async def _record_alone(self, info: Info, input: object) -> Payload:
+    async def _record_alone(self, info: Info, input: object, record_input: Input) -> Payload:
         async def execute() -> Payload:
-            [row], goals = await self.upsert(info.context, [to_input(self.input_type, input)])
+            [row], goals = await self.upsert(info.context, [record_input])
             return self._make_payload(row, goals)
 
         return await self._run_in_unit_of_work(info, input, execute)

@@ -10,6 +10,7 @@ from strawberry import ID, UNSET
 
 from graph.base.enums import CallDirection, CallOutcome
 from graph.base.grouped_mutations import GroupedMutation
+from graph.base.input_mapping import to_input
 from graph.base.lazy_types import CallRef, GoalRef
 from graph.base.mutations import payload, session_mutation
 from graph.base.row_types import Info
@@ -38,11 +39,11 @@ class CallPayload:
     goals: list[GoalRef]
 
 
-_RECORD_CALL: Final = GroupedMutation(CallPayload, "call", CallInput, calls.upsert_calls)
+_RECORD_CALL: Final = GroupedMutation(CallPayload, "call", calls.upsert_calls)
 
 
 @strawberry.type
 class CallMutation:
     @session_mutation("Record a call, or change one.")
     async def record_call(self, info: Info, input: RecordCallInput) -> CallPayload:
-        return await _RECORD_CALL.run(info, input)
+        return await _RECORD_CALL.run(info, input, to_input(CallInput, input))

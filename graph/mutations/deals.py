@@ -124,14 +124,14 @@ def _to_deal_payload(deal_and_goals: tuple[DealRef, list[GoalRef]]) -> DealPaylo
     return DealPayload(deal=deal, goals=goals)
 
 
-_RECORD_DEAL: Final = GroupedMutation(DealPayload, "deal", DealInput, deals.upsert_deals)
+_RECORD_DEAL: Final = GroupedMutation(DealPayload, "deal", deals.upsert_deals)
 
 
 @strawberry.type
 class DealMutation:
     @session_mutation("Record a deal, or change the one that carries the `externalId`.")
     async def record_deal(self, info: Info, input: RecordDealInput) -> DealPayload:
-        return await _RECORD_DEAL.run(info, input)
+        return await _RECORD_DEAL.run(info, input, to_input(DealInput, input))
 
     @mutation("Record up to 500 deals at once, all or none.", batch_argument="inputs")
     async def record_deals(self, info: Info, inputs: list[RecordDealInput]) -> DealsPayload:

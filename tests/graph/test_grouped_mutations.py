@@ -120,7 +120,9 @@ async def read_ledger(world: World) -> dict[str, Any]:
             )
             for entry in await ScoreEntry.filter(source_kind="Deal")
         ),
-        "activities": sorted((entry.kind, str(sorted(entry.data.items()))) for entry in await Activity.filter(subject_kind="Deal")),
+        "activities": sorted(
+            (entry.kind, str(sorted(entry.data.items()))) for entry in await Activity.filter(subject_kind="Deal")
+        ),
         "alerts": sorted((alert.kind, titles[alert.subject_id]) for alert in await RaisedAlert.all()),
         "goals": (await world.query("{ goals { id progress { value } } }"))["goals"],
     }
