@@ -8,16 +8,18 @@ import asyncio
 class CoalescingWindow:
     """Wakes waiting tasks in batches, one batch per window.
 
-    A task waits at least half a window, so that changes close together cause one read, and at most one and a half: a
-    task that joins late in a window goes into the next batch. A task that joins alone waits one window. The tasks of a
-    batch wake together, so that their reads can share database queries.
+    After a quiet time a batch wakes after a quarter of a window, so that a single change is seen at once and what follows
+    it closely still causes one read. Within a burst a batch wakes one window after the one before. A task that joins
+    in the second half of that time goes into the next batch, so that it waits one and a half windows at most. The tasks
+    of a batch wake together, so that their reads can share database queries.
 
     window_seconds  length of a window.
     """
 
     def __init__(self, window_seconds: float) -> None:
         self._window_seconds = window_seconds
-        self._wakes_at = 0.0
+        self._wakes_at = -window_seconds  # the next batch, or the last one
+        self._collects_until = 0.0
         self._current_batch: list[asyncio.Future[None]] = []
         self._next_batch: list[asyncio.Future[None]] = []
 
@@ -25,12 +27,14 @@ class CoalescingWindow:
         """Resolve this future with the next batch, or with the one after if that is less than half a window away."""
         if not self._current_batch:
             self._schedule()
-        is_late = self._wakes_at - asyncio.get_running_loop().time() < self._window_seconds / 2
+        is_late = asyncio.get_running_loop().time() > self._collects_until
         (self._next_batch if is_late else self._current_batch).append(waiter)
 
     def _schedule(self) -> None:
         loop = asyncio.get_running_loop()
-        self._wakes_at = loop.time() + self._window_seconds
+        now = loop.time()
+        self._wakes_at = max(now + self._window_seconds / 4, self._wakes_at + self._window_seconds)
+        self._collects_until = (now + self._wakes_at) / 2
         loop.call_at(self._wakes_at, self._wake_batch)
 
     def _wake_batch(self) -> None:

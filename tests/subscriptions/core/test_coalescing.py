@@ -27,32 +27,39 @@ async def _set_after(delay: float, window: CoalescingWindow) -> tuple[float, flo
 
 async def test_tasks_set_close_together_wake_together() -> None:
     window = CoalescingWindow(WINDOW_SECONDS)
-    times = await asyncio.gather(*(_set_after(delay, window) for delay in (0, 0.01, 0.02, 0.03)))
+    times = await asyncio.gather(*(_set_after(delay, window) for delay in (0, 0.004, 0.008, 0.012)))
 
     woken_at = [woke_at for _, woke_at in times]
-    assert max(woken_at) - min(woken_at) < WINDOW_SECONDS / 4
-    assert min(woken_at) - times[0][0] >= WINDOW_SECONDS * 0.99
+    assert max(woken_at) - min(woken_at) < WINDOW_SECONDS / 100
 
 
-async def test_every_task_waits_at_least_half_a_window() -> None:
+async def test_after_a_quiet_time_a_task_waits_a_quarter_of_a_window() -> None:
     window = CoalescingWindow(WINDOW_SECONDS)
-    times = await asyncio.gather(*(_set_after(delay, window) for delay in (0, 0.02, 0.07, 0.09, 0.13)))
+    for _ in range(2):
+        set_at, woke_at = await _set_after(2 * WINDOW_SECONDS, window)
+        assert woke_at - set_at == pytest.approx(WINDOW_SECONDS / 4, abs=0.001)
 
-    assert all(woke_at - set_at >= WINDOW_SECONDS / 2 * 0.99 for set_at, woke_at in times)
-    first, second, third, fourth, fifth = (woke_at for _, woke_at in times)
-    assert second - first < WINDOW_SECONDS / 4  # in the batch of the first
-    assert third - first >= WINDOW_SECONDS * 0.99  # too late for that batch: one window later
-    assert fourth - third < WINDOW_SECONDS / 4
-    assert fifth - third < WINDOW_SECONDS / 4
+
+async def test_batches_wake_no_closer_together_than_a_window() -> None:
+    window = CoalescingWindow(WINDOW_SECONDS)
+    times = await asyncio.gather(*(_set_after(delay / 100, window) for delay in range(60)))
+
+    assert all(woke_at - set_at >= WINDOW_SECONDS / 8 for set_at, woke_at in times)
+    assert all(woke_at - set_at <= WINDOW_SECONDS * 1.51 for set_at, woke_at in times)
+    batches = sorted({round(woke_at, 3) for _, woke_at in times})
+    pauses = [later - earlier for earlier, later in zip(batches, batches[1:], strict=False)]
+    assert pauses == pytest.approx([WINDOW_SECONDS] * len(pauses), abs=0.001)
+    assert len(batches) == 8
 
 
 async def test_task_that_joins_in_the_second_half_of_a_window_wakes_with_the_next_batch() -> None:
     window = CoalescingWindow(WINDOW_SECONDS)
-    times = await asyncio.gather(*(_set_after(delay, window) for delay in (0, 0.045, 0.055)))
+    times = await asyncio.gather(*(_set_after(delay, window) for delay in (0, 0.03, 0.07, 0.08)))
 
-    first, early, late = (woke_at for _, woke_at in times)
-    assert early == pytest.approx(first, abs=0.001)
-    assert late == pytest.approx(first + WINDOW_SECONDS, abs=0.001)
+    first, second, early, late = (woke_at for _, woke_at in times)
+    assert second == pytest.approx(first + WINDOW_SECONDS, abs=0.001)
+    assert early == pytest.approx(second, abs=0.001)
+    assert late == pytest.approx(second + WINDOW_SECONDS, abs=0.001)
 
 
 async def test_events_set_before_wake_up_are_one() -> None:
@@ -84,7 +91,7 @@ async def test_timer_of_a_wait_is_cancelled_once_the_event_is_set(monkeypatch: p
     assert [timer.cancelled() for timer in timers] == [True]
 
 
-async def test_wait_on_event_already_set_takes_one_window() -> None:
+async def test_wait_on_event_already_set_takes_its_time() -> None:
     event = CoalescingEvent()
     event.set()
 
