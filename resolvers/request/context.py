@@ -269,6 +269,7 @@ class RequestContext:
     def adopt_edit(self, other: RequestContext) -> None:
         """Take over what the last unit of work of another context has done for this one."""
         self.goal_values = self.goal_values | other.goal_values
+        self.loaded_employees = self.loaded_employees | other.edited_employees
         self.edited_employees, self.committed_position = other.edited_employees, other.committed_position
 
     @property

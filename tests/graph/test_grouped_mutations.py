@@ -19,6 +19,7 @@ from models.ledger.scores import ScoreEntry
 from models.live import change_log
 from resolvers.request.edit_groups import MAX_GROUP_SIZE
 from tests.resolvers.crm.sales_company import undo_last
+from tests.statement_counter import count_round_trips
 from tests.world import World, cache_company, open_world
 
 RECORD: Final = """mutation($input: RecordDealInput!) { recordDeal(input: $input) {
@@ -134,6 +135,19 @@ async def test_waiting_records_are_one_change(world: World) -> None:
 
     assert await change_log.last_position() == position + 1
     assert [payload["deal"]["owner"]["id"] for payload in payloads] == [world.global_ids[name] for name in SELLERS]
+
+
+async def test_waiting_records_take_the_round_trips_of_one(world: World) -> None:
+    if connection.dialect() == "sqlite":
+        pytest.skip("SQLite has no round trips")
+    await record(world, won_deal(world, "Ann"))
+    with count_round_trips() as alone:
+        await record(world, won_deal(world, "Ben"))
+    with count_round_trips() as together:
+        await record_at_once(world, *(won_deal(world, seller) for seller in SELLERS))
+
+    # the others read their sessions, and the holder of the lock begins and commits
+    assert len(together) <= len(alone) + len(SELLERS) - 1 + 2, "\n".join(together)
 
 
 async def test_waiting_records_leave_what_records_one_by_one_leave(database_url: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from typing import Any
 
 import pytest
@@ -47,7 +48,7 @@ async def test_batches_wake_no_closer_together_than_a_window() -> None:
     assert all(woke_at - set_at >= WINDOW_SECONDS / 8 for set_at, woke_at in times)
     assert all(woke_at - set_at <= WINDOW_SECONDS * 1.51 for set_at, woke_at in times)
     batches = sorted({round(woke_at, 3) for _, woke_at in times})
-    pauses = [later - earlier for earlier, later in zip(batches, batches[1:], strict=False)]
+    pauses = [later - earlier for earlier, later in itertools.pairwise(batches)]
     assert pauses == pytest.approx([WINDOW_SECONDS] * len(pauses), abs=0.001)
     assert len(batches) == 8
 
