@@ -107,6 +107,7 @@ class Scheduler:
         self._job_failures = 0
         self._last_run_at: float | None = None
         self._is_database_down = False
+        self._lease_acquired = asyncio.Event()
         self.lease_holder = LeaseHolder(LEASE_NAME, time.monotonic)
 
     async def start(self) -> None:
@@ -147,7 +148,10 @@ class Scheduler:
         while True:
             try:
                 await self.lease_holder.acquire_or_renew()
-                if not self.lease_holder.is_held:
+                if self.lease_holder.is_held:
+                    self._lease_acquired.set()
+                else:
+                    self._lease_acquired.clear()
                     self._last_run_at = time.monotonic()  # another server is the leader, or will be in a moment
             except DatabaseUnavailable as error:
                 self._log_database_down(error)
@@ -167,7 +171,9 @@ class Scheduler:
             else:  # so that every job, the daily ones included, runs at once when this server becomes the leader
                 self._next_runs.clear()
                 self._completed_days.clear()
-            await asyncio.sleep(self._interval * (10 if slow and is_leader else 1))
+                await self._lease_acquired.wait()
+            if self.lease_holder.is_held is is_leader:  # it has not just become the leader, nor lost the lease
+                await asyncio.sleep(self._interval * (10 if slow and is_leader else 1))
 
     def _log_database_down(self, error: Exception) -> None:
         if not self._is_database_down:
