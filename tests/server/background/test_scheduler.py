@@ -249,7 +249,7 @@ async def test_slow_job_runs_as_soon_as_the_server_is_the_leader(world: World, m
     await scheduler.start()
     try:
         async with asyncio.timeout(60):
-            assert {3600, 36_000}.isdisjoint(await waits_before_run)  # which it waits between two runs
+            assert 10 * 3600 not in await waits_before_run  # which it waits between two runs
     finally:
         await scheduler.stop()
 
