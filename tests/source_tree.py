@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Final
 
@@ -26,9 +26,14 @@ class SourceFile:
     def folder(self) -> str:
         return self.name.partition("/")[0]
 
+    @cached_property
+    def nodes(self) -> tuple[ast.AST, ...]:
+        """All nodes of the tree, as `ast.walk` yields them."""
+        return tuple(ast.walk(self.tree))
+
     def classes(self) -> Iterator[ast.ClassDef]:
         """Yield the classes of the module, also nested ones, but not the `Meta` of a table."""
-        yield from (node for node in ast.walk(self.tree) if isinstance(node, ast.ClassDef) and node.name != "Meta")
+        yield from (node for node in self.nodes if isinstance(node, ast.ClassDef) and node.name != "Meta")
 
 
 def read_product_files() -> tuple[SourceFile, ...]:
@@ -42,6 +47,7 @@ def read_source_files(*folders: str) -> tuple[SourceFile, ...]:
     return tuple(_parse(path) for path in paths if path.parent != MIGRATIONS)
 
 
+@cache
 def _parse(path: Path) -> SourceFile:
     text = path.read_text(encoding="utf-8")
     return SourceFile(path.relative_to(ROOT).as_posix(), len(text.splitlines()), ast.parse(text))

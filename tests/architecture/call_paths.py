@@ -8,7 +8,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from types import FrameType
+from functools import cache
+from types import CodeType, FrameType
 from typing import Final
 
 from tests.source_tree import ROOT
@@ -38,7 +39,8 @@ class CallRecord:
 
     def add(self, frame: FrameType, event: str, _: object) -> None:
         """Record a call, as a profiler; a generator or coroutine that goes on is none."""
-        if event == "call" and frame.f_code.co_code[frame.f_lasti + 1] == _BEGIN and (function := _name_of(frame)):
+        # the code is looked at last, as it is copied each time
+        if event == "call" and (function := _name_of(frame.f_code)) and _begins(frame):
             self.calls.setdefault(Call(function, _caller_of(frame)))
 
     @property
@@ -65,8 +67,12 @@ def record_calls() -> Iterator[CallRecord]:
         gc.enable()
 
 
-def _name_of(frame: FrameType) -> str | None:
-    code = frame.f_code
+def _begins(frame: FrameType) -> bool:
+    return frame.f_code.co_code[frame.f_lasti + 1] == _BEGIN
+
+
+@cache
+def _name_of(code: CodeType) -> str | None:
     if not code.co_filename.startswith(_PREFIX) or code.co_name.startswith("<"):
         return None
     path = code.co_filename.removeprefix(_PREFIX)
@@ -76,7 +82,7 @@ def _name_of(frame: FrameType) -> str | None:
 def _caller_of(frame: FrameType) -> str | None:
     caller = frame.f_back
     while caller is not None:
-        if name := _name_of(caller):
+        if name := _name_of(caller.f_code):
             return name
         caller = caller.f_back
     return None

@@ -18,6 +18,7 @@ FORBIDDEN_ATTRIBUTES: Final = frozenset({
     "os.system", "os.popen", "os.execv", "os.spawnv", "asyncio.create_subprocess_exec", "asyncio.create_subprocess_shell",
     "hashlib.md5", "hashlib.sha1", "hashlib.new", "ssl.CERT_NONE", "ssl._create_unverified_context", "uuid.uuid1",
 })  # fmt: skip
+_LAST_NAMES: Final = frozenset(name.rpartition(".")[2] for name in FORBIDDEN_ATTRIBUTES)
 ALLOWED: Final = frozenset({
     ("server/background/import_processes.py", "asyncio.create_subprocess_exec"),  # starts this program, without a shell
     ("graph/execution/plans.py", "eval"),  # a comprehension of numbered names and of keys that are identifiers
@@ -27,7 +28,7 @@ MODULES_WITH_SECRETS: Final = ("resolvers/auth/", "models/auth/", "domain/auth/"
 
 
 def find_imports(file: SourceFile) -> Iterator[str]:
-    for node in ast.walk(file.tree):
+    for node in file.nodes:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -37,10 +38,10 @@ def find_imports(file: SourceFile) -> Iterator[str]:
 def find_dangers(file: SourceFile) -> Iterator[str]:
     """Yield what a file uses of the forbidden."""
     yield from (name for name in find_imports(file) if name.partition(".")[0] in FORBIDDEN_MODULES)
-    for node in ast.walk(file.tree):
+    for node in file.nodes:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in FORBIDDEN_CALLS:
             yield node.func.id
-        elif isinstance(node, ast.Attribute) and ast.unparse(node) in FORBIDDEN_ATTRIBUTES:
+        elif isinstance(node, ast.Attribute) and node.attr in _LAST_NAMES and ast.unparse(node) in FORBIDDEN_ATTRIBUTES:
             yield ast.unparse(node)
 
 

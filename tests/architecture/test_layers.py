@@ -101,12 +101,7 @@ def test_use_of_query_is_found(code):
 
 def _find_uses(is_use, layer):
     """Return the places in a layer with a node that `is_use` accepts, as file and line."""
-    return [
-        f"{file.name}:{node.lineno}"
-        for file in read_source_files(layer)
-        for node in ast.walk(file.tree)
-        if is_use(node)
-    ]
+    return [f"{file.name}:{node.lineno}" for file in read_source_files(layer) for node in file.nodes if is_use(node)]
 
 
 def _is_use_of_query(node):

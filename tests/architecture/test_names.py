@@ -101,7 +101,7 @@ def test_docstrings_name_people_and_things_plainly() -> None:
 
 def find_docstrings(file: SourceFile) -> Iterator[tuple[list[str], int]]:
     """Yield the words of each docstring, with the line on which its module, class or function begins."""
-    for node in ast.walk(file.tree):
+    for node in file.nodes:
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
             words = re.findall(r"[A-Za-z']+", ast.get_docstring(node) or "")
             if words:

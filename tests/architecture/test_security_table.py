@@ -349,15 +349,21 @@ def test_algorithms_of_the_inventory_are_those_of_the_code(real_hashes: None) ->
 def find_audit_events() -> Iterator[str]:
     """Yield the events that the product writes to the audit log."""
     for file in read_product_files():
-        for node in ast.walk(file.tree):
-            if isinstance(node, ast.Call) and ast.unparse(node.func) in (
-                "audit.record",
-                "audit.record_refusal",
-                "audit.log.warning",
-            ):
-                position = 0 if ast.unparse(node.func) == "audit.log.warning" else 1
+        for node in file.nodes:
+            if isinstance(node, ast.Call) and (function := _name_of_audit(node.func)):
+                position = 0 if function == "audit.log.warning" else 1
                 texts = (inner.value for inner in ast.walk(node.args[position]) if isinstance(inner, ast.Constant))
                 yield from (text for text in texts if isinstance(text, str))
+
+
+def _name_of_audit(function: ast.expr) -> str | None:
+    """Return the name of a function of the audit log."""
+    match function:
+        case ast.Attribute(value=ast.Name(id="audit"), attr="record" | "record_refusal" as name):
+            return f"audit.{name}"
+        case ast.Attribute(value=ast.Attribute(value=ast.Name(id="audit"), attr="log"), attr="warning"):
+            return "audit.log.warning"
+    return None
 
 
 def test_audit_events_are_those_of_the_code() -> None:

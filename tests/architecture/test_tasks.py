@@ -52,7 +52,7 @@ SUPERVISED_LOOPS = {
 
 def find_created_tasks(file: SourceFile) -> Iterator[str]:
     """Yield, for each task that the file creates, the function that creates it."""
-    for function in ast.walk(file.tree):
+    for function in file.nodes:
         if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
             for node in ast.walk(function):
                 if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in STARTERS:
@@ -73,13 +73,13 @@ def test_endless_loops_are_supervised() -> None:
     endless = {
         f"{file.name}:{node.name}"
         for file in read_source_files(*PRODUCT_FOLDERS)
-        for node in ast.walk(file.tree)
+        for node in file.nodes
         if isinstance(node, ast.AsyncFunctionDef) and node.returns and ast.unparse(node.returns) == "NoReturn"
     }
     started = {
         value.value
         for file in read_source_files(*PRODUCT_FOLDERS)
-        for node in ast.walk(file.tree)
+        for node in file.nodes
         if isinstance(node, ast.Dict)
         for value in node.keys
         if isinstance(value, ast.Constant) and value.value in set().union(*SUPERVISED_LOOPS.values())

@@ -42,7 +42,7 @@ def find_mappings() -> set[tuple[type, type]]:
 
 def _find_mappings_in(file: SourceFile) -> Iterator[tuple[type, type]]:
     names = vars(importlib.import_module(file.name.removesuffix(".py").replace("/", ".")))
-    for function in ast.walk(file.tree):
+    for function in file.nodes:
         if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)) or function.name in MAPPING_FUNCTIONS:
             continue
         scope = {
