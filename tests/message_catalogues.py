@@ -9,9 +9,8 @@ or `gettext_noop`, or of `text` of a language.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
-from pathlib import Path
 from typing import Final
 
 from babel.messages.catalog import Catalog
@@ -23,8 +22,8 @@ from domain.ledger.metrics import METRICS
 from domain.messages import Plural
 from server.http import web_app
 from server.http.static_pages import PAGES_WITH_TEXTS, read_page_texts
+from tests.source_tree import SourceFile, read_source_files
 
-ROOT: Final = Path(__file__).parents[1]
 FOLDERS: Final = ("domain", "models", "resolvers", "subscriptions", "graph", "imports", "server")
 _ERROR_BASES: Final = {"MessageError", "InvalidScalar"}  # their subclasses are found in the code
 _FUNCTIONS: Final = {"Message", "Plural", "gettext_noop", "text", "require_admin"}
@@ -36,12 +35,12 @@ MessageId = str | tuple[str, str]  # of a sentence with plural forms: for one, a
 def extract_messages() -> dict[MessageId, str]:
     """Return the messages of the product, each with the file in which it stands first."""
     messages: dict[MessageId, str] = {}
-    trees = parse_modules()
-    functions = _FUNCTIONS | find_error_classes(trees)
-    for path, tree in trees.items():
-        for call, template in iterate_templates(tree, functions):
+    files = read_files()
+    functions = _FUNCTIONS | find_error_classes(files)
+    for file in files:
+        for call, template in iterate_templates(file, functions):
             for message_id in _literals(template, call):
-                messages.setdefault(message_id, path)
+                messages.setdefault(message_id, file.name)
     for metric in METRICS.values():
         for text in (metric.name, metric.description):
             messages.setdefault(text, "domain/ledger/metrics.py")
@@ -53,20 +52,18 @@ def extract_messages() -> dict[MessageId, str]:
     return messages
 
 
-@cache
-def parse_modules() -> dict[str, ast.Module]:
-    """Return the modules of the product by their paths."""
-    paths = [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py"))]
-    return {path.relative_to(ROOT).as_posix(): ast.parse(path.read_text()) for path in paths}
+def read_files() -> list[SourceFile]:
+    """Return the modules of the product, folder by folder."""
+    return [file for folder in FOLDERS for file in read_source_files(folder)]
 
 
-def find_error_classes(trees: Mapping[str, ast.Module]) -> set[str]:
+def find_error_classes(files: Iterable[SourceFile]) -> set[str]:
     """Return the names of the classes whose first argument is a message, subclasses of subclasses included."""
     names = set(_ERROR_BASES)
     bases = {
         node.name: {_last_name(base) for base in node.bases}
-        for tree in trees.values()
-        for node in ast.walk(tree)
+        for file in files
+        for node in file.nodes
         if isinstance(node, ast.ClassDef)
     }
     while subclasses := {name for name, class_bases in bases.items() if class_bases & names} - names:
@@ -74,9 +71,9 @@ def find_error_classes(trees: Mapping[str, ast.Module]) -> set[str]:
     return names
 
 
-def iterate_templates(tree: ast.Module, functions: set[str]) -> Iterator[tuple[ast.Call, ast.expr]]:
+def iterate_templates(file: SourceFile, functions: set[str]) -> Iterator[tuple[ast.Call, ast.expr]]:
     """Yield the calls of the functions, each with its first argument."""
-    for node in ast.walk(tree):
+    for node in file.nodes:
         if isinstance(node, ast.Call) and node.args and _last_name(node.func) in functions:
             yield node, node.args[0]
 

@@ -8,7 +8,7 @@ import pytest
 
 from domain.i18n.language import LOCALES
 from domain.i18n.languages import TRANSLATIONS
-from tests.message_catalogues import ROOT
+from tests.source_tree import ROOT
 
 PRODUCT_FOLDERS = ("domain", "models", "resolvers", "subscriptions", "graph", "imports", "demo", "server")
 CODE_SUFFIXES = {".py", ".html", ".js", ".css", ".graphql", ".sql"}

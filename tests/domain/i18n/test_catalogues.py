@@ -23,8 +23,8 @@ from tests.message_catalogues import (
     extract_messages,
     find_error_classes,
     iterate_templates,
-    parse_modules,
     read_catalogue,
+    read_files,
 )
 
 for_each_translation = pytest.mark.parametrize("code", TRANSLATIONS)
@@ -60,17 +60,17 @@ def translated_forms(code: str) -> dict[MessageId, tuple[str, ...]]:
 
 def calls_with_values() -> Iterator[tuple[str, str, set[str]]]:
     """Yield the calls that make a message of a literal or a constant: file and line, template, names of values."""
-    trees = parse_modules()
-    functions = find_error_classes(trees) | {"Message"}
-    for path, tree in trees.items():
+    files = read_files()
+    functions = find_error_classes(files) | {"Message"}
+    for file in files:
         constants = {
             ast.unparse(node.target): node.value.args[0]
-            for node in tree.body
+            for node in file.tree.body
             if isinstance(node, ast.AnnAssign)
             and isinstance(node.value, ast.Call)
             and ast.unparse(node.value.func) == "gettext_noop"
         }
-        for call, argument in iterate_templates(tree, functions):
+        for call, argument in iterate_templates(file, functions):
             template = constants.get(ast.unparse(argument), argument)
             if isinstance(template, ast.Constant) and isinstance(template.value, str):
                 own_keywords = OWN_KEYWORDS - placeholders(template.value)
@@ -82,7 +82,7 @@ def calls_with_values() -> Iterator[tuple[str, str, set[str]]]:
                     for key in node.keys
                     if key
                 }
-                yield f"{path}:{call.lineno}", template.value, keywords | keys
+                yield f"{file.name}:{call.lineno}", template.value, keywords | keys
 
 
 def test_messages_are_found_in_all_places_where_they_stand():
@@ -147,13 +147,13 @@ def test_every_placeholder_of_a_message_gets_a_value():
 
 
 def test_no_message_is_put_together_before_it_is_translated():
-    trees = parse_modules()
-    functions = find_error_classes(trees) | {"Message", "Plural", "gettext_noop", "require_admin"}
+    files = read_files()
+    functions = find_error_classes(files) | {"Message", "Plural", "gettext_noop", "require_admin"}
 
     composed = [
-        f"{path}:{call.lineno}: {ast.unparse(template)}"
-        for path, tree in trees.items()
-        for call, template in iterate_templates(tree, functions)
+        f"{file.name}:{call.lineno}: {ast.unparse(template)}"
+        for file in files
+        for call, template in iterate_templates(file, functions)
         if isinstance(template, ast.JoinedStr | ast.BinOp) or ".format(" in ast.unparse(template)
     ]
 
@@ -161,19 +161,19 @@ def test_no_message_is_put_together_before_it_is_translated():
 
 
 def test_constants_that_are_raised_are_marked_as_messages():
-    trees = parse_modules()
-    functions = find_error_classes(trees)
+    files = read_files()
+    functions = find_error_classes(files)
     raised = {
         ast.unparse(template).rpartition(".")[2]
-        for tree in trees.values()
-        for _, template in iterate_templates(tree, functions | {"require_admin"})
+        for file in files
+        for _, template in iterate_templates(file, functions | {"require_admin"})
         if isinstance(template, ast.Name | ast.Attribute)
     }
 
     unmarked = [
-        f"{path}:{node.lineno}: {name}"
-        for path, tree in trees.items()
-        for node in tree.body
+        f"{file.name}:{node.lineno}: {name}"
+        for file in files
+        for node in file.tree.body
         if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Constant)
         for name in map(ast.unparse, node.targets if isinstance(node, ast.Assign) else [node.target])
         if name in raised
