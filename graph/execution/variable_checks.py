@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Final, TypeVar
@@ -19,7 +18,6 @@ UNSTORABLE_CHARACTERS: Final = gettext_noop(
 NUMBER_TOO_LONG: Final = gettext_noop("This number is too long.")
 MAX_DIGITS: Final = 40  # of a numeric literal; more than any stored number has
 
-_UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 _MAX_INTEGER_BITS: Final = 128  # about MAX_DIGITS decimal digits
 _MAX_NESTING: Final = 20  # levels of lists and objects
 MAX_VALUES: Final = 25_000  # enough for 500 records with all their fields
@@ -60,7 +58,7 @@ def validate_variables(variables: Variables) -> Variables:
 def scalar_error(value: object) -> str | None:
     """Return why a single value cannot be stored, as a sentence to translate; None when it can."""
     if isinstance(value, str):
-        return UNSTORABLE_CHARACTERS if _UNSTORABLE.search(value) else None
+        return None if _is_storable(value) else UNSTORABLE_CHARACTERS
     if isinstance(value, float):
         return None if math.isfinite(value) else gettext_noop("This is not a finite number.")
     if isinstance(value, int):
@@ -68,12 +66,23 @@ def scalar_error(value: object) -> str | None:
     return None
 
 
+def _is_storable(text: str) -> bool:
+    """Return whether a text has neither null characters nor lone surrogates; fast, as a client may send a megabyte."""
+    if "\0" in text:
+        return False
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _iterate_children(value: dict[str, object] | Sequence[object], path: str) -> Iterator[tuple[str, object]]:
     if not isinstance(value, dict):
         yield from ((f"{path}[{index}]", element) for index, element in enumerate(value))
         return
     for name, item in value.items():
-        if _UNSTORABLE.search(name):
+        if not _is_storable(name):
             raise BadInput(UNSTORABLE_CHARACTERS, field=_shorten_path(path))
         yield f"{path}.{name}" if path else name, item
 
