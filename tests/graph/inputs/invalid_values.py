@@ -15,7 +15,7 @@ from domain.primitives.global_ids import encode_global_id
 
 BAD_INPUT: Final = "BAD_USER_INPUT"  # top-level error: the request is rejected before execution
 INVALID, RANGE, REQUIRED, NOT_FOUND, CONFLICT = "INVALID", "OUT_OF_RANGE", "REQUIRED", "NOT_FOUND", "CONFLICT"
-BIG_TEXT: Final = "x" * 1_000_000
+BIG_TEXT: Final = "x" * 100_000  # longer than any text may be
 RAW_PREFIX: Final = "raw JSON: "  # marks a text that is put into the body as raw JSON
 
 
@@ -293,6 +293,11 @@ def invalid_values_for(path: str, type_: GraphQLInputType) -> Iterable[InvalidVa
         return INVALID_BY_PATH[path]
     kind = find_kind(path, type_)
     return _invalid_ids(kind) if kind in _ID_KINDS else INVALID_BY_KIND[kind]
+
+
+def find_kind_or_path(path: str, type_: GraphQLInputType) -> str:
+    """Return what fields with equal invalid values have in common: their kind, or the path with values of its own."""
+    return path if path in INVALID_BY_PATH else find_kind(path, type_)
 
 
 def find_kind(path: str, type_: GraphQLInputType) -> str:
