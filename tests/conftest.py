@@ -27,6 +27,7 @@ from models import migrator
 from resolvers.auth import passwords
 from tests.backing_services import Postgres, ServerNotAvailable, ServerProcess, Valkey, wheel_version
 from tests.empty_database import dump_schema, run_in_thread
+from tests.inline_sqlite import inline_memory_databases
 from tests.practice_set.practice_sets import describe_practice_sets
 
 MEMORY_DIRECTORY = "/dev/shm"
@@ -182,6 +183,12 @@ def models_prepared_once() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Apps, "_build_initial_querysets", prepare_once)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def statements_of_memory_run_inline() -> Iterator[None]:
+    with inline_memory_databases():
         yield
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import pytest
@@ -12,11 +12,13 @@ from graphql import (
     GraphQLInputObjectType,
     GraphQLInputType,
     GraphQLObjectType,
+    Undefined,
     get_named_type,
     get_nullable_type,
     is_leaf_type,
     is_list_type,
 )
+from graphql.utilities import coerce_input_value
 
 from domain.primitives.global_ids import encode_global_id
 from tests.graph.inputs.invalid_values import INVALID_BY_KIND, RAW_PREFIX, UNSTORABLE_TEXTS
@@ -105,11 +107,13 @@ def read_codes(answer: dict[str, Any]) -> set[str]:
 QUERIES: Final = list(generate_calls("Query"))
 
 
-async def find_unexpected_codes(client: RequestClient, name: str) -> list[str]:
+async def find_unexpected_codes(
+    client: RequestClient, name: str, is_tested: Callable[[str, dict[str, Any]], bool] = lambda *_: True
+) -> list[str]:
     return [
         f"{arguments!r:.100}: {answered_codes}"
         for field, arguments in QUERIES
-        if field == name
+        if field == name and is_tested(field, arguments)
         for answered_codes in [read_codes(await client.execute(write_operation("Query", name, arguments), **arguments))]
         if not answered_codes <= ALLOWED_CODES
     ]
@@ -122,7 +126,15 @@ async def test_query_with_invalid_argument_gives_listed_code(sqlite_client: Requ
 
 async def test_query_with_invalid_argument_gives_listed_code_on_postgresql(postgres_client: RequestClient) -> None:
     for name in sorted({name for name, _ in QUERIES}):
-        assert await find_unexpected_codes(postgres_client, name) == []
+        assert await find_unexpected_codes(postgres_client, name, is_accepted_by_graphql) == []
+
+
+def is_accepted_by_graphql(name: str, arguments: dict[str, Any]) -> bool:
+    """Return whether the arguments of a query fit their types, so that the database may be asked."""
+    definitions = SCHEMA._schema.get_type("Query").fields[name].args
+    return all(
+        coerce_input_value(value, definitions[argument].type) is not Undefined for argument, value in arguments.items()
+    )
 
 
 async def test_employee_field_with_invalid_argument_gives_listed_code(sqlite_client: RequestClient) -> None:
