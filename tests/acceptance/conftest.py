@@ -9,10 +9,13 @@ import pytest
 import pytest_asyncio
 
 from tests.acceptance.office import Office, open_office
-from tests.practice_set.practice_sets import SET_NAMES, PracticeSet, load_practice_set
+from tests.practice_set.practice_sets import GENERATED, SET_NAMES, PracticeSet, load_practice_set
 
 
-@pytest.fixture(scope="module", params=SET_NAMES)
+@pytest.fixture(
+    scope="module",
+    params=[name if name == GENERATED else pytest.param(name, marks=pytest.mark.long) for name in SET_NAMES],
+)
 def practice_set(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> PracticeSet:
     return load_practice_set(request.param, tmp_path_factory.mktemp("practice_set"))
 

@@ -19,6 +19,7 @@ from tests.backing_services import free_port
 
 ROOT = Path(__file__).parents[2]
 READY_TIMEOUT_SECONDS = 60.0  # after which a server that is not ready has failed
+HEALTH_CHECK_SECONDS = 0.5  # between two checks, each of which is a process
 SECRETS = {"SCORELINE_SECRET": "s" * 64, "SCORELINE_DATABASE_PASSWORD": "letters4nd5digits"}
 SERVERS = ("server-1", "server-2")
 
@@ -82,6 +83,7 @@ def test_migration_succeeds_and_both_servers_become_healthy(
             while unhealthy := [server for server in unhealthy if not server.is_healthy()]:
                 assert time.monotonic() < deadline, read_log(log)
                 assert all(process.poll() is None for process in running), read_log(log)
+                time.sleep(HEALTH_CHECK_SECONDS)
         finally:
             for process in running:
                 process.send_signal(signal.SIGTERM)

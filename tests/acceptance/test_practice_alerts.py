@@ -5,17 +5,13 @@ from __future__ import annotations
 import pytest
 
 from tests.acceptance import year_replay
-from tests.practice_set.practice_sets import GENERATED, MAVEN, SET_NAMES, PracticeSet
+from tests.practice_set.practice_sets import GENERATED, MAVEN, PracticeSet
 from tests.world import open_world
 
 REPLAYED_DEALS = {MAVEN: 140, GENERATED: 60}
 
 
-@pytest.mark.parametrize(
-    "practice_set",
-    [name if name == GENERATED else pytest.param(name, marks=pytest.mark.long) for name in SET_NAMES],
-    indirect=True,
-)
+@pytest.mark.long  # tests/resolvers/alerts/test_rules.py simulates a month
 async def test_dry_run_counts_equal_raised_alerts_after_a_replayed_year(practice_set: PracticeSet) -> None:
     every = practice_set.deal_count // REPLAYED_DEALS[practice_set.name]
 
