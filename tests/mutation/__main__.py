@@ -11,12 +11,22 @@ from typing import Final
 import click
 
 from tests.mutation.mutations import list_mutations
-from tests.mutation.runner import BaselineFailed, Verdict, copied_project, draw, find_tests, run_unchanged, try_mutant
+from tests.mutation.runner import (
+    BaselineFailed,
+    Duration,
+    Verdict,
+    copied_project,
+    draw,
+    find_tests,
+    run_unchanged,
+    try_mutant,
+)
 from tests.source_tree import PRODUCT_FOLDERS, ROOT
 
 DEFAULT_PATHS: Final = ("domain/ledger", "resolvers/alerts", "resolvers/goals", "subscriptions")
-MIN_TIMEOUT_SECONDS: Final = 20.0
-TIMEOUT_FACTOR: Final = 4  # times as long as the tests take without a mutation: it may loop without end
+# A mutant may loop without end, or wait for something that never comes.
+MIN_LIMIT: Final = Duration(cpu_seconds=20, seconds=120)
+LIMIT_FACTORS: Final = Duration(cpu_seconds=4, seconds=20)  # times as long as the tests take without a mutation
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -57,22 +67,24 @@ def find_files(path: str) -> list[Path]:
 
 
 def report_file(root: Path, file: Path, tests: list[Path], sample: int | None, seed: int) -> None:
-    """Try the mutants of a file; print each survivor and the counts."""
+    """Try the mutants of a file; print each that survived or was timed out, and the counts."""
     if not tests:
         click.echo(f"{file}: has no tests in its folder; name some by --tests.")
         return
     source = (root / file).read_bytes()
     mutations = list_mutations(source)
     indices = draw(mutations, sample, seed)
-    seconds = run_unchanged(root, tests)
-    click.echo(f"{file}: trying {len(indices)} mutants; its tests take {seconds:.0f} s without a mutation")
-    timeout = max(MIN_TIMEOUT_SECONDS, TIMEOUT_FACTOR * seconds)
+    duration = run_unchanged(root, tests)
+    click.echo(f"{file}: trying {len(indices)} mutants; its tests take {duration.seconds:.0f} s without a mutation")
+    limit = Duration(
+        *map(max, MIN_LIMIT, (factor * taken for factor, taken in zip(LIMIT_FACTORS, duration, strict=True)))
+    )
     verdicts: Counter[Verdict] = Counter()
     for index in indices:
-        verdict = try_mutant(root, file, mutations[index].apply(source), tests, timeout)
+        verdict = try_mutant(root, file, mutations[index].apply(source), tests, limit)
         verdicts[verdict] += 1
-        if verdict is Verdict.SURVIVED:
-            click.echo(f"survived: {file}:{mutations[index]}")
+        if verdict is not Verdict.KILLED:
+            click.echo(f"{verdict}: {file}:{mutations[index]}")
     counts = ", ".join(f"{verdicts[verdict]} {verdict}" for verdict in Verdict)
     click.echo(f"{file}: {verdicts.total()} of {len(mutations)} mutants tried: {counts}")
 

@@ -7,8 +7,10 @@ runs share one PostgreSQL.
 from __future__ import annotations
 
 import importlib
+import math
 import os
 import random
+import resource
 import shutil
 import signal
 import sys
@@ -17,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import pytest
 
@@ -37,7 +39,7 @@ LIBRARIES: Final = (
 )
 POLL_SECONDS: Final = 0.02
 PYTEST_ARGUMENTS: Final = (
-    "-x", "-q", "-n", "0", "-p", "no:cacheprovider", "--hypothesis-seed=0",
+    "-x", "-q", "-n", "0", "-p", "no:cacheprovider", "--hypothesis-seed=0", "-o", "timeout=0",  # see `Duration`
     "-W", "ignore::pytest.PytestAssertRewriteWarning",  # libraries are imported before pytest can rewrite assertions
 )  # fmt: skip
 
@@ -46,6 +48,13 @@ class Verdict(StrEnum):
     KILLED = "killed"
     TIMED_OUT = "timed out"
     SURVIVED = "survived"
+
+
+class Duration(NamedTuple):
+    """How long a run takes, or may take. A limit of CPU seconds holds on a busy machine, too."""
+
+    cpu_seconds: float
+    seconds: float
 
 
 class BaselineFailed(Exception):
@@ -91,22 +100,27 @@ def copied_project(folder: Path) -> Iterator[Path]:
         postgres.stop()
 
 
-def run_unchanged(root: Path, tests: Sequence[Path]) -> float:
-    """Run the tests without a mutation, and return the seconds that they took. Raises BaselineFailed."""
-    started = time.monotonic()
+def run_unchanged(root: Path, tests: Sequence[Path]) -> Duration:
+    """Run the tests without a mutation, and return how long they took. Raises BaselineFailed."""
+    started, started_cpu = time.monotonic(), _children_cpu_seconds()
     code = _run_tests(root, tests, None)
     if code != pytest.ExitCode.OK:
         raise BaselineFailed(f"The tests end with code {code} without any mutation: see {root.parent / 'log'}.")
-    return time.monotonic() - started
+    return Duration(_children_cpu_seconds() - started_cpu, time.monotonic() - started)
 
 
-def try_mutant(root: Path, path: Path, mutant: bytes, tests: Sequence[Path], timeout: float) -> Verdict:
+def _children_cpu_seconds() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def try_mutant(root: Path, path: Path, mutant: bytes, tests: Sequence[Path], limit: Duration) -> Verdict:
     """Run the tests with the mutated text of a file, and put the original back."""
     file = root / path
     original = file.read_bytes()
     try:
         _write(file, mutant)
-        code = _run_tests(root, tests, timeout)
+        code = _run_tests(root, tests, limit)
     finally:
         _write(file, original)
     if code is None:
@@ -121,17 +135,20 @@ def _write(file: Path, text: bytes) -> None:
         bytecode.unlink()
 
 
-def _run_tests(root: Path, tests: Sequence[Path], timeout: float | None) -> int | None:
+def _run_tests(root: Path, tests: Sequence[Path], limit: Duration | None) -> int | None:
     """Return the exit code of pytest in a fork; None when it took too long and was killed."""
     sys.stdout.flush()
     process_id = os.fork()
     if process_id == 0:
+        if limit is not None:
+            resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(limit.cpu_seconds), resource.RLIM_INFINITY))
         _become_test_run(root, tests)
-    deadline = time.monotonic() + timeout if timeout is not None else None
+    deadline = time.monotonic() + limit.seconds if limit is not None else None
     while True:
         ended_id, status = os.waitpid(process_id, os.WNOHANG)
         if ended_id:
-            return os.waitstatus_to_exitcode(status)
+            code = os.waitstatus_to_exitcode(status)
+            return None if code == -signal.SIGXCPU else code
         if deadline is not None and time.monotonic() > deadline:
             os.kill(process_id, signal.SIGKILL)
             os.waitpid(process_id, 0)

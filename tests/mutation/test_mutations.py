@@ -11,8 +11,10 @@ from click.testing import CliRunner
 import tests.mutation.__main__ as command
 from tests.mutation import runner
 from tests.mutation.mutations import list_mutations
-from tests.mutation.runner import BaselineFailed, Verdict
+from tests.mutation.runner import BaselineFailed, Duration, Verdict
 from tests.source_tree import ROOT, read_source_files
+
+LIMIT = Duration(cpu_seconds=100, seconds=1_000)
 
 
 def mutate(source: str) -> list[str]:
@@ -94,7 +96,7 @@ def test_mutant_survives_unless_a_test_fails(small_project: Path) -> None:
 
     runner.run_unchanged(small_project, tests)
     verdicts = {
-        str(mutation): runner.try_mutant(small_project, path, mutation.apply(source), tests, timeout=100)
+        str(mutation): runner.try_mutant(small_project, path, mutation.apply(source), tests, LIMIT)
         for mutation in list_mutations(source)
     }
 
@@ -106,10 +108,23 @@ def test_mutant_survives_unless_a_test_fails(small_project: Path) -> None:
     assert (small_project / path).read_bytes() == source
 
 
+@pytest.mark.long
+def test_mutant_that_waits_without_end_is_timed_out(small_project: Path) -> None:
+    waiting = b"def is_adult(age):\n    import time\n    time.sleep(1000)\n"
+
+    verdict = runner.try_mutant(
+        small_project, Path("ages.py"), waiting, [Path("test_ages.py")], Duration(LIMIT.cpu_seconds, 3)
+    )
+
+    assert verdict is Verdict.TIMED_OUT
+
+
 def test_mutant_that_runs_without_end_is_timed_out(small_project: Path) -> None:
     endless = b"def is_adult(age):\n    while True: ...\n"
 
-    verdict = runner.try_mutant(small_project, Path("ages.py"), endless, [Path("test_ages.py")], timeout=1)
+    verdict = runner.try_mutant(
+        small_project, Path("ages.py"), endless, [Path("test_ages.py")], Duration(1, LIMIT.seconds)
+    )
 
     assert verdict is Verdict.TIMED_OUT
 
