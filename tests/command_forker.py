@@ -9,6 +9,7 @@ forks the command, reports its process id and, at its end, its exit code and pro
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import multiprocessing
 import os
@@ -26,17 +27,23 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 ROOT: Final = Path(__file__).parents[1]
+_CAPABILITY_VERSION: Final = 0x20080522
+_CAP_DAC_OVERRIDE: Final = 1
 _PRELOADED_MODULES: Final = ("server.commands.cli", "server.commands.serve", "server.commands.setup")
 
 
 class Command(NamedTuple):
-    """A command of the product to run: `arguments` of `./run`, and the files of its standard output and error."""
+    """A command of the product to run: `arguments` of `./run`, and the files of its standard output and error.
+
+    obeys_permissions  whether the permissions of files bind the command also if root runs it
+    """
 
     arguments: tuple[str, ...]
     folder: Path
     environment: dict[str, str]
     out: Path
     err: Path
+    obeys_permissions: bool = False
 
 
 class ForkedCommand:
@@ -138,6 +145,21 @@ def become(command: Command) -> None:
         handle = os.open(file, os.O_WRONLY | os.O_APPEND)
         os.dup2(handle, number)
         os.close(handle)
+    if command.obeys_permissions:
+        obey_permissions()
+
+
+def obey_permissions() -> None:
+    """Give up the capability by which root writes wherever it likes (see capset(2))."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION, 0)  # of this thread
+    sets = (ctypes.c_uint32 * 6)()  # effective, permitted, inheritable: of the first 32 capabilities and of the others
+    if libc.capget(header, sets) == 0:
+        for number in range(3):
+            sets[number] &= ~(1 << _CAP_DAC_OVERRIDE)
+        if libc.capset(header, sets) == 0:
+            return
+    raise OSError(ctypes.get_errno(), "capset")
 
 
 if __name__ == "__main__":

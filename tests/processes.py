@@ -60,11 +60,18 @@ class Process:
     """A running command."""
 
     def __init__(self, workspace: Workspace, arguments: tuple[str, ...], settings: dict[str, Any]) -> None:
-        self.out, self.err = (workspace.folder / f"{workspace.next_number()}.{kind}" for kind in ("out", "err"))
+        self.out, self.err = (workspace.log_folder / f"{workspace.next_number()}.{kind}" for kind in ("out", "err"))
         self.out.touch()
         self.err.touch()
         self._process = _command_forker().start(
-            Command(arguments, workspace.folder, workspace.environment(**settings), self.out, self.err)
+            Command(
+                arguments,
+                workspace.folder,
+                workspace.environment(**settings),
+                self.out,
+                self.err,
+                workspace.obeys_permissions,
+            )
         )
         self.pid = self._process.pid
 
@@ -121,11 +128,16 @@ def _read_queued_seconds(stat: Path) -> float:
 class Workspace:
     """A directory to run commands in, and the settings in their environment.
 
-    settings  by names without `SCORELINE_`; None: not set
+    log_folder         for what the commands print, if that is another one
+    obeys_permissions  whether the permissions of files bind the commands also if root runs them
+    settings           by names without `SCORELINE_`; None: not set
     """
 
-    def __init__(self, folder: Path, **settings: Any) -> None:
+    def __init__(
+        self, folder: Path, *, log_folder: Path | None = None, obeys_permissions: bool = False, **settings: Any
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        self.log_folder, self.obeys_permissions = log_folder or folder, obeys_permissions
         self.folder, self.settings = folder, {"secret": SECRET} | settings
         self._started = 0
 

@@ -12,7 +12,7 @@ from typing import Final
 
 import pytest
 
-from tests.acceptance.test_setup import error_sentence as failure_sentence
+from tests.acceptance.test_setup import error_sentence
 from tests.processes import ROOT, Workspace, prepare_database
 
 PR_CAPBSET_DROP: Final = 24
@@ -32,26 +32,19 @@ def obey_file_permissions() -> None:
     ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, 0, 0, 0)
 
 
-def run(folder: Path, *command: object, **settings: str) -> subprocess.CompletedProcess[str]:
+def run(folder: Path, *command: object) -> subprocess.CompletedProcess[str]:
     """Run a program in a folder, bound by its permissions."""
     inherited = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
     return subprocess.run(
         [sys.executable, *map(str, command)],
         cwd=folder,
-        env={**inherited, **settings, "PYTHONPATH": str(ROOT)},
+        env={**inherited, "PYTHONPATH": str(ROOT)},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         timeout=60,
         preexec_fn=obey_file_permissions,
     )
-
-
-def error_sentence(process: subprocess.CompletedProcess[str]) -> str:
-    """Return the one line that a failed command printed."""
-    assert process.returncode == 1
-    (sentence,) = process.stderr.splitlines()
-    return sentence
 
 
 @pytest.fixture
@@ -66,10 +59,12 @@ def read_only_folder(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("command", COMMANDS_THAT_WRITE, ids=" ".join)
-def test_command_fails_with_a_sentence_in_read_only_folder(read_only_folder: Path, command: tuple[str, ...]) -> None:
-    process = run(read_only_folder, "-P", "-m", "server", *command)
+def test_command_fails_with_a_sentence_in_read_only_folder(
+    read_only_folder: Path, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    result = Workspace(read_only_folder, log_folder=tmp_path, obeys_permissions=True, secret=None).run(*command)
 
-    assert error_sentence(process).startswith("Error: var cannot be used: Permission denied.")
+    assert error_sentence(result).startswith("Error: var cannot be used: Permission denied.")
 
 
 @pytest.mark.parametrize("command", COMMANDS_THAT_WRITE, ids=" ".join)
@@ -78,7 +73,7 @@ def test_command_fails_with_a_sentence_where_var_is_a_file(tmp_path: Path, comma
 
     result = Workspace(tmp_path, secret=None).run(*command)
 
-    assert failure_sentence(result).startswith("Error: var cannot be used: a folder is needed there, and it is none.")
+    assert error_sentence(result).startswith("Error: var cannot be used: a folder is needed there, and it is none.")
 
 
 @pytest.mark.parametrize("command", ["migrate", "serve", "reconcile"])
@@ -87,24 +82,22 @@ def test_database_that_cannot_be_opened_is_named(tmp_path: Path, command: str) -
 
     result = Workspace(tmp_path, database_url="sqlite://scoreline.db").run(command)
 
-    sentence = failure_sentence(result)
+    sentence = error_sentence(result)
     assert sentence == "Error: The database cannot be reached: scoreline.db: unable to open database file"
 
 
-def test_read_only_database_is_not_served(read_only_folder: Path) -> None:
+def test_read_only_database_is_not_served(read_only_folder: Path, tmp_path: Path) -> None:
     read_only_folder.chmod(0o755)
     prepare_database(f"sqlite://{read_only_folder}/scoreline.db")
     (read_only_folder / "scoreline.db").chmod(0o444)
     read_only_folder.chmod(0o555)
 
-    process = run(
-        read_only_folder,
-        *("-P", "-m", "server", "serve"),
-        SCORELINE_DATABASE_URL="sqlite://scoreline.db",
-        SCORELINE_SECRET="s" * 32,
+    workspace = Workspace(
+        read_only_folder, log_folder=tmp_path, obeys_permissions=True, database_url="sqlite://scoreline.db"
     )
+    result = workspace.run("serve")
 
-    assert "The database cannot be reached: " in error_sentence(process)
+    assert "The database cannot be reached: " in error_sentence(result)
 
 
 @pytest.mark.parametrize("rejects", ["file/rejects.csv", "folder"])
@@ -116,7 +109,7 @@ def test_import_fails_before_it_begins_when_rejects_file_cannot_be_written(tmp_p
 
     result = workspace.run("import", "accounts.csv", "--map", "maven", "--rejects", rejects)
 
-    sentence = failure_sentence(result)
+    sentence = error_sentence(result)
     assert sentence.startswith(f"Error: {rejects} ")
     assert sentence.endswith("for rejected rows.")
     assert "1 new" in workspace.succeed("import", "accounts.csv", "--map", "maven").out
