@@ -273,10 +273,10 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.long)])
-def usual_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Like `database_url`, for slow tests of code above the models: those with PostgreSQL are marked `long`."""
+def usual_database_url(request: pytest.FixtureRequest) -> str:
+    """Like `database_url`, for slow tests of code above the models: SQLite is in memory, PostgreSQL marked `long`."""
     if request.param == "sqlite":
-        return f"sqlite://{tmp_path}/scoreline.db"
+        return "sqlite://:memory:"
     return str(request.getfixturevalue("postgres_tables_url"))
 
 

@@ -255,7 +255,7 @@ async def test_kept_card_equals_new_one_after_any_change(world: World, seed: int
     servers, documents, kept_count = [start_server(world), start_server(world)], build_documents(), 0
     changes = RandomChanges(world, dice)
     await world.mutate("savePipeline", name="Renewals", stages=[{"name": "First"}, {"name": "Last"}])
-    for _ in range(30):
+    for _ in range(20):
         await changes.change()
         new_server, actor, language = (
             start_server(world),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -53,8 +54,9 @@ async def test_guessable_password_is_refused_wherever_one_is_set(world: World, p
     assert await Employee.all().order_by("id").values_list("email", "password_hash") == hashes
 
 
-async def test_first_administrator_gets_no_guessable_password(usual_database_url: str) -> None:
-    await create_database(usual_database_url)
+async def test_first_administrator_gets_no_guessable_password(tmp_path: Path) -> None:
+    url = f"sqlite://{tmp_path}/scoreline.db"
+    await create_database(url)
     details: dict[str, Any] = {
         "name": "Acme",
         "currency": "EUR",
@@ -63,7 +65,7 @@ async def test_first_administrator_gets_no_guessable_password(usual_database_url
         "admin": "Ann",
         "email": "ann@example.com",
     }
-    async with connection.connect(usual_database_url):
+    async with connection.connect(url):
         for password in REFUSED:
             with pytest.raises(Invalid):
                 async with connection.write_transaction():

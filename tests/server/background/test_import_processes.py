@@ -60,13 +60,21 @@ def write_deals(inbox: Path, rows: int) -> None:
     (inbox / "deals.csv").write_text(header + "".join(deals))
 
 
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.long)])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a database that other processes may connect."""
+    if request.param == "sqlite":
+        return f"sqlite://{tmp_path}/scoreline.db"
+    return str(request.getfixturevalue("postgres_tables_url"))
+
+
 @pytest.fixture
-async def company(usual_database_url: str, tmp_path: Path) -> AsyncIterator[ImportCompany]:
+async def company(url: str, tmp_path: Path) -> AsyncIterator[ImportCompany]:
     (tmp_path / "inbox").mkdir()
     write_deals(tmp_path / "inbox", ROWS)
-    async with open_world(usual_database_url) as world:
+    async with open_world(url) as world:
         environment = {
-            "SCORELINE_DATABASE_URL": usual_database_url,
+            "SCORELINE_DATABASE_URL": url,
             "SCORELINE_SECRET": "s" * 32,
             "SCORELINE_LOG_LEVEL": "error",
         }
