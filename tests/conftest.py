@@ -29,6 +29,7 @@ from tests.backing_services import Postgres, ServerNotAvailable, ServerProcess, 
 from tests.empty_database import dump_schema, run_in_thread
 from tests.inline_sqlite import inline_memory_databases
 from tests.practice_set.practice_sets import describe_practice_sets
+from tests.reused_database import ReusedDatabase
 
 MEMORY_DIRECTORY = "/dev/shm"
 MEMORY_BYTES = 8 << 30  # a whole run needs less than half of it
@@ -257,11 +258,18 @@ def module_postgres_url(services: ServicePool, postgres_tables: str) -> Iterator
         yield url
 
 
+@pytest.fixture(scope="session")
+def reused_database(services: ServicePool, postgres_tables: str) -> Iterator[ReusedDatabase]:
+    database = ReusedDatabase(lambda: _temporary_database(services, postgres_tables))
+    yield database
+    database.drop()
+
+
 @pytest.fixture
-def postgres_tables_url(services: ServicePool, postgres_tables: str) -> Iterator[str]:
-    """The URL of a PostgreSQL database with empty tables, for this test only."""
-    with _temporary_database(services, postgres_tables) as url:
-        yield url
+def postgres_tables_url(reused_database: ReusedDatabase) -> Iterator[str]:
+    """The URL of a PostgreSQL database with empty tables, which are emptied again after this test."""
+    yield reused_database.take()
+    reused_database.give_back()
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

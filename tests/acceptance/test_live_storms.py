@@ -47,10 +47,19 @@ class StormCompany:
     tokens: dict[str, str]
 
     async def execute(self, server: SpawnedServer, field: str, **input: Any) -> dict[str, Any]:
-        """Execute a mutation and return its payload; user errors are fine, since a rejected write changes nothing."""
+        """Execute a mutation and return its payload; user errors are fine, since a rejected write changes nothing.
+
+        Repeat it, as clients do, while the database is busy with other writes, as on a slow machine.
+        """
         name = {"updateEmployee": "UpdateEmployee", "setGoal": "SetGoal"}.get(field, field[0].upper() + field[1:])
         document = f"mutation($input: {name}Input!) {{ {field}(input: $input) {{ userErrors {{ message }} {PAYLOAD_FIELDS[field]} }} }}"
-        return (await server.execute(document, input=input))[field]
+        while True:
+            response = (await server.post(document, variables={"input": input})).json()
+            if "errors" not in response:
+                return response["data"][field]
+            extensions = response["errors"][0]["extensions"]
+            assert extensions["code"] == "UNAVAILABLE", response
+            await asyncio.sleep(extensions["retryAfterMs"] / 1000)
 
     def fill_ids(self, template: str) -> str:
         for name, global_id in self.ids.items():
