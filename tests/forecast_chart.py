@@ -35,8 +35,7 @@ def draw_chart() -> str:
     forecasts = [
         item
         for month in range(FIRST_MONTH, LAW.months)
-        for item in forecast_month_end(LAW, table, end_of(month))
-        if item.horizon is Horizon.MONTH
+        for item in forecast_month_end(LAW, table, end_of(month), [Horizon.MONTH])
     ]
     outcomes = [actual_outcome(table, item) for item in forecasts]
     company_pairs = [

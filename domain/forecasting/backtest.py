@@ -5,7 +5,7 @@ An origin is a day, usually the last of a month. At its end the next calendar mo
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -95,12 +95,14 @@ def forecast_origin(
     sellers: Sequence[str],
     active: Bools,
     groups: Sequence[SellerGroup],
+    horizons: Iterable[Horizon] = tuple(Horizon),
 ) -> Steps[list[BacktestForecast]]:
     """Compute what would have been forecast at the end of day `origin`; empty if there was too little history.
 
     table            all deals; everything after the origin is masked first
     sellers, active  as for `FittedModel` and `ModelTrainer`, as known at the origin
     groups           the groups to forecast
+    horizons         the lengths of time to forecast, in their order
     """
     deals = known_at(table, origin)
     model = FittedModel(ModelTrainer(deals, origin, calendar, active), deals, sellers)
@@ -108,12 +110,12 @@ def forecast_origin(
     if model.confidence is Confidence.NONE:
         return []
     results = []
-    for horizon, months in HORIZON_MONTHS.items():
+    for horizon in horizons:
         days = _forecast_days(origin, horizon)
         window = yield from model.compute_window(*days)
         seller_forecasts = window.forecast_sellers(deals)
         yield from seller_forecasts.draw(np.ones(len(sellers), dtype=np.bool_))
-        baselines = Baselines(model.trainer, deals, seller_forecasts.amounts, days, months)
+        baselines = Baselines(model.trainer, deals, seller_forecasts.amounts, days, HORIZON_MONTHS[horizon])
         for index, group in enumerate(groups):
             if index % _GROUPS_PER_STEP == 0:
                 yield

@@ -51,7 +51,7 @@ def test_deals_win_more_often_and_sooner_the_later_their_stage(history: CompanyH
         assert days_to_win == sorted(days_to_win, reverse=True)
 
 
-@pytest.mark.parametrize("seed", [20, 1])
+@pytest.mark.parametrize("seed", [20, pytest.param(1, marks=pytest.mark.long)])
 def test_forecast_misses_far_less_than_the_weighted_pipeline(seed: int) -> None:
     metrics = backtest_months(CompanyHistory(seed, NOW))
 

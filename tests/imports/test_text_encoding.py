@@ -90,9 +90,9 @@ def test_lines_in_another_encoding_are_rejected_and_shown(tmp_path: Path) -> Non
 
 
 def test_late_legacy_line_of_a_large_file_is_found(tmp_path: Path) -> None:
-    content = b"Title,Owner\n" + b"Chairs,Ann\n" * 200_000 + "Стулья для офиса,Анна\n".encode("cp1251")
+    content = b"Title,Owner\n" + b"Chairs,Ann\n" * 120_000 + "Стулья для офиса,Анна\n".encode("cp1251")
 
     file = open_file(tmp_path, content)
 
     *_, last = file.read_rows()
-    assert (last.line, last.cells["Title"], list(file.notes)) == (200_002, "Стулья для офиса", [])
+    assert (last.line, last.cells["Title"], list(file.notes)) == (120_002, "Стулья для офиса", [])

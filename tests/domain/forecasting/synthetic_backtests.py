@@ -36,9 +36,10 @@ def end_of(month):
     return last_day(month_of(START) + month)
 
 
-def forecast_month_end(law, table, origin):
+def forecast_month_end(law, table, origin, horizons=tuple(Horizon)):
+    everyone = np.ones(law.sellers, dtype=bool)
     return run_to_completion(
-        forecast_origin(table, origin, CALENDAR, seller_keys(law), np.ones(law.sellers, dtype=bool), seller_groups(law))
+        forecast_origin(table, origin, CALENDAR, seller_keys(law), everyone, seller_groups(law), horizons)
     )
 
 

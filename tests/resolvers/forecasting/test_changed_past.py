@@ -152,6 +152,6 @@ async def test_updated_forecasts_equal_new_ones_after_random_changes(seed: int) 
         await check_sequence(world, seed)
 
 
-async def test_updated_forecasts_equal_new_ones_on_each_database(database_url: str) -> None:
-    async with seasoned_company(database_url) as world:
+async def test_updated_forecasts_equal_new_ones_on_postgresql(postgres_tables_url: str) -> None:
+    async with seasoned_company(postgres_tables_url) as world:
         await check_sequence(world, 11)
