@@ -64,6 +64,7 @@ async def test_forecast_stream_sends_nothing_when_the_forecast_is_unchanged(worl
         await record_won_deal(
             world, "Ann", "300"
         )  # a colleague's deal: a seller's draws depend on the seller's own deals only
+        await world.let_tasks_run()  # the stream reads now, and not once for all of these changes
         await world.mutate("recordDeal", "Bob", title="Tables", status="WON", amount={"amount": "77"})
 
         await listener.wait_until(lambda: len(listener.events) == 2)
