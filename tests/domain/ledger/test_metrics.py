@@ -29,6 +29,7 @@ from domain.ledger.record_facts import (
     DealStatus,
     LeadFacts,
     Moment,
+    RefundFacts,
     ResultFacts,
     SaleKind,
     TaskFacts,
@@ -145,6 +146,23 @@ REPEAT_WIN = DealFacts(7, ANNA, MONDAY, DealStatus.WON, BORIS, TUESDAY, 500, 200
                 "repeat_deals_won_amount": (BORIS, TUESDAY, 500),
             },
             id="deal",
+        ),
+        pytest.param(
+            RefundFacts(7, BORIS, TUESDAY, 300, 120, SaleKind.REPEAT),
+            {
+                "deals_won_amount": (BORIS, TUESDAY, -300),
+                "deals_won_profit": (BORIS, TUESDAY, -120),
+                "repeat_deals_won_amount": (BORIS, TUESDAY, -300),
+            },
+            id="refund of a repeat sale",
+        ),
+        pytest.param(
+            RefundFacts(7, ANNA, MONDAY, 300, None, SaleKind.FIRST),
+            {
+                "deals_won_amount": (ANNA, MONDAY, -300),
+                "first_deals_won_amount": (ANNA, MONDAY, -300),
+            },
+            id="refund of a first sale without cost",
         ),
         pytest.param(
             LeadFacts(7, ANNA, MONDAY, BORIS, TUESDAY),
