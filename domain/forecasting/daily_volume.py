@@ -93,11 +93,21 @@ class DailyVolume:
         self._past_shares: dict[tuple[int, int], Floats] = {}
         self._model_weights: dict[tuple[int, int], Floats] = {}
 
-    def take_over(self, before: DailyVolume, until: int) -> None:
-        """Take over what `before` has learnt as of days up to `until`, by which its events were the same."""
-        if (self.first, self.day_weights) == (before.first, before.day_weights):
-            self._posteriors |= {day: posterior for day, posterior in before._posteriors.items() if day <= until}
-            self._forecasts |= {key: forecast for key, forecast in before._forecasts.items() if key[0] <= until}
+    def take_over(self, before: DailyVolume, until: int, shares_until: int) -> bool:
+        """Take over what `before` has learnt as of days up to `until`, by which its events were the same.
+
+        shares_until  likewise of the shares of the same sellers: the day by which their activity was the same, too
+
+        Returns whether anything of `before` holds, else the days have other weights.
+        """
+        if (self.first, self.day_weights) != (before.first, before.day_weights):
+            return False
+        self._posteriors |= {day: posterior for day, posterior in before._posteriors.items() if day <= until}
+        self._forecasts |= {key: forecast for key, forecast in before._forecasts.items() if key[0] <= until}
+        until = min(until, shares_until)
+        self._past_shares |= {key: shares for key, shares in before._past_shares.items() if key[0] <= until}
+        self._model_weights |= {key: weights for key, weights in before._model_weights.items() if key[0] <= until}
+        return True
 
     @cached_property
     def day_weights(self) -> DayWeights:

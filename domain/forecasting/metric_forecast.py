@@ -17,6 +17,7 @@ import numpy as np
 
 from domain.forecasting import deal_value_model, model_averaging, monte_carlo
 from domain.forecasting.arrays import NEVER, Bools, Floats, Ints
+from domain.forecasting.cooperative import Steps
 from domain.forecasting.daily_volume import DailyVolume, SellerActivity, SellerRecords
 from domain.forecasting.forecast import Confidence, Distribution, rate_confidence
 from domain.forecasting.model_averaging import ModelErrors
@@ -26,19 +27,48 @@ from domain.primitives.calendar import Calendar
 
 _LOOK_BACK_MONTHS: Final = 6  # month ends at which the model is tested
 _MAX_WINDOW_MONTHS: Final = 3  # longest test window, in months
+_History = tuple[Ints, Ints, Floats]  # days, sellers and amounts
 
 
-@dataclass(frozen=True, eq=False)
 class MetricWindow:
-    """The forecast of a metric in a window for every seller: equally likely amounts, shape (sellers, DRAWS)."""
+    """The forecast of a metric in a window for every seller.
 
-    draws: Floats
+    Draws are made for the sellers that a request is about: `draws` has shape (sellers, DRAWS), as far as they have been
+    drawn.
+    """
+
+    def __init__(self, model: FittedMetricModel, streams: RandomStreams, expected: Floats, errors: WindowErrors) -> None:
+        self._model, self._streams, self._expected, self._errors = model, streams, expected, errors
+        self.draws = np.zeros((len(expected), DRAWS))
+        self._is_drawn = np.zeros(len(expected), dtype=np.bool_)
+
+    def has_draws(self, members: Bools) -> bool:
+        """Return whether the sellers that `members` selects, booleans of shape (sellers,), have been drawn."""
+        return bool(self._is_drawn[members].all())
+
+    def draw(self, members: Bools) -> Steps[None]:
+        """Make the draws of those of the sellers that have none yet; several such computations may take turns."""
+        while len(rows := np.flatnonzero(members & ~self._is_drawn)[: monte_carlo.BATCH_SIZE]):
+            tables, errors = self._model.amount_tables, self._errors
+            self.draws[rows] = monte_carlo.sample_wins(
+                self._expected[rows],
+                monte_carlo.error_multipliers(self._streams, errors.common, errors.seller_sd, rows),
+                None if tables is None else tables.of_sellers(rows),
+                self._streams,
+                1,
+                rows,
+                errors.dispersion,
+            )
+            self._is_drawn[rows] = True
+            yield
 
     def aggregate(self, members: Bools) -> Distribution:
         """Return the distribution of the amount of a group.
 
-        members  which sellers belong to the group; booleans of shape (sellers,)
+        members  which sellers belong to the group; booleans of shape (sellers,). They must have been drawn
         """
+        if not self.has_draws(members):
+            raise ValueError("draw the sellers of a group before you aggregate them")
         draws = self.draws[members].sum(axis=0)
         return Distribution(Fraction(int(draws.astype(np.int64).sum()), DRAWS), 0.0, np.sort(draws))
 
@@ -47,14 +77,25 @@ class MetricWindow:
         return np.sort(self.draws[sellers], axis=1)
 
 
+@dataclass(frozen=True, eq=False)
+class WindowErrors:
+    """The width of a window's forecast: what all sellers share, shape (DRAWS,), and what each has for itself."""
+
+    common: Floats
+    seller_sd: float
+    dispersion: float
+
+
 class FittedMetricModel:
     """The model of one metric, fitted to its history up to the end of `day`.
 
-    days, sellers, amounts  one entry per seller and day with a record: ordinal, the seller's index, and the amount,
-                            above zero and in the smallest unit; shape (n,)
+    days, sellers, amounts  one entry per seller and day with a record, sorted by day: ordinal, the seller's index, and
+                            the amount, above zero and in the smallest unit; shape (n,)
     is_count                whether the metric is counted in pieces
     names                   permanent key of each seller, shape (sellers,)
     active                  whether each seller is active, shape (sellers,)
+    before                  an earlier model of the metric: what it knows as of days on which both histories are equal is
+                            taken over
     """
 
     def __init__(
@@ -68,64 +109,92 @@ class FittedMetricModel:
         calendar: Calendar,
         names: Sequence[str],
         active: Bools,
+        before: FittedMetricModel | None = None,
     ) -> None:
-        self.day, self.active = day, active
-        self.seller_hashes = np.array([monte_carlo.hash_seller_key(name) for name in names], dtype=np.uint64)
+        self.day, self.calendar, self.names, self.active, self.is_count = day, calendar, tuple(names), active, is_count
+        self._history = days, sellers, amounts
+        self._seller_hashes = np.array([monte_carlo.hash_seller_key(name) for name in names], dtype=np.uint64)
         counted = amounts if is_count else np.ones(len(amounts))
         first = int(days.min()) if len(days) else day
         self.volume = DailyVolume(days, counted, sellers, first=first, day=day, count=len(names), calendar=calendar)
         age = (day - days).astype(np.float64)
         self.amount_tables = None if is_count else deal_value_model.AmountTables(amounts, age, sellers, len(names))
         self._errors: dict[int, ModelErrors] = {}
+        self._expected_events: dict[tuple[int, int, int], tuple[Floats, float]] = {}
+        if before is not None and self._is_same_metric(before):
+            self._take_over(before)
+
+    def _is_same_metric(self, before: FittedMetricModel) -> bool:
+        return (
+            (self.calendar, self.names, self.is_count) == (before.calendar, before.names, before.is_count)
+        ) and np.array_equal(self.active, before.active)
+
+    def _take_over(self, before: FittedMetricModel) -> None:
+        """Take over what an earlier model has learnt from the time in which the history was the same."""
+        until = min(before.day, self.day, _first_difference(before._history, self._history) - 1)
+        if not self.volume.take_over(before.volume, until, until):
+            return
+        self._expected_events |= {key: events for key, events in before._expected_events.items() if key[0] <= until}
+        if before.day == self.day == until:
+            self._errors |= before._errors
 
     @property
     def confidence(self) -> Confidence:
         return rate_confidence(self.volume.complete_months, self.volume.total_until(self.day))
 
-    def forecast_window(self, first: int, last: int, presence: Floats) -> MetricWindow:
-        """Forecast the amounts from day `first` to day `last`.
+    def compute_window(self, first: int, last: int, presence: Floats) -> Steps[MetricWindow]:
+        """Compute the forecast of the amounts from day `first` to day `last`, without any draws.
 
         presence  the part of the window's working time in which each seller is still to work, 0 to 1; shape (sellers,)
         """
+        errors = yield from self._compute_errors(last - first + 1)
         expected, log_sd = self._expect_events(self.day, first, last)
-        errors = self._errors_for(last - first + 1)
-        streams = RandomStreams(first * 10_000 + last - first, self.seller_hashes)
+        streams = RandomStreams(first * 10_000 + last - first, self._seller_hashes)
         common = monte_carlo.common_multipliers(streams, errors.common_sd(log_sd))
-        draws = np.zeros((len(expected), DRAWS))
-        for rows in monte_carlo.seller_batches(len(expected)):
-            draws[rows] = monte_carlo.sample_wins(
-                (expected * presence)[rows],
-                monte_carlo.error_multipliers(streams, common, errors.seller_sd, rows),
-                None if self.amount_tables is None else self.amount_tables.of_sellers(rows),
-                streams,
-                1,
-                rows,
-                errors.dispersion,
-            )
-        return MetricWindow(draws)
+        return MetricWindow(
+            self, streams, expected * presence, WindowErrors(common, errors.seller_sd, errors.dispersion)
+        )
 
     def _expect_events(self, day: int, first: int, last: int) -> tuple[Floats, float]:
-        forecast = self.volume.forecast(day, first, last)
-        return forecast.total * self.volume.compute_shares(
-            day, first, last, self._activity_at, self.active
-        ), forecast.log_sd
+        """Return each seller's expected events as known at the end of `day`, and the sd of their log; cached."""
+        key = (day, first, last)
+        if key not in self._expected_events:
+            forecast = self.volume.forecast(day, first, last)
+            shares = self.volume.compute_shares(day, first, last, self._activity_at, self.active)
+            self._expected_events[key] = forecast.total * shares, forecast.log_sd
+        return self._expected_events[key]
 
     @cached_property
     def _records(self) -> SellerRecords:
-        return SellerRecords(len(self.seller_hashes), self.volume.sellers, self.volume.days)
+        return SellerRecords(len(self._seller_hashes), self.volume.sellers, self.volume.days)
 
     def _activity_at(self, day: int) -> SellerActivity:
         """Return the activity of the sellers, none of them idle: a rare metric has not ended because it has paused."""
         activity = self._records.activity_at(day)
         return SellerActivity(activity.first_active_day, np.full(len(activity.idle_from), NEVER))
 
-    def _errors_for(self, length: int) -> ModelErrors:
+    def _compute_errors(self, length: int) -> Steps[ModelErrors]:
         months = min(_MAX_WINDOW_MONTHS, max(1, round(length / DAYS_PER_MONTH)))
         if months not in self._errors:
             last_end = self.volume.last_month - months
             ends = range(self.volume.first_month + 1, last_end + 1)[-_LOOK_BACK_MONTHS:]
             windows = [(last_day(month), first_day(month + 1), last_day(month + months)) for month in ends]
-            expected = [self._expect_events(*window)[0] for window in windows]
+            expected = []
+            for window in windows:
+                if window not in self._expected_events:
+                    self._expect_events(*window)
+                    yield
+                expected.append(self._expect_events(*window)[0])
             actual = [self.volume.totals_by_seller(first, last) for _, first, last in windows]
             self._errors[months] = model_averaging.measure_errors(expected, expected, actual, months)
         return self._errors[months]
+
+
+def _first_difference(first: _History, second: _History) -> int:
+    """Return the first day on which two histories, each sorted by day, differ; NEVER if there is none."""
+    size = min(len(first[0]), len(second[0]))
+    is_other = np.zeros(size, dtype=np.bool_)
+    for column, other_column in zip(first, second, strict=True):
+        is_other |= column[:size] != other_column[:size]
+    position = int(is_other.argmax()) if is_other.any() else size
+    return min(int(days[position]) if position < len(days) else NEVER for days, _, _ in (first, second))

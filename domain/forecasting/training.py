@@ -93,15 +93,15 @@ class ModelTrainer:
         """Take over what a trainer of other deals has learnt from the time in which the deals were the same."""
         differences = find_first_differences(before.table, self.table)
         known = min(before.day, self.day)
-        self.wins.take_over(before.wins, min(known, differences.wins - 1))
-        self.arrivals.take_over(before.arrivals, min(known, differences.arrivals - 1))
+        until = min(known, differences.any - 1)
+        self.wins.take_over(before.wins, min(known, differences.wins - 1), until)
+        self.arrivals.take_over(before.arrivals, min(known, differences.arrivals - 1), until)
         has_same_weights = (self.first, self.wins.day_weights) == (before.first, before.wins.day_weights)
         has_same_stages = self.has_stages == before.has_stages and forecasting_calibration.count_cells(
             self.table.visits
         ) == forecasting_calibration.count_cells(before.table.visits)
         if not has_same_weights or not has_same_stages:
             return
-        until = min(known, differences.any - 1)
         if before.day == self.day == until:
             self._errors |= before._errors
         self._hazards |= {month: hazards for month, hazards in before._hazards.items() if last_day(month) <= until}

@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date, datetime
 from functools import partial
-from typing import Final, TypeVar, cast
+from typing import Final, Protocol, TypeVar, cast
 
 from domain.forecasting.arrays import Bools, Ints
 from domain.forecasting.cooperative import Steps
@@ -54,6 +54,14 @@ _PAST_KEYS: Final = frozenset(
 )  # task keys (kind, past version, day, ...)
 
 
+class Drawable(Protocol):
+    """A forecast whose draws are made for some of the sellers."""
+
+    def has_draws(self, members: Bools) -> bool: ...
+
+    def draw(self, members: Bools) -> Steps[None]: ...
+
+
 class ForecastEngine:
     """Computes and caches forecasts; one per process.
 
@@ -69,6 +77,7 @@ class ForecastEngine:
         self._tasks: OrderedDict[TaskKey, asyncio.Task[object]] = OrderedDict()
         # the keys of the sellers and the latest trainer, from which the next one takes over what still holds
         self._last_trainer: tuple[tuple[str, ...], ModelTrainer] | None = None
+        self._last_results: dict[TaskKey, object] = {}  # by slot, see `compute_from_last`
         self._worker = ThreadPoolExecutor(1, "forecast")
         self._metric_histories = MetricHistoryCache()
 
@@ -165,17 +174,34 @@ class ForecastEngine:
             return await self.run_in_worker(partial(window.forecast_sellers, open_deals))
 
         forecasts = await self._memoize_latest(slot, day_left, forecast)
-        if not forecasts.has_draws(members):
-            await self.run_chunked(forecasts.draw(members))
+        await self.draw(forecasts, members)
         return forecasts
 
     async def compute(self, key: TaskKey, function: Callable[[], Result]) -> Result:
         """Return the result of `function`, run in the worker thread once per key."""
         return await self.memoize(key, lambda: self.run_in_worker(function))
 
-    async def compute_latest(self, slot: TaskKey, version: object, function: Callable[[], Result]) -> Result:
-        """Do the same with a key of slot and version, and drop the results of other versions of the slot."""
-        return await self._memoize_latest(slot, version, lambda: self.run_in_worker(function))
+    async def compute_latest(self, slot: TaskKey, version: object, function: Callable[[], Steps[Result]]) -> Result:
+        """Compute the steps with a key of slot and version, and drop the results of other versions of the slot."""
+        return await self._memoize_latest(slot, version, lambda: self.run_chunked(function()))
+
+    async def compute_from_last(
+        self, slot: TaskKey, version: TaskKey, function: Callable[[Result | None], Result]
+    ) -> Result:
+        """Do the same with a function that is given the last result of the slot, if there is one."""
+
+        async def compute() -> Result:
+            last = cast("Result | None", self._last_results.get(slot))
+            result = await self.run_in_worker(partial(function, last))
+            self._last_results[slot] = result
+            return result
+
+        return await self._memoize_latest(slot, version, compute)
+
+    async def draw(self, window: Drawable, members: Bools) -> None:
+        """Make the draws of those of the sellers that `members` selects which have none yet."""
+        if not window.has_draws(members):
+            await self.run_chunked(window.draw(members))
 
     async def _memoize_latest(
         self, slot: TaskKey, version: object, factory: Callable[[], Coroutine[object, None, Result]]

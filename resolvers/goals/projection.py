@@ -193,20 +193,22 @@ async def find_forecast_source(
     if last - snapshot.today > MAX_HORIZON_DAYS:
         return None
     basis = DEAL_METRICS.get(metric)
+    members = snapshot.sellers.mask_of_scope(scope, context.tree)
     if basis is None:
         fit = await _fit_metric(context, snapshot, metric, histories[metric], unit)
         if fit.confidence is Confidence.NONE:
             return None
         window = Period(date.fromordinal(first), date.fromordinal(last), PeriodKind.CUSTOM)
         shares = (await context.work_schedule()).shares_left(snapshot.sellers.ids, window, as_of)
-        return await engine.compute_latest(
+        metric_window = await engine.compute_latest(
             ("metric window", metric, fit, first, last),
             shares,
-            lambda: fit.forecast_window(first, last, np.array(shares)),
+            lambda: fit.compute_window(first, last, np.array(shares)),
         )
+        await engine.draw(metric_window, members)
+        return metric_window
     if (await engine.fit_model(snapshot, basis)).confidence is Confidence.NONE:
         return None
-    members = snapshot.sellers.mask_of_scope(scope, context.tree)
     return await engine.forecast_sellers(snapshot, basis, first, last, as_of, members)
 
 
@@ -215,14 +217,20 @@ async def _fit_metric(
 ) -> FittedMetricModel:
     """Return the model of the metric; fitted once a day, and again when its history has changed."""
     staff, calendar = snapshot.sellers, snapshot.calendar
-    key = ("metric", metric, history.until, history.last_entry_id, staff.keys, staff.active.tobytes(), calendar)
-    return await get_forecast_engine(context).compute(
-        key, lambda: _train_metric_fit(history, staff, calendar, unit is Unit.COUNT)
+    key = (history.until, history.last_entry_id, staff.keys, staff.active.tobytes(), calendar)
+    return await get_forecast_engine(context).compute_from_last(
+        ("metric", metric),
+        key,
+        lambda before: _train_metric_fit(history, staff, calendar, unit is Unit.COUNT, before),
     )
 
 
 def _train_metric_fit(
-    history: MetricHistory, staff: SellerIndex, calendar: Calendar, whole_numbers: bool
+    history: MetricHistory,
+    staff: SellerIndex,
+    calendar: Calendar,
+    whole_numbers: bool,
+    before: FittedMetricModel | None,
 ) -> FittedMetricModel:
     return FittedMetricModel(
         history.day,
@@ -233,4 +241,5 @@ def _train_metric_fit(
         calendar=calendar,
         names=staff.keys,
         active=staff.active,
+        before=before,
     )

@@ -5,6 +5,7 @@ from datetime import date
 import numpy as np
 import pytest
 
+from domain.forecasting.cooperative import run_to_completion
 from domain.forecasting.forecast import Confidence
 from domain.forecasting.metric_forecast import FittedMetricModel
 from domain.forecasting.seasonality import last_day, month_of
@@ -29,7 +30,9 @@ def fit_metric_model(daily_rates, day=END, is_count=True, active=(True, True, Tr
 
 def forecast(model, members, first, last, presence=(1.0, 1.0, 1.0)):
     """Return the distribution of the members' amount."""
-    return model.forecast_window(first, last, np.array(presence)).aggregate(members)
+    window = run_to_completion(model.compute_window(first, last, np.array(presence)))
+    run_to_completion(window.draw(members))
+    return window.aggregate(members)
 
 
 def select_seller(seller):
