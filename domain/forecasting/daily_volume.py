@@ -33,6 +33,8 @@ _GAP_FACTOR: Final = 1.4  # multiple of a seller's longest pause so far, after w
 _MAX_IDLE_DAYS: Final = 200  # a seller without a record for this many days is idle in any case
 _LOOK_BACK_MONTHS: Final = 6  # month ends at which share models are compared
 _MAX_WINDOW_MONTHS: Final = 3  # longest window for which they are compared
+_DAY_BITS: Final = 31  # bits of a day where it is packed with a seller's index into one number
+_DAY_MASK: Final = (1 << _DAY_BITS) - 1
 _MIN_MONTH_EXPOSURE: Final = 0.3  # observed part of a month, from which the month is used
 _BLOCKS_MIN_DAYS: Final = 80  # days; longer windows are also forecast from blocks of their own length
 
@@ -52,10 +54,11 @@ class SellerRecords:
     """The days on which each of `seller_count` sellers has records, given the seller and the day of each record."""
 
     def __init__(self, seller_count: int, seller: Ints, day: Ints) -> None:
-        order = np.lexsort([day, seller])
-        self._count, self._seller, self._day = seller_count, seller[order], day[order]
-        pause = np.diff(self._day, prepend=0)
-        self._pause = np.where(np.diff(self._seller, prepend=-1) == 0, pause, 0)
+        packed = np.sort((seller << _DAY_BITS) | day)
+        seller, self._day = packed >> _DAY_BITS, packed & _DAY_MASK
+        pause = np.where(np.diff(seller, prepend=-1) == 0, np.diff(self._day, prepend=0), 0)
+        running = np.maximum.accumulate((seller << _DAY_BITS) | pause)  # begins anew with each seller
+        self._packed, self._longest_pause, self._count = packed, running & _DAY_MASK, seller_count
 
     def activity_at(self, day: int) -> SellerActivity:
         """Return the activity as known at the end of the day; a seller without a record has the first day NEVER.
@@ -63,13 +66,14 @@ class SellerRecords:
         A seller is idle after a pause of 75 days, or of 1.4 times the longest one so far: customers with an order every
         three months leave such pauses.
         """
-        is_known = self._day <= day
-        seller, days = self._seller[is_known], self._day[is_known]
         first_active_day, last_active_day = np.full(self._count, NEVER), np.zeros(self._count, dtype=np.int64)
         longest_pause = np.zeros(self._count, dtype=np.int64)
-        np.minimum.at(first_active_day, seller, days)
-        np.maximum.at(last_active_day, seller, days)
-        np.maximum.at(longest_pause, seller, self._pause[is_known])
+        keys = np.arange(self._count) << _DAY_BITS
+        start, end = np.searchsorted(self._packed, keys), np.searchsorted(self._packed, keys | day, side="right")
+        has_records = end > start
+        first_active_day[has_records] = self._day[start[has_records]]
+        last_active_day[has_records] = self._day[end[has_records] - 1]
+        longest_pause[has_records] = self._longest_pause[end[has_records] - 1]
         allowed = np.clip((_GAP_FACTOR * longest_pause).astype(np.int64), IDLE_DAYS, _MAX_IDLE_DAYS)
         return SellerActivity(first_active_day, last_active_day + allowed)
 
@@ -77,7 +81,8 @@ class SellerRecords:
 class DailyVolume:
     """Events by day and seller, and forecasts from them.
 
-    days, amounts, sellers  ordinal, number of events and seller's index of each entry, in any order; shape (n,)
+    days, amounts, sellers  ordinal, number of events and seller's index of each entry, in any order; shape (n,). They are
+                            kept sorted by day, so that what was known at the end of a day is the beginning of the arrays
     first, day              first and last observed day; entries outside are ignored
     count                   number of sellers
     """
@@ -85,8 +90,9 @@ class DailyVolume:
     def __init__(
         self, days: Ints, amounts: Floats, sellers: Ints, *, first: int, day: int, count: int, calendar: Calendar
     ) -> None:
-        use = (days >= first) & (days <= day)
-        self.days, self.amounts, self.sellers = days[use], amounts[use], sellers[use]
+        order = np.argsort(days, kind="stable")
+        order = order[slice(*np.searchsorted(days, [first, day + 1], sorter=order))]
+        self.days, self.amounts, self.sellers = days[order], amounts[order], sellers[order]
         self.first, self.day, self.count, self.calendar = first, day, count, calendar
         self._posteriors: dict[int, CountPosterior] = {}
         self._forecasts: dict[tuple[int, int, int, float, bool], VolumeForecast] = {}
@@ -131,11 +137,15 @@ class DailyVolume:
         return max(0, self.last_month - month_of(self.first + 25) + 1)
 
     def total_until(self, day: int) -> float:
-        return float(self.amounts[self.days <= day].sum())
+        return float(self.amounts[: self._count_until(day)].sum())
+
+    def _count_until(self, day: int) -> int:
+        """Return the number of entries up to the end of the day."""
+        return int(np.searchsorted(self.days, day, side="right"))
 
     def totals_by_seller(self, first: int, last: int) -> Floats:
         """Return the number of events from day `first` to day `last`; shape (sellers,)."""
-        use = (self.days >= first) & (self.days <= last)
+        use = slice(self._count_until(first - 1), self._count_until(last))
         return sum_by_index(self.sellers[use], self.amounts[use], self.count)
 
     def is_fitted(self, day: int) -> bool:
@@ -148,9 +158,8 @@ class DailyVolume:
             exposure = self.day_weights.compute_exposure(months, self.first, day)
             use = exposure >= _MIN_MONTH_EXPOSURE  # only the first and the last month can be less
             use |= ~use.any()
-            is_known = self.days <= day
-            month = months_of(self.days[is_known]) - months[0]
-            observed = sum_by_index(month, self.amounts[is_known], len(months))
+            edges = [self._count_until(last_day(month)) for month in months.tolist()[:-1]] + [self._count_until(day)]
+            observed = np.diff(np.append(0.0, self.amounts.cumsum())[[0, *edges]])  # exact: numbers of events are whole
             self._posteriors[day] = count_model.fit_counts(months[use], observed[use], np.maximum(exposure[use], 1e-3))
         return self._posteriors[day]
 
@@ -178,7 +187,7 @@ class DailyVolume:
         length = last - first + 1
         if length < _BLOCKS_MIN_DAYS or day - self.first + 1 < 2 * length:
             return monthly
-        is_known = self.days <= day
+        is_known = slice(self._count_until(day))
         weights = self.day_weights.compute_weights(self.first, day)
         observed, exposure = count_model.count_in_blocks(
             self.days[is_known], self.amounts[is_known], weights, self.first, length
@@ -219,7 +228,7 @@ class DailyVolume:
         return self._model_weights[key]
 
     def _history(self, day: int, activity: SellerActivity, active: Bools) -> EventHistory:
-        is_known = self.days <= day
+        is_known = slice(self._count_until(day))
         start = np.maximum(activity.first_active_day, self.first)
         return EventHistory(
             self.days[is_known],

@@ -217,6 +217,18 @@ def known_at(table: DealTable, day: int) -> DealTable:
     return masked.select_rows(exists)
 
 
+def open_at(table: DealTable, day: int) -> DealTable:
+    """Return the deals that were open at the end of `day`, with the entries into stages until then.
+
+    table  one that `known_at` has returned for that day or a later one; the same as the open deals of `known_at`, except
+           for amounts
+    """
+    deals = table.select_rows((table.created <= day) & (table.closed > day))
+    entered = deals.visits.day <= day
+    visits = StageVisits(deals.visits.row[entered], deals.visits.stage[entered], deals.visits.day[entered])
+    return replace(deals, closed=np.full(deals.size, NEVER), won=np.zeros(deals.size, dtype=np.bool_), visits=visits)
+
+
 def _latest_first(undo: UndoLog, mask: Bools) -> Ints:
     """Return the indexes of the entries, latest first: of several of one deal, numpy assigns the earliest one last."""
     entries = np.flatnonzero(mask)[::-1]

@@ -93,11 +93,13 @@ class Hazards:
         By the deal's age on `now`, of which the share `day_left` is still ahead; shape (272,). One run over the days
         serves every age, whatever the number of deals.
         """
-        ages = np.arange(MAX_AGE_DAYS + 1)
-        alive, won = np.ones(len(ages)), np.zeros(len(ages))
-        for step, (position, weight) in enumerate(self._positions_and_weights(now, last, day_left)):
-            age_bin = np.searchsorted(AGE_BIN_STARTS, ages + step, side="right") - 1
-            win_rate, loss_rate = self.won[age_bin, position] * weight, self.lost[age_bin, position] * weight
+        size = MAX_AGE_DAYS + 1
+        alive, won = np.ones(size), np.zeros(size)
+        days = self._positions_and_weights(now, last, day_left)
+        won_rates, lost_rates = self._rates_by_age(size + len(days))
+        for step, (position, weight) in enumerate(days):
+            ages = slice(step, step + size)
+            win_rate, loss_rate = won_rates[position, ages] * weight, lost_rates[position, ages] * weight
             alive, wins = _advance_one_day(alive, win_rate, loss_rate)
             if now + step >= first:
                 won += wins
@@ -107,14 +109,19 @@ class Hazards:
         """Return the same for a deal created on each of the days from `now` to `last`; shape (days,)."""
         size = max(0, last - now + 1)
         alive, won = np.ones(size), np.zeros(size)
+        won_rates, lost_rates = (rates[:, ::-1] for rates in self._rates_by_age(size))  # the youngest last
         for step, (position, weight) in enumerate(self._positions_and_weights(now, last, day_left)):
-            arrived = slice(0, step + 1)
-            age_bin = np.searchsorted(AGE_BIN_STARTS, step - np.arange(step + 1), side="right") - 1
-            win_rate, loss_rate = self.won[age_bin, position] * weight, self.lost[age_bin, position] * weight
+            arrived, ages = slice(0, step + 1), slice(size - 1 - step, size)
+            win_rate, loss_rate = won_rates[position, ages] * weight, lost_rates[position, ages] * weight
             alive[arrived], wins = _advance_one_day(alive[arrived], win_rate, loss_rate)
             if now + step >= first:
                 won[arrived] += wins
         return won
+
+    def _rates_by_age(self, size: int) -> tuple[Floats, Floats]:
+        """Return the daily probabilities of a win and of a loss by quarter position and age; shape (3, size) each."""
+        age_bin = np.searchsorted(AGE_BIN_STARTS, np.arange(size), side="right") - 1
+        return self.won.T[:, age_bin], self.lost.T[:, age_bin]
 
     def _positions_and_weights(self, first: int, last: int, first_day_share: float) -> list[tuple[int, float]]:
         if last < first:

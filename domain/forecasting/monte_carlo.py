@@ -7,6 +7,7 @@ which others are drawn with them.
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -93,6 +94,7 @@ def seller_batches(seller_count: int) -> list[Ints]:
     return [np.arange(start, min(start + BATCH_SIZE, seller_count)) for start in range(0, seller_count, BATCH_SIZE)]
 
 
+@lru_cache(maxsize=1 << 16)
 def hash_seller_key(key: str) -> int:
-    """Return the 64-bit hash of a seller's key, which seeds the seller's random numbers."""
+    """Return the 64-bit hash of a seller's key, which seeds the seller's random numbers; cached."""
     return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), "little")

@@ -43,7 +43,7 @@ def last_day(month: int) -> int:
     return first_day(month + 1) - 1
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=256)
 def _working_days(calendar: Calendar, first: int, last: int) -> Bools:
     """Return whether each day from `first` to `last` is a working day; cached, since the calendar is slow."""
     return np.array([calendar.is_workday(date.fromordinal(day)) for day in range(first, last + 1)], dtype=np.bool_)
@@ -117,8 +117,9 @@ def _round_weights(weights: ArrayLike) -> Floats:
     return np.maximum(np.rint(np.asarray(weights) * _WEIGHT_STEPS), 1) / _WEIGHT_STEPS  # type: ignore[no-any-return]
 
 
+@lru_cache(maxsize=256)
 def _month_thirds(first: int, last: int) -> Ints:
-    """Return the third of its month, 0 to 2, of each day from `first` to `last`."""
+    """Return the third of its month, 0 to 2, of each day from `first` to `last`; cached, so it must not be changed."""
     days = np.arange(first, last + 1)
     day_of_month = (
         days

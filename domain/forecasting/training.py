@@ -18,7 +18,7 @@ from domain.forecasting.arrays import Bools, Floats, Ints, sum_by_index
 from domain.forecasting.calibration import Calibration, MonthEndSnapshot
 from domain.forecasting.cooperative import Steps
 from domain.forecasting.daily_volume import DailyVolume, SellerRecords
-from domain.forecasting.deal_table import DealTable, find_first_differences, known_at
+from domain.forecasting.deal_table import DealTable, find_first_differences, open_at
 from domain.forecasting.hazard_model import Exposure, Hazards, ages_on, count_exposure, fit_hazards
 from domain.forecasting.model_averaging import ModelErrors
 from domain.forecasting.seasonality import DAYS_PER_MONTH, first_day, last_day, month_of, months_of
@@ -238,14 +238,13 @@ class ModelTrainer:
         return self._expected_wins[key]
 
     def _compute_expected_wins(self, day: int, first: int, last: int, day_left: float) -> ExpectedWins:
-        deals = self.table if day == self.day else known_at(self.table, day)
-        rows = np.flatnonzero(deals.open)
+        deals = open_at(self.table, day)
         probabilities = self.compute_open_probabilities(
-            deals, rows, self.compute_win_probabilities(day, first, last, day_left), day
+            deals, np.arange(deals.size), self.compute_win_probabilities(day, first, last, day_left), day
         )
         by_counts, from_new, log_sd = self._expected_by_counts_and_new(day, first, last, day_left)
         return ExpectedWins(
-            by_counts, sum_by_index(deals.seller[rows], probabilities, self.seller_count), from_new, log_sd
+            by_counts, sum_by_index(deals.seller, probabilities, self.seller_count), from_new, log_sd
         )
 
     def compute_errors(self, length: int) -> Steps[ModelErrors]:
