@@ -85,7 +85,10 @@ def _cap_giants(worth: Floats, weight: Floats) -> Floats:
     max_share = max(_MAX_SINGLE_SHARE, 2 / np.sqrt(len(worth)))
     weighted = weight * worth
     for _ in range(30):
-        weighted = np.minimum(weighted, max_share * np.abs(weighted).sum())
+        capped = np.minimum(weighted, max_share * np.abs(weighted).sum())
+        if np.array_equal(capped, weighted):
+            break
+        weighted = capped
     return weighted / weight
 
 

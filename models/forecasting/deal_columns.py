@@ -92,11 +92,20 @@ class DealColumns:
         if not updates.chunks:
             return self
         updated = {name: np.concatenate([chunk[name] for chunk in updates.chunks]) for name in _COLUMN_NAMES}
-        is_kept = ~np.isin(self.id, updated["id"])
-        joined = {name: np.concatenate([getattr(self, name)[is_kept], column]) for name, column in updated.items()}
-        order = np.argsort(joined["id"], kind="stable")
-        columns = {name: column[order] for name, column in joined.items()}
-        return replace(self, **columns, currencies=tuple(updates.currencies), products=tuple(updates.products))
+        ids = updated["id"]
+        rows = np.searchsorted(self.id, ids)
+        is_later = rows == self.size  # than all deals so far: the usual place of new ones
+        replaced, added = np.flatnonzero(~is_later), np.flatnonzero(is_later)[np.argsort(ids[is_later])]
+        if np.array_equal(self.id[rows[replaced]], ids[replaced]):
+            joined = {name: np.concatenate([getattr(self, name), column[added]]) for name, column in updated.items()}
+            for name, column in joined.items():
+                column[rows[replaced]] = updated[name][replaced]
+        else:
+            is_kept = ~np.isin(self.id, ids)
+            joined = {name: np.concatenate([getattr(self, name)[is_kept], column]) for name, column in updated.items()}
+            order = np.argsort(joined["id"], kind="stable")
+            joined = {name: column[order] for name, column in joined.items()}
+        return replace(self, **joined, currencies=tuple(updates.currencies), products=tuple(updates.products))
 
 
 _COLUMN_NAMES: Final = tuple(

@@ -279,14 +279,20 @@ async def is_empty() -> bool:
 
 
 _BACKDATED_SQL = """
-SELECT {what} FROM (SELECT metric || '' AS name, id FROM score_entry WHERE id > ? AND effective_on <= ?) AS late
-    WHERE name IN ({doubted}) GROUP BY name
+SELECT DISTINCT name, effective_on FROM (
+    SELECT metric || '' AS name, effective_on FROM score_entry WHERE id > ? AND effective_on BETWEEN ? AND ?
+) AS posted WHERE name IN ({doubted})
 """  # `metric || ''` defeats the index on the metric, so that only rows after the id are read, by the primary key
 _DAYS_SQL = """
 (SELECT metric, employee_id, day, CAST(SUM(amount) AS BIGINT) AS amount FROM daily_total
-    WHERE (metric IN ({metrics}) OR metric IN ({late})) AND day BETWEEN ? AND ?
-    GROUP BY metric, employee_id, day HAVING SUM(amount) > 0) AS credited
+    WHERE metric IN ({metrics}) AND day BETWEEN ? AND ? GROUP BY metric, employee_id, day HAVING SUM(amount) > 0) AS credited
 """
+_BACKDATED_DAYS_SQL = f"""
+(SELECT metric, employee_id, day, CAST(SUM(amount) AS BIGINT) AS amount FROM ({_BACKDATED_SQL}) AS late
+    JOIN daily_total ON metric = name AND day = effective_on
+    GROUP BY metric, employee_id, day HAVING SUM(amount) > 0) AS credited
+"""  # noqa: S608
+_CELL_COLUMNS = ("employee_id", "day", "amount")
 
 
 async def daily_totals_json(
@@ -295,25 +301,32 @@ async def daily_totals_json(
     """Return the positive daily scores of employees, all teams together, as JSON column chunks.
 
     metrics         metrics to read
-    recheck         metrics to read only if they had a posting for a day up to `last_day` after `after_entry_id`
+    recheck         metrics of which to read only the days that had a posting after `after_entry_id`
     after_entry_id  the ledger's last entry at the previous read
 
     The chunks are keyed by name:
-    "days:METRIC"  employee ids, days and amounts
-    "late:METRIC"  id of the last backdated entry of a rechecked metric
-    "line"         id of the ledger's last entry
+    "days:METRIC"       employee ids, days and amounts
+    "late:METRIC"       days of a rechecked metric that had a posting
+    "late days:METRIC"  employee ids, days and amounts of these days
+    "line"              id of the ledger's last entry
     """
-    placeholders = {"doubted": connection.placeholders([*recheck])}
-    backdated = _BACKDATED_SQL.format(what="name", **placeholders)
-    values: list[SqlValue] = [after_entry_id, last_day, *sorted(recheck)]
-    source = _DAYS_SQL.format(metrics=connection.placeholders([*metrics]), late=backdated)
-    return await json_aggregates.fetch_json_chunks(
-        [
-            json_aggregates.chunked_json_sql(
-                ("employee_id", "day", "amount"), source, part_sql="'days:' || metric", chunk_sql="metric"
-            ),
-            _BACKDATED_SQL.format(what="'late:' || name, CAST(MAX(id) AS TEXT)", **placeholders),
-            "SELECT 'line', CAST(COALESCE(MAX(id), 0) AS TEXT) FROM score_entry",
-        ],
-        [*sorted(metrics), *values, first_day, last_day, *values],
-    )
+    statements: list[str] = []
+    values: list[SqlValue] = []
+
+    def add(columns: Sequence[str], source: str, name: str, key: str, source_values: Sequence[SqlValue]) -> None:
+        statements.append(
+            json_aggregates.chunked_json_sql(columns, source, part_sql=f"'{name}:' || {key}", chunk_sql=key)
+        )
+        values.extend(source_values)
+
+    if metrics:
+        source = _DAYS_SQL.format(metrics=connection.placeholders([*metrics]))
+        add(_CELL_COLUMNS, source, "days", "metric", [*sorted(metrics), first_day, last_day])
+    if recheck:
+        doubted = connection.placeholders([*recheck])
+        late_values = [after_entry_id, first_day, last_day, *sorted(recheck)]
+        backdated = f"({_BACKDATED_SQL.format(doubted=doubted)}) AS backdated"
+        add(("effective_on",), backdated, "late", "name", late_values)
+        add(_CELL_COLUMNS, _BACKDATED_DAYS_SQL.format(doubted=doubted), "late days", "metric", late_values)
+    statements.append("SELECT 'line', CAST(COALESCE(MAX(id), 0) AS TEXT) FROM score_entry")
+    return await json_aggregates.fetch_json_chunks(statements, values)

@@ -30,7 +30,7 @@ class MetricHistory:
     """Daily totals above zero of one metric by employee, sorted by day; shape (N,) each.
 
     until          ordinal of the last day
-    last_entry_id  id of the last ledger entry when the history was read; identifies the version
+    last_entry_id  id of the last ledger entry when the history was last read or updated; identifies the version
     """
 
     until: int
@@ -58,8 +58,8 @@ class MetricHistoryCache:
     ) -> Mapping[str, MetricHistory]:
         """Return the histories of the metrics up to the end of day `until`.
 
-        Missing ones are read. Doubtful ones are checked in the same statement, and read again only if an entry of a
-        past day has been posted since: an entry of today is no reason to fit the model again.
+        Missing ones are read. Of doubtful ones the same statement reads the past days for which an entry has been posted
+        since: an entry of today is no reason to fit the model again.
         """
         missing = {
             metric for metric in metrics if metric not in self._histories or self._histories[metric].until != until
@@ -76,16 +76,18 @@ class MetricHistoryCache:
                 after_entry_id=after_entry_id,
             )
             last_entry_id = int(texts["line"][0])
-            for metric in missing | {metric_ for metric_ in doubtful if self._is_late(metric_, texts)}:
-                self._histories[metric] = await run_in_worker(
-                    partial(_parse_history, until, last_entry_id, texts.get(f"days:{metric}", ()))
-                )
+            for metric in missing:
+                cells = texts.get(f"days:{metric}", ())
+                self._histories[metric] = await run_in_worker(partial(_parse_history, until, last_entry_id, cells))
+            for metric in doubtful:
+                if late := texts.get(f"late:{metric}"):
+                    update = partial(
+                        _update_history, self._histories[metric], last_entry_id, late, texts.get(f"late days:{metric}", ())
+                    )
+                    self._histories[metric] = await run_in_worker(update)
             self._verified_entry_ids |= dict.fromkeys(missing | doubtful, last_entry_id)
             self._doubtful -= set(metrics)
         return {metric: self._histories[metric] for metric in metrics}
-
-    def _is_late(self, metric: str, texts: json_aggregates.JsonChunks) -> bool:
-        return any(int(entry_id) > self._verified_entry_ids[metric] for entry_id in texts.get(f"late:{metric}", ()))
 
 
 def _parse_history(until: int, last_entry_id: int, texts: Collection[str]) -> MetricHistory:
@@ -93,3 +95,23 @@ def _parse_history(until: int, last_entry_id: int, texts: Collection[str]) -> Me
     day, employee = parse_days(dates), np.array(employee_ids, dtype=np.int64)
     order = np.lexsort([employee, day])
     return MetricHistory(until, last_entry_id, day[order], employee[order], np.array(amounts, dtype=np.int64)[order])
+
+
+def _update_history(
+    history: MetricHistory, last_entry_id: int, late: Collection[str], texts: Collection[str]
+) -> MetricHistory:
+    """Return the history with some days replaced; the same object if nothing differs, which then keeps its model.
+
+    late   the days, as one column;  texts  what they are now, as in `_parse_history`
+    """
+    late_days = parse_days(json_aggregates.parse_columns(next(iter(late)))[0])
+    update = _parse_history(history.until, last_entry_id, texts)
+    is_late = np.isin(history.day, late_days)
+    columns = ("day", "employee", "amount")
+    if all(np.array_equal(getattr(history, name)[is_late], getattr(update, name)) for name in columns):
+        return history
+    day, employee, amount = (
+        np.concatenate([getattr(history, name)[~is_late], getattr(update, name)]) for name in columns
+    )
+    order = np.lexsort([employee, day])
+    return MetricHistory(history.until, last_entry_id, day[order], employee[order], amount[order])

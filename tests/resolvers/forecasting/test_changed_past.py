@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import random
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
 
 from domain.forecasting.seasonality import last_day, month_of
+from domain.ledger.metrics import METRICS
 from domain.ledger.record_facts import DealStatus
 from domain.primitives.global_ids import encode_global_id
 from models.crm.deals import Deal
+from domain.primitives.periods import Period, PeriodKind
 from models.forecasting.deal_tables import Basis
+from models.organization.scopes import COMPANY
 from resolvers.forecasting.forecast_engine import ForecastEngine, get_forecast_engine
+from resolvers.goals.projection import find_forecast_source
 from tests.resolvers.forecasting.half_year_company import seasoned_company
 from tests.seeds import each_seed
 from tests.world import World
@@ -22,6 +26,7 @@ from tests.world import World
 CHANGES_PER_SEQUENCE = 12
 DELETE = "mutation($id: ID!) { deleteDeal(id: $id) { userErrors { code } } }"
 SELLERS = ("Ann", "Bob")
+OTHER_METRICS = tuple(METRICS[key] for key in ("deals_created", "first_deals_won", "first_deals_won_amount"))
 
 
 class PastChanger:
@@ -128,12 +133,34 @@ async def compute_numbers(world: World, engine: ForecastEngine, *, one_by_one: b
     return numbers
 
 
+async def compute_metric_numbers(world: World, engine: ForecastEngine) -> dict[tuple[Any, ...], Any]:
+    """Return history and draws of metrics that are not forecast by deals, for this month and the next three."""
+    world.services.state.forecast_engine = engine
+    context = await world.authenticated_context("admin")
+    snapshot = await engine.snapshot(context)
+    numbers: dict[tuple[Any, ...], Any] = {}
+    for metric in OTHER_METRICS:
+        histories = await engine.get_metric_histories(context, snapshot, [metric.key])
+        history = histories[metric.key]
+        numbers["history", metric.key] = [column.tolist() for column in (history.day, history.employee, history.amount)]
+        for months in (0, 3):
+            last = date.fromordinal(last_day(month_of(snapshot.today) + months))
+            period = Period(date.fromordinal(snapshot.today), last, PeriodKind.CUSTOM)
+            window = await find_forecast_source(
+                context, snapshot, histories, metric.key, metric.unit, COMPANY, period, context.now()
+            )
+            numbers[metric.key, months] = None if window is None else window.draws_of_sellers(np.arange(2)).tolist()
+    return numbers
+
+
 async def check_sequence(world: World, seed: int) -> None:
     pipeline = (await world.query("{ pipelines { stages { id } } }"))["pipelines"][0]
     world.stage_ids = [stage["id"] for stage in pipeline["stages"]]
     engine, changer = get_forecast_engine(await world.authenticated_context("admin")), PastChanger(world, seed)
     before = await compute_numbers(world, engine, one_by_one=False)
-    past_changes = 0
+    metrics_before = await compute_metric_numbers(world, engine)
+    assert metrics_before["first_deals_won", 0] is not None
+    past_changes = metric_changes = 0
     for number in range(CHANGES_PER_SEQUENCE):
         change = await changer.change()
         if number == CHANGES_PER_SEQUENCE // 2:
@@ -141,9 +168,13 @@ async def check_sequence(world: World, seed: int) -> None:
         updated = await compute_numbers(world, engine, one_by_one=number % 2 == 0)
 
         assert updated == await compute_numbers(world, ForecastEngine(), one_by_one=False), (number, change)
+        metrics_updated = await compute_metric_numbers(world, engine)
+        assert metrics_updated == await compute_metric_numbers(world, ForecastEngine()), (number, change)
         past_changes += updated != before
-        before = updated
+        metric_changes += metrics_updated != metrics_before
+        before, metrics_before = updated, metrics_updated
     assert past_changes > CHANGES_PER_SEQUENCE // 2  # the changes do change forecasts
+    assert metric_changes > CHANGES_PER_SEQUENCE // 3
 
 
 @each_seed(1, 4)
