@@ -36,7 +36,9 @@ class DiscountedRates:
 
     def fit(self, history: EventHistory) -> FittedRates:
         half_life = DAYS_PER_MONTH * self.half_life_months
-        weight_by_age = 0.5 ** (np.arange(history.day - history.first + 1) / half_life)  # powers are slow: one for each day
+        weight_by_age = 0.5 ** (
+            np.arange(history.day - history.first + 1) / half_life
+        )  # powers are slow: one for each day
         events = history.totals(weight_by_age[history.day - history.days])
         days_there = np.maximum(0, history.day + 1 - history.start)
         tenure = half_life / np.log(2) * (1 - 0.5 ** (days_there / half_life))

@@ -37,7 +37,9 @@ class MetricWindow:
     drawn.
     """
 
-    def __init__(self, model: FittedMetricModel, streams: RandomStreams, expected: Floats, errors: WindowErrors) -> None:
+    def __init__(
+        self, model: FittedMetricModel, streams: RandomStreams, expected: Floats, errors: WindowErrors
+    ) -> None:
         self._model, self._streams, self._expected, self._errors = model, streams, expected, errors
         self.draws = np.zeros((len(expected), DRAWS))
         self._is_drawn = np.zeros(len(expected), dtype=np.bool_)

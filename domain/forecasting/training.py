@@ -243,9 +243,7 @@ class ModelTrainer:
             deals, np.arange(deals.size), self.compute_win_probabilities(day, first, last, day_left), day
         )
         by_counts, from_new, log_sd = self._expected_by_counts_and_new(day, first, last, day_left)
-        return ExpectedWins(
-            by_counts, sum_by_index(deals.seller, probabilities, self.seller_count), from_new, log_sd
-        )
+        return ExpectedWins(by_counts, sum_by_index(deals.seller, probabilities, self.seller_count), from_new, log_sd)
 
     def compute_errors(self, length: int) -> Steps[ModelErrors]:
         """Compute the models' errors at recent month ends, for windows of about `length` days; cached."""

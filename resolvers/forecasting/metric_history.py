@@ -82,7 +82,11 @@ class MetricHistoryCache:
             for metric in doubtful:
                 if late := texts.get(f"late:{metric}"):
                     update = partial(
-                        _update_history, self._histories[metric], last_entry_id, late, texts.get(f"late days:{metric}", ())
+                        _update_history,
+                        self._histories[metric],
+                        last_entry_id,
+                        late,
+                        texts.get(f"late days:{metric}", ()),
                     )
                     self._histories[metric] = await run_in_worker(update)
             self._verified_entry_ids |= dict.fromkeys(missing | doubtful, last_entry_id)

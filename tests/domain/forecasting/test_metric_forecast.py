@@ -101,3 +101,88 @@ def test_metric_confidence_is_none_with_little_history():
     assert fit_metric_model((0.1, 0.0, 0.0)).confidence is Confidence.NONE
     assert fit_metric_model((0.0, 0.0, 0.0)).confidence is Confidence.NONE
     assert fit_metric_model((4.0, 1.0, 1.0)).confidence is Confidence.NORMAL
+
+
+def fit_history(history, is_count, before=None):
+    """Return a model fitted to amounts by day and seller."""
+    keys = sorted(history)
+    days, sellers = np.array(keys).T
+    return FittedMetricModel(
+        days, sellers, np.array([history[key] for key in keys], dtype=float), is_count=is_count, day=END,
+        calendar=CALENDAR, names=NAMES, active=np.ones(3, bool), before=before,
+    )  # fmt: skip
+
+
+def random_history(generator):
+    counts = generator.poisson(6.0, (END - START + 1, 3))
+    return {(START + day, seller): int(counts[day, seller]) for day, seller in zip(*np.nonzero(counts), strict=True)}
+
+
+def change_history(history, generator):
+    """Add, correct or remove the record of a random day and seller."""
+    key = int(generator.integers(START + 1, END + 1)), int(generator.integers(3))
+    if generator.random() < 0.3:
+        history.pop(key, None)
+    else:
+        history[key] = int(generator.integers(1, 15))
+    return key[0]
+
+
+def draws_of(model):
+    windows = [(END + 1, END + 20), (END + 1, END + 90)]
+    return [forecast(model, np.ones(3, bool), *days).draws.tolist() for days in windows]
+
+
+@pytest.mark.parametrize("is_count", [True, False])
+def test_updated_metric_model_equals_a_new_one_after_random_changes(is_count):
+    generator = np.random.default_rng(5)
+    history = random_history(generator)
+    model = fit_history(history, is_count)
+    draws = draws_of(model)
+    for _ in range(12):
+        change_history(history, generator)
+        model = fit_history(history, is_count, model)
+
+        assert draws_of(model) == draws_of(fit_history(history, is_count))
+    assert draws_of(model) != draws
+
+
+def test_updated_metric_model_keeps_what_was_learnt_of_earlier_month_ends():
+    history = random_history(np.random.default_rng(5))
+    before = fit_history(history, is_count=True)
+    draws_of(before)
+    changed = END - 40
+    history[changed, 1] = history.get((changed, 1), 0) + 1
+
+    after = fit_history(history, True, before)
+    draws_of(after)
+
+    earlier = [key for key in before._expected_events if key[0] < changed]
+    assert len(earlier) > 2
+    assert all(after._expected_events[key] is before._expected_events[key] for key in earlier)
+    assert all(
+        after._expected_events[key] is not before._expected_events[key]
+        for key in before._expected_events.keys() - earlier
+    )
+
+
+def test_metric_models_of_other_sellers_are_not_taken_over():
+    history = random_history(np.random.default_rng(5))
+    before = fit_history(history, is_count=True)
+    draws_of(before)
+
+    other = FittedMetricModel(
+        *before._history, is_count=True, day=END, calendar=CALENDAR, names=NAMES, active=np.array([True, True, False]),
+        before=before,
+    )  # fmt: skip
+
+    assert other._expected_events == {}
+
+
+def test_metric_window_refuses_to_aggregate_sellers_without_draws():
+    window = run_to_completion(fit_metric_model((4.0, 1.0, 0.2)).compute_window(END + 1, END + 30, np.ones(3)))
+    run_to_completion(window.draw(select_seller(1)))
+
+    assert window.aggregate(select_seller(1)).mean > 0
+    with pytest.raises(ValueError, match="draw the sellers"):
+        window.aggregate(np.ones(3, bool))
