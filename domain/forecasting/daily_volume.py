@@ -24,7 +24,6 @@ from domain.forecasting.seasonality import (
     fit_day_weights,
     last_day,
     month_of,
-    months_of,
 )
 from domain.primitives.calendar import Calendar
 

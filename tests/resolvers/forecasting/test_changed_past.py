@@ -13,8 +13,8 @@ from domain.forecasting.seasonality import last_day, month_of
 from domain.ledger.metrics import METRICS
 from domain.ledger.record_facts import DealStatus
 from domain.primitives.global_ids import encode_global_id
-from models.crm.deals import Deal
 from domain.primitives.periods import Period, PeriodKind
+from models.crm.deals import Deal
 from models.forecasting.deal_tables import Basis
 from models.organization.scopes import COMPANY
 from resolvers.forecasting.forecast_engine import ForecastEngine, get_forecast_engine
