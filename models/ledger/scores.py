@@ -324,7 +324,7 @@ async def daily_totals_json(
         add(_CELL_COLUMNS, source, "days", "metric", [*sorted(metrics), first_day, last_day])
     if recheck:
         doubted = connection.placeholders([*recheck])
-        late_values = [after_entry_id, first_day, last_day, *sorted(recheck)]
+        late_values: list[SqlValue] = [after_entry_id, first_day, last_day, *sorted(recheck)]
         backdated = f"({_BACKDATED_SQL.format(doubted=doubted)}) AS backdated"
         add(("effective_on",), backdated, "late", "name", late_values)
         add(_CELL_COLUMNS, _BACKDATED_DAYS_SQL.format(doubted=doubted), "late days", "metric", late_values)
