@@ -200,7 +200,7 @@ class DailyVolume:
     def compute_shares(self, day: int, first: int, last: int, activity_at: ActivityAt, active: Bools) -> Floats:
         """Return each seller's share of the volume of a window; shape (sellers,), sums to 1, or all 0 without sellers.
 
-        day          at whose end the shares are known;  first, last  the window's first and last day
+        day          at the end of which the shares are known;  first, last  the window's first and last day
         activity_at  returns the activity of the sellers as known at the end of a day
         active       whether each seller is active. An inactive or idle one has the share 0
         """

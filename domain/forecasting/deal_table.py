@@ -257,7 +257,7 @@ def stages_at(visits: StageVisits, days: Ints) -> Ints:
 
 @dataclass(frozen=True)
 class FirstDifferences:
-    """First day whose end knows different deals in two tables; NEVER if there is none.
+    """First day at the end of which the deals known in two tables differ; NEVER if there is none.
 
     arrivals  their creation;  wins  their wins;  any  any of what models without amounts learn from
     """

@@ -265,7 +265,7 @@ class SellerForecasts:
         return np.asarray(open_mean * np.minimum(1.0, share))
 
     def take_over(self, before: SellerForecasts) -> None:
-        """Take over the draws of sellers whose open deals are the same in an earlier forecast of the same window."""
+        """Take over the draws of sellers with the same open deals in an earlier forecast of the same window."""
         seller_count = len(self._is_drawn)
         deal_counts = [np.bincount(forecasts.deal_sellers, minlength=seller_count) for forecasts in (self, before)]
         is_same = before._is_drawn & (deal_counts[0] == deal_counts[1])

@@ -38,7 +38,7 @@ class MetricWindow:
     """
 
     def __init__(
-        self, model: FittedMetricModel, streams: RandomStreams, expected: Floats, errors: WindowErrors
+        self, model: FittedMetricModel, streams: RandomStreams, expected: Floats, errors: _WindowErrors
     ) -> None:
         self._model, self._streams, self._expected, self._errors = model, streams, expected, errors
         self.draws = np.zeros((len(expected), DRAWS))
@@ -80,7 +80,7 @@ class MetricWindow:
 
 
 @dataclass(frozen=True, eq=False)
-class WindowErrors:
+class _WindowErrors:
     """The width of a window's forecast: what all sellers share, shape (DRAWS,), and what each has for itself."""
 
     common: Floats
@@ -154,7 +154,7 @@ class FittedMetricModel:
         streams = RandomStreams(first * 10_000 + last - first, self._seller_hashes)
         common = monte_carlo.common_multipliers(streams, errors.common_sd(log_sd))
         return MetricWindow(
-            self, streams, expected * presence, WindowErrors(common, errors.seller_sd, errors.dispersion)
+            self, streams, expected * presence, _WindowErrors(common, errors.seller_sd, errors.dispersion)
         )
 
     def _expect_events(self, day: int, first: int, last: int) -> tuple[Floats, float]:

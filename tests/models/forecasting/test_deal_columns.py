@@ -28,16 +28,16 @@ def read(deals: dict[int, int], before: DealColumns) -> DealColumns:
 @pytest.mark.parametrize("seed", range(20))
 def test_updated_deals_equal_those_read_at_once(seed):
     generator = random.Random(seed)
-    known: dict[int, int] = {}
+    amounts: dict[int, int] = {}
     columns = empty_columns()
     for _ in range(6):
         ids = generator.sample(range(1, 30 if generator.random() < 0.7 else 90), generator.randint(1, 8))
         update = {id_: generator.randint(1, 1000) for id_ in ids}
-        known |= update
+        amounts |= update
 
         columns = read(update, columns)
 
-        expected = read(dict(sorted(known.items())), empty_columns())
-        assert columns.id.tolist() == sorted(known)
+        expected = read(dict(sorted(amounts.items())), empty_columns())
+        assert columns.id.tolist() == sorted(amounts)
         for name in ("amount", "owner", "created", "closed", "stable_hash"):
             assert np.array_equal(getattr(columns, name), getattr(expected, name))
