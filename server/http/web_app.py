@@ -127,7 +127,9 @@ def load_web_app() -> WebApp:
     files = {path: _make_file(content, _MEDIA_TYPES[Path(path).suffix]) for path, content in contents.items()}
     links = [_make_links(list(contents), "styles", "main.js"), _make_links(list(contents), "wallboard", _WALLBOARD)]
     pages = [
-        template.replace(_PLACE_OF_LINKS, link).replace("{base}", f"/web/{digest}/")
+        template.replace(_PLACE_OF_LINKS, link)
+        .replace("{base}", f"/web/{digest}/")
+        .replace("{languages}", " ".join(LANGUAGES))
         for template, link in zip(templates, links, strict=True)
     ]
     page, wallboard = (_make_file(page.encode(), "text/html; charset=utf-8") for page in pages)

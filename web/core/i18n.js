@@ -1,12 +1,18 @@
 /** Texts in the language of the page. A text of the code is English; the server's catalogues have the others. */
 
-const LANGUAGES = ["en", "ru"];
+const LANGUAGES = /** @type {HTMLMetaElement} */ (document.querySelector("meta[name=languages]")).content.split(" "); // from the server
 
 /** @type {{language: string, texts: Record<string, string | string[]>, rules: Intl.PluralRules}} */
 const state = { language: "en", texts: {}, rules: new Intl.PluralRules("en") };
 
 export const language = () => state.language;
 export const languages = () => LANGUAGES;
+
+/** The name of a language in itself. @param {string} code */
+export const languageName = (code) => {
+  const name = new Intl.DisplayNames([code], { type: "language" }).of(code) || code;
+  return name[0].toLocaleUpperCase(code) + name.slice(1);
+};
 
 /** Choose the language by the address, the last choice or the browser, and load its texts. */
 export async function loadTexts() {

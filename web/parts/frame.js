@@ -4,7 +4,7 @@ import { onAddressChange, path } from "../core/address.js";
 import { mutate } from "../core/client.js";
 import { h, render } from "../core/dom.js";
 import { gql } from "../core/gql.js";
-import { chooseLanguage, language, plural, t } from "../core/i18n.js";
+import { chooseLanguage, language, languageName, languages, plural, t } from "../core/i18n.js";
 import { changes, dismissAnswered, onOutboxChange } from "../core/outbox.js";
 import { isSignedIn, signOut, viewer } from "../core/session.js";
 import { isLive, onLiveChange, subscribe } from "../core/socket.js";
@@ -91,7 +91,7 @@ export const roleName = (role) => ({ EMPLOYEE: t("Seller"), MANAGER: t("Manager"
 function openMenu() {
   openDialog(viewer().employee.name, (close) => h("div.form", {},
     h("label.field", {}, t("Language"), h("select", { onchange: (/** @type {any} */ { target }) => setLanguage(target.value) },
-      h("option", { value: "en", selected: language() === "en" }, "English"), h("option", { value: "ru", selected: language() === "ru" }, "Русский"))),
+      languages().map((code) => h("option", { value: code, selected: language() === code, lang: code }, languageName(code))))),
     h("label.field", {}, t("Appearance"), h("select", { onchange: (/** @type {any} */ { target }) => chooseTheme(target.value) },
       [["auto", t("As the system")], ["light", t("Light")], ["dark", t("Dark")]].map(([name, text]) => h("option", { value: name, selected: theme() === name }, text)))),
     h("nav.form.more-screens", { "aria-label": t("More screens") }, links().filter(([, , , wide]) => wide).map(([to, name, text]) => h("a.button.plain", { href: to, "data-go": "", onclick: close }, icon(name), text))),

@@ -1,7 +1,7 @@
 /** Signing in. The server of a demo puts its accounts into the page, to choose from. */
 
 import { h, render } from "../core/dom.js";
-import { chooseLanguage, language, t } from "../core/i18n.js";
+import { chooseLanguage, language, languageName, languages, t } from "../core/i18n.js";
 import { Offline, signIn } from "../core/session.js";
 import { roleName } from "../parts/frame.js";
 
@@ -49,7 +49,8 @@ export function showSignIn(app, onSignedIn) {
         h("div.accounts", {}, demo.accounts.map(({ role, email }) =>
           h("button", { type: "button", disabled: busy, onclick: () => enter(email, demo.password) }, h("strong", {}, roleName(role)), h("small", {}, email))))) : null,
       h("footer", {}, h("a.link", { href: "/password" }, t("Forgot the password?")), demo ? h("a.link", { href: `/wallboard#token=${demo.wallboard}` }, t("Wallboard")) : null,
-        h("button.link", { type: "button", onclick: () => chooseLanguage(language() === "en" ? "ru" : "en"), lang: language() === "en" ? "ru" : "en" }, language() === "en" ? "Русский" : "English")))));
+        languages().filter((code) => code !== language()).map((code) =>
+          h("button.link", { type: "button", onclick: () => chooseLanguage(code), lang: code }, languageName(code)))))));
   }
 
   show();
