@@ -17,9 +17,10 @@ from typing import Final, Self
 from models.organization.scopes import OwnerKind, ScopeKey, scope_key
 
 _DIGEST_BYTES: Final = 12
-_OWNER: Final = struct.Struct(">BI3s")  # index of the kind, id, digest
+_OWNER: Final = struct.Struct(">cI3s")  # initial of the kind, id, digest
 _MAX_OWNERS: Final = 2_000  # with digests of their own: 16 kB
-_KINDS: Final = tuple(OwnerKind)
+_KIND_BY_INITIAL: Final = {kind.value[:1].encode(): kind for kind in OwnerKind}
+assert len(_KIND_BY_INITIAL) == len(OwnerKind), "a kind needs an initial of its own"
 
 
 class InvalidHash(ValueError):
@@ -54,7 +55,9 @@ class PlanDigest:
         )
 
     def to_text(self) -> str:
-        owners = b"".join(_OWNER.pack(_KINDS.index(key.kind), key.id, digest) for key, digest in self.by_owner.items())
+        owners = b"".join(
+            _OWNER.pack(key.kind.value[:1].encode(), key.id, digest) for key, digest in self.by_owner.items()
+        )
         return base64.urlsafe_b64encode(self.plan + self.facts + owners).decode().rstrip("=")
 
     @classmethod
@@ -68,10 +71,10 @@ class PlanDigest:
         if len(data) < 2 * _DIGEST_BYTES or len(owners) % _OWNER.size:
             raise InvalidHash(text)
         by_owner = {}
-        for kind_index, owner_id, digest in _OWNER.iter_unpack(owners):
-            if kind_index >= len(_KINDS):
+        for initial, owner_id, digest in _OWNER.iter_unpack(owners):
+            if initial not in _KIND_BY_INITIAL:
                 raise InvalidHash(text)
-            by_owner[scope_key(_KINDS[kind_index], owner_id)] = digest
+            by_owner[scope_key(_KIND_BY_INITIAL[initial], owner_id)] = digest
         return cls(data[:_DIGEST_BYTES], data[_DIGEST_BYTES : 2 * _DIGEST_BYTES], by_owner)
 
     def find_moved(self, before: PlanDigest) -> list[ScopeKey]:

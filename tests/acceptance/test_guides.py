@@ -42,6 +42,35 @@ def test_guide_works_when_followed_word_for_word(guide: Path, tmp_path: Path) ->
         assert process.returncode == 0, process.stdout
 
 
+def find_missing_imports(project: Path, tree: ast.Module) -> list[str]:
+    """Return the names that are imported from modules of the project which do not have them."""
+    return [
+        f"{node.module}.{alias.name}"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module and (project / node.module.partition(".")[0]).is_dir()
+        for alias in node.names
+        if not has_name(project / node.module.replace(".", "/"), alias.name)
+    ]
+
+
+def has_name(module: Path, name: str) -> bool:
+    """Return whether a module or package defines or imports the name, or has a module of this name."""
+    if (module / f"{name}.py").exists() or (module / name).is_dir():
+        return True
+    source = module.with_suffix(".py") if module.with_suffix(".py").exists() else module / "__init__.py"
+    tree = ast.parse(source.read_text()) if source.exists() else ast.Module([], [])
+    return any(
+        getattr(node, "name", None) == name
+        or (
+            isinstance(node, ast.ImportFrom | ast.Import)
+            and name in {alias.asname or alias.name for alias in node.names}
+        )
+        or (isinstance(node, ast.Assign) and name in {ast.unparse(target) for target in node.targets})
+        or (isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == name)
+        for node in ast.walk(tree)
+    )
+
+
 @EACH_GUIDE
 def test_steps_of_a_guide_fit_the_code_and_leave_valid_python(guide: Path, tmp_path: Path) -> None:
     project = copy_project(tmp_path / "project")
@@ -51,7 +80,8 @@ def test_steps_of_a_guide_fit_the_code_and_leave_valid_python(guide: Path, tmp_p
 
     assert changes
     for path in {step.path for step in changes if step.path and step.path.endswith(".py")}:
-        ast.parse((project / path).read_text())
+        missing_names = find_missing_imports(project, ast.parse((project / path).read_text()))
+        assert missing_names == []
 
 
 @EACH_GUIDE

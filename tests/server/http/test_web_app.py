@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 from graphql import parse, validate
 
-from domain.i18n.languages import TRANSLATIONS
+from domain.i18n.languages import LANGUAGES, TRANSLATIONS
 from graph.schema import create_schema
 from server.http.web_app import POLICY, SCREEN_PATHS, load_web_app, read_messages
 from tests.http_server import RunningServer, run_test_server
@@ -103,6 +103,11 @@ async def test_texts_are_served_in_every_language(server: RunningServer, code: s
     assert len(texts) == len(read_messages())
     assert texts["Sign in"] != "Sign in"
     assert all(len(text) == 3 for text in texts.values() if isinstance(text, list))
+
+
+async def test_pages_offer_all_languages() -> None:
+    for page in (load_web_app().page, load_web_app().wallboard):
+        assert f'<meta name="languages" content="{" ".join(LANGUAGES)}">' in page.content.decode()
 
 
 async def test_page_of_a_demo_offers_its_accounts() -> None:
