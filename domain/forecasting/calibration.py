@@ -64,7 +64,8 @@ class Calibration:
     open     exponent m of deals open now
     new      ratio of observed to expected wins of deals yet to be created
     sellers  exponent of each seller, shape (sellers,)
-    cells    exponent of each stage and time in it, in place of `open`, shape (cells,)
+    cells    exponent of each stage and time in it, in place of `open`, shape (cells,); a stage that deals have entered
+             only since has none
     """
 
     open: float
@@ -74,9 +75,10 @@ class Calibration:
 
     def correct(self, uncorrected: Floats, seller: Ints, cell: Ints) -> Floats:
         """Return the corrected probabilities of open deals, 1 - (1 - P)^m, which stay between 0 and 1; shape (n,)."""
-        exponent = self.sellers[seller] * (
-            np.where(cell >= 0, self.cells[cell], self.open) if len(self.cells) else self.open
-        )
+        has_exponent = (cell >= 0) & (cell < len(self.cells))
+        by_cell = np.full(len(cell), self.open)
+        by_cell[has_exponent] = self.cells[cell[has_exponent]]
+        exponent = self.sellers[seller] * by_cell
         return np.clip(_raise(uncorrected, exponent), 1 - _MAX_PROBABILITY, _MAX_PROBABILITY)
 
 

@@ -269,12 +269,16 @@ def build_table(
     stated_worth: Floats | None = None,
     recorded: Ints | None = None,
     undo: UndoLog | None = None,
+    stage_ids: Ints | None = None,
 ) -> DealTable:
     """Return the table of the deals, including deleted ones, in the order of `deals`; `sort_canonically` sorts it.
 
     stated_worth, recorded, undo
         from the deals' history (see `deal_history`), in the order of `deals`: the latest stated amount, the day on
         which the deal was recorded, and changes; without it a closed deal states only the amount it was closed with
+    stage_ids
+        ids of the stages that indexes stand for, in order, for the table of a part of the deals; by default those of
+        `stage_entries`
 
     A deal of which an import knew the amount at creation states that one until it was closed, or recorded here.
     """
@@ -316,7 +320,7 @@ def build_table(
         price=price,
         stated_before_close=stated_before_close,
         expected_close=deals.expected_close,
-        visits=StageVisits(visit_rows["row"], _to_dense_indexes(stage_entries.stage), stage_entries.day)
+        visits=StageVisits(visit_rows["row"], _to_dense_indexes(stage_entries.stage, stage_ids), stage_entries.day)
         if visit_rows
         else empty_visits(),
         undo=undo or empty_undo_log(),
@@ -363,6 +367,8 @@ def _list_price(pricing: Pricing, name: str) -> float:
     return price * pricing.conversion_factor(currency)
 
 
-def _to_dense_indexes(stage: Ints) -> Ints:
-    """Replace stage ids by indexes from 0 on, in order of id."""
-    return np.searchsorted(np.unique(stage), stage)
+def _to_dense_indexes(stage: Ints, stage_ids: Ints | None) -> Ints:
+    """Replace stage ids by indexes from 0 on, in the order of `stage_ids`, by default that of the ids."""
+    ids = np.unique(stage) if stage_ids is None else stage_ids
+    order = np.argsort(ids)
+    return np.asarray(order[np.searchsorted(ids, stage, sorter=order)])

@@ -54,9 +54,21 @@ class DealSnapshot:
         """The stage entries, or none if no deal has ever moved: then stages carry no information."""
         return self.all_stage_entries if self.all_stage_entries.has_moves else deal_tables.empty_stage_entries()
 
+    @cached_property
+    def stage_ids(self) -> Ints:
+        """The stages in the order of their indexes: those of which the past has entries, then those of today alone.
+
+        Models know the indexes of the past only, and keep them when the first deal enters a stage today.
+        """
+        entries = self.stage_entries
+        past = np.unique(entries.stage[entries.day < self.today])
+        return np.concatenate([past, np.setdiff1d(entries.stage, past)])
+
     def build_count_table(self) -> Steps[tuple[DealTable, Ints]]:
         """Return the table that counts deals, in canonical order, and this order of the snapshot's deals."""
-        table = deal_tables.build_table(self.deals, self.stage_entries, self.sellers, self.pricing, Basis.COUNT)
+        table = deal_tables.build_table(
+            self.deals, self.stage_entries, self.sellers, self.pricing, Basis.COUNT, stage_ids=self.stage_ids
+        )
         yield
         order = find_canonical_order(table)
         yield
@@ -84,7 +96,15 @@ class DealSnapshot:
     def build_open_deals(self, basis: Basis) -> DealTable:
         """Return the table of the deals that are open now."""
         open_deals, stage_entries = self._open_deals
-        table = deal_tables.build_table(open_deals, stage_entries, self.sellers, self.pricing, basis)
+        return self.build_open_table(open_deals, stage_entries, basis)
+
+    def build_open_table(self, deals: DealColumns, stage_entries: StageEntries, basis: Basis) -> DealTable:
+        """Return the table of deals that are all open, with sellers, prices and stages as they are now."""
+        if not self.all_stage_entries.has_moves:
+            stage_entries = deal_tables.empty_stage_entries()
+        table = deal_tables.build_table(
+            deals, stage_entries, self.sellers, self.pricing, basis, stage_ids=self.stage_ids
+        )
         return known_at(sort_canonically(table), self.today)
 
 
