@@ -27,7 +27,7 @@ from domain.forecasting.cooperative import Steps
 from domain.forecasting.deal_table import DealTable
 from domain.forecasting.deal_value_model import AmountTables, OpenDealEstimator
 from domain.forecasting.random_variates import DRAWS, OpenDeals, RandomStreams
-from domain.forecasting.training import ModelTrainer
+from domain.forecasting.training import ModelTrainer, WinProbabilities
 
 _MIN_MONTHS: Final = 2  # complete months needed for any forecast
 _MIN_WINS: Final = 20  # wins needed for any forecast
@@ -165,19 +165,25 @@ class ForecastWindow:
 
     def forecast_sellers(self, deals: DealTable) -> SellerForecasts:
         """Return the forecasts of the sellers, still without draws, from the deals that are open in `deals`."""
-        model = self.model
         rows = np.flatnonzero(deals.open)
-        uncorrected = model.trainer.compute_open_probabilities(deals, rows, self.probabilities, model.day)
         win_probabilities = (
-            np.zeros(len(rows))
-            if self.is_over
-            else np.clip(1 - (1 - uncorrected) ** self.pipeline_factor, _MIN_PROBABILITY, 1 - _MIN_PROBABILITY)
+            np.zeros(len(rows)) if self.is_over else self.win_chances(deals, rows, self.probabilities, self.model.day)
         )
         forecasts = SellerForecasts(self, deals, rows, win_probabilities)
         if self.latest is not None:
             forecasts.take_over(self.latest)
         self.latest = forecasts
         return forecasts
+
+    @property
+    def pipeline_weight(self) -> float:
+        """The weight of the pipeline model in the mean."""
+        return self.pipeline_parts / _WEIGHT_PARTS
+
+    def win_chances(self, deals: DealTable, rows: Ints, probabilities: WinProbabilities, day: int) -> Floats:
+        """Return the win probability of each of the rows of `deals`, with the level of both models; shape of `rows`."""
+        uncorrected = self.model.trainer.compute_open_probabilities(deals, rows, probabilities, day)
+        return np.clip(1 - (1 - uncorrected) ** self.pipeline_factor, _MIN_PROBABILITY, 1 - _MIN_PROBABILITY)
 
 
 class SellerForecasts:
@@ -255,7 +261,7 @@ class SellerForecasts:
         This is the pipeline model's figure, reduced where the combined mean is lower than the pipeline's: its share
         of the combined mean is never larger than its share of the pipeline's mean.
         """
-        weight = self.window.pipeline_parts / _WEIGHT_PARTS
+        weight = self.window.pipeline_weight
         open_mean, new_mean, count_mean = (
             draws[sellers].mean(axis=1) for draws in (self.open_draws, self.window.new_draws, self.window.count_draws)
         )

@@ -9,6 +9,7 @@ import strawberry
 from domain.alerts.rules import AlertKind, Recipient
 from domain.analytics.time_series import Interval
 from domain.errors.user_errors import UserErrorCode
+from domain.forecasting.drivers import DriverKind
 from domain.forecasting.forecast import Confidence
 from domain.goals.planning import PlanBase, PlanWeights
 from domain.goals.progress import Pace, ProjectionBasis
@@ -25,6 +26,7 @@ from models.imports.import_jobs import ImportState
 from models.organization.absences import AbsenceKind
 from models.organization.company import CompanyDayKind
 from resolvers.forecasting.accuracy import AccuracyState
+from resolvers.forecasting.drivers import DriversSince, DriversState
 from resolvers.forecasting.forecasts import MoneyBasis
 from resolvers.goals.target_versions import TargetReference
 from resolvers.leaderboards.leaderboards import RankBy
@@ -141,6 +143,37 @@ _register_enum(
     COMPUTING="It is still being computed: repeat the request after a few seconds.",
     NO_PAST="There is no past period whose forecast could be compared.",
 )
+_register_enum(
+    DriverKind,
+    """Why a forecast has moved. What a deal adds to a forecast is compared by the models of today; its parts are replaced in
+the order time, stage, owner, amount.""",
+    "ForecastDriverKind",
+    WON="Deals won since, or no longer won: what was booked, less what was expected of them.",
+    LOST="Deals lost or deleted since.",
+    NEW="Deals created or reopened since that are open.",
+    SLIPPED="Deals that are still open: there is less time left to win them in the period.",
+    MOVED="Open deals that were moved to another stage.",
+    REASSIGNED="Open deals that were given to another employee, and bookings of teams that were moved.",
+    REPRICED="Open deals at other amounts, and booked amounts that were corrected or refunded.",
+    MODEL="The rest: what the models have learnt since, and business that does not exist yet.",
+)
+_register_enum(
+    DriversSince,
+    "The morning since which a change is explained.",
+    "ForecastDriversSince",
+    TODAY="Of the current day.",
+    YESTERDAY="Of the day before.",
+    LAST_WEEK="Of the same weekday a week ago.",
+)
+_register_enum(
+    DriversState,
+    "Whether the change of a forecast can be explained, and why not.",
+    "ForecastDriversState",
+    NO_SNAPSHOT="""Nothing was kept on that day to compare with: it was before the first day, the employee or team was not
+there yet, or the period is neither this nor the next month or quarter.""",
+    PERIOD_OVER="The period is over: the forecast is what was booked.",
+    WHAT_IF="It is the forecast of a what-if scenario.",
+)
 _register_enum(DealStatus, "Status of a deal.")
 _register_enum(SaleKind, "Whether a sale is the client's first.", FIRST="The client's first won deal.")
 _register_enum(
@@ -215,6 +248,9 @@ __all__ = [
     "Confidence",
     "DealStatus",
     "DeviceKind",
+    "DriverKind",
+    "DriversSince",
+    "DriversState",
     "DuplicateKind",
     "DuplicateReason",
     "GoalShape",

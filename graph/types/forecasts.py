@@ -7,14 +7,17 @@ from decimal import Decimal
 
 import strawberry
 
-from graph.base.enums import AccuracyState, Confidence, MoneyBasis
+from graph.base.enums import AccuracyState, Confidence, DriversSince, MoneyBasis
 from graph.base.field_declarations import NOTHING, WHOLE_VIEWER, declare
 from graph.base.row_types import Info
 from graph.base.scopes import CalendarPeriod, Period, Scope, to_calendar_period
 from graph.types.deals import Deal
+from graph.types.forecast_drivers import ForecastDrivers
 from models.db.keyset_pagination import DEFAULT_PAGE_SIZE
-from resolvers.forecasting import accuracy, forecasts, snapshots
+from resolvers.forecasting import accuracy, drivers, forecasts, snapshots
 from resolvers.forecasting.accuracy import Accuracy
+from resolvers.forecasting.drivers import DriversRequest
+from resolvers.forecasting.drivers import ForecastDrivers as DriversRow
 from resolvers.forecasting.forecasts import DealForecast as Contribution
 from resolvers.forecasting.forecasts import Forecast as ForecastRow
 from resolvers.forecasting.snapshots import ForecastSnapshotView
@@ -161,3 +164,15 @@ then asks to repeat the request.""",
     @staticmethod
     async def said_before(root: strawberry.Parent[ForecastRow]) -> list[ForecastSnapshotView]:
         return await snapshots.list_snapshots(root)
+
+    @strawberry.field(
+        graphql_type=ForecastDrivers,
+        description="""What has moved the forecast since an earlier morning, by deals. Only computed when it is selected:
+it reads the bookings of the period, deal by deal.""",
+        metadata=declare(WHOLE_VIEWER, page_size=DEFAULT_PAGE_SIZE),
+    )
+    @staticmethod
+    async def drivers(
+        root: strawberry.Parent[ForecastRow], info: Info, since: DriversSince = DriversSince.YESTERDAY
+    ) -> DriversRow:
+        return await info.context.load_for_viewer(drivers.load_drivers, DriversRequest(root, since))

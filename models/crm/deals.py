@@ -190,6 +190,11 @@ def select_existing() -> RowQuery[Deal]:
     return RowQuery(Deal, equals("deleted_at", None))
 
 
+def select_by_ids(ids: Collection[int], condition: Condition) -> RowQuery[Deal]:
+    """Return the query for the deals with these ids that are not deleted and meet the condition."""
+    return select_existing().where(is_one_of("id", ids)).where(condition)
+
+
 def _existing() -> QuerySet[Deal]:
     return Deal.filter(deleted_at=None)
 

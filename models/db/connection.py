@@ -62,6 +62,7 @@ MODEL_MODULES: Final = (
     "models.alerts.outbox",
     "models.live.leases",
     "models.forecasting.snapshots",
+    "models.forecasting.pipeline_snapshots",
     "models.imports.import_jobs",
 )
 

@@ -18,6 +18,7 @@ _PASSWORD_LINK_TTL: Final = timedelta(days=7)  # after its end
 _PASSWORD_MAIL_TTL: Final = timedelta(days=7)  # of a mail that no server sends
 _UNDO_TTL: Final = timedelta(hours=1)  # longer than a change can be taken back
 _UNDONE_TTL: Final = timedelta(days=30)  # how long it is told that a change was taken back
+PIPELINE_SNAPSHOT_TTL: Final = timedelta(days=14)
 REJECTION_TTL: Final = timedelta(days=90)  # after the end of the import; its report stays
 _BATCH_SIZE: Final = 500
 
@@ -41,6 +42,7 @@ _RETENTION_RULES: Final[tuple[tuple[str, str, tuple[timedelta, ...]], ...]] = (
     ("password_link", "expires_at < ?", (_PASSWORD_LINK_TTL,)),
     ("password_mail", "requested_at < ?", (_PASSWORD_MAIL_TTL,)),
     ("import_rejection", "job_id IN (SELECT id FROM import_job WHERE finished_at < ?)", (REJECTION_TTL,)),
+    ("pipeline_snapshot", "taken_at < ?", (PIPELINE_SNAPSHOT_TTL,)),
     ("undo_record", "recorded_at < ?", (_UNDO_TTL,)),
     ("undone_activity", "undone_at < ?", (_UNDONE_TTL,)),
     ("delivery", "due_at IS NULL AND (sent_at < ? OR dead_at < ?)", (_OUTBOX_TTL, _OUTBOX_TTL)),

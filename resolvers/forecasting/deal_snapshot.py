@@ -88,14 +88,14 @@ class DealSnapshot:
         return past_before == past_now and self.sellers is before.sellers
 
     @cached_property
-    def _open_deals(self) -> tuple[DealColumns, StageEntries]:
+    def open_deals(self) -> tuple[DealColumns, StageEntries]:
         """The deals that are open now, and their stage entries."""
         open_deals = self.deals.open_deals()
         return open_deals, self.stage_entries.select_deals(open_deals.id)
 
     def build_open_deals(self, basis: Basis) -> DealTable:
         """Return the table of the deals that are open now."""
-        open_deals, stage_entries = self._open_deals
+        open_deals, stage_entries = self.open_deals
         return self.build_open_table(open_deals, stage_entries, basis)
 
     def build_open_table(self, deals: DealColumns, stage_entries: StageEntries, basis: Basis) -> DealTable:

@@ -14,6 +14,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -40,6 +41,9 @@ from resolvers.request.periods import PeriodKey, resolve_query_period
 from resolvers.request.scopes import Scope, ScopeArgument
 
 BOOKED_METRICS: Final[Mapping[Basis, str]] = {Basis.REVENUE: "deals_won_amount", Basis.PROFIT: "deals_won_profit"}
+
+
+_SCOPES_PER_STEP: Final = 100  # forecasts that are built without a turn for other computations
 
 
 class MoneyBasis(StrEnum):
@@ -161,10 +165,15 @@ async def load_forecasts(context: RequestContext, requests: Sequence[tuple[Scope
     for query in {query for _, query in requests}:
         keys = {scope.key for scope, other in requests if other == query}
         builders[query] = await _prepare_builder(context, snapshot, query, keys)
-    builders_and_scopes = [(builders[query], scope) for scope, query in requests]
-    return await get_forecast_engine(context).run_in_worker(
-        lambda: [builder.build(scope) for builder, scope in builders_and_scopes]
-    )
+    forecasts: list[Forecast] = []
+    for start in range(0, len(requests), _SCOPES_PER_STEP):
+        step = [(builders[query], scope) for scope, query in requests[start : start + _SCOPES_PER_STEP]]
+        forecasts += await get_forecast_engine(context).run_in_worker(partial(_build_all, step))
+    return forecasts
+
+
+def _build_all(builders_and_scopes: Sequence[tuple[_ForecastBuilder, Scope]]) -> list[Forecast]:
+    return [builder.build(scope) for builder, scope in builders_and_scopes]
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,27 @@
-"""Daily forecast snapshots: of the company and every team, for this and the next month and quarter."""
+"""Daily snapshots: the forecasts for this and the next month and quarter, and the pipeline they were made from.
+
+Those of the company and the teams are kept for good. Those of the employees, and the open deals and bookings by which a
+change is explained, are kept for two weeks.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from typing import Final
 
 from domain.primitives.periods import PeriodKind
+from models.forecasting import pipeline_snapshots
 from models.forecasting import snapshots as rows
+from models.forecasting.pipeline_snapshots import PipelineSnapshot
 from models.forecasting.snapshots import ForecastSnapshot
+from models.organization import people
 from models.organization.scopes import list_groups
-from resolvers.forecasting.forecasts import Forecast, ForecastQuery, MoneyBasis, load_forecasts
+from resolvers.forecasting.forecast_engine import get_forecast_engine
+from resolvers.forecasting.forecasts import BOOKED_METRICS, Forecast, ForecastQuery, MoneyBasis, load_forecasts
 from resolvers.request.context import RequestContext
 from resolvers.request.periods import PeriodKey
 from resolvers.request.scopes import Scope, load_scope_rows
@@ -25,28 +35,57 @@ _SNAPSHOT_PERIODS: Final = (
 
 
 async def take_snapshots(context: RequestContext) -> bool:
-    """Store today's forecasts unless that has been done; return whether they were stored now.
+    """Store today's forecasts and pipeline unless that has been done; return whether anything was stored now.
 
-    Two processes at once compute the same numbers, and the unique index lets each row be stored once.
+    Two processes at once compute the same numbers, and the unique indexes let each row be stored once.
     """
     today = await context.today()
-    if await rows.exists_for_day(today):
+    has_forecasts, has_pipeline = await rows.exists_for_day(today), await pipeline_snapshots.exists_for_day(today)
+    if has_forecasts and has_pipeline:
         return False
-    requests = await _snapshot_requests(context)
-    forecasts = await load_forecasts(context, requests)
+    scopes = [Scope(key, row) for key, row in (await load_scope_rows(context, list_groups(context.tree))).items()]
+    if not has_pipeline:
+        scopes += [Scope.of_row(row) for row in await people.load_active(None)]
+    forecasts = await load_forecasts(context, _snapshot_requests(scopes))
+    pipeline = None if has_pipeline else await _build_pipeline_snapshot(context, today, forecasts)
     async with context.unit_of_work():
-        await rows.save_all([_to_row(forecast, today, context) for forecast in forecasts])
+        if not has_forecasts:
+            group_forecasts = [forecast for forecast in forecasts if forecast.scope.employee is None]
+            await rows.save_all([_to_row(forecast, today, context) for forecast in group_forecasts])
+        if pipeline is not None:
+            await pipeline_snapshots.store(pipeline)
     return True
 
 
-async def _snapshot_requests(context: RequestContext) -> list[tuple[Scope, ForecastQuery]]:
-    rows = await load_scope_rows(context, list_groups(context.tree))
+def _snapshot_requests(scopes: Sequence[Scope]) -> list[tuple[Scope, ForecastQuery]]:
     queries = [
         ForecastQuery(PeriodKey(kind, offset=offset), basis, with_target=False)
         for kind, offset in _SNAPSHOT_PERIODS
         for basis in MoneyBasis
     ]
-    return [(Scope(key, row), query) for query in queries for key, row in rows.items()]
+    return [(scope, query) for query in queries for scope in scopes]
+
+
+async def _build_pipeline_snapshot(
+    context: RequestContext, today: date, forecasts: Sequence[Forecast]
+) -> PipelineSnapshot:
+    engine = get_forecast_engine(context)
+    first, last = min(forecast.period.start for forecast in forecasts), max(f.period.end for f in forecasts)
+    bookings = {
+        basis: await pipeline_snapshots.fetch_bookings(metric, first, last) for basis, metric in BOOKED_METRICS.items()
+    }
+    totals: dict[str, dict[str, tuple[int, int]]] = {}
+    for forecast in forecasts:
+        of_period = totals.setdefault(pipeline_snapshots.forecast_key(forecast.period, forecast.basis), {})
+        of_period[pipeline_snapshots.scope_text(forecast.scope.key)] = forecast.booked, round(forecast.expected)
+    open_deals, stage_entries = forecasts[0].snapshot.open_deals
+    return PipelineSnapshot(
+        day=today,
+        taken_at=context.now(),
+        deals=await engine.run_in_worker(partial(pipeline_snapshots.serialize_deals, open_deals, stage_entries)),
+        bookings=await engine.run_in_worker(partial(pipeline_snapshots.serialize_bookings, bookings)),
+        forecasts=await engine.run_in_worker(partial(pipeline_snapshots.serialize_forecasts, totals)),
+    )
 
 
 def _to_row(forecast: Forecast, today: date, context: RequestContext) -> ForecastSnapshot:

@@ -19,10 +19,13 @@ from typing import Final
 
 from domain.ledger.record_facts import DealStatus, SaleKind
 from domain.permissions import Action, DeviceKind, Reach, Role, reach
+from models.organization.people import load_team_tree
 from resolvers.analytics import worktime
 from resolvers.crm import deals
 from resolvers.crm.inputs import DealInput
+from resolvers.forecasting import snapshots
 from resolvers.request.inputs import Money
+from resolvers.request.viewer import Viewer
 from tests.resolvers.two_sellers import set_goal
 from tests.world import START, World, cache_company, open_world
 
@@ -116,8 +119,16 @@ async def open_privacy_company(url: str = "sqlite://:memory:") -> AsyncIterator[
         for owner in (*SELLERS, *TEAMS, "company"):
             for metric in ("deals_won_amount", "calls_made", "hours_worked"):
                 world.global_ids[f"{metric} of {owner}"] = await set_goal(world, owner, metric, "5000")
+        await _take_snapshots(world)
         world.now = START + timedelta(hours=5)
         yield world
+
+
+async def _take_snapshots(world: World) -> None:
+    """Keep the forecasts and the pipeline of this moment, so that what has moved a forecast can be told."""
+    context = world.build_context()
+    context.current_viewer = Viewer.for_scheduler(await load_team_tree())
+    await snapshots.take_snapshots(context)
 
 
 async def _create_people(world: World) -> None:

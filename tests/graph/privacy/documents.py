@@ -31,7 +31,8 @@ SCOPE_DOCUMENTS: Final = {
       openPipeline {{ deals amount withoutAmount }}
       deals {{ winProbability expected }}
       accuracy {{ periods wape biasPercent intervalCoveragePercent }}
-      saidBefore {{ {_FORECAST_NUMBERS} }} }} }}""",
+      saidBefore {{ {_FORECAST_NUMBERS} }}
+      drivers(since: TODAY) {{ expectedThen change drivers {{ amount dealCount deals {{ amount }} }} }} }} }}""",
     "goals": f"""query($scope: ID) {{ goals(scope: $scope) {{ name target fullTarget threshold stretch tier allocated
       tiers {{ name target percent reached remaining pace neededPerWorkday }}
       progress {{ value target attainmentPercent remaining expectedByNow pace projected projectedPercent projectionBasis
@@ -84,6 +85,9 @@ AGGREGATES: Final = frozenset(
         "DuplicateGroup": "count",
         "ForecastAccuracy": "periods wape biasPercent intervalCoveragePercent",
         "ForecastSnapshot": _FORECAST_NUMBERS,
+        "ForecastDrivers": "expectedThen change",
+        "ForecastDriver": "amount dealCount",
+        "DriverDeal": "amount",
         "Goal": "target fullTarget threshold stretch tier allocated",
         "GoalAttainment": "target percent",
         "GoalSlice": "target actual percent",
@@ -127,6 +131,8 @@ ATTRIBUTES: Final = frozenset(  # of rows, of settings, or of the clock: visible
         "ExchangeRate": "rate from",
         "Forecast": "basis asOf accuracyState",  # the last one says what the process has computed so far
         "ForecastSnapshot": "day",
+        "ForecastDrivers": "state day",  # of the snapshot, which all viewers of the forecast compare with
+        "ForecastDriver": "kind",
         "Goal": "recurring proRated shape createdAt archivedAt",
         "GoalChange": "at",
         "GoalTargetVersion": "since",
