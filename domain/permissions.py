@@ -57,6 +57,8 @@ class Action(Enum):
     VIEW_GOALS_ABOVE = auto()
     VIEW_FORECAST = auto()
     VIEW_FORECAST_TOTALS = auto()
+    SUBMIT_FORECAST = auto()
+    ADJUST_FORECAST = auto()
     VIEW_LEADERBOARD = auto()
     VIEW_WINS = auto()
     VIEW_CATALOGUE = auto()
@@ -80,6 +82,8 @@ ACTION_DESCRIPTIONS: Final[Mapping[Action, str]] = {
     Action.VIEW_GOALS_ABOVE: "see the progress of the goals of teams above and of the company",
     Action.VIEW_FORECAST: "see the forecast of an employee",
     Action.VIEW_FORECAST_TOTALS: "see the forecast of a team or the company",
+    Action.SUBMIT_FORECAST: "say what one expects to bring in oneself, or a team or the company",
+    Action.ADJUST_FORECAST: "adjust a forecast, and see adjustments",
     Action.VIEW_LEADERBOARD: "see leaderboards",
     Action.VIEW_WINS: "see announcements of wins",
     Action.VIEW_CATALOGUE: "see pipelines, metrics and the company's calendar",
@@ -109,6 +113,8 @@ _TABLE: Final[Mapping[Action, tuple[Reach, ...]]] = MappingProxyType({
     Action.VIEW_GOALS_ABOVE:     (_C,      _C,     _C,      _C,   _S,       _N),
     Action.VIEW_FORECAST:        (_O,      _B,     _C,      _C,   _N,       _N),
     Action.VIEW_FORECAST_TOTALS: (_N,      _B,     _C,      _C,   _S,       _N),
+    Action.SUBMIT_FORECAST:      (_O,      _B,     _C,      _C,   _N,       _N),
+    Action.ADJUST_FORECAST:      (_N,      _B,     _C,      _C,   _N,       _N),
     Action.VIEW_LEADERBOARD:     (_C,      _C,     _C,      _C,   _S,       _N),
     Action.VIEW_WINS:            (_C,      _C,     _C,      _C,   _S,       _N),
     Action.VIEW_CATALOGUE:       (_C,      _C,     _C,      _C,   _C,       _C),

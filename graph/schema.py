@@ -18,6 +18,7 @@ from graph.mutations.clients import ClientMutation
 from graph.mutations.company import CompanyMutation
 from graph.mutations.deals import DealMutation
 from graph.mutations.devices import DeviceMutation
+from graph.mutations.forecasts import ForecastMutation
 from graph.mutations.goals import GoalMutation
 from graph.mutations.imports import ImportMutation
 from graph.mutations.leads import LeadMutation
@@ -52,6 +53,7 @@ Mutation = merge_types(
         MetricMutation,
         GoalMutation,
         PlanMutation,
+        ForecastMutation,
         DealMutation,
         RefundMutation,
         RecordMutation,

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 
 import strawberry
 
-from graph.base.answer_parts import leaderboard_parts, needs_target
+from graph.base.answer_parts import JUDGEMENT, leaderboard_parts, needs_target
 from graph.base.enums import ActivityKind, MoneyBasis, RankBy
 from graph.base.field_declarations import CARD, GOALS, IMPORTS, LEADERBOARD, WHOLE_VIEWER, WINS, Sends, declare
 from graph.base.input_mapping import PeriodInput, forecast_query, period_key
@@ -74,7 +74,10 @@ next period begins, the goals of that period.""",
         period: PeriodInput | None = None,
         basis: MoneyBasis = MoneyBasis.REVENUE,
     ) -> AsyncGenerator[ForecastRef, None]:
-        return forecasts.forecast(info.context, scope, forecast_query(period, basis, with_target=needs_target(info)))
+        query = forecast_query(
+            period, basis, with_target=needs_target(info), with_judgement=selects_any(info, JUDGEMENT)
+        )
+        return forecasts.forecast(info.context, scope, query)
 
     @strawberry.subscription(
         description="""Wins as they happen, to be announced in the sales office. Imports and wins dated more than a day

@@ -42,6 +42,7 @@ PREVIOUS_AVERAGE: Final = frozenset({"previousAverageDealAmount"})
 PREVIOUS_CLOSED: Final = frozenset({"previousWinRatePercent", "previousMedianSalesCycleDays"})
 
 TARGET: Final = frozenset({"target", "attainmentProbability"})  # of a forecast
+JUDGEMENT: Final = frozenset({"categories", "submissions", "submitted", "adjustment", "calls"})
 
 PREVIOUS_RANKS: Final = frozenset({"previousRank"})
 ROW_TARGETS: Final = frozenset({"target", "attainmentPercent"})  # of a leaderboard

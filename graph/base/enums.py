@@ -9,6 +9,7 @@ import strawberry
 from domain.alerts.rules import AlertKind, Recipient
 from domain.analytics.time_series import Interval
 from domain.errors.user_errors import UserErrorCode
+from domain.forecasting.categories import ForecastCategory
 from domain.forecasting.drivers import DriverKind
 from domain.forecasting.forecast import Confidence
 from domain.goals.planning import PlanBase, PlanWeights
@@ -22,6 +23,7 @@ from domain.primitives.periods import PeriodKind
 from domain.primitives.units import Unit
 from models.crm.activities import ActivityKind
 from models.crm.duplicates import DuplicateKind, DuplicateReason
+from models.forecasting.forecast_calls import CallKind
 from models.imports.import_jobs import ImportState
 from models.organization.absences import AbsenceKind
 from models.organization.company import CompanyDayKind
@@ -174,6 +176,22 @@ there yet, or the period is neither this nor the next month or quarter.""",
     PERIOD_OVER="The period is over: the forecast is what was booked.",
     WHAT_IF="It is the forecast of a what-if scenario.",
 )
+_register_enum(
+    ForecastCategory,
+    "How surely people expect a deal to be won in the period in which it is due, beside the machine's probability.",
+    CLOSED="Won.",
+    COMMIT="Promised.",
+    BEST_CASE="Possible if all goes well.",
+    PIPELINE="Being worked on.",
+    OMITTED="Not counted on; lost deals, too.",
+)
+_register_enum(
+    CallKind,
+    "Whose judgement a forecast call is.",
+    "ForecastCallKind",
+    SUBMISSION="Of those who have to bring the amount: a seller, or the manager of a team.",
+    ADJUSTMENT="Of a manager about the machine's forecast.",
+)
 _register_enum(DealStatus, "Status of a deal.")
 _register_enum(SaleKind, "Whether a sale is the client's first.", FIRST="The client's first won deal.")
 _register_enum(
@@ -243,6 +261,7 @@ __all__ = [
     "ActivityKind",
     "AlertKind",
     "CallDirection",
+    "CallKind",
     "CallOutcome",
     "CompanyDayKind",
     "Confidence",
@@ -253,6 +272,7 @@ __all__ = [
     "DriversState",
     "DuplicateKind",
     "DuplicateReason",
+    "ForecastCategory",
     "GoalShape",
     "GoalTier",
     "ImportState",

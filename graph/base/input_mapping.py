@@ -129,8 +129,13 @@ def period_key(period: PeriodInput | None) -> PeriodKey | None:
 
 
 def forecast_query(
-    period: PeriodInput | None, basis: MoneyBasis, what_if: WhatIfInput | None = None, *, with_target: bool
+    period: PeriodInput | None,
+    basis: MoneyBasis,
+    what_if: WhatIfInput | None = None,
+    *,
+    with_target: bool,
+    with_judgement: bool = False,
 ) -> ForecastQuery:
-    """Return the query of a forecast from its GraphQL arguments, and whether its target is needed."""
+    """Return the query of a forecast from its GraphQL arguments, and whether its target and judgement are needed."""
     win, lose = (what_if.win, what_if.lose) if what_if else (None, None)
-    return ForecastQuery(period_key(period), basis, tuple(win or ()), tuple(lose or ()), with_target)
+    return ForecastQuery(period_key(period), basis, tuple(win or ()), tuple(lose or ()), with_target, with_judgement)

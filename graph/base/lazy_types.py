@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from models.alerts import alerts
     from models.auth import sessions
     from models.crm import activities, calls, clients, custom_metrics, deals, leads, pipelines, refunds, tasks, undo
+    from models.forecasting import forecast_calls
     from models.goals import goals, plans
     from models.imports import import_jobs
     from models.organization import absences, company, people
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     DealWonRef: TypeAlias = activities.AnnouncedWin
     DeviceRef: TypeAlias = sessions.Device
     EmployeeRef: TypeAlias = people.Employee
+    ForecastCallRef: TypeAlias = forecast_calls.ForecastCall
     ForecastRef: TypeAlias = forecasts.Forecast
     FunnelRef: TypeAlias = funnels.Funnel
     GoalRef: TypeAlias = goals.Goal
@@ -73,6 +75,7 @@ else:
     DealWonRef = _refer_to("DealWon", "leaderboards")
     DeviceRef = _refer_to("Device", "sessions")
     EmployeeRef = _refer_to("Employee", "people")
+    ForecastCallRef = _refer_to("ForecastCall", "judgement")
     ForecastRef = _refer_to("Forecast", "forecasts")
     FunnelRef = _refer_to("Funnel", "funnels")
     GoalRef = _refer_to("Goal", "goals")

@@ -10,7 +10,7 @@ import strawberry
 from strawberry import ID, UNSET
 
 from domain.errors.user_errors import OutOfRange
-from graph.base.enums import DealStatus, SaleKind
+from graph.base.enums import DealStatus, ForecastCategory, SaleKind
 from graph.base.field_declarations import declare
 from graph.base.grouped_mutations import GroupedMutation
 from graph.base.input_mapping import MoneyInput, keep_unset, money_or_unset, to_input
@@ -40,6 +40,7 @@ class RecordDealInput:
     product: str | None = UNSET
     created_at: datetime | None = UNSET
     expected_close_on: date | None = UNSET
+    forecast_category: ForecastCategory | None = UNSET
     closed_at: datetime | None = UNSET
     lost_reason: str | None = UNSET
     external_id: str | None = UNSET
@@ -48,7 +49,7 @@ class RecordDealInput:
 
 @strawberry.input(
     description="""A new owner gets an open deal with its credit; the credit of a won deal stays as it is
-unless `moveCredit`."""
+unless `moveCredit`. `forecastCategory: null` gives the deal the category of its stage again."""
 )
 class UpdateDealInput:
     id: ID
@@ -61,6 +62,7 @@ class UpdateDealInput:
     sale_kind: SaleKind | None = UNSET
     product: str | None = UNSET
     expected_close_on: date | None = UNSET
+    forecast_category: ForecastCategory | None = UNSET
     closed_at: datetime | None = UNSET
     idempotency_key: str | None = UNSET
 

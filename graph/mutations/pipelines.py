@@ -5,6 +5,7 @@ from __future__ import annotations
 import strawberry
 from strawberry import ID, UNSET
 
+from graph.base.enums import ForecastCategory
 from graph.base.input_mapping import to_input
 from graph.base.lazy_types import PipelineRef
 from graph.base.mutations import mutation, payload
@@ -13,10 +14,11 @@ from resolvers.organization import company
 from resolvers.organization.inputs import PipelineInput
 
 
-@strawberry.input
+@strawberry.input(description="`forecastCategory`: of the open deals in the stage, unless they have one of their own.")
 class StageInput:
     id: ID | None = UNSET
     name: str
+    forecast_category: ForecastCategory | None = UNSET
 
 
 @strawberry.input

@@ -7,11 +7,12 @@ from decimal import Decimal
 
 import strawberry
 
+from domain.forecasting.categories import DEFAULT_CATEGORY, category_of
 from domain.ledger.record_facts import SaleKind
 from domain.permissions import Action
 from domain.primitives.money import from_minor
 from graph.base.connections import paged_field
-from graph.base.enums import DealStatus
+from graph.base.enums import DealStatus, ForecastCategory
 from graph.base.field_declarations import NOTHING, WHOLE_VIEWER, declare
 from graph.base.input_mapping import PeriodInput
 from graph.base.lazy_types import (
@@ -57,6 +58,11 @@ class Stage(Node):
     name: str
     position: int
     pipeline: PipelineRef = to_one(pipelines.load_by_ids, "pipeline_id")
+
+    @strawberry.field(description="Of the open deals in it, unless they have one of their own.")
+    @staticmethod
+    def forecast_category(root: strawberry.Parent[pipelines.Stage]) -> ForecastCategory:
+        return root.forecast_category or DEFAULT_CATEGORY
 
 
 @row_type(rows.Deal, description="A deal: a possible sale to a client, with its amount and outcome.")
@@ -119,6 +125,20 @@ history to estimate it.""",
         if root.status is not DealStatus.OPEN:
             return float(root.status is DealStatus.WON)
         return await info.context.load_for_viewer(forecasts.compute_eventual_win_probabilities, root.id)
+
+    @strawberry.field(
+        description="By its outcome once it is closed; while it is open its own, else that of its stage.",
+        metadata=declare(NOTHING),
+    )
+    @staticmethod
+    async def forecast_category(root: strawberry.Parent[rows.Deal], info: Info) -> ForecastCategory:
+        stage = await info.context.load(pipelines.load_stages_by_ids, root.stage_id)
+        return category_of(root.status, root.forecast_category, stage.forecast_category if stage else None)
+
+    @strawberry.field(description="The category that was set for this deal; null if that of its stage counts.")
+    @staticmethod
+    def own_forecast_category(root: strawberry.Parent[rows.Deal]) -> ForecastCategory | None:
+        return root.forecast_category
 
     @strawberry.field
     @staticmethod

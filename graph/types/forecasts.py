@@ -13,13 +13,28 @@ from graph.base.row_types import Info
 from graph.base.scopes import CalendarPeriod, Period, Scope, to_calendar_period
 from graph.types.deals import Deal
 from graph.types.forecast_drivers import ForecastDrivers
+from graph.types.judgement import ForecastCall, ForecastCategoryTotal, JudgementAccuracy
 from models.db.keyset_pagination import DEFAULT_PAGE_SIZE
+from models.forecasting.forecast_calls import CallKind
+from models.forecasting.forecast_calls import ForecastCall as CallRow
 from resolvers.forecasting import accuracy, drivers, forecasts, snapshots
-from resolvers.forecasting.accuracy import Accuracy
 from resolvers.forecasting.drivers import DriversRequest
 from resolvers.forecasting.drivers import ForecastDrivers as DriversRow
 from resolvers.forecasting.forecasts import DealForecast as Contribution
 from resolvers.forecasting.forecasts import Forecast as ForecastRow
+from resolvers.forecasting.judgement import (
+    CategoryTotalView,
+    Judgement,
+    JudgementRequest,
+    check_page_size,
+    load_judgements,
+)
+from resolvers.forecasting.judgement_accuracy import JudgementAccuracy as JudgementAccuracyRow
+from resolvers.forecasting.judgement_accuracy import (
+    JudgementAccuracyRequest,
+    ScopeAccuracy,
+    measure_judgements,
+)
 from resolvers.forecasting.snapshots import ForecastSnapshotView
 
 
@@ -45,6 +60,28 @@ class ForecastAccuracy:
     weighted_pipeline_wape: float = strawberry.field(
         description="The same error for the plain stage-weighted pipeline."
     )
+
+    @strawberry.field(
+        graphql_type=JudgementAccuracy | None,
+        description="The same for what was submitted for the scope; null without a past submission to compare.",
+        metadata=declare(WHOLE_VIEWER),
+    )
+    @staticmethod
+    async def submissions(root: strawberry.Parent[ScopeAccuracy], info: Info) -> JudgementAccuracyRow | None:
+        return await _measure_judgement(info, root, CallKind.SUBMISSION)
+
+    @strawberry.field(
+        graphql_type=JudgementAccuracy | None,
+        description="The same for the adjustments of the scope's forecast; null for viewers who may not adjust it, too.",
+        metadata=declare(WHOLE_VIEWER),
+    )
+    @staticmethod
+    async def adjustments(root: strawberry.Parent[ScopeAccuracy], info: Info) -> JudgementAccuracyRow | None:
+        return await _measure_judgement(info, root, CallKind.ADJUSTMENT)
+
+
+async def _measure_judgement(info: Info, root: ScopeAccuracy, kind: CallKind) -> JudgementAccuracyRow | None:
+    return await info.context.load_for_viewer(measure_judgements, JudgementAccuracyRequest(root.forecast, kind))
 
 
 @strawberry.type(
@@ -144,8 +181,9 @@ while it is still being computed (see `accuracyState`).""",
         metadata=declare(WHOLE_VIEWER),
     )
     @staticmethod
-    async def accuracy(root: strawberry.Parent[ForecastRow], info: Info) -> Accuracy | None:
-        return (await accuracy.get_accuracy(info.context, root))[1]
+    async def accuracy(root: strawberry.Parent[ForecastRow], info: Info) -> ScopeAccuracy | None:
+        _, measured = await accuracy.get_accuracy(info.context, root)
+        return None if measured is None else ScopeAccuracy(**vars(measured), forecast=root)
 
     @strawberry.field(
         description="""Whether `accuracy` is there. The first request after a start waits a few seconds for it; COMPUTING
@@ -176,3 +214,56 @@ it reads the bookings of the period, deal by deal.""",
         root: strawberry.Parent[ForecastRow], info: Info, since: DriversSince = DriversSince.YESTERDAY
     ) -> DriversRow:
         return await info.context.load_for_viewer(drivers.load_drivers, DriversRequest(root, since))
+
+    @strawberry.field(
+        graphql_type=list[ForecastCategoryTotal],
+        description="""What people expect of the deals due in the period, by category, the surest first: open deals with an
+expected closing day in the period or without one, and overdue ones once the period has begun.""",
+        metadata=declare(NOTHING, length=5),
+    )
+    @staticmethod
+    async def categories(root: strawberry.Parent[ForecastRow], info: Info) -> list[CategoryTotalView]:
+        totals = (await _load_judgement(info, root)).categories
+        return [CategoryTotalView(total, root) for total in totals]
+
+    @strawberry.field(
+        graphql_type=list[ForecastCall],
+        description="""What was submitted for the scope, and for the teams and employees in it, as far as the viewer may
+see it: the newest of each. The scope's own comes first.""",
+        metadata=declare(WHOLE_VIEWER, page_size=DEFAULT_PAGE_SIZE),
+    )
+    @staticmethod
+    async def submissions(root: strawberry.Parent[ForecastRow], info: Info) -> list[CallRow]:
+        return list((await _load_judgement(info, root)).submissions)
+
+    @strawberry.field(
+        description="The sum of the `submissions` of employees; null without any.", metadata=declare(WHOLE_VIEWER)
+    )
+    @staticmethod
+    async def submitted(root: strawberry.Parent[ForecastRow], info: Info) -> Decimal | None:
+        amount = (await _load_judgement(info, root)).submitted
+        return None if amount is None else root.to_money(amount)
+
+    @strawberry.field(
+        graphql_type=ForecastCall | None,
+        description="""What a manager expects in place of `expected`, which stays as it is; null without one, and for
+viewers who may not adjust the forecast.""",
+        metadata=declare(WHOLE_VIEWER),
+    )
+    @staticmethod
+    async def adjustment(root: strawberry.Parent[ForecastRow], info: Info) -> CallRow | None:
+        return (await _load_judgement(info, root)).adjustment
+
+    @strawberry.field(
+        graphql_type=list[ForecastCall],
+        description="""All that was submitted for the scope itself, withdrawals included, and the adjustments for viewers
+who may adjust: the newest first.""",
+        metadata=declare(WHOLE_VIEWER, page_size=DEFAULT_PAGE_SIZE),
+    )
+    @staticmethod
+    async def calls(root: strawberry.Parent[ForecastRow], info: Info, first: int = 20) -> list[CallRow]:
+        return list((await _load_judgement(info, root)).history[: check_page_size(first)])
+
+
+async def _load_judgement(info: Info, forecast: ForecastRow) -> Judgement:
+    return await info.context.load_for_viewer(load_judgements, JudgementRequest(forecast))

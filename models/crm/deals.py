@@ -13,6 +13,7 @@ from tortoise.functions import Sum
 from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
+from domain.forecasting.categories import ForecastCategory
 from domain.ledger.record_facts import Credit, DealFacts, DealStatus, Moment, SaleKind
 from domain.primitives.text import search_key
 from models.db import bulk_statements, connection, row_store
@@ -40,6 +41,7 @@ class Deal(PlainAttributes, Model):
     they are decided: the employee and team credited for creating and for winning or losing it,
     the days these count on, and the won value and profit in the company's currency at frozen rates.
 
+    forecast_category  set for this deal, else that of its stage counts
     refunded        the sum of its refunds; None without any
     initial_amount  the amount stated at creation, 0 for none, as far as an import knew it; None: what the activities say
     """
@@ -84,6 +86,7 @@ class Deal(PlainAttributes, Model):
     profit: int | None = minor_units_column(null=True)
     sale_kind: SaleKind | None = enum_column(SaleKind, null=True)
     sale_kind_given: bool = bool_column(default=False)
+    forecast_category: ForecastCategory | None = enum_column(ForecastCategory, null=True)
 
     class Meta:
         table = "deal"

@@ -7,7 +7,15 @@ from collections.abc import Sequence
 from tortoise import fields
 from tortoise.models import Model
 
-from models.db.columns import currency_column, foreign_key, minor_units_column, short_text_column, text_column
+from domain.forecasting.categories import ForecastCategory
+from models.db.columns import (
+    currency_column,
+    enum_column,
+    foreign_key,
+    minor_units_column,
+    short_text_column,
+    text_column,
+)
 
 
 class Pipeline(Model):
@@ -21,11 +29,17 @@ class Pipeline(Model):
 
 
 class Stage(Model):
+    """A step of a pipeline.
+
+    forecast_category  of the open deals in it that have none of their own; None for the usual one
+    """
+
     id = fields.IntField(primary_key=True)
     pipeline = foreign_key("Pipeline")
     pipeline_id: int
     name: str = short_text_column()
     position: int = fields.IntField()
+    forecast_category: ForecastCategory | None = enum_column(ForecastCategory, null=True)
 
     class Meta:
         table = "stage"

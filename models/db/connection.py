@@ -63,6 +63,7 @@ MODEL_MODULES: Final = (
     "models.live.leases",
     "models.forecasting.snapshots",
     "models.forecasting.pipeline_snapshots",
+    "models.forecasting.forecast_calls",
     "models.imports.import_jobs",
 )
 

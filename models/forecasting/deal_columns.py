@@ -16,6 +16,7 @@ from typing import Final
 import numpy as np
 
 from domain.forecasting.arrays import NEVER, Bools, Floats, Ints
+from domain.forecasting.categories import ForecastCategory
 from domain.ledger.record_facts import DealStatus
 from domain.primitives.json_values import JsonObject, JsonValue
 from models.db import json_aggregates
@@ -23,10 +24,14 @@ from models.db.connection import to_datetime
 
 STATE_CODES: Final = {DealStatus.OPEN: 0, DealStatus.WON: 1, DealStatus.LOST: 2}
 
+CATEGORIES: Final = tuple(ForecastCategory)
+_CATEGORY_INDEX: Final = {category.value: index for index, category in enumerate(CATEGORIES)}
+
 _ParsedColumns = JsonObject  # arrays by field of `DealColumns`
 _COLUMNS: Final = (
     "id", "external_id", "owner_id", "won_by", "status", "amount", "currency", "cost", "cost_currency", "product",
     "value", "profit", "initial_amount", "initial_currency", "created_on", "closed_on", "deleted_at", "expected_close_on",
+    "stage_id", "forecast_category",
 )  # fmt: skip
 _EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
 
@@ -44,6 +49,8 @@ class DealColumns:
     value, profit   of a won deal, in the company's currency; NaN if unknown
     product         index into `products`, -1 for none
     expected_close  the expected closing day
+    stage           stage ids
+    category        index into `CATEGORIES` of a category of its own, -1 for none
     """
 
     id: Ints
@@ -64,6 +71,8 @@ class DealColumns:
     closed: Ints
     deleted: Ints
     expected_close: Ints
+    stage: Ints
+    category: Ints
     currencies: tuple[str, ...]
     products: tuple[str, ...]
 
@@ -173,6 +182,10 @@ def _parse_columns(lists: Sequence[Sequence[JsonValue]], currencies: list[str], 
         "closed": np.where(state == STATE_CODES[DealStatus.OPEN], NEVER, parse_days(values_by_column["closed_on"])),
         "deleted": ints([_utc_day(moment) for moment in values_by_column["deleted_at"]]),
         "expected_close": parse_days(values_by_column["expected_close_on"]),
+        "stage": ints(values_by_column["stage_id"]),
+        "category": ints(
+            [-1 if name is None else _CATEGORY_INDEX[name] for name in values_by_column["forecast_category"]]
+        ),
     }
 
 

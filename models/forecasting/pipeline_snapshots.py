@@ -233,6 +233,8 @@ def _parse_deals(columns: JsonObject) -> tuple[DealColumns, StageEntries]:
         closed=none + NEVER,
         deleted=none + NEVER,
         expected_close=none + NEVER,
+        stage=none,
+        category=none - 1,
         currencies=tuple(currencies),
         products=tuple(products),
     )
@@ -250,5 +252,5 @@ def _to_json(values: Floats) -> list[float | None]:
 
 
 def _names(names: tuple[str, ...], indexes: Ints) -> list[str | None]:
-    known: tuple[str | None, ...] = (*names, None)  # index -1, for none, takes the last one
-    return [known[index] for index in indexes.tolist()]
+    with_none: tuple[str | None, ...] = (*names, None)  # index -1, for none, takes the last one
+    return [with_none[index] for index in indexes.tolist()]

@@ -42,6 +42,7 @@ from resolvers.request.validation import clean_update
 
 _HISTORY_COLUMNS: Final = (
     "title", "amount", "currency", "initial_amount", "cost", "owner_id", "client_id", "product", "expected_close_on", "closed_at",
+    "forecast_category",
 )  # fmt: skip
 _REPLAYED_COLUMNS: Final = ("amount", "currency", "owner_id")
 _STATUS_ACTIVITIES: Final = {
@@ -100,6 +101,8 @@ class DealType(RecordType[Deal, DealInput]):
         if input.expected_close_on is not UNSET:
             day = input.expected_close_on
             deal.expected_close_on = validation.clean_day(day, "input", "expectedCloseOn") if day else None
+        if input.forecast_category is not UNSET:
+            deal.forecast_category = validation.clean_category(input.forecast_category, "input", "forecastCategory")
         deal.problem = clean_update(input.problem, deal.problem, validation.clean_note, "input", "problem")
         if input.stage_entered_at is not UNSET:
             change.occurred_at, change.stage_entry_unknown = input.stage_entered_at, input.stage_entered_at is None

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
+from domain.forecasting.categories import ForecastCategory
 from domain.ledger.record_facts import CallDirection, CallOutcome, DealStatus, LeadStatus, SaleKind, TaskKind
 from domain.primitives.unset import UNSET, Unset
 from resolvers.request.inputs import Money
@@ -54,6 +55,7 @@ class DealInput(OwnedRecordInput):
     product: str | Unset | None = UNSET
     problem: str | Unset | None = UNSET
     expected_close_on: date | Unset | None = UNSET
+    forecast_category: ForecastCategory | Unset | None = UNSET
     closed_at: datetime | None = None
     lost_reason: str | Unset | None = UNSET
 

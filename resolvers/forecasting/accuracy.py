@@ -19,9 +19,9 @@ from resolvers.forecasting.forecast_engine import get_forecast_engine
 from resolvers.forecasting.forecasts import Forecast
 from resolvers.request.context import RequestContext
 
-_MAX_ORIGINS: Final = 12  # origins that are tested
+MAX_ORIGINS: Final = 12  # origins that are tested
 MAX_WAIT_SECONDS: Final = 5.0  # a cold process needs longer than a request may take; it goes on after the answer
-_QUARTERLY_MIN_DAYS: Final = 46  # days of a period from which quarterly forecasts are tested
+QUARTERLY_MIN_DAYS: Final = 46  # days of a period from which quarterly forecasts are tested
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ async def measure_accuracy(context: RequestContext, forecast: Forecast) -> Accur
     Memoized until the day ends or the past changes.
     """
     engine, data = get_forecast_engine(context), await backtests.load_backtest_data(context, forecast.basis)
-    horizon = Horizon.QUARTER if forecast.period.days >= _QUARTERLY_MIN_DAYS else Horizon.MONTH
+    horizon = Horizon.QUARTER if forecast.period.days >= QUARTERLY_MIN_DAYS else Horizon.MONTH
     scope = forecast.scope.key
 
     async def measure() -> Accuracy | None:
@@ -85,7 +85,7 @@ def _origins(data: BacktestData) -> list[int]:
     if not len(closed):
         return []
     last = month_of(data.snapshot.today) - 2  # the month after it must be over
-    return [last_day(month) for month in range(max(month_of(int(closed.min())), last - _MAX_ORIGINS + 1), last + 1)]
+    return [last_day(month) for month in range(max(month_of(int(closed.min())), last - MAX_ORIGINS + 1), last + 1)]
 
 
 def _score(data: BacktestData, forecasts: list[BacktestForecast]) -> Accuracy | None:

@@ -50,6 +50,10 @@ class MoneyBasis(StrEnum):
     REVENUE = "REVENUE"
     PROFIT = "PROFIT"
 
+    @property
+    def basis(self) -> Basis:
+        return Basis(self.value)
+
 
 @dataclass(frozen=True)
 class ForecastQuery:
@@ -57,6 +61,7 @@ class ForecastQuery:
 
     win, lose    global ids of deals to be taken as won within the period, and as lost
     with_target  whether the target is needed, or the probability to reach it
+    with_judgement  whether live forecasts are sent again when people's judgement beside them changes
     """
 
     period: PeriodKey | None = None
@@ -64,10 +69,11 @@ class ForecastQuery:
     win: tuple[str, ...] = ()
     lose: tuple[str, ...] = ()
     with_target: bool = True
+    with_judgement: bool = False
 
     @property
     def basis(self) -> Basis:
-        return Basis(self.money.value)
+        return self.money.basis
 
 
 @dataclass(frozen=True)

@@ -136,6 +136,10 @@ async def save_pipeline(context: RequestContext, input: PipelineInput) -> Pipeli
     for position, (stage_input, stage_name) in enumerate(zip(stage_inputs, names, strict=True)):
         row = _take_existing_stage(existing_stages, stage_input.id, position) or Stage(pipeline_id=pipeline.id)
         row.name, row.position = stage_name, position
+        if stage_input.forecast_category is not UNSET:
+            row.forecast_category = validation.clean_category(
+                stage_input.forecast_category, "input", "stages", str(position), "forecastCategory"
+            )
         await row_store.save(row)
     for removed_stage in existing_stages.values():
         await _check_nothing_depends_on(removed_stage)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from domain.forecasting.categories import ForecastCategory
 from domain.permissions import Role
 from domain.primitives.calendar import Weekday
 from domain.primitives.unset import UNSET, Unset
@@ -98,6 +99,7 @@ class CompanyDaySetting:
 class PipelineStageInput:
     name: str
     id: str | None = None
+    forecast_category: ForecastCategory | Unset | None = UNSET
 
 
 @dataclass(frozen=True, kw_only=True)

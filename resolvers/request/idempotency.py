@@ -24,6 +24,7 @@ from models.crm.records import CrmRecord
 from models.crm.refunds import Refund
 from models.db import row_store
 from models.db.row_store import TableRow
+from models.forecasting.forecast_calls import ForecastCall
 from models.goals.goals import Goal
 from models.goals.plans import GoalPlan
 from models.imports.import_jobs import ImportJob
@@ -52,6 +53,7 @@ _MODELS: Final[dict[str, type[TableRow]]] = {
     "Pipeline": Pipeline,
     "ImportJob": ImportJob,
     "Refund": Refund,
+    "ForecastCall": ForecastCall,
 }
 
 
@@ -279,6 +281,8 @@ async def _load_visible_rows(context: RequestContext, references: Sequence[tuple
     await resolver.load_by_row_ids("Deal", [row.deal_id for row in resolver.loaded_rows(Refund)])
     await resolver.load_owners()
     await resolver.load_by_row_ids("Employee", [row.employee_id for row in resolver.loaded_rows(Absence)])
+    called_scopes = [row.scope for row in resolver.loaded_rows(ForecastCall)]
+    await resolver.load_by_row_ids("Employee", [scope.employee_id for scope in called_scopes if scope.employee_id])
     loaded_rows = [resolver.find_loaded(kind, row_id) for kind, row_id in references]
     rows: list[TableRow] = [row for row in loaded_rows if row is not None]
     visible_goal_ids = {
@@ -301,6 +305,10 @@ async def _load_visible_rows(context: RequestContext, references: Sequence[tuple
                 return viewer.can(Action.VIEW_WORK_TIME, resolver.get_row(Employee, row.employee_id))
             case Refund():
                 return resolver.can_see(resolver.get_row(Deal, row.deal_id))
+            case ForecastCall():
+                employee_id = row.scope.employee_id
+                employee = None if employee_id is None else resolver.get_row(Employee, employee_id)
+                return viewer.can_in_scope(Action.VIEW_FORECAST, row.scope, employee)
             case Team():
                 return row.id in viewer.visible_team_ids
             case Device() | ImportJob():

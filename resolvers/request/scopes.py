@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TypeVar
@@ -170,3 +170,9 @@ async def load_scope_rows(context: RequestContext, keys: Collection[ScopeKey]) -
         else:
             rows[key] = company if key.team_id is None else context.tree.teams[key.team_id]
     return rows
+
+
+async def load_scopes_by_key(context: RequestContext, keys: Sequence[ScopeKey]) -> list[ScopeRow]:
+    """Return the rows of scopes in the order of the keys."""
+    rows = await load_scope_rows(context, keys)
+    return [rows[key] for key in keys]

@@ -10,6 +10,7 @@ from typing import TypeVar, Unpack
 
 from domain.errors.operation_errors import BadInput
 from domain.errors.user_errors import Invalid, OutOfRange, Required, UserError
+from domain.forecasting.categories import ForecastCategory
 from domain.primitives import text
 from domain.primitives.money import InvalidAmount, is_known_currency, to_minor
 from domain.primitives.units import Unit, to_smallest
@@ -128,6 +129,13 @@ def clean_money(input: Money, company_currency: str, *path: str) -> tuple[int, s
     if minor < 0:
         raise OutOfRange("The amount must not be negative.", *path, "amount")
     return minor, code
+
+
+def clean_category(value: ForecastCategory | None, *path: str) -> ForecastCategory | None:
+    """Return the forecast category of a stage or an open deal. Raises Invalid for the one that follows from a win."""
+    if value is ForecastCategory.CLOSED:
+        raise Invalid("A deal becomes CLOSED by its win: choose another category.", *path)
+    return value
 
 
 def clean_metric_value(value: Decimal, unit: Unit, company_currency: str, *path: str) -> int:

@@ -387,3 +387,16 @@ SIGN_IN: Final = _parse_grid("""
   NorthCrm   +
   stranger   +
 """)
+
+SUBMITTING: Final = _parse_grid("""
+            North Far Sales South
+  Ann        !     !   !     !
+  Max        +     +   !     !
+  Dora       +     +   +     +
+  Ada        +     +   +     +
+  Wall       !     !   !     !
+  NorthWall  !     !   .     .
+  Crm        !     !   !     !
+  NorthCrm   !     !   .     .
+  stranger   0     0   0     0
+""")

@@ -235,6 +235,20 @@ MUTATIONS: Final = [
         SubjectKind.PLAN,
         expected_permissions.PLANS,
     ),
+    MatrixOperation(
+        "submitForecast",
+        _write_mutation("submitForecast", 'scope: "$who", amount: {amount: $n}'),
+        Action.SUBMIT_FORECAST,
+        SubjectKind.TEAM,
+        expected_permissions.SUBMITTING,
+    ),
+    MatrixOperation(
+        "adjustForecast",
+        _write_mutation("adjustForecast", 'scope: "$who", amount: {amount: $n}, note: "Holidays"'),
+        Action.ADJUST_FORECAST,
+        SubjectKind.PERSON,
+        expected_permissions.SETTING_GOALS,
+    ),
     _define_record("recordDeal", 'title: "Desks", owner: "$who"'),
     MatrixOperation(
         "recordDeals",

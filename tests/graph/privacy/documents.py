@@ -30,7 +30,10 @@ SCOPE_DOCUMENTS: Final = {
       {_FORECAST_NUMBERS} pipeline undated newBusiness attainmentProbability target confidence
       openPipeline {{ deals amount withoutAmount }}
       deals {{ winProbability expected }}
-      accuracy {{ periods wape biasPercent intervalCoveragePercent }}
+      accuracy {{ periods wape biasPercent intervalCoveragePercent
+        submissions {{ periods wape biasPercent machineWape }} adjustments {{ periods wape biasPercent machineWape }} }}
+      submitted submissions {{ amount machineExpected }} adjustment {{ amount machineExpected }} calls {{ amount }}
+      categories {{ deals amount withoutAmount cumulative }}
       saidBefore {{ {_FORECAST_NUMBERS} }}
       drivers(since: TODAY) {{ expectedThen change drivers {{ amount dealCount deals {{ amount }} }} }} }} }}""",
     "goals": f"""query($scope: ID) {{ goals(scope: $scope) {{ name target fullTarget threshold stretch tier allocated
@@ -79,13 +82,17 @@ AGGREGATES: Final = frozenset(
         "SeriesPoint": "value",
         "FunnelStage": """openDeals openAmount clients entered advanced lost conversionPercent conversionLowPercent
             conversionHighPercent immature benchmarkPercent medianDaysInStage stalled weak slow""",
-        "Forecast": f"""{_FORECAST_NUMBERS} pipeline undated newBusiness attainmentProbability target confidence""",
+        "Forecast": f"""{_FORECAST_NUMBERS} pipeline undated newBusiness attainmentProbability target confidence
+            submitted""",
         "OpenPipeline": "deals amount withoutAmount",
         "DealForecast": "winProbability expected",
         "DuplicateGroup": "count",
         "ForecastAccuracy": "periods wape biasPercent intervalCoveragePercent",
         "ForecastSnapshot": _FORECAST_NUMBERS,
         "ForecastDrivers": "expectedThen change",
+        "ForecastCall": "amount machineExpected",
+        "ForecastCategoryTotal": "deals amount withoutAmount cumulative",
+        "JudgementAccuracy": "periods wape biasPercent machineWape",
         "ForecastDriver": "amount dealCount",
         "DriverDeal": "amount",
         "Goal": "target fullTarget threshold stretch tier allocated",
@@ -122,7 +129,8 @@ ATTRIBUTES: Final = frozenset(  # of rows, of settings, or of the clock: visible
         "CompanyDay": "date kind",
         "Contact": "createdAt",
         # `saleKind` says how the deal counts for its owner, and so depends on every earlier win of the client
-        "Deal": "status createdAt expectedCloseOn closedAt hasProblems saleKind",
+        "Deal": """status createdAt expectedCloseOn closedAt hasProblems saleKind forecastCategory
+            ownForecastCategory""",
         "DealWon": "revoked at",
         "Session": "startedAt expiresAt current",  # only the viewer's own
         "Device": "kind createdAt lastSeenAt revokedAt",
@@ -133,6 +141,8 @@ ATTRIBUTES: Final = frozenset(  # of rows, of settings, or of the clock: visible
         "ForecastSnapshot": "day",
         "ForecastDrivers": "state day",  # of the snapshot, which all viewers of the forecast compare with
         "ForecastDriver": "kind",
+        "ForecastCall": "kind basis at firstDay lastDay",
+        "ForecastCategoryTotal": "category",
         "Goal": "recurring proRated shape createdAt archivedAt",
         "GoalChange": "at",
         "GoalTargetVersion": "since",
@@ -157,7 +167,7 @@ ATTRIBUTES: Final = frozenset(  # of rows, of settings, or of the clock: visible
         "Result": "at value",
         "ScoreEntry": "effectiveOn effectiveAt late recordedAt amount",
         "SeriesPoint": "start",
-        "Stage": "position",
+        "Stage": "position forecastCategory",
         "Task": "kind dueAt completedAt overdue",
         "UndoneActivity": "undoneAt",
         "Viewer": "role",
