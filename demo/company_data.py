@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from domain.forecasting.categories import ForecastCategory
 from domain.permissions import Role
 
 COMPANY: Final = "Marlowick"
@@ -49,12 +50,13 @@ class DemoStage:
     """A stage of a pipeline.
 
     `median_days` is the median time a deal stays in it, `advance_probability` the probability that a deal moves on from
-    it rather than being lost.
+    it rather than being lost. `forecast_category` is that of the deals in it, the usual one unless it is set.
     """
 
     name: str
     median_days: float
     advance_probability: float
+    forecast_category: ForecastCategory | None = None
 
 
 @dataclass(frozen=True)
@@ -78,13 +80,17 @@ PIPELINES: Final = (
             DemoStage("New", 4, 0.72),
             DemoStage("Qualified", 9, 0.74),
             DemoStage("Site visit", 12, 0.80),
-            DemoStage("Proposal", 20, 0.74),
-            DemoStage("Contract", 8, 0.93),
+            DemoStage("Proposal", 20, 0.74, ForecastCategory.BEST_CASE),
+            DemoStage("Contract", 8, 0.93, ForecastCategory.COMMIT),
         ),
     ),
     DemoPipeline(
         "Renewals and extensions",
-        (DemoStage("Due", 8, 0.95), DemoStage("Offer", 12, 0.86), DemoStage("Approval", 9, 0.90)),
+        (
+            DemoStage("Due", 8, 0.95),
+            DemoStage("Offer", 12, 0.86, ForecastCategory.BEST_CASE),
+            DemoStage("Approval", 9, 0.90, ForecastCategory.COMMIT),
+        ),
     ),
 )
 PRODUCTS: Final = (

@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Final
 
 from demo import company_data
-from demo.goals import PlannedGoal, plan_goals
+from demo.goals import DEALS_WON_AMOUNT, PlannedGoal, plan_goals
 from demo.history_generator import CALENDAR, DEMOS, TRAININGS, CompanyHistory, EventInput, HistoryEvent
 from domain.alerts.rules import AlertKind, Recipient
 from domain.permissions import DeviceKind
@@ -39,6 +39,8 @@ from resolvers.crm.inputs import (
     ResultInput,
     TaskInput,
 )
+from resolvers.forecasting import forecast_calls
+from resolvers.forecasting.inputs import ForecastCallInput
 from resolvers.goals import goals
 from resolvers.goals.inputs import GoalInput
 from resolvers.organization import company, people, teams
@@ -52,6 +54,10 @@ PASSWORD: Final = "quiet snowflake"  # of all employees; not a secret, since the
 CreateContext = Callable[[datetime, Viewer], RequestContext]
 _CLOSE_AFTER_WORKDAYS: Final = 5  # of the next month
 _LARGE_DEAL: Final = Decimal(15_000)  # from which on managers and directors hear of a deal
+_SUBMITTERS: Final = 5  # of so many sellers one has not submitted a forecast
+_CALL_FACTORS: Final = (Decimal("0.9"), Decimal(1), Decimal("0.8"), Decimal("1.1"))  # of the target, by turns
+_ADJUSTMENT_FACTOR: Final = Decimal("0.95")  # of the target
+_ADJUSTMENT_NOTE: Final = "Two large deals wait for the client's budget."
 _BATCH_FRACTION: Final = 5  # a batch covers a fifth of the time between its start and now, within the limits below
 _MIN_BATCH, _MAX_BATCH = timedelta(hours=12), timedelta(days=14)
 
@@ -82,6 +88,7 @@ async def seed_demo(
         planned_goals = planned_goals[len(due_goals) :]
         await seeder.set_goals(due_goals)
         on_progress(number / len(batches))
+    await seeder.submit_forecasts(plan_goals(history))
     await seeder.enable_month_closing()
     return tokens
 
@@ -141,10 +148,10 @@ class _DemoSeeder:
         [default_stages] = await pipelines.fetch_stages([default_pipeline.id])
         default_stage_ids: list[str | None] = [encode_global_id("Stage", stage.id) for stage in default_stages]
         for number, pipeline in enumerate(company_data.PIPELINES):
-            names = [stage.name for stage in pipeline.stages]
-            existing_ids = default_stage_ids if number == 0 else [None] * len(names)
+            existing_ids = default_stage_ids if number == 0 else [None] * len(pipeline.stages)
             stages = [
-                PipelineStageInput(name=name, id=stage_id) for name, stage_id in zip(names, existing_ids, strict=True)
+                PipelineStageInput(name=stage.name, id=stage_id, forecast_category=stage.forecast_category)
+                for stage, stage_id in zip(pipeline.stages, existing_ids, strict=True)
             ]
             pipeline_id = None if number else encode_global_id("Pipeline", default_pipeline.id)
             saved = await company.save_pipeline(
@@ -243,6 +250,27 @@ class _DemoSeeder:
             else PeriodKey(goal.kind, first_day),
             recurring=not is_custom,
         )
+
+    async def submit_forecasts(self, goals_of_now: Iterable[PlannedGoal]) -> None:
+        """Submit what sellers expect of the month, near their targets, and adjust the forecasts of the teams."""
+        monthly = [goal for goal in goals_of_now if goal.metric == DEALS_WON_AMOUNT and goal.kind is PeriodKind.MONTH]
+        managers = {team.key: team.manager for team in company_data.TEAMS if team.parent is not None}
+        for index, goal in enumerate(goal for goal in monthly if goal.owner in self.employees):
+            if index % _SUBMITTERS == 0:
+                continue  # some have not said anything yet
+            context = await self._context_of(goal.owner, self.history.now)
+            amount = Money(round(goal.target * _CALL_FACTORS[index % len(_CALL_FACTORS)], -2), company_data.CURRENCY)
+            async with context.unit_of_work():
+                await forecast_calls.submit_forecast(context, ForecastCallInput(amount=amount))
+        for goal in monthly:
+            if goal.owner in managers:
+                context = await self._context_of(managers[goal.owner], self.history.now)
+                amount = Money(round(goal.target * _ADJUSTMENT_FACTOR, -2), company_data.CURRENCY)
+                async with context.unit_of_work():
+                    await forecast_calls.adjust_forecast(
+                        context,
+                        ForecastCallInput(scope=self.global_ids[goal.owner], amount=amount, note=_ADJUSTMENT_NOTE),
+                    )
 
     async def enable_month_closing(self) -> None:
         """Enable the closing of months from now on; during the seeding it would make old entries late."""

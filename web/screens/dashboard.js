@@ -15,6 +15,7 @@ import { ALERT_FIELDS, ALERTS, alertList, markRead, NEWS_KINDS, onlineList } fro
 import { FORECAST_FIELDS, forecastPanel } from "../parts/forecast_panel.js";
 import { FUNNEL_FIELDS, funnelTable } from "../parts/funnel_panel.js";
 import { GOAL_FIELDS, GOAL_STATE, goalLine, goalWindow } from "../parts/goal_window.js";
+import { JUDGEMENT, judgementPanel } from "../parts/judgement_panel.js";
 import { LEADERBOARD, rankingRows } from "../parts/ranking_list.js";
 import { readSince, sincePanel } from "../parts/since_panel.js";
 
@@ -75,7 +76,7 @@ export async function show(main) {
   document.title = `${scope.name} · Scoreline`;
 
   const state = {
-    ...data, board: /** @type {any} */ (null), forecast: data.forecast, past: /** @type {any} */ (null), since: /** @type {any} */ (null),
+    ...data, board: /** @type {any} */ (null), forecast: data.forecast, past: /** @type {any} */ (null), since: /** @type {any} */ (null), reread: () => {},
     goals: goalsOf(data, metric),
     people: new Map(), alerts: data.alerts.edges.map((/** @type {any} */ { node }) => node), news: data.activities.edges.map((/** @type {any} */ { node }) => node),
   };
@@ -96,6 +97,7 @@ export async function show(main) {
     if (figures) Object.assign(state, figures);
     draw();
     await readChanges();
+    await state.reread();
   };
   const readFiguresSoon = () => { reading ||= setTimeout(readFigures, FIGURES_SECONDS * 1000 * (0.75 + Math.random() / 2)); };
   /** @type {() => void} */
@@ -126,7 +128,9 @@ export async function show(main) {
     state.past = { ...state.past, ...forecast };
     draw();
   }, () => undefined); // the rest stands without it
-  readPast(FORECAST_PAST).then(() => readPast(ACCURACY)); // the accuracy may take the server long
+  const readJudgement = () => readPast(JUDGEMENT);
+  state.reread = readJudgement;
+  readPast(FORECAST_PAST).then(readJudgement).then(() => readPast(ACCURACY)); // the accuracy may take the server long
   const ends = [
     () => endGoals(),
     () => clearTimeout(reading),
@@ -218,6 +222,7 @@ function drawDashboard(main, state, { scope, period, span, metric }) {
         panel(t("Ranking"), board ? h("small", {}, t("total {total}", { total: figure(board.total, board.metric.unit, true) })) : null,
           board ? (board.standings.length ? h("ol.ranking", {}, rankingRows(board)) : empty(t("Nobody is ranked yet."))) : h("p.soft", {}, t("Loading …"))),
         forecastPanel(forecast, state.past),
+        judgementPanel(state.past, { scope, period, forecast, reread: state.reread }),
         panel(t("Alerts"), link("/alerts", h("span.link", {}, t("All"))), alertList(state.alerts, read)),
         panel(t("Online"), null, onlineList(state.people)))));
   const list = main.querySelector(".ranking");
