@@ -213,3 +213,40 @@ async def test_goal_stream_is_not_woken_by_a_deal_of_a_colleague(world: World, m
                 assert listener.events[-1]["goalProgress"] == current["node"]
     finally:
         watcher_task.cancel()
+
+
+JUDGEMENT = """forecast { expected submitted submissions { amount note } adjustment { amount }
+  categories { category deals amount } }"""
+SUBMIT = """mutation($amount: Decimal!) { submitForecast(input: {amount: {amount: $amount}, note: "Sure"}) {
+  userErrors { message } } }"""
+ADJUST = """mutation($scope: ID!) { adjustForecast(input: {scope: $scope, amount: {amount: "900"}, note: "Holidays"}) {
+  userErrors { message } } }"""
+
+
+async def test_forecast_stream_with_judgement_sends_what_people_expect(world: World) -> None:
+    deal = (await world.mutate("recordDeal", "Ann", title="Tables", amount={"amount": "70"}))["deal"]["id"]
+    async with subscribe(world, f"subscription {{ {JUDGEMENT} }}") as listener:
+        await listener.wait_until(lambda: len(listener.events) == 1)
+
+        await world.query(SUBMIT, "Ann", amount="5000")
+        await listener.wait_until(lambda: listener.events[-1]["forecast"]["submitted"] == "5000.00")
+        await world.query(ADJUST, scope=world.global_ids["company"])
+        await listener.wait_until(lambda: listener.events[-1]["forecast"]["adjustment"] == {"amount": "900.00"})
+        await world.mutate("updateDeal", "Ann", id=deal, forecastCategory="COMMIT")
+        await listener.wait_until(
+            lambda: (
+                {"category": "COMMIT", "deals": 1, "amount": "70.00"} in listener.events[-1]["forecast"]["categories"]
+            )
+        )
+        assert listener.events[-1] == await world.query(f"{{ {JUDGEMENT} }}")
+
+
+async def test_forecast_stream_without_judgement_sends_nothing_for_a_call(world: World) -> None:
+    async with subscribe(world, f"subscription {{ {FORECAST} }}", "Ann") as listener:
+        await listener.wait_until(lambda: len(listener.events) == 1)
+        await world.query(SUBMIT, "Ann", amount="5000")
+        await record_won_deal(world, "Ann", "10")
+
+        await listener.wait_until(lambda: len(listener.events) == 2)
+        first, second = (Decimal(message["forecast"]["booked"]) for message in listener.events)
+        assert second == first + 10

@@ -19,6 +19,7 @@ from resolvers.request.viewer import Viewer
 from tests.resolvers.forecasting.half_year_company import seasoned_company
 from tests.resolvers.forecasting.test_changed_past import PastChanger
 from tests.seeds import each_seed
+from tests.statement_counter import count_statements
 from tests.world import World
 
 DRIVERS = """query($scope: ID, $period: PeriodInput, $basis: MoneyBasis! = REVENUE, $since: ForecastDriversSince! = TODAY,
@@ -263,3 +264,18 @@ async def test_drivers_add_up_after_any_changes(seed: int) -> None:
                     answer = await read_drivers(world, scope=world.global_ids[scope], basis=basis, since="TODAY")
                     assert answer["state"] == "READY"
             world.advance(days=1)
+
+
+async def test_drivers_of_many_scopes_take_as_many_statements_as_those_of_one() -> None:
+    async with seasoned_company() as world:
+        await take_snapshots(world)
+        fields = "forecast { drivers(since: TODAY) { state change drivers { kind amount } } submitted categories { amount } }"
+        await world.query(f"{{ company {{ {fields} }} }}")
+
+        with count_statements() as of_one:
+            await world.query(f"{{ employees(first: 1) {{ edges {{ node {{ {fields} }} }} }} }}")
+        with count_statements() as of_all:
+            answer = await world.query(f"{{ employees {{ edges {{ node {{ {fields} }} }} }} }}")
+
+    assert len(answer["employees"]["edges"]) > 2
+    assert len(of_all) == len(of_one)
