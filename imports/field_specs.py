@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Final
 
+from domain.forecasting.categories import ForecastCategory
 from domain.ledger.record_facts import CallDirection, CallOutcome, DealStatus, LeadStatus, SaleKind, TaskKind
 from domain.permissions import Role
 from domain.primitives.periods import PeriodKind
@@ -52,6 +53,7 @@ FIELDS_BY_KIND: Final[Mapping[str, Mapping[str, FieldSpec]]] = {
         "id": _T, "title": _T, "owner": _T, "client": _T, "product": _T, "pipeline": _T, "stage": _T,
         "status": _lowercase_values(DealStatus), "amount": _M, "amount_created": _M, "amount_closed": _M, "cost": _M, "currency": _T, "created": _D, "closed": _D,
         "won": _D, "lost": _D, "expected": _D, "reason": _T, "problem": _T, "sale": _lowercase_values(SaleKind),
+        "category": _lowercase_values(ForecastCategory),
     },
     "visits": {"deal": _T, "pipeline": _T, "stage": _T, "entered": _D},
     "calls": {

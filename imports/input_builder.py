@@ -13,6 +13,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final, TypeVar
 
+from domain.forecasting.categories import ForecastCategory
 from domain.ledger.record_facts import CallDirection, CallOutcome, DealStatus, LeadStatus, SaleKind, TaskKind
 from domain.permissions import Role
 from domain.primitives.calendar import Calendar
@@ -38,7 +39,7 @@ _TEAM: Final = TeamInput()
 # Field in the path of an error → field of the map, where the names differ; to name the column in an error.
 MAP_FIELD_NAMES: Final[Mapping[str, str]] = {
     "createdAt": "created", "closedAt": "closed", "expectedCloseOn": "expected", "lostReason": "reason",
-    "saleKind": "sale", "externalId": "id", "assignee": "owner", "employee": "owner", "startedAt": "started",
+    "saleKind": "sale", "forecastCategory": "category", "externalId": "id", "assignee": "owner", "employee": "owner", "startedAt": "started",
     "durationSeconds": "seconds", "dueAt": "due", "completedAt": "completed", "contactName": "contact",
     "initialAmount": "amount_created", "proRated": "pro_rated", "joinedOn": "joined", "leftOn": "left",
 }  # fmt: skip
@@ -183,6 +184,7 @@ class InputBuilder:
             stage=encode_global_id("Stage", stage.id) if stage else None,
             stage_entered_at=stage_entered_at,
             sale_kind=_choice(SaleKind, values, "sale") or UNSET,
+            forecast_category=(status is DealStatus.OPEN and _choice(ForecastCategory, values, "category")) or UNSET,
             client=self.resolve_client(values, owner, created_at or closed_at) or UNSET,
         )
 
