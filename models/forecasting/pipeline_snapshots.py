@@ -57,6 +57,9 @@ class Bookings:
     day: Ints
     amount: Ints
 
+    def equals(self, other: Bookings) -> bool:
+        return all(np.array_equal(getattr(self, column), getattr(other, column)) for column in vars(self))
+
     def sum_by_deal(self, scope: ScopeKey, tree: TeamTree, period: Period) -> dict[int, int]:
         """Return what was credited to the scope in the period by deal; deals with a sum of zero are left out."""
         mask = (self.day >= period.start.toordinal()) & (self.day <= period.end.toordinal())
@@ -133,7 +136,7 @@ FROM score_entry LEFT JOIN refund ON score_entry.source_kind = 'Refund' AND refu
 WHERE score_entry.metric = ? AND score_entry.effective_on BETWEEN ? AND ?{condition}
 GROUP BY COALESCE(refund.deal_id, score_entry.source_id), score_entry.employee_id, score_entry.team_id,
     score_entry.effective_on
-HAVING SUM(score_entry.amount) <> 0
+HAVING SUM(score_entry.amount) <> 0 ORDER BY 1, 2, 3, 4
 """
 
 

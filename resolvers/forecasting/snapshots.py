@@ -6,7 +6,7 @@ change is explained, are kept for two weeks.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -16,14 +16,15 @@ from typing import Final
 from domain.primitives.periods import PeriodKind
 from models.forecasting import pipeline_snapshots
 from models.forecasting import snapshots as rows
-from models.forecasting.pipeline_snapshots import PipelineSnapshot
+from models.forecasting.deal_tables import Basis
+from models.forecasting.pipeline_snapshots import Bookings, PipelineSnapshot
 from models.forecasting.snapshots import ForecastSnapshot
 from models.organization import people
 from models.organization.scopes import list_groups
 from resolvers.forecasting.forecast_engine import get_forecast_engine
 from resolvers.forecasting.forecasts import BOOKED_METRICS, Forecast, ForecastQuery, MoneyBasis, load_forecasts
 from resolvers.request.context import RequestContext
-from resolvers.request.periods import PeriodKey
+from resolvers.request.periods import PeriodKey, resolve_query_period
 from resolvers.request.scopes import Scope, load_scope_rows
 
 _SNAPSHOT_PERIODS: Final = (
@@ -32,6 +33,8 @@ _SNAPSHOT_PERIODS: Final = (
     (PeriodKind.QUARTER, 0),
     (PeriodKind.QUARTER, 1),
 )
+
+_MAX_READS: Final = 3  # after which a forecast may miss a win of the same moment
 
 
 async def take_snapshots(context: RequestContext) -> bool:
@@ -46,8 +49,8 @@ async def take_snapshots(context: RequestContext) -> bool:
     scopes = [Scope(key, row) for key, row in (await load_scope_rows(context, list_groups(context.tree))).items()]
     if not has_pipeline:
         scopes += [Scope.of_row(row) for row in await people.load_active(None)]
-    forecasts = await load_forecasts(context, _snapshot_requests(scopes))
-    pipeline = None if has_pipeline else await _build_pipeline_snapshot(context, today, forecasts)
+    forecasts, bookings = await _load_together(context, _snapshot_requests(scopes))
+    pipeline = None if has_pipeline else await _build_pipeline_snapshot(context, today, forecasts, bookings)
     async with context.unit_of_work():
         if not has_forecasts:
             group_forecasts = [forecast for forecast in forecasts if forecast.scope.employee is None]
@@ -66,14 +69,32 @@ def _snapshot_requests(scopes: Sequence[Scope]) -> list[tuple[Scope, ForecastQue
     return [(scope, query) for query in queries for scope in scopes]
 
 
+async def _load_together(
+    context: RequestContext, requests: Sequence[tuple[Scope, ForecastQuery]]
+) -> tuple[list[Forecast], dict[Basis, Bookings]]:
+    """Return the forecasts, and what was booked when they were made: both are read again if a deal is won in between."""
+    first = await resolve_query_period(context, PeriodKey(PeriodKind.QUARTER))
+    last = await resolve_query_period(context, PeriodKey(PeriodKind.QUARTER, offset=1))
+
+    async def read_bookings() -> dict[Basis, Bookings]:
+        return {
+            basis: await pipeline_snapshots.fetch_bookings(metric, first.start, last.end)
+            for basis, metric in BOOKED_METRICS.items()
+        }
+
+    bookings = await read_bookings()
+    for _ in range(_MAX_READS):
+        before, forecasts = bookings, await load_forecasts(context, requests)
+        bookings = await read_bookings()
+        if all(rows.equals(before[basis]) for basis, rows in bookings.items()):
+            break
+    return forecasts, bookings
+
+
 async def _build_pipeline_snapshot(
-    context: RequestContext, today: date, forecasts: Sequence[Forecast]
+    context: RequestContext, today: date, forecasts: Sequence[Forecast], bookings: Mapping[Basis, Bookings]
 ) -> PipelineSnapshot:
     engine = get_forecast_engine(context)
-    first, last = min(forecast.period.start for forecast in forecasts), max(f.period.end for f in forecasts)
-    bookings = {
-        basis: await pipeline_snapshots.fetch_bookings(metric, first, last) for basis, metric in BOOKED_METRICS.items()
-    }
     totals: dict[str, dict[str, tuple[int, int]]] = {}
     for forecast in forecasts:
         of_period = totals.setdefault(pipeline_snapshots.forecast_key(forecast.period, forecast.basis), {})
