@@ -19,6 +19,9 @@ Grid = dict[tuple[str, str], str]  # mark by actor and subject
 ALLOWED, ABSENT, FORBIDDEN, UNAUTHENTICATED = "+", ".", "!", "0"
 
 
+TEAM_NAMES: Final = ("North", "Far", "Sales", "South")
+
+
 def _parse_grid(text: str) -> Grid:
     subjects, *lines = (line.split() for line in text.strip().splitlines())
     return {(actor, subject): mark for actor, *marks in lines for subject, mark in zip(subjects, marks, strict=True)}
@@ -387,16 +390,4 @@ SIGN_IN: Final = _parse_grid("""
   NorthCrm   +
   stranger   +
 """)
-
-SUBMITTING: Final = _parse_grid("""
-            North Far Sales South
-  Ann        !     !   !     !
-  Max        +     +   !     !
-  Dora       +     +   +     +
-  Ada        +     +   +     +
-  Wall       !     !   !     !
-  NorthWall  !     !   .     .
-  Crm        !     !   !     !
-  NorthCrm   !     !   .     .
-  stranger   0     0   0     0
-""")
+SUBMITTING: Final[Grid] = {pair: mark for pair, mark in SETTING_GOALS.items() if pair[1] in TEAM_NAMES}  # of teams

@@ -217,12 +217,12 @@ async def test_pages_of_deals_continue_after_the_last_one(world: World) -> None:
         answer = (await world.query(page, first=first, after=after))["forecast"]["drivers"]["drivers"]
         return [row["deal"]["id"] for driver in answer if driver["kind"] == "SLIPPED" for row in driver["deals"]]
 
-    everything = await read(100)
+    all_deals = await read(100)
     first_page = await read(2)
-    assert len(everything) > 4
-    assert first_page == everything[:2]
-    assert await read(3, first_page[-1]) == everything[2:5]
-    assert await read(3, everything[-1]) == []
+    assert len(all_deals) > 4
+    assert first_page == all_deals[:2]
+    assert await read(3, first_page[-1]) == all_deals[2:5]
+    assert await read(3, all_deals[-1]) == []
     result = await world.execute(page, first=2, after=world.global_ids["Ann"])
     assert "There is no such deal" in str(result.errors)
 
