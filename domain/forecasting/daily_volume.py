@@ -35,7 +35,6 @@ _MAX_WINDOW_MONTHS: Final = 3  # longest window for which they are compared
 _DAY_BITS: Final = 31  # bits of a day where it is packed with a seller's index into one number
 _DAY_MASK: Final = (1 << _DAY_BITS) - 1
 _MIN_MONTH_EXPOSURE: Final = 0.3  # observed part of a month, from which the month is used
-_BLOCKS_MIN_DAYS: Final = 80  # days; longer windows are also forecast from blocks of their own length
 
 
 @dataclass(frozen=True)
@@ -94,7 +93,7 @@ class DailyVolume:
         self.days, self.amounts, self.sellers = days[order], amounts[order], sellers[order]
         self.first, self.day, self.count, self.calendar = first, day, count, calendar
         self._posteriors: dict[int, CountPosterior] = {}
-        self._forecasts: dict[tuple[int, int, int, float, bool], VolumeForecast] = {}
+        self._forecasts: dict[tuple[int, int, int, float], VolumeForecast] = {}
         self._past_shares: dict[tuple[int, int], Floats] = {}
         self._model_weights: dict[tuple[int, int], Floats] = {}
 
@@ -162,40 +161,17 @@ class DailyVolume:
             self._posteriors[day] = count_model.fit_counts(months[use], observed[use], np.maximum(exposure[use], 1e-3))
         return self._posteriors[day]
 
-    def forecast(
-        self, day: int, first: int, last: int, first_day_share: float = 1.0, *, blocks: bool = True
-    ) -> VolumeForecast:
+    def forecast(self, day: int, first: int, last: int, first_day_share: float = 1.0) -> VolumeForecast:
         """Return the forecast of the days from `first` to `last`, month by month, as known at the end of `day`; cached.
 
         first_day_share  the part of the day `first` that counts
-        blocks           also forecast a long window from blocks of its own length that end with `day` (temporal
-                         aggregation). A pattern within the window cannot mislead those. The result is the geometric
-                         mean of both forecasts.
         """
-        key = (day, first, last, first_day_share, blocks)
+        key = (day, first, last, first_day_share)
         if key not in self._forecasts:
             months = np.arange(month_of(first), month_of(last) + 1)
             exposure = self.day_weights.compute_exposure(months, first, last, first_day_share)
-            forecast = self.fit_counts(day).forecast(months, exposure)
-            self._forecasts[key] = self._blend_with_blocks(forecast, day, first, last, exposure) if blocks else forecast
+            self._forecasts[key] = self.fit_counts(day).forecast(months, exposure)
         return self._forecasts[key]
-
-    def _blend_with_blocks(
-        self, monthly: VolumeForecast, day: int, first: int, last: int, exposure_ahead: Floats
-    ) -> VolumeForecast:
-        length = last - first + 1
-        if length < _BLOCKS_MIN_DAYS or day - self.first + 1 < 2 * length:
-            return monthly
-        is_known = slice(self._count_until(day))
-        weights = self.day_weights.compute_weights(self.first, day)
-        observed, exposure = count_model.count_in_blocks(
-            self.days[is_known], self.amounts[is_known], weights, self.first, length
-        )
-        block_indexes = np.arange(len(observed))
-        by_block = count_model.fit_counts(
-            block_indexes, observed, exposure, seasonal=False, months_per_step=length / DAYS_PER_MONTH
-        ).forecast(block_indexes[-1:] + 1, exposure_ahead.sum(keepdims=True))
-        return VolumeForecast(monthly.means * (by_block.total / monthly.total) ** 0.5, monthly.log_sd)
 
     def compute_shares(self, day: int, first: int, last: int, activity_at: ActivityAt, active: Bools) -> Floats:
         """Return each seller's share of the volume of a window; shape (sellers,), sums to 1, or all 0 without sellers.

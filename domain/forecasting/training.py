@@ -201,7 +201,7 @@ class ModelTrainer:
         """Return each seller's expected wins by the count model, those from new deals, and the count model's log sd."""
         activity_at = self._records.activity_at
         by_counts = self.wins.forecast(day, first, last, day_left if first == day + 1 else _WHOLE_DAY)
-        arrivals = self.arrivals.forecast(day, day + 1, last, day_left, blocks=False)
+        arrivals = self.arrivals.forecast(day, day + 1, last, day_left)
         month_index = months_of(np.arange(day + 1, last + 1)) - month_of(day + 1)
         weights = self.arrivals.day_weights.compute_weights(day + 1, last)
         weights[0] *= day_left

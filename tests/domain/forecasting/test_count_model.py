@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from domain.forecasting.count_model import count_in_blocks, fit_counts
+from domain.forecasting.count_model import fit_counts
 
 JANUARY = 2024 * 12
 
@@ -14,10 +14,10 @@ def series(rates, seed=1):
     return months, rng.poisson(rates).astype(float), np.ones(len(rates))
 
 
-def forecast(rates, horizon=1, seed=1, **options):
+def forecast(rates, horizon=1, seed=1):
     months, observed, exposure = series(rates, seed)
     next_months = np.arange(months[-1] + 1, months[-1] + 1 + horizon)
-    return fit_counts(months, observed, exposure, **options).forecast(next_months, np.ones(horizon))
+    return fit_counts(months, observed, exposure).forecast(next_months, np.ones(horizon))
 
 
 def test_forecast_continues_a_steady_rate():
@@ -83,12 +83,3 @@ def test_forecast_is_uncertain_after_uneven_months():
     result = fit_counts(months, uneven, np.ones(len(uneven))).forecast(months[-1:] + 1, np.ones(1))
 
     assert result.log_sd > 0.35
-
-
-def test_blocks_end_with_the_last_day_and_drop_an_incomplete_first_block():
-    days = np.array([1, 2, 3, 8, 9, 10, 10])
-
-    observed, exposure = count_in_blocks(days, np.ones(7), np.ones(10), 1, 4)
-
-    assert observed.tolist() == [1, 4]  # days 3 to 6, and 7 to 10
-    assert exposure[0] == exposure[1]
