@@ -59,7 +59,8 @@ _NOISES: Final = (
 )
 _DRIFTS: Final = ((0.003, 0.45), (0.03, 0.3), (0.12, 0.25))  # q, of the logarithm per month, and its prior
 _TRENDS: Final = (_Trend(0.003, 12, 0.9, 0.6), _Trend(0.06, 12, 0.9, 0.2), _Trend(0.05, 10_000, 0.97, 0.2))
-_SMALL_TREND_SD: Final = 0.01  # larger trends are not tried with the largest drift, which looks like growth
+_SMALL_TREND_SD: Final = 0.01  # larger trends are not tried where nothing could tell them: with
+_LARGE_OMEGA: Final = 0.4  # noise from here on, and with the largest drift, which looks like growth
 _QUARTER_SDS: Final = (0.02, 0.25)  # tau_s
 _YEAR_SDS: Final = (0.02, 0.2)  # tau_c
 _START_SD: Final = 1.0  # of the first level, as a logarithm relative to the mean rate
@@ -70,6 +71,7 @@ _MAX_LOG_VARIANCE: Final = (
 )
 _MIN_EXPOSURE: Final = 1e-9  # months; a month of which nothing is left has no logarithm
 _MAX_STEP: Final = 2.0  # of Newton's method, in logarithms
+_TOLERANCE: Final = 1e-5  # of the modes, which are logarithms
 _MAX_ITERATIONS: Final = 40
 _CORRECTION: Final = 1 / 6  # events added to a count where its variance is needed, as it may be 0
 
@@ -188,7 +190,7 @@ def _make_grid(*, yearly: bool) -> _Grid:
         for noise, (drift, drift_prior), trend, quarter_sd, year_sd in product(
             _NOISES, _DRIFTS, range(len(_TRENDS)), _QUARTER_SDS, _YEAR_SDS if yearly else (0.0,)
         )
-        if drift < _DRIFTS[-1][0] or _TRENDS[trend].sd < _SMALL_TREND_SD
+        if (drift < _DRIFTS[-1][0] and noise.omega < _LARGE_OMEGA) or _TRENDS[trend].sd < _SMALL_TREND_SD
     ]
     phi, omega, drift, trend, quarter_sd, year_sd, prior = np.array(points).T
     return _Grid(phi, omega, drift, trend.astype(np.int64), quarter_sd, year_sd, prior)
@@ -226,7 +228,7 @@ def _find_modes(grid: _Grid, covariance: Floats, observed: Floats, offset: Float
         slopes = target - root * np.linalg.solve(matrix, (root * projected)[:, :, None])[:, :, 0]
         step = np.clip((covariance @ slopes[:, :, None])[:, :, 0] - logs, -_MAX_STEP, _MAX_STEP)
         logs = logs + step
-        if np.abs(step).max() < 1e-8:
+        if np.abs(step).max() < _TOLERANCE:
             break
     return logs, slopes
 

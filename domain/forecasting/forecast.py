@@ -132,6 +132,7 @@ class ForecastWindow:
         errors = yield from model.trainer.compute_errors(last - first + 1)
         yield from model.trainer.prepare(model.day, last)
         self.probabilities = model.trainer.compute_win_probabilities(model.day, first, last, day_left)
+        yield
         expected = model.trainer.compute_expected_wins(model.day, first, last, day_left)
         yield
         count_total, pipeline_total = (

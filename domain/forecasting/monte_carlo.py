@@ -16,7 +16,7 @@ from domain.forecasting import random_variates
 from domain.forecasting.arrays import Floats, Ints
 from domain.forecasting.random_variates import TABLE_ORDER, RandomStreams
 
-BATCH_SIZE: Final = 32  # sellers per step: more would block the worker for long
+BATCH_SIZE: Final = 16  # sellers per step: more would block the worker for long
 _MIN_MULTIPLIER: Final = 0.05  # floor of the multiplier that all sellers share
 _COMMON_STREAM, _SELLER_STREAM = 3, 4  # purposes of random numbers; `sample_wins` uses 10 and above
 

@@ -264,6 +264,11 @@ class ModelTrainer:
         for window in windows:
             if (*window, _WHOLE_DAY) not in self._expected_wins:
                 yield from self.prepare(window[0], window[2])
+                self.compute_win_probabilities(*window)
+                yield
+                for volume in (self.wins, self.arrivals):  # weighs the share models, which are then known
+                    volume.compute_shares(*window, self._records.activity_at, self.active)
+                    yield
                 self.compute_expected_wins(*window)
                 yield
             expected.append(self.compute_expected_wins(*window))
