@@ -63,6 +63,25 @@ def test_forecast_follows_growth():
     assert forecast(rates).total == pytest.approx(50 * 1.05**24, rel=0.12)
 
 
+def test_growth_that_has_held_for_two_years_is_followed_for_a_quarter():
+    rates = 100 * 2.0 ** (np.arange(27) / 12)
+
+    forecasts = [forecast(rates[:24], horizon=3, seed=seed).total for seed in range(8)]
+
+    assert np.mean(forecasts) == pytest.approx(rates[24:].sum(), rel=0.04)
+
+
+def test_uncertainty_is_smaller_where_counts_are_more_even_than_chance():
+    months, observed, exposure = series([100] * 24)
+    even = 100 + np.array([-3.0, 2, 4, -1, 0, -2] * 4)
+
+    log_sds = [
+        fit_counts(months, counts, exposure).forecast(months[-1:] + 1, np.ones(1)).log_sd for counts in (even, observed)
+    ]
+
+    assert log_sds[0] < 0.7 * log_sds[1]
+
+
 def test_forecast_scales_with_exposure_of_a_partial_month():
     months, observed, exposure = series([100] * 12)
     observed[-1], exposure[-1] = 40, 0.4
