@@ -126,3 +126,18 @@ def test_old_deals_of_which_none_was_won_are_promised_next_to_nothing():
 
     assert probabilities[20] > 0.1
     assert probabilities[271] < 0.02
+
+
+def test_deals_of_five_months_are_promised_little_where_none_is_won_after_140_days():
+    table = simulate_company(CompanyLaw(deals_per_month=1000))
+    rng = np.random.default_rng(2)
+    lifetime = np.where(rng.random(table.size) < 0.3, NEVER, rng.integers(0, 140, table.size))
+    closed = np.where(lifetime == NEVER, NEVER, table.created + lifetime)
+    table = replace(table, closed=closed, won=(closed != NEVER) & (rng.random(table.size) < 0.5))
+    last = last_day(FIRST_MONTH + 11)
+
+    fitted = fit_hazards(count_exposure(table, EVEN_WEIGHTS, START, last), EVEN_WEIGHTS, FIRST_MONTH + 11)
+
+    by_age = fitted.win_probability_by_age(last + 1, last + 1, last + 30)
+    assert by_age[160] < 0.005
+    assert by_age[100] > 0.1
