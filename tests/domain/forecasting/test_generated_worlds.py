@@ -17,7 +17,8 @@ from tests.domain.forecasting.oracle_backtests import LEVELS, ORACLE, PLAIN_WAYS
 
 MONTH, QUARTER = Horizon.MONTH, Horizon.QUARTER
 NOT_REACHED: Final = {  # WIS relative to the oracle's
-    ("newcomers", QUARTER): 1.5,
+    ("newcomers", QUARTER): 1.65,
+    ("growth", QUARTER): 1.35,
     ("cycles", QUARTER): 1.27,
 }
 MAX_TO_PLAIN: Final = {("even", QUARTER): 1.2}  # the mean of all months is as good as the oracle there
