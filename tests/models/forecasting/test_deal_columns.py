@@ -12,7 +12,7 @@ from models.forecasting.deal_columns import _COLUMNS, DealColumns, DealUpdates, 
 def read(deals: dict[int, int], before: DealColumns) -> DealColumns:
     """Return `before` updated by the deals, given by id and amount."""
     updates = DealUpdates([*before.currencies], [*before.products])
-    constants = {"status": "OPEN", "currency": "EUR", "created_on": "2026-01-05"}
+    constants = {"status": "OPEN", "currency": "EUR", "created_on": "2026-01-05", "stage_id": 1}
     columns = [
         [*deals]
         if name == "id"
