@@ -14,6 +14,7 @@ from graph.types.people import Employee
 from models.auth import sessions
 from resolvers.alerts import inbox
 from resolvers.auth import own_sessions
+from resolvers.request import scopes
 from resolvers.request import viewer as viewers
 
 
@@ -63,6 +64,15 @@ class Viewer:
     @staticmethod
     def language(root: strawberry.Parent[viewers.Viewer]) -> str | None:
         return root.employee.language if root.employee else None
+
+    @strawberry.field(
+        graphql_type=Scope,
+        description="The widest that the viewer reads: the company, the first team they lead, or themselves; a device's own.",
+        metadata=declare(WHOLE_VIEWER),
+    )
+    @staticmethod
+    async def scope(info: Info) -> object:
+        return (await scopes.viewer_scope(info.context)).row
 
     @strawberry.field(description="Zero for a device.", metadata=declare(WHOLE_VIEWER))
     @staticmethod

@@ -101,7 +101,7 @@ async def leaderboard_scope(
     return scope
 
 
-async def _default_leaderboard_scope(context: RequestContext) -> Scope | None:
+async def _default_leaderboard_scope(context: RequestContext) -> Scope:
     """Return the company, or the team of a device that belongs to one."""
     device = context.viewer.device
     if device is not None and device.team_id is not None:
@@ -122,6 +122,12 @@ async def widest_scope(context: RequestContext, action: Action) -> Scope | None:
     for team_id in context.tree.team_ids_managed_by(viewer.id or 0):
         return Scope.of_row(context.tree.teams[team_id])
     return Scope.of_row(viewer.employee) if viewer.employee else None
+
+
+async def viewer_scope(context: RequestContext) -> Scope:
+    """Return the widest scope whose cards the viewer sees; of a device the team or company it belongs to."""
+    scope = None if context.viewer.device else await widest_scope(context, Action.VIEW_CARD)
+    return scope or await _default_leaderboard_scope(context)
 
 
 ScopeArgument = Scope | str | None  # a scope, its global id, or None for the widest one

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.async_api import Route, expect
+from playwright.async_api import expect
 
 from tests.acceptance.office import CREATE_EMPLOYEE, CREATE_TEAM, MARKUP, PASSWORD, PHONE, RECORD_DEAL, Office
 from tests.http_server import ADMIN
@@ -28,25 +28,6 @@ async def test_administrator_reaches_every_screen_by_links(office: Office) -> No
 
         assert screen.complaints == []
         assert [address for address in screen.requests if office.server.address not in address] == []
-
-
-async def test_first_paint_takes_two_requests_and_one_socket(office: Office) -> None:
-    async with office.open_screen(ADMIN["email"]) as screen:
-        await expect(screen.page.locator(".ranking")).to_be_visible()
-        queries = 0
-
-        async def answer_two(route: Route) -> None:
-            nonlocal queries
-            queries += 1
-            await (route.continue_() if queries <= 2 else route.abort())
-
-        await screen.page.route("**/graphql", answer_two)
-        screen.requests.clear()
-        await screen.page.reload()
-
-        await expect(screen.page.locator(".goal-window")).to_be_visible()
-        await expect(screen.page.locator(".ranking")).to_be_visible()
-        assert sum(address.startswith("ws:") for address in screen.requests) == 1
 
 
 async def test_goal_moves_while_another_session_wins_a_deal(office: Office) -> None:

@@ -307,3 +307,20 @@ async def test_manager_role_without_reports_grants_no_card(world: World) -> None
     )
 
     assert data["employee"] == {"email": None, "deals": {"totalCount": 0}}
+
+
+@pytest.mark.parametrize(
+    ("actor", "scope"),
+    [
+        ("admin", "Acme"),
+        ("Ann", "Ann"),
+        ("wall", "Acme"),
+        ("wall of the south", "South"),
+        ("crm", "Acme"),
+        ("crm of the south", "South"),
+    ],
+)
+async def test_scope_of_viewer_is_widest_they_read(world: World, actor: str, scope: str) -> None:
+    query = "{ viewer { scope { name } } }"
+
+    assert await world.query(query, actor) == {"viewer": {"scope": {"name": scope}}}

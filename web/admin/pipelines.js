@@ -25,6 +25,6 @@ export async function show(element) {
     show(element);
   });
   render(element, h("div.head", {}, h("span.grow"), button(t("New pipeline"), () => edit(), { class: "primary" })),
-    h("div.goals", {}, pipelines.map((/** @type {any} */ pipeline) => panel(pipeline.name, button(t("Change"), () => edit(pipeline), { "aria-label": t("Change: {name}", { name: pipeline.name }) }),
+    h("div.pipelines", {}, pipelines.map((/** @type {any} */ pipeline) => panel(pipeline.name, button(t("Change"), () => edit(pipeline), { "aria-label": t("Change: {name}", { name: pipeline.name }) }),
       h("ol.list", {}, pipeline.stages.map((/** @type {any} */ { id, name }, /** @type {number} */ index) => h("li", { "data-key": id }, h("span.number", {}, index + 1), name)))))));
 }

@@ -73,8 +73,26 @@ export function render(target, ...children) {
   morphChildren(target, source);
 }
 
+/**
+ * Remember the parts of a screen: `part("goal", [goal], () => goalWindow(goal))` makes an element with a `data-key` only when
+ * one of the inputs is another one than the last time; else the element of that key stays as it is.
+ * @returns {(key: string, inputs: any[], make: () => any) => any}
+ */
+export function rememberParts() {
+  /** @type {Map<string, {inputs: any[], stand: HTMLElement | null}>} */
+  const known = new Map();
+  return (key, inputs, make) => {
+    const last = known.get(key);
+    if (last && last.inputs.length === inputs.length && inputs.every((input, index) => input === last.inputs[index])) return last.stand?.cloneNode() || null;
+    const element = make();
+    known.set(key, { inputs, stand: element && h(element.localName, { "data-key": element.dataset.key, "data-unchanged": "" }) });
+    return element;
+  };
+}
+
 /** @param {any} target @param {any} source */
 function morph(target, source) {
+  if (source.nodeType === Node.ELEMENT_NODE && source.hasAttribute("data-unchanged")) return;
   if (target.nodeType === Node.TEXT_NODE) {
     if (target.data !== source.data) target.data = source.data;
     return;

@@ -14,16 +14,22 @@ export function useCompany(settings) {
 export const timeZone = () => company.timeZone;
 export const currencyOfCompany = () => company.currency;
 
-/** @type {Map<string, Intl.NumberFormat>} */
-const numberFormats = new Map();
+/** Formats by their options, as to make one takes much longer than to use it. @type {Map<string, any>} */
+const formats = new Map();
+
+/**
+ * @template Format
+ * @param {new (language: string, options: any) => Format} kind @param {Record<string, any>} options @param {string} [code] of the language
+ * @returns {Format}
+ */
+function formatOf(kind, options, code = language()) {
+  const key = code + kind.name + JSON.stringify(options);
+  if (!formats.has(key)) formats.set(key, new kind(code, options));
+  return formats.get(key);
+}
 
 /** @param {number} value @param {Intl.NumberFormatOptions} options */
-function write(value, options) {
-  const key = language() + JSON.stringify(options);
-  let format = numberFormats.get(key);
-  if (!format) numberFormats.set(key, (format = new Intl.NumberFormat(language(), options)));
-  return format.format(value);
-}
+const write = (value, options) => formatOf(Intl.NumberFormat, options).format(value);
 
 /** @param {number | string | null | undefined} value @param {number} [digits] */
 export const number = (value, digits = 1) => (value === null || value === undefined ? "–" : write(Number(value), { maximumFractionDigits: digits }));
@@ -61,7 +67,9 @@ export function chance(value) {
 }
 
 /** @param {string | Date} at @param {Intl.DateTimeFormatOptions} options */
-const date = (at, options) => new Intl.DateTimeFormat(language(), { timeZone: company.timeZone, ...options }).format(new Date(at));
+const date = (at, options) => formatOf(Intl.DateTimeFormat, { timeZone: company.timeZone, ...options }).format(new Date(at));
+/** @param {string} day a calendar date @param {Intl.DateTimeFormatOptions} options */
+const calendarDay = (day, options) => formatOf(Intl.DateTimeFormat, { timeZone: "UTC", ...options }).format(new Date(`${day}T00:00Z`));
 
 /** @param {string} at */
 export const dayAndTime = (at) => date(at, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
@@ -70,11 +78,11 @@ export const timeOfDay = (at) => date(at, { hour: "2-digit", minute: "2-digit" }
 /** @param {string} at an instant */
 export const dayOf = (at) => date(at, { day: "numeric", month: "short" });
 /** @param {string} day a calendar date */
-export const day = (day) => new Intl.DateTimeFormat(language(), { timeZone: "UTC", day: "numeric", month: "short" }).format(new Date(`${day}T00:00Z`));
+export const day = (day) => calendarDay(day, { day: "numeric", month: "short" });
 /** @param {string} day a calendar date */
-export const weekday = (day) => new Intl.DateTimeFormat(language(), { timeZone: "UTC", weekday: "short", day: "numeric" }).format(new Date(`${day}T00:00Z`));
+export const weekday = (day) => calendarDay(day, { weekday: "short", day: "numeric" });
 /** The calendar date of an instant in the company's time zone. @param {string | Date} at */
-export const calendarDate = (at) => new Date(at).toLocaleDateString("sv", { timeZone: company.timeZone });
+export const calendarDate = (at) => formatOf(Intl.DateTimeFormat, { timeZone: company.timeZone }, "sv").format(new Date(at));
 
 /** The instant at which a calendar date begins in the company's time zone. @param {string} day */
 export function midnight(day) {
@@ -87,7 +95,7 @@ export function midnight(day) {
 export function ago(at) {
   const seconds = (Date.now() - new Date(at).getTime()) / 1000;
   if (seconds < 45) return t("just now");
-  const relative = new Intl.RelativeTimeFormat(language(), { style: language() === "en" ? "narrow" : "short" });
+  const relative = formatOf(Intl.RelativeTimeFormat, { style: language() === "en" ? "narrow" : "short" });
   if (seconds < 3600) return relative.format(-Math.round(seconds / 60), "minute");
   if (seconds < 86400) return relative.format(-Math.round(seconds / 3600), "hour");
   return dayOf(at);

@@ -10,9 +10,9 @@ const RENEW_SECONDS = 60; // before the token expires
 const LONGEST_TIMEOUT = 2 ** 31 - 1; // of the browser, in milliseconds
 
 /** @typedef {{id: string, name: string, team: {id: string, name: string} | null}} Person */
-/** @typedef {{role: string, language: string | null, unreadAlerts: number, employee: Person}} Viewer */
+/** @typedef {{role: string, language: string | null, unreadAlerts: number, scope: {id: string}, employee: Person}} Viewer */
 
-const VIEWER = "viewer { role language unreadAlerts employee { id name team { id name } } }";
+const VIEWER = "viewer { role language unreadAlerts scope { __typename id } employee { id name team { id name } } }";
 const SIGN_IN = gql`mutation SignIn($input: SignInInput!) {
   signIn(input: $input) { accessToken refreshToken expiresAt trustToken ${VIEWER} userErrors { message } }
 }`;

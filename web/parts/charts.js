@@ -1,7 +1,7 @@
 /** All charts: SVG in the colours of the page, drawn anew when their box changes its size. */
 
 import { h, svg } from "../core/dom.js";
-import { day, figure, percent } from "../core/format.js";
+import { calendarDate, day, figure, percent } from "../core/format.js";
 import { t } from "../core/i18n.js";
 import { daysOf } from "../core/period.js";
 
@@ -102,7 +102,7 @@ export function paceChart({ metric, target, period, progress }, points, range, w
     const [bottom, left, right] = [height - 18, 1, width - 1];
     const x = (/** @type {number} */ index) => left + ((right - left) * index) / days.length;
     const y = (/** @type {number} */ amount) => bottom - ((bottom - 14) * amount) / top;
-    const today = new Date(progress.asOf).toLocaleDateString("sv");
+    const today = calendarDate(progress.asOf);
     const lastIndex = Math.max(0, days.findIndex((each) => each >= today) < 0 ? days.length - 1 : days.findIndex((each) => each >= today));
     let sum = 0;
     /** @type {[number, number][]} */

@@ -14,7 +14,7 @@ export const FORECAST_FIELDS = gql`fragment ForecastFields on Forecast {
   openPipeline { deals amount }
 }`;
 
-/** @param {any} forecast @param {any} past accuracy, earlier forecasts and deals, which change slowly */
+/** @param {any} forecast @param {any} past accuracy, earlier forecasts and deals, which change slowly and keep their place while they are being read */
 export function forecastPanel(forecast, past) {
   const { confidence, booked, pipeline, newBusiness, expected, low, high, target, attainmentProbability, openPipeline } = forecast;
   const known = confidence !== "NONE";
@@ -30,10 +30,10 @@ export function forecastPanel(forecast, past) {
       fact(t("New business"), shortMoney(newBusiness)),
       known ? fact(h("span.key.range", {}, t("Range")), `${shortMoney(low)} – ${shortMoney(high)}`) : null,
       target ? fact(t("Chance"), chance(attainmentProbability)) : null),
-    past?.saidBefore?.length > 2 ? forecastHistory(past.saidBefore, target) : null,
+    past?.saidBefore?.length > 2 ? forecastHistory(past.saidBefore, target) : past ? null : h("div.history"),
     accuracy ? h("p.soft", {}, plural("In {count} past period it was off by {error} on average", "In {count} past periods it was off by {error} on average", accuracy.periods, { error: percent(accuracy.wape) }), ", ",
-      accuracy.biasPercent > 1 ? t("{bias} too high", { bias: percent(accuracy.biasPercent) }) : accuracy.biasPercent < -1 ? t("{bias} too low", { bias: percent(-accuracy.biasPercent) }) : t("without a lean"), ". ",
-      t("The plain weighted pipeline: {error}.", { error: percent(accuracy.weightedPipelineWape) })) : null,
+      accuracy.biasPercent > 1 ? t("{bias} too high", { bias: percent(accuracy.biasPercent) }) : accuracy.biasPercent < -1 ? t("{bias} too low", { bias: percent(-accuracy.biasPercent) }) : t("without a lean"), ".") : null,
+    accuracy ? h("p.soft", {}, t("The plain weighted pipeline: {error}.", { error: percent(accuracy.weightedPipelineWape) })) : null,
     past?.deals?.length ? h("details.more", {}, h("summary", {}, t("Deals that matter most")), h("ul.list", {}, past.deals.map((/** @type {any} */ { deal, winProbability, expected: part }) =>
       h("li", { "data-key": deal.id }, h("button.link.line.grow", { type: "button", onclick: () => openDeal(deal.id) }, deal.title), h("small", {}, chance(winProbability)), h("span.amount", {}, shortMoney(part)))))) : null);
 }

@@ -36,17 +36,10 @@ const kindName = (kind) => ({
 /** @param {string | number} amount */
 const signed = (amount) => h("span.amount", { class: Number(amount) < 0 ? "late" : "good" }, `${Number(amount) < 0 ? "−" : "+"}${shortMoney(Math.abs(Number(amount)))}`);
 
-/**
- * @param {any} past what `JUDGEMENT` has read, and more; null while it is being read
- * @param {{scope: {id: string, __typename: string}, period: {kind: string}, forecast: any, reread: () => void}} question
- */
-export function judgementPanel(past, question) {
-  if (!past?.categories) return null;
-  return [driversPanel([past.yesterday, past.today, past.lastWeek]), callsPanel(past, question)];
-}
-
-/** @param {any[]} all drivers since several mornings */
-function driversPanel(all) {
+/** @param {any} past what `JUDGEMENT` has read, and more; null while it is being read */
+export function driversPanel(past) {
+  if (!past?.yesterday) return null;
+  const all = [past.yesterday, past.today, past.lastWeek];
   const known = all.filter(({ state }) => state === "READY");
   const days = new Map(known.map((drivers) => [drivers.day, drivers])); // several may be of one morning
   if (!days.size) return all[0].state === "PERIOD_OVER" ? null : panel(t("What moved the forecast"), null, empty(t("From tomorrow on, this compares with the morning before.")));
@@ -67,8 +60,13 @@ function driverLine({ kind, amount, dealCount, deals }) {
     deals.length ? h("button.link", { type: "button", onclick: () => openDeal(deals[0].deal.id) }, plural("{count} deal", "{count} deals", dealCount)) : null, signed(amount));
 }
 
-/** @param {any} past @param {any} question */
-function callsPanel({ submitted, submissions, adjustment, categories }, { scope, period, forecast, reread }) {
+/**
+ * @param {any} past as for `driversPanel`
+ * @param {{scope: {id: string, __typename: string}, period: {kind: string}, forecast: any, reread: () => void}} question
+ */
+export function callsPanel(past, { scope, period, forecast, reread }) {
+  if (!past?.categories) return null;
+  const { submitted, submissions, adjustment, categories } = past;
   const cumulative = new Map(categories.map((/** @type {any} */ row) => [row.category, row.cumulative]));
   const ownCall = submissions.find((/** @type {any} */ call) => call.scope.id === scope.id);
   const mayCall = CALLED_PERIODS.has(period.kind) && viewer().role && viewer().role !== "EMPLOYEE";

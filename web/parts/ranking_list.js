@@ -6,12 +6,14 @@ import { gql } from "../core/gql.js";
 import { plural, t } from "../core/i18n.js";
 import { avatar } from "./controls.js";
 
-export const LEADERBOARD = gql`subscription Ranking($metric: String!, $period: PeriodInput, $scope: ID, $first: Int!, $rankBy: RankBy! = VALUE) {
-  leaderboard(metric: $metric, period: $period, scope: $scope, first: $first, rankBy: $rankBy) {
-    version total totalCount metric { key name unit } period { label }
-    standings { rank previousRank value target attainmentPercent gapToNext employee { id name online team { name } } }
-  }
+export const LEADERBOARD_FIELDS = gql`fragment LeaderboardFields on Leaderboard {
+  version total totalCount metric { key name unit } period { label }
+  standings { rank previousRank value target attainmentPercent gapToNext employee { id name online team { name } } }
 }`;
+export const LEADERBOARD = gql`subscription Ranking($metric: String!, $period: PeriodInput, $scope: ID, $first: Int!, $rankBy: RankBy! = VALUE) {
+  leaderboard(metric: $metric, period: $period, scope: $scope, first: $first, rankBy: $rankBy) { ...LeaderboardFields }
+}
+${LEADERBOARD_FIELDS}`;
 
 /** @param {{rank: number, previousRank: number | null}} standing */
 function movement({ rank, previousRank }) {

@@ -2,7 +2,7 @@
 
 import { query } from "../core/client.js";
 import { h } from "../core/dom.js";
-import { calendarDate, day as dayName, figure, midnight, shortMoney } from "../core/format.js";
+import { calendarDate, day as dayName, figure, midnight, number, shortMoney } from "../core/format.js";
 import { gql } from "../core/gql.js";
 import { plural, t } from "../core/i18n.js";
 import { link, panel } from "./controls.js";
@@ -25,13 +25,16 @@ export function dayToCompare(workdays, today) {
   return workdays.filter((day) => day < today).pop() || new Date(Date.parse(`${today}T00:00Z`) - DAY).toISOString().slice(0, 10);
 }
 
+/** Whether a period contains today. @param {{start: string, end: string}} span */
+export const isRunning = (span) => span.start <= calendarDate(new Date()) && calendarDate(new Date()) <= span.end;
+
 /**
  * Read what has changed; null where the period does not run today.
  * @param {{id: string}} scope @param {{start: string, end: string, workdaysList: string[]}} span @param {string} metric of the ranking
  */
 export async function readSince(scope, span, metric) {
   const today = calendarDate(new Date());
-  if (today < span.start || today > span.end) return null;
+  if (!isRunning(span)) return null;
   const day = dayToCompare(span.workdaysList, today);
   const days = (/** @type {string} */ start, /** @type {string} */ end) => ({ kind: "CUSTOM", start, end });
   const answer = await query(SINCE, { scope: scope.id, days: days(day, today), span: days(span.start, span.end), metrics: METRICS, metric, then: midnight(day).toISOString() });
@@ -42,18 +45,25 @@ export async function readSince(scope, span, metric) {
   return { day, series: new Map(answer.statistics.series.map((/** @type {any} */ each) => [each.metric.key, each])), lost: answer.lost.totalCount, movers };
 }
 
-/** @param {any} since from `readSince` @param {any[]} news @param {any} forecast @param {any[] | undefined} snapshots of the forecast on earlier days */
-export function sincePanel(since, news, forecast, snapshots) {
+/**
+ * Its figures keep their place while they are being read.
+ * @param {any} since from `readSince`; undefined before that @param {any[]} news @param {any} forecast @param {any[] | undefined} snapshots of the forecast on earlier days
+ * @param {any[]} metrics all, with their names
+ */
+export function sincePanel(since, news, forecast, snapshots, metrics) {
   const list = [newsList(news.slice(0, NEWS)), news.length > NEWS ? h("details.more", {}, h("summary", {}, t("More news")), newsList(news.slice(NEWS))) : null];
-  if (!since) return panel(t("What changed"), null, list);
-  const { day, series, lost, movers } = since;
-  const counted = (/** @type {string} */ key) => (series.has(key) ? fact(series.get(key).metric.name, figure(series.get(key).total, series.get(key).metric.unit, true)) : null);
+  if (since === null) return panel(t("What changed"), null, list);
+  const { day = null, series = new Map(), lost = null, movers = [] } = since || {};
+  const counted = (/** @type {string} */ key) => {
+    const { name, unit } = metrics.find((each) => each.key === key) || {};
+    return name ? fact(name, figure(series.get(key)?.total, unit, true)) : null;
+  };
   const earlier = snapshots?.filter((snapshot) => snapshot.day < day).pop();
-  const change = earlier && forecast.confidence !== "NONE" ? Number(forecast.expected) - Number(earlier.expected) : null;
-  return panel(t("What changed"), h("small", {}, t("since {day}, in the morning", { day: dayName(day) })),
-    h("dl.facts.since", {}, METRICS.slice(0, 2).map(counted), fact(t("Deals lost"), String(lost)), METRICS.slice(2).map(counted),
+  const change = since && earlier && forecast.confidence !== "NONE" ? Number(forecast.expected) - Number(earlier.expected) : null;
+  return panel(t("What changed"), h("small", {}, day ? t("since {day}, in the morning", { day: dayName(day) }) : ""),
+    h("dl.facts.since", {}, METRICS.slice(0, 2).map(counted), fact(t("Deals lost"), number(lost)), METRICS.slice(2).map(counted),
       change === null ? null : fact(t("Forecast"), h("span", { class: change < 0 ? "late" : "good" }, `${change < 0 ? "−" : "+"}${shortMoney(Math.abs(change))}`))),
     movers.length ? h("p.movers", {}, movers.map((/** @type {any} */ { employee, rank, before }) => link(`/people/${employee.id}`,
-      h("span", { class: rank < before ? "good" : "bad", "aria-label": rank < before ? plural("up {count} place", "up {count} places", before - rank) : plural("down {count} place", "down {count} places", rank - before) }, rank < before ? `▲${before - rank}` : `▼${rank - before}`), ` ${employee.name}`))) : null,
+      h("span", { class: rank < before ? "good" : "bad", "aria-label": rank < before ? plural("up {count} place", "up {count} places", before - rank) : plural("down {count} place", "down {count} places", rank - before) }, rank < before ? `▲${before - rank}` : `▼${rank - before}`), ` ${employee.name}`))) : since ? null : h("p.movers", {}, "\u00a0"),
     list);
 }

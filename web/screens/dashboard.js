@@ -2,7 +2,7 @@
 
 import { go, parameter } from "../core/address.js";
 import { query } from "../core/client.js";
-import { glide, h, onNextFrame, render } from "../core/dom.js";
+import { glide, h, onNextFrame, rememberParts, render } from "../core/dom.js";
 import { calendarDate, figure, number, percent, shortMoney, useCompany } from "../core/format.js";
 import { gql } from "../core/gql.js";
 import { t } from "../core/i18n.js";
@@ -15,25 +15,26 @@ import { ALERT_FIELDS, ALERTS, alertList, markRead, NEWS_KINDS, onlineList } fro
 import { FORECAST_FIELDS, forecastPanel } from "../parts/forecast_panel.js";
 import { FUNNEL_FIELDS, funnelTable } from "../parts/funnel_panel.js";
 import { GOAL_FIELDS, GOAL_STATE, goalLine, goalWindow } from "../parts/goal_window.js";
-import { JUDGEMENT, judgementPanel } from "../parts/judgement_panel.js";
-import { LEADERBOARD, rankingRows } from "../parts/ranking_list.js";
-import { readSince, sincePanel } from "../parts/since_panel.js";
+import { JUDGEMENT, callsPanel, driversPanel } from "../parts/judgement_panel.js";
+import { LEADERBOARD, LEADERBOARD_FIELDS, rankingRows } from "../parts/ranking_list.js";
+import { isRunning, readSince, sincePanel } from "../parts/since_panel.js";
 
 const STATISTICS_FIELDS = gql`fragment StatisticsFields on Statistics {
   winRatePercent previousWinRatePercent averageDealAmount previousAverageDealAmount medianSalesCycleDays previousMedianSalesCycleDays
   series { metric { key name unit } total previousTotal points { start value } }
 }`;
-const DASHBOARD = gql`query Dashboard($scope: ID, $period: PeriodInput, $kinds: [ActivityKind!], $interval: Interval!, $metrics: [String!]) {
+const DASHBOARD = gql`query Dashboard($scope: ID, $period: PeriodInput, $kinds: [ActivityKind!], $interval: Interval!, $metrics: [String!], $metric: String!, $places: Int!) {
   company { id name currency timeZone }
   teams { id name parent { id } goals(period: $period) { id target metric { key } period { start end } progress { value attainmentPercent expectedByNow pace } } }
   metrics { key name unit }
   funnel(scope: $scope, period: $period) { ...FunnelFields period { kind start end label workdaysList } scope { __typename id name goals(period: $period) { ...GoalState } } }
   statistics(scope: $scope, period: $period, interval: $interval, metrics: $metrics) { ...StatisticsFields }
   forecast(scope: $scope, period: $period) { ...ForecastFields }
-  alerts(unreadOnly: true, first: 8) { edges { node { ...AlertFields } } }
+  leaderboard(metric: $metric, period: $period, scope: $scope, first: $places) { ...LeaderboardFields }
+  alerts(unreadOnly: true, first: 5) { edges { node { ...AlertFields } } }
   activities(scope: $scope, kinds: $kinds, first: 6) { edges { node { id cursor kind at summary employee { id name } } } }
 }
-${STATISTICS_FIELDS} ${GOAL_STATE} ${FORECAST_FIELDS} ${FUNNEL_FIELDS} ${ALERT_FIELDS}`;
+${STATISTICS_FIELDS} ${GOAL_STATE} ${FORECAST_FIELDS} ${LEADERBOARD_FIELDS} ${FUNNEL_FIELDS} ${ALERT_FIELDS}`;
 const FORECAST_PAST = gql`query ForecastPast($scope: ID, $period: PeriodInput) {
   forecast(scope: $scope, period: $period) {
     saidBefore { day booked expected low high }
@@ -59,14 +60,17 @@ const GOAL_EVENTS = new Set(["GOAL_SET", "GOAL_ARCHIVED", "PLAN_APPLIED", "PLAN_
 const NEWS = new Set(NEWS_KINDS);
 const TEAM_GOALS = 12;
 const NEWS_LENGTH = 12;
+const ALERTS_LENGTH = 5;
+const PLACES = 10; // of the ranking
+const MANY_GOALS = 8;
 
 /** @type {import("../main.js").Screen} */
 export async function show(main) {
   const period = chosenPeriod();
   const metric = chosenMetric();
   const interval = period.kind === "WEEK" || period.kind === "MONTH" ? "DAY" : "WEEK";
-  const read = (/** @type {string | null} */ scope) => query(DASHBOARD, { scope, period, kinds: NEWS_KINDS, interval, metrics: FIGURES_OF_ALL });
-  const data = await read(parameter("scope"));
+  const read = (/** @type {string} */ scope) => query(DASHBOARD, { scope, period, kinds: NEWS_KINDS, interval, metrics: FIGURES_OF_ALL, metric, places: PLACES });
+  const data = await read(parameter("scope") || viewer().scope.id);
   const { scope, period: span } = data.funnel;
   if (viewer().role === "ADMIN" && !data.teams.length && !scope.goals.length) { // nothing is set up yet
     go("/setup", { replace: true });
@@ -76,7 +80,7 @@ export async function show(main) {
   document.title = `${scope.name} · Scoreline`;
 
   const state = {
-    ...data, board: /** @type {any} */ (null), forecast: data.forecast, past: /** @type {any} */ (null), since: /** @type {any} */ (null), reread: () => {},
+    ...data, board: data.leaderboard, drawnBoard: /** @type {any} */ (null), part: rememberParts(), past: /** @type {any} */ (null), since: /** @type {any} */ (isRunning(span) ? undefined : null), reread: () => {},
     goals: goalsOf(data, metric),
     people: new Map(), alerts: data.alerts.edges.map((/** @type {any} */ { node }) => node), news: data.activities.edges.map((/** @type {any} */ { node }) => node),
   };
@@ -86,7 +90,7 @@ export async function show(main) {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let reading;
   const readChanges = async () => {
-    state.since = await readSince(scope, span, metric).catch(() => state.since);
+    state.since = await readSince(scope, span, metric).catch(() => state.since || null);
     draw();
   };
   const readFigures = async () => {
@@ -134,8 +138,8 @@ export async function show(main) {
   const ends = [
     () => endGoals(),
     () => clearTimeout(reading),
-    subscribe(LEADERBOARD, { metric, period, scope: scope.id, first: 10 }, ({ leaderboard }) => {
-      if (state.board && state.board.version > leaderboard.version) return;
+    subscribe(LEADERBOARD, { metric, period, scope: scope.id, first: PLACES }, ({ leaderboard }) => {
+      if (state.board.version > leaderboard.version) return;
       state.board = leaderboard;
       draw();
     }),
@@ -151,10 +155,10 @@ export async function show(main) {
     }, (code) => { if (code === "CURSOR_UNKNOWN") state.lastCursor = null; }),
     subscribe(ALERTS, () => ({ after: state.alerts[0]?.cursor || null }), ({ alerts: alert }) => {
       if (state.alerts.some((/** @type {any} */ { id }) => id === alert.id)) return;
-      state.alerts = [alert, ...state.alerts].slice(0, 8);
+      state.alerts = [alert, ...state.alerts].slice(0, ALERTS_LENGTH);
       draw();
     }),
-    subscribe(PRESENCE, { scope: scope.id }, ({ presence }) => { state.people.set(presence.id, presence); draw(); }),
+    subscribe(PRESENCE, { scope: scope.id }, ({ presence }) => { state.people = new Map(state.people).set(presence.id, presence); draw(); }),
   ];
   return () => ends.forEach((end) => end());
 }
@@ -195,37 +199,46 @@ function shownGoals(state, { scope, span, metric }) {
 
 /** @param {HTMLElement} main @param {any} state @param {any} question */
 function drawDashboard(main, state, { scope, period, span, metric }) {
-  const { company, teams, metrics, statistics, funnel, forecast, board } = state;
+  const { company, teams, metrics, statistics, funnel, forecast, board, alerts, people, news, since, past, part } = state;
   const { inPeriod, others, teamGoals } = shownGoals(state, { scope, span, metric });
   const series = new Map(statistics.series.map((/** @type {any} */ each) => [each.metric.key, each]));
   const isDirector = viewer().role === "DIRECTOR" || viewer().role === "ADMIN";
+  const minute = Math.floor(Date.now() / 60_000); // times are told as "5 min ago"
+  const today = calendarDate(new Date());
   const read = async (/** @type {any} */ alert) => {
     state.alerts = state.alerts.filter((/** @type {any} */ each) => each !== alert);
     drawDashboard(main, state, { scope, period, span, metric });
     await markRead([alert.id]);
   };
+  const isLong = others.length + teamGoals.length > MANY_GOALS; // then the news stand in the other column
+  const changed = part("since", [since, news, forecast, past, isLong, minute], () => sincePanel(since, news, forecast, past?.saidBefore, metrics));
   const update = () => render(main,
-    h("div.head", {}, h("h1", {}, scope.name),
+    part("head", [], () => h("div.head", { "data-key": "head" }, h("h1", {}, scope.name),
       teams.length ? scopePicker({ company, teams, selected: scope.id, widest: isDirector ? null : scope.id }) : null,
-      metricPicker(metrics, metric), periodPicker(period, span.label)),
-    h("div.kpis", {}, kpis(statistics, series)),
+      metricPicker(metrics, metric), periodPicker(period, span.label))),
+    part("figures", [statistics, today], () => h("div.kpis", { "data-key": "figures" }, kpis(statistics, series))),
     h("div.dashboard", {},
       h("div.column.wide", {},
-        h("div.goals", {},
-          inPeriod.map((goal) => goalWindow(goal, series.get(goal.metric.key)?.points || [], forecast, span.workdaysList)),
-          others.length || !inPeriod.length ? panel(inPeriod.length ? t("Goals of other periods") : t("Goals"), null,
-            others.length ? h("ul.goal-lines", {}, others.map((goal) => goalLine(goal))) : empty(t("No goals for this period."), link("/plan", h("span.link", {}, t("Plan the targets"))))) : null),
-        teamGoals.length ? panel(t("Teams: {metric}", { metric: goalTitle(teamGoals[0]) }), h("small", {}, span.label), h("ul.goal-lines.team-goals", {}, teamGoals.map((goal) => goalLine(goal, { showOwner: true })))) : null,
-        sincePanel(state.since, state.news, forecast, state.past?.saidBefore),
-        panel(t("Funnel"), h("small", {}, span.label), funnelTable(funnel))),
+        inPeriod.length ? h("div.goals", { "data-key": "goals" }, inPeriod.map((goal) => {
+          const points = series.get(goal.metric.key)?.points;
+          return part(goal.id, [goal, points, forecast], () => goalWindow(goal, points || [], forecast, span.workdaysList));
+        })) : null,
+        part("others", [...others, inPeriod.length], () => others.length || !inPeriod.length ? panel(inPeriod.length ? t("Goals of other periods") : t("Goals"), null,
+          others.length ? h("ul.goal-lines.wide", {}, others.map((goal) => goalLine(goal))) : empty(t("No goals for this period."), link("/plan", h("span.link", {}, t("Plan the targets"))))) : null),
+        part("teams", teamGoals, () => teamGoals.length ? panel(t("Teams: {metric}", { metric: goalTitle(teamGoals[0]) }), h("small", {}, span.label), h("ul.goal-lines.wide", {}, teamGoals.map((goal) => goalLine(goal, { showOwner: true })))) : null),
+        isLong ? null : changed,
+        part("funnel", [funnel], () => panel(t("Funnel"), h("small", {}, span.label), funnelTable(funnel)))),
       h("div.column", {},
-        panel(t("Ranking"), board ? h("small", {}, t("total {total}", { total: figure(board.total, board.metric.unit, true) })) : null,
-          board ? (board.standings.length ? h("ol.ranking", {}, rankingRows(board)) : empty(t("Nobody is ranked yet."))) : h("p.soft", {}, t("Loading …"))),
-        forecastPanel(forecast, state.past),
-        judgementPanel(state.past, { scope, period, forecast, reread: state.reread }),
-        panel(t("Alerts"), link("/alerts", h("span.link", {}, t("All"))), alertList(state.alerts, read)),
-        panel(t("Online"), null, onlineList(state.people)))));
-  const list = main.querySelector(".ranking");
+        part("ranking", [board], () => panel(t("Ranking"), h("small", {}, t("total {total}", { total: figure(board.total, board.metric.unit, true) })),
+          board.standings.length ? h("ol.ranking", {}, rankingRows(board)) : empty(t("Nobody is ranked yet.")))),
+        part("forecast", [forecast, past], () => forecastPanel(forecast, past)),
+        part("drivers", [past], () => driversPanel(past)),
+        part("calls", [forecast, past], () => callsPanel(past, { scope, period, forecast, reread: state.reread })),
+        isLong ? changed : null,
+        part("alerts", [alerts, minute], () => panel(t("Alerts"), link("/alerts", h("span.link", {}, t("All"))), alertList(alerts, read))),
+        part("online", [people], () => panel(t("Online"), null, onlineList(people))))));
+  const list = board === state.drawnBoard ? null : main.querySelector(".ranking");
+  state.drawnBoard = board;
   list ? glide(list, update) : update();
 }
 

@@ -1,7 +1,7 @@
 /** The plan workbench: targets of a scope, its teams and people for a period, computed live and applied at once. */
 
 import { parameter } from "../core/address.js";
-import { mutate, newKey, query, Refused } from "../core/client.js";
+import { mutate, newKey, query, Refused, RequestError } from "../core/client.js";
 import { h, onNextFrame, render } from "../core/dom.js";
 import { useCompany } from "../core/format.js";
 import { gql } from "../core/gql.js";
@@ -14,23 +14,27 @@ import { notify } from "../parts/dialog.js";
 import { metricForm, newMetric, planInput } from "../parts/plan_form.js";
 import { planTable, tableText } from "../parts/plan_table.js";
 
-const CHOICES = gql`query PlanChoices($scope: ID, $period: PeriodInput) {
+const CHOICES = gql`fragment PlanChoices on Query {
   company { id name currency timeZone }
   teams { id name parent { id } manager { id } }
   metrics { key name unit }
   funnel(scope: $scope, period: $period) { scope { __typename id name } period { kind start end label } }
   activities(scope: $scope, kinds: [PLAN_APPLIED], first: 5) { edges { node { id subject { ... on GoalPlan { id goalCount appliedAt undoneAt period { label } scope { id name } appliedBy { name } } } } } }
 }`;
-const PREVIEW = gql`query PlanPreview($input: PlanInput!) {
-  planPreview(input: $input) {
-    hash targetCount
-    totals { metric { key } target allocated probability byHand }
-    targets {
-      owner { __typename id name ... on Employee { team { id } } } metric { key unit }
-      lastResult base target difference byHand probability workingTimeShare existing { id target }
-    }
+const PREVIEW_FIELDS = gql`fragment PreviewFields on PlanPreview {
+  hash targetCount
+  totals { metric { key } target allocated probability byHand }
+  targets {
+    owner { __typename id name ... on Employee { team { id } } } metric { key unit }
+    lastResult base target difference byHand probability workingTimeShare existing { id target }
   }
 }`;
+const START = gql`query PlanStart($scope: ID!, $period: PeriodInput!, $input: PlanInput!) { ...PlanChoices planPreview(input: $input) { ...PreviewFields } }
+${CHOICES} ${PREVIEW_FIELDS}`;
+const START_EMPTY = gql`query PlanStartEmpty($scope: ID!, $period: PeriodInput!) { ...PlanChoices }
+${CHOICES}`;
+const PREVIEW = gql`query PlanPreview($input: PlanInput!) { planPreview(input: $input) { ...PreviewFields } }
+${PREVIEW_FIELDS}`;
 const APPLY = gql`mutation ApplyPlan($input: ApplyPlanInput!) { applyPlan(input: $input) { plan { id goalCount } userErrors { path code message } } }`;
 const UNDO = gql`mutation UndoPlan($id: ID!, $keepChanged: Boolean!, $key: String!) { undoPlan(id: $id, keepChanged: $keepChanged, idempotencyKey: $key) { plan { id undoneAt } userErrors { path code message } } }`;
 
@@ -40,25 +44,42 @@ const COMPUTE_SECONDS = 0.25; // after the last keystroke
 const plan = { metrics: [newMetric("deals_won_amount", "MONEY")], targets: new Map(), leftOut: new Set(), ramp: "", shown: 0 };
 let planned = ""; // scope and period that the targets by hand belong to
 
+const lacksTotal = () => plan.metrics.some(({ base, total }) => base === "TOTAL" && readNumber(total) === null);
+
+/**
+ * Read what can be chosen, with the first preview. A preview that the server refuses is computed again, to show why.
+ * @param {string} scope @param {{kind: string, offset: number}} period
+ */
+async function readStart(scope, period) {
+  if (lacksTotal()) return query(START_EMPTY, { scope, period });
+  try {
+    return await query(START, { scope, period, input: planInput(plan, scope, period) });
+  } catch (error) {
+    if (!(error instanceof RequestError)) throw error;
+    return query(START_EMPTY, { scope, period });
+  }
+}
+
 /** @type {import("../main.js").Screen} */
 export async function show(main) {
   const period = chosenPeriod({ kind: "MONTH", offset: 1 });
-  const data = await query(CHOICES, { scope: parameter("scope"), period });
-  const { company, teams, metrics, funnel } = data;
-  const { scope } = funnel;
-  useCompany(company);
   document.title = `${t("Plan")} · Scoreline`;
   if (viewer().role === "EMPLOYEE") {
     render(main, empty(t("Targets are set by managers.")));
     return undefined;
   }
-  const key = `${scope.id} ${funnel.period.start} ${funnel.period.end}`;
+  const wanted = parameter("scope") || viewer().scope.id;
+  const key = [wanted, period.kind, period.offset].join(" ");
   if (planned !== key) { plan.targets.clear(); plan.leftOut.clear(); }
   if (!planned && parameter("base") === "TOTAL") plan.metrics[0].base = "TOTAL"; // of a company without a past
   planned = key;
+  const data = await readStart(wanted, period);
+  const { company, teams, metrics, funnel } = data;
+  const { scope } = funnel;
+  useCompany(company);
 
   /** @type {any} */
-  let preview = null;
+  let preview = data.planPreview || null;
   /** @type {string} */
   let problem = "";
   let busy = false;
@@ -70,7 +91,7 @@ export async function show(main) {
 
   const compute = (seconds = COMPUTE_SECONDS) => {
     clearTimeout(waiting);
-    if (plan.metrics.some(({ base, total }) => base === "TOTAL" && readNumber(total) === null)) {
+    if (lacksTotal()) {
       [busy, problem, number] = [false, t("Enter the total."), number + 1];
       draw();
       return;
@@ -156,6 +177,6 @@ export async function show(main) {
           h("p.problem", { role: "alert" }, problem),
           preview ? planTable(preview, { plan, shown, teams, onChange: () => compute(), stale: Boolean(problem) }) : problem ? null : h("p.soft", {}, t("Computing …")))));
   });
-  compute(0);
+  preview ? draw() : compute(0);
   return () => { clearTimeout(waiting); number += 1; };
 }

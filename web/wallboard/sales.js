@@ -1,7 +1,7 @@
 /** The main board: the ranking of the month, the forecast, and the goals, one page of them at a time. */
 
 import { h } from "../core/dom.js";
-import { chance, figure, initials, money, percent, timeZone } from "../core/format.js";
+import { calendarDate, chance, figure, initials, money, percent } from "../core/format.js";
 import { t } from "../core/i18n.js";
 import { paceName } from "../parts/controls.js";
 
@@ -23,7 +23,7 @@ export const face = ({ id, name }) => h("span.face", { style: { "--hue": [...id]
 /** A ranked row: what stands before the face, and the value. @param {any} employee @param {any} options */
 export const personRow = (employee, { rank, move = null, value, share, won = false, team = true }) =>
   h("li", { "data-key": employee.id, "data-rank": rank, class: won ? "won" : null },
-    h("span.rank", {}, rank), move, face(employee), h("span.name", {}, employee.name, team && employee.team ? h("small", {}, employee.team.name) : null), h("span.value", {}, value), h("div.bar", {}, h("i", { style: reach(share) })));
+    h("span.rank", {}, rank), move, face(employee), h("span.name", {}, h("span", {}, employee.name), team && employee.team ? h("small", {}, employee.team.name) : null), h("span.value", {}, value), h("div.bar", {}, h("i", { style: reach(share) })));
 
 /** @param {any} state @param {string | undefined} winner whose row is marked */
 export function salesBoard(state, winner) {
@@ -62,7 +62,7 @@ function forecastSection({ confidence, booked, expected, low, high, target, atta
         : openPipeline ? fact(t("Open pipeline, not a forecast"), whole(openPipeline.amount, "MONEY")) : null,
       target === null ? null : fact(t("Target"), `${isReached ? "✓ " : ""}${whole(target, "MONEY")}`),
       target === null || isReached || attainmentProbability === null ? null : fact(t("Chance to reach the target"), chance(attainmentProbability))),
-    isKnown ? h("p", {}, `${t("▨ 80% interval:")} ${whole(low, "MONEY")} – ${whole(high, "MONEY")}`) : openPipeline ? h("p", {}, `${t("open deals:")} ${openPipeline.deals}`) : null);
+    isKnown && Number(low) < Number(high) ? h("p", {}, `${t("▨ 80% interval:")} ${whole(low, "MONEY")} – ${whole(high, "MONEY")}`) : openPipeline ? h("p", {}, `${t("open deals:")} ${openPipeline.deals}`) : null);
 }
 
 /** Goals that still run: those of the scope first, then those of its teams and people. @param {any} state @returns {any[]} */
@@ -70,7 +70,7 @@ export function runningGoals({ goals, scope }) {
   const all = [...goals.values()];
   // The server does not withdraw a goal whose period is over. The current day is that of the server's clock.
   const newest = all.reduce((last, { progress }) => (progress.asOf > last ? progress.asOf : last), "1970-01-01T00:00:00Z");
-  const today = new Date(newest).toLocaleDateString("sv", { timeZone: timeZone() });
+  const today = calendarDate(newest);
   const order = (/** @type {any} */ { owner, period, metric }) => [owner.id === scope.id ? 0 : owner.__typename === "Team" ? 1 : 2, KINDS.indexOf(period.kind), metric.unit === "MONEY" ? 0 : 1].join(" ");
   return all.filter(({ period }) => period.end >= today).sort((one, other) => order(one).localeCompare(order(other)) || one.metric.key.localeCompare(other.metric.key) || one.owner.name.localeCompare(other.owner.name));
 }

@@ -24,7 +24,7 @@ export function teamsBoard(state) {
   return h("section", { "data-key": "teams" },
     h("div.head", {}, h("h2", {}, t("Teams: {metric}", { metric: goals[0].metric.name })), h("span", {}, goals[0].period.label), h("span", {}, t("│ even pace · → projected"))),
     h("ol.rows", { style: { "--lines": Math.max(6, goals.length) } }, goals.map((goal, index) => h("li.team", { "data-key": goal.id, "data-pace": goal.progress.pace, "data-place": index + 1 },
-      h("span.rank", {}, index + 1), h("span.name", {}, goal.owner.name, h("small", {}, t("{value} of {target}", { value: whole(goal.progress.value, goal.metric.unit), target: whole(goal.target, goal.metric.unit) })), h("small.pace", {}, [tierName(goal.tier), paceName(goal.progress.pace)].filter(Boolean).join(" · "))),
+      h("span.rank", {}, index + 1), h("span.name", {}, h("span", {}, goal.owner.name), h("small", {}, t("{value} of {target}", { value: whole(goal.progress.value, goal.metric.unit), target: whole(goal.target, goal.metric.unit) })), h("small.pace", {}, [tierName(goal.tier), paceName(goal.progress.pace)].filter(Boolean).join(" · "))),
       h("span.value", {}, wholePercent(goal.progress.attainmentPercent)), goalBar(goal, scale)))));
 }
 
@@ -53,6 +53,6 @@ export function improvementBoard({ improvement: { metric, before, rows } }) {
     h("div.head", {}, h("h2", {}, t("Improvement: {metric}", { metric: metric.name })), h("span", {}, t("more than at the same time of {period}", { period: before.label }))),
     h("ol.rows", {}, rows.map((/** @type {any} */ { employee, value, before: old, gain }, /** @type {number} */ index) => personRow(employee, {
       rank: index + 1, share: (100 * gain) / rows[0].gain,
-      value: [`+${whole(gain, metric.unit)}`, h("small", {}, old > 0 ? t("{value}, {percent} more", { value: whole(value, metric.unit), percent: percent((100 * gain) / old) }) : whole(value, metric.unit))],
+      value: [h("b", {}, `+${whole(gain, metric.unit)}`), h("small", {}, old > 0 ? t("{value}, {percent} more", { value: whole(value, metric.unit), percent: percent((100 * gain) / old) }) : whole(value, metric.unit))],
     }))));
 }
