@@ -98,6 +98,17 @@ async def run_test_server(folder: Path, **overrides: Any) -> AsyncIterator[Runni
         await company.set_up(
             name="Acme", currency="EUR", zone="Europe/Berlin", country=None, admin="Ada Admin", **ADMIN, now=utc_now()
         )
+    async with serve(loaded_settings) as running_server:
+        signed_in = await running_server.execute(
+            "mutation($input: SignInInput!) { signIn(input: $input) { accessToken } }", input=ADMIN
+        )
+        running_server.token = signed_in["signIn"]["accessToken"]
+        yield running_server
+
+
+@asynccontextmanager
+async def serve(loaded_settings: settings.Settings) -> AsyncIterator[RunningServer]:
+    """Run a server on a database that has a company."""
     server = uvicorn.Server(server_config(loaded_settings))
     serve_task = asyncio.create_task(server.serve())
     while not server.started:
@@ -107,12 +118,7 @@ async def run_test_server(folder: Path, **overrides: Any) -> AsyncIterator[Runni
     host, port = server.servers[0].sockets[0].getsockname()
     try:
         async with http_client(f"http://{host}:{port}", timeout=30) as http:
-            running_server = RunningServer(http, f"{host}:{port}")
-            signed_in = await running_server.execute(
-                "mutation($input: SignInInput!) { signIn(input: $input) { accessToken } }", input=ADMIN
-            )
-            running_server.token = signed_in["signIn"]["accessToken"]
-            yield running_server
+            yield RunningServer(http, f"{host}:{port}")
     finally:
         server.should_exit = True
         await serve_task

@@ -81,13 +81,20 @@ class Office:
 @asynccontextmanager
 async def open_office(folder: Path, **settings: Any) -> AsyncIterator[Office]:
     """Start a server with a filled company, and a browser; skip the test where there is no browser."""
+    async with launch_browser() as browser, run_test_server(folder, **settings) as server:
+        seller, deal = await fill_company(server)
+        yield Office(server, browser, seller, deal)
+
+
+@asynccontextmanager
+async def launch_browser() -> AsyncIterator[Browser]:
+    """Start Chromium; skip the test where there is none."""
     program = find_browser()
     sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []  # Chromium refuses to run as root with its sandbox
-    async with async_playwright() as playwright, run_test_server(folder, **settings) as server:
+    async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=program, args=[*FLAGS, *sandbox])
         try:
-            seller, deal = await fill_company(server)
-            yield Office(server, browser, seller, deal)
+            yield browser
         finally:
             await browser.close()
 
