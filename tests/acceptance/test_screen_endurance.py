@@ -82,6 +82,7 @@ async def test_memory_of_wallboard_and_dashboard_stays_flat_in_a_storm(tmp_path:
     # the least of five minutes each: a collection of garbage may come in the middle of a drawing
     early, late = (list(map(min, zip(*part, strict=True))) for part in (heaps[10:15], heaps[-5:]))
     growth = [after / before for before, after in zip(early, late, strict=True)]
+    print("heaps of dashboard and wallboard, in MB:", [[round(heap / 1e6, 2) for heap in pair] for pair in heaps[::5]])
     assert max(growth) < MAX_GROWTH, heaps
     assert screen.complaints == []
 

@@ -68,7 +68,7 @@ export function ring({ value, expected, pace }) {
     svg("circle.track", { cx: 40, cy: 40, r: 34 }),
     svg("circle.part", { cx: 40, cy: 40, r: 34, style: { "stroke-dasharray": length, "stroke-dashoffset": length * (1 - shown / 100) } }),
     expected > 0 && expected < 100 ? svg("line.notch", { x1, y1, x2, y2 }) : null,
-    svg("text", { x: 40, y: 46 }, percent(Math.floor(value))));
+    svg("text", { x: 40, y: 46 }, value < 1000 ? percent(Math.floor(value)) : `> ${percent(999)}`));
 }
 
 /**

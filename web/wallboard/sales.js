@@ -56,7 +56,7 @@ function forecastSection({ confidence, booked, expected, low, high, target, atta
     h("div.bar", {}, h("i", { style: reach(share(booked)) }),
       isKnown ? h("i.band", { style: { ...reach(share(low), "left"), ...reach(share(high) - share(low)) } }) : null,
       isKnown ? h("i.tick", { style: reach(share(expected), "left") }) : null,
-      target === null ? null : h("i.tick.flag", { "data-word": t("Target"), style: reach(share(target), "left") })),
+      target === null ? null : h("i.tick.flag", { class: share(target) < 12 ? "early" : null, "data-word": t("Target"), style: reach(share(target), "left") })),
     h("dl", {}, fact(t("Won so far"), whole(booked, "MONEY")),
       isKnown ? fact(t("│ Expected at month end"), whole(expected, "MONEY"))
         : openPipeline ? fact(t("Open pipeline, not a forecast"), whole(openPipeline.amount, "MONEY")) : null,
