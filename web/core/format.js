@@ -71,8 +71,8 @@ const date = (at, options) => formatOf(Intl.DateTimeFormat, { timeZone: company.
 /** @param {string} day a calendar date @param {Intl.DateTimeFormatOptions} options */
 const calendarDay = (day, options) => formatOf(Intl.DateTimeFormat, { timeZone: "UTC", ...options }).format(new Date(`${day}T00:00Z`));
 
-/** @param {string} at */
-export const dayAndTime = (at) => date(at, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+/** Of another year, the year stands in place of the time. @param {string} at */
+export const dayAndTime = (at) => date(at, { day: "numeric", month: "short", ...(calendarDate(at).slice(0, 4) === calendarDate(new Date()).slice(0, 4) ? { hour: "2-digit", minute: "2-digit" } : { year: "numeric" }) });
 /** @param {string} at */
 export const timeOfDay = (at) => date(at, { hour: "2-digit", minute: "2-digit" });
 /** @param {string} at an instant */

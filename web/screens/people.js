@@ -6,6 +6,7 @@ import { gql } from "../core/gql.js";
 import { plural, t } from "../core/i18n.js";
 import { subscribe } from "../core/socket.js";
 import { avatar, empty } from "../parts/controls.js";
+import { notify } from "../parts/dialog.js";
 import { roleName } from "../parts/frame.js";
 
 const PEOPLE = gql`query People($after: String) {
@@ -14,21 +15,27 @@ const PEOPLE = gql`query People($after: String) {
 }`;
 const PRESENCE = gql`subscription PeopleOnline { presence { id name online active } }`;
 
-/** @returns {Promise<{people: any[], teams: any[]}>} */
-async function readAll() {
-  const people = [];
-  for (let after = null; ;) {
-    const { employees, teams } = await query(PEOPLE, { after });
-    people.push(...employees.edges.map((/** @type {any} */ { node }) => node));
-    if (!employees.pageInfo.hasNextPage) return { people, teams };
-    after = employees.pageInfo.endCursor;
-  }
-}
-
 /** @type {import("../main.js").Screen} */
 export async function show(main) {
-  const { people, teams } = await readAll();
-  const byId = new Map(people.map((person) => [person.id, person]));
+  let { employees: page, teams } = await query(PEOPLE, { after: null });
+  /** @type {any[]} */
+  const people = [];
+  const byId = new Map();
+  let isOver = false;
+  const add = () => {
+    for (const { node } of page.edges) {
+      people.push(node);
+      byId.set(node.id, node);
+    }
+  };
+  const readRest = async () => {
+    while (page.pageInfo.hasNextPage && !isOver) {
+      ({ employees: page } = await query(PEOPLE, { after: page.pageInfo.endCursor }));
+      add();
+      draw();
+    }
+  };
+  add();
   document.title = `${t("People")} · Scoreline`;
   let search = "";
   const draw = onNextFrame(() => {
@@ -42,9 +49,11 @@ export async function show(main) {
           h("span.grow", {}, h("span.line", {}, person.name), person.role === "EMPLOYEE" ? null : h("small.line", {}, roleName(person.role)))))))))) : empty(t("Nobody of this name.")));
   });
   draw();
-  return subscribe(PRESENCE, {}, ({ presence }) => {
+  readRest().catch((error) => notify(error.message || t("The server cannot be reached."), { tone: "bad" }));
+  const end = subscribe(PRESENCE, {}, ({ presence }) => {
     const person = byId.get(presence.id);
     if (person) Object.assign(person, presence);
     draw();
   });
+  return () => { isOver = true; end(); };
 }
