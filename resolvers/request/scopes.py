@@ -125,7 +125,7 @@ async def widest_scope(context: RequestContext, action: Action) -> Scope | None:
 
 
 async def viewer_scope(context: RequestContext) -> Scope:
-    """Return the widest scope whose cards the viewer sees; of a device the team or company it belongs to."""
+    """Return the widest scope the viewer reads; of a device the team or company it belongs to."""
     scope = None if context.viewer.device else await widest_scope(context, Action.VIEW_CARD)
     return scope or await _default_leaderboard_scope(context)
 

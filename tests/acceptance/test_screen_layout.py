@@ -75,10 +75,10 @@ async def open_picture(office: DemoOffice, picture: Picture) -> Page:
     return page
 
 
-async def measure_difference(page: Page, reader: Page, kept: Shades, limit: float = MAX_PERCENT) -> float:
+async def measure_difference(page: Page, reader: Page, reference: Shades, limit: float = MAX_PERCENT) -> float:
     """Return the difference to a kept image in percent, once it is below the limit, or at last: parts come one by one."""
     for _ in range(SETTLE_SECONDS):
-        difference = compare_shades(kept, await read_shades(reader, await page.screenshot()))
+        difference = compare_shades(reference, await read_shades(reader, await page.screenshot()))
         if difference <= limit:
             break
         await asyncio.sleep(1)
@@ -103,15 +103,15 @@ async def test_screens_look_as_kept(demo_office: DemoOffice) -> None:
 async def test_broken_layout_is_noticed_and_wider_letters_are_not(demo_office: DemoOffice) -> None:
     reader = await demo_office.browser.new_page()
     dashboard = PICTURES[0]
-    kept = await read_shades(reader, (FOLDER / f"{dashboard.name}.png").read_bytes())
+    reference = await read_shades(reader, (FOLDER / f"{dashboard.name}.png").read_bytes())
     page = await open_picture(demo_office, dashboard)
     wider = await page.add_style_tag(content="* { letter-spacing: .2px; text-rendering: geometricPrecision; }")
-    wider_letters = await measure_difference(page, reader, kept)
+    wider_letters = await measure_difference(page, reader, reference)
     await wider.evaluate("style => style.remove()")
     differences = {}
     for name, rules in BROKEN.items():
         style = await page.add_style_tag(content=rules)
-        differences[name] = compare_shades(kept, await read_shades(reader, await page.screenshot()))
+        differences[name] = compare_shades(reference, await read_shades(reader, await page.screenshot()))
         await style.evaluate("style => style.remove()")
 
     assert wider_letters <= MAX_PERCENT

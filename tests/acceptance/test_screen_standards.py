@@ -24,7 +24,7 @@ for_paths: Final = pytest.mark.parametrize(
     "paths", [SOME_PATHS, pytest.param(ALL_PATHS, marks=pytest.mark.long)], ids=["some", "all"]
 )
 AXE: Final = files("axe_playwright_python").joinpath("axe.min.js").read_text()
-FIND_VIOLATIONS: Final = """async () => (await axe.run(document, {resultTypes: ["violations"]})).violations
+FIND_VIOLATIONS: Final = """async rules => (await axe.run(document, {resultTypes: ["violations"], ...rules})).violations
     .map(({id, nodes}) => `${id}: ${nodes.slice(0, 3).map(({html}) => html).join(" ")}`)"""
 CREATE_DEVICE: Final = 'mutation { createDevice(input: {name: "Hall", kind: WALLBOARD}) { token } }'
 
@@ -34,9 +34,10 @@ async def find_violations(page: Page, themes: Sequence[Theme] = ("light", "dark"
     if not await page.evaluate("'axe' in window"):
         await page.evaluate(AXE)
     violations = []
-    for theme in themes:
+    for number, theme in enumerate(themes):
         await page.emulate_media(color_scheme=theme)
-        violations += [f"{page.url} {theme} {text}" for text in await page.evaluate(FIND_VIOLATIONS)]
+        rules = {"runOnly": ["color-contrast"]} if number else {}  # the second theme differs in its colours only
+        violations += [f"{page.url} {theme} {text}" for text in await page.evaluate(FIND_VIOLATIONS, rules)]
     return violations
 
 
