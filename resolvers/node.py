@@ -7,7 +7,12 @@ from typing import Any, Final, TypeVar
 
 from domain.errors.user_errors import NotFound
 from domain.permissions import Action
-from domain.primitives.global_ids import EXTERNAL_ID_PREFIX, MAX_EXTERNAL_ID_LENGTH, decode_global_id, parse_external_id
+from domain.primitives.global_ids import (
+    EXTERNAL_ID_PREFIX,
+    decode_global_id,
+    normalize_external_id,
+    parse_external_id,
+)
 from models.auth.sessions import Device
 from models.crm import refunds
 from models.crm.merging import select_with_merged
@@ -99,9 +104,8 @@ async def find_by_external_id(context: RequestContext, kind: str, external_id: s
     """Return the record or employee of that type by its id in another system, if visible to the viewer."""
     if kind != "Employee":
         return await find_record(context, kind, f"{EXTERNAL_ID_PREFIX}{external_id}")
-    row = None
-    if len(external_id) <= MAX_EXTERNAL_ID_LENGTH:
-        row = await row_store.find_by_external_id(Employee, external_id)
+    stored_id = normalize_external_id(external_id)
+    row = await row_store.find_by_external_id(Employee, stored_id) if stored_id else None
     return row if row and context.viewer.can(Action.VIEW_PEOPLE, row) else None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import unicodedata
 from functools import lru_cache
 from typing import Final
 
@@ -21,12 +22,17 @@ def encode_global_id(type_name: str, row_id: int) -> str:
     return binascii.b2a_base64(f"{type_name}:{row_id}".encode(), newline=False).decode().rstrip("=")
 
 
+def normalize_external_id(text: str) -> str | None:
+    """Return an id of another system as it is stored: in NFC, without surrounding spaces; None if none can be so."""
+    external_id = text.strip()
+    if not 0 < len(external_id) <= MAX_EXTERNAL_ID_LENGTH:
+        return None
+    return unicodedata.normalize("NFC", external_id)
+
+
 def parse_external_id(text: str) -> str | None:
-    """Return the external id after "ext:"; None for other texts and for one that no record can have."""
-    external_id = text.removeprefix(EXTERNAL_ID_PREFIX)
-    return (
-        external_id if text.startswith(EXTERNAL_ID_PREFIX) and 0 < len(external_id) <= MAX_EXTERNAL_ID_LENGTH else None
-    )
+    """Return the external id after "ext:", as it is stored; None for other texts, and if no record can have it."""
+    return normalize_external_id(text.removeprefix(EXTERNAL_ID_PREFIX)) if text.startswith(EXTERNAL_ID_PREFIX) else None
 
 
 @lru_cache(maxsize=4_096)

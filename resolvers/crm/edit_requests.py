@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 
 from domain.ledger.metrics import list_metric_keys
 from domain.ledger.record_facts import RecordFacts
-from domain.primitives.global_ids import MAX_EXTERNAL_ID_LENGTH
+from domain.primitives.global_ids import normalize_external_id
 from models.crm.records import CrmRecord
 from models.edits.edit_rows import NO_KEY, EditRequest, RecordTable
 from models.edits.goal_values import NO_KNOWN_VALUES
@@ -40,7 +40,7 @@ async def build_edit_request(
         ids[name], external_ids[name] = split_ids(name, ((row_ids[name] or None) for row_ids in references))
     ids[kind], external_ids[kind] = split_ids(kind, (input.id for input in inputs))
     external_ids[kind] |= {
-        input.external_id for input in inputs if input.external_id and len(input.external_id) <= MAX_EXTERNAL_ID_LENGTH
+        external_id for input in inputs if (external_id := normalize_external_id(input.external_id or ""))
     }
     viewer_ids = {context.viewer.id} if context.viewer.id else set()
     employee_ids = ids.get("Employee", set())

@@ -15,7 +15,7 @@ from typing import Final, TypeVar
 from domain.errors.user_errors import Conflict, Forbidden, NotFound, Required
 from domain.ledger.record_facts import DealStatus, LeadStatus
 from domain.permissions import Action
-from domain.primitives.global_ids import MAX_EXTERNAL_ID_LENGTH, decode_global_id, parse_external_id
+from domain.primitives.global_ids import decode_global_id, parse_external_id
 from models.crm.calls import Call
 from models.crm.clients import Client, Contact
 from models.crm.custom_metrics import Result
@@ -111,14 +111,6 @@ class IdResolver:
     async def load_by_row_ids(self, kind: str, row_ids: Iterable[int | None]) -> None:
         """Load the rows of one type with these database ids, without the owners of the records."""
         await self._fetch(kind, {row_id for row_id in row_ids if row_id} - self.loaded_ids(kind), set())
-
-    async def load_by_external_ids(self, kind: str, external_ids: Iterable[str | None]) -> None:
-        if await self._fetch(
-            kind,
-            set(),
-            {external_id for external_id in external_ids if external_id and len(external_id) <= MAX_EXTERNAL_ID_LENGTH},
-        ):
-            await self.load_owners()
 
     async def load_owners(self) -> None:
         """Load the owners of all loaded records, in one query for all types."""
