@@ -6,18 +6,18 @@ from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar, cast
 
-from domain.errors.user_errors import UserError
 from graph.base.mutations import identify_request, keep_visible_goals, read_key, run_in_unit_of_work
 from graph.base.row_types import Info
 from models.crm.records import CrmRecord
 from models.db import connection
+from models.db.errors import DatabaseUnavailable, StorageFull
 from models.goals.goals import Goal
 from resolvers.crm.inputs import RecordInput
 from resolvers.goals.affected_goals import select_moved_by
 from resolvers.request import idempotency
 from resolvers.request.context import RequestContext
 from resolvers.request.edit_groups import EditGroup, GroupDissolved, GroupedEdit
-from resolvers.request.idempotency import IdempotentRequest, RequestRepeated
+from resolvers.request.idempotency import IdempotentRequest
 
 Input = TypeVar("Input", bound=RecordInput)
 Row = TypeVar("Row", bound=CrmRecord)
@@ -115,8 +115,10 @@ class GroupedMutation(Generic[Input, Row, Payload]):
         try:
             await idempotency.ensure_unused(context, list(requests.values()))
             rows, goals = await self.upsert(context, inputs)
-        except (UserError, RequestRepeated):
-            raise GroupDissolved from None
+        except (DatabaseUnavailable, StorageFull):
+            raise
+        except Exception as error:  # each is made alone then, so that it fails with its own error, and no other with it
+            raise GroupDissolved from error
         payloads = [self._make_payload(row, _select_goals(context, row, rows, goals)) for row in rows]
         await idempotency.save_responses(
             context, {request: dict(vars(payloads[index])) for index, request in requests.items()}

@@ -8,7 +8,7 @@ repeat changes no column and therefore has no effect.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from datetime import datetime
@@ -140,10 +140,10 @@ async def upsert_records(
     for index, input in enumerate(inputs):
         try:
             change = _find_or_create(edit, record_type, input, changes)
-            if context.open_unit_of_work.makes_new_records_only and not change.is_new:
-                raise GroupDissolved
             record_type.apply_input(edit, change, input)
             record_type.derive_fields(edit, change)
+            if context.open_unit_of_work.makes_new_records_only:
+                _ensure_independent(change, changes.values())
         except UserError as error:
             raise error.with_path_prefix(*path, *([str(index)] if path == ("inputs",) else [])) from None
         changes[id(change.row)] = change
@@ -289,6 +289,23 @@ def _find_or_create(
             edit.resolver.register_new_row(record_type.kind, external_id, row_found)
     row_found.deleted_at = None  # recording a deleted record again restores it
     return change
+
+
+def _ensure_independent(change: PendingChange[Row], others: Iterable[PendingChange[Row]]) -> None:
+    """Raise GroupDissolved unless the record is new, and of another client and another deal than the others.
+
+    Several ids may stand for one record, so this is known only now that they are resolved.
+    """
+    references = _list_references(change.row)
+    if not change.is_new or any(
+        other.row is change.row or not references.isdisjoint(_list_references(other.row)) for other in others
+    ):
+        raise GroupDissolved
+
+
+def _list_references(row: CrmRecord) -> set[tuple[str, int]]:
+    ids = {column: getattr(row, column, None) for column in ("client_id", "deal_id")}
+    return {(column, row_id) for column, row_id in ids.items() if row_id is not None}
 
 
 async def _save_changes(

@@ -17,6 +17,7 @@ from models.db import connection
 from models.db.errors import DatabaseUnavailable
 from models.ledger.scores import ScoreEntry
 from models.live import change_log
+from resolvers.crm.deals import DealType
 from resolvers.request.edit_groups import MAX_GROUP_SIZE
 from tests.resolvers.crm.sales_company import undo_last
 from tests.statement_counter import count_round_trips
@@ -248,6 +249,48 @@ async def test_records_of_one_client_are_made_one_by_one(world: World) -> None:
     assert sorted(goal["id"] for goal in payloads[1]["goals"]) == sorted(
         world.global_ids[f"goal of {owner}"] for owner in ("Ben", "Sales", "company")
     )
+
+
+async def test_records_of_one_client_are_made_one_by_one_whatever_id_stands_for_it(world: World) -> None:
+    client = (await world.mutate("recordClient", name="Bolt", externalId="B"))["client"]["id"]
+    merged = (await world.mutate("recordClient", name="Bolt Ltd"))["client"]["id"]
+    merge = "mutation($input: MergeInput!) { mergeClients(input: $input) { userErrors { message } } }"
+    await world.query(merge, input={"into": client, "from": merged})
+    position = await change_log.last_position()
+    ids = dict(zip(SELLERS, (client, "ext:B", merged), strict=True))
+    payloads = await record_at_once(world, *(won_deal(world, seller, client=id) for seller, id in ids.items()))
+
+    assert await change_log.last_position() == position + 3
+    assert sorted(payload["deal"]["saleKind"] for payload in payloads) == ["FIRST", "REPEAT", "REPEAT"]
+
+
+async def test_one_record_whose_external_id_is_written_in_two_ways_is_recorded_and_then_changed(world: World) -> None:
+    payloads = await record_at_once(
+        world,
+        won_deal(world, "Ann", title="first", externalId="X"),
+        won_deal(world, "Ann", title="second", externalId="X "),
+    )
+
+    assert payloads[0]["deal"]["id"] == payloads[1]["deal"]["id"]
+    assert [payload["deal"]["title"] for payload in payloads] in (["first", "second"], ["first", "first"])
+    kinds = [entry.kind for entry in await Activity.filter(subject_kind="Deal")]
+    assert sorted(kinds) == ["DEAL_CREATED", "DEAL_UPDATED", "DEAL_WON"]
+
+
+async def test_a_record_that_fails_does_not_fail_the_others(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    new_row = DealType.new_row
+
+    def fail_for_one(self: DealType, edit: Any, input: Any) -> Deal:
+        if input.title == "bad":
+            raise ZeroDivisionError
+        return new_row(self, edit, input)
+
+    monkeypatch.setattr(DealType, "new_row", fail_for_one)
+    inputs = [won_deal(world, "Ann"), won_deal(world, "Ben", title="bad"), won_deal(world, "Cem")]
+    results = await asyncio.gather(*await start_waiting(world, *inputs))
+
+    assert [bool(result.errors) for result in results] == [False, True, False]
+    assert sorted(deal.title for deal in await Deal.all()) == ["Ann's", "Cem's"]
 
 
 async def test_a_request_that_is_cancelled_while_others_wait_with_it_is_made_with_them(world: World) -> None:
