@@ -30,21 +30,21 @@ from resolvers.request.periods import PeriodKey, resolve_query_period
 _POST_INTERVAL: Final = timedelta(minutes=1)
 _BATCH_SIZE: Final = 200
 _MAX_DAYS: Final = 10_000  # of all employees loaded together
-_MICROSECONDS_PER_HOUR: Final = 3_600_000_000  # microseconds
+_SECONDS_PER_HOUR: Final = 3_600
 
 
 @dataclass(frozen=True)
 class DayWorkTime:
-    """One day of an employee: time worked in microseconds, and the first and the last instant of work."""
+    """One day of an employee: the whole seconds worked, as the ledger counts them, and first and last instant of work."""
 
     date: date
-    worked: int = 0
+    seconds: int = 0
     first_seen_at: datetime | None = None
     last_seen_at: datetime | None = None
 
     @property
     def hours(self) -> float:
-        return round(self.worked / _MICROSECONDS_PER_HOUR, 4)
+        return round(self.seconds / _SECONDS_PER_HOUR, 4)
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class WorkTime:
 
     @property
     def total_hours(self) -> float:
-        return round(sum(day.worked for day in self.worked_days.values()) / _MICROSECONDS_PER_HOUR, 4)
+        return round(sum(day.seconds for day in self.worked_days.values()) / _SECONDS_PER_HOUR, 4)
 
     @property
     def days(self) -> list[DayWorkTime]:
@@ -117,7 +117,7 @@ async def _post_work_time(context: RequestContext, rows: Sequence[WorkDay]) -> N
 
 
 def _day_from_row(row: WorkDay) -> DayWorkTime:
-    return DayWorkTime(row.day, row.worked, row.first_seen_at, row.last_seen_at)
+    return DayWorkTime(row.day, row.seconds, row.first_seen_at, row.last_seen_at)
 
 
 async def work_time_of(context: RequestContext, employee: Employee, period_key: PeriodKey | None) -> WorkTime | None:

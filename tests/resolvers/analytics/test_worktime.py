@@ -149,6 +149,23 @@ async def test_parts_of_a_second_are_not_lost(world: World) -> None:
     assert (await read_work_time(world))["totalHours"] == round(120 / 3600, 4)
 
 
+async def test_work_time_is_what_statistics_and_leaderboards_say(world: World) -> None:
+    for _ in range(3):
+        world.now = (world.now + timedelta(days=1)).replace(microsecond=0)
+        await send_heartbeats(world, "Ann", 60.9)
+    await world.advance_and_run_jobs(minutes=10)
+    data = await world.query(
+        """query($id: ID!) { employee(id: $id) { workTime { totalHours days { hours } }
+        statistics(metrics: ["hours_worked"]) { series { total points { value } } } } }""",
+        "Ann",
+        id=world.global_ids["Ann"],
+    )
+    work_time, [series] = data["employee"]["workTime"], data["employee"]["statistics"]["series"]
+
+    assert work_time["totalHours"] == float(series["total"]) == 0.05
+    assert [day["hours"] for day in work_time["days"]] == [float(point["value"]) for point in series["points"]]
+
+
 async def test_clock_set_back_adds_no_work_time(world: World) -> None:
     await send_heartbeats(world, "Ann", 60)
     world.now -= timedelta(minutes=2)
