@@ -18,6 +18,7 @@ from resolvers.activities.log import write_activity_entries
 from resolvers.alerts.evaluation import evaluate_alerts
 from resolvers.alerts.settlement import MovedGoals
 from resolvers.request.context import RequestContext
+from resolvers.request.edit_groups import GroupDissolved
 
 _CreditKey = tuple[int, int, date]  # employee, team and day
 _ScoresByTarget = dict[tuple[str, str, int], list[Score]]  # by metric, kind and id of the scope
@@ -53,7 +54,10 @@ async def mark_goals_moved(
         unannounced = tiers.find_unannounced(value, goal.announced)
         if not unannounced or goal.archived_at is not None:
             continue
-        context.open_unit_of_work.announce(goal, tiers.list_marks(value))
+        marks, unit_of_work = tiers.list_marks(value), context.open_unit_of_work
+        if unit_of_work.makes_new_records_only and len(set(marks).difference(goal.announced)) > 1:
+            raise GroupDissolved  # one by one, records may reach tier after tier, and none is passed over then
+        unit_of_work.announce(goal, marks)
         for tier in unannounced:
             reached = {"reached": tiers.mark_of(tier)}
             achievements.append(

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import pytest
 
-from domain.primitives.global_ids import encode_global_id
+from domain.primitives.global_ids import decode_global_id, encode_global_id
 from models.alerts.alerts import RaisedAlert
 from models.crm.activities import Activity
 from models.crm.deals import Deal
@@ -162,6 +162,23 @@ async def test_waiting_records_leave_what_records_one_by_one_leave(database_url:
         one_by_one = await read_ledger(world)
 
     assert at_once == one_by_one
+
+
+async def test_waiting_records_announce_the_tiers_that_records_one_by_one_reach(world: World) -> None:
+    tiers: dict[str, Any] = {"target": "15", "threshold": "8", "stretch": "29", "reason": "tiers"}
+    for seller in SELLERS:
+        await world.mutate("updateGoal", id=world.global_ids[f"goal of {seller}"], **tiers)
+    await record_at_once(world, *(won_deal(world, "Ann", "10", title=f"{number}") for number in range(3)))
+    for number in range(3):
+        await record(world, won_deal(world, "Ben", "10", title=f"{number}"))
+    await record_at_once(world, won_deal(world, "Cem", "50"), won_deal(world, "Cem", "50", title="other"))
+
+    reached: dict[int, list[str]] = {}
+    for entry in await Activity.filter(kind__in=["GOAL_ACHIEVED", "GOAL_TIER_REACHED"]).order_by("id"):
+        reached.setdefault(entry.subject_id, []).append(entry.data.get("tier", "TARGET"))
+    goal_ids = [decode_global_id(world.global_ids[f"goal of {seller}"]) for seller in SELLERS]
+    by_seller = [reached[goal_id[1]] for goal_id in goal_ids if goal_id]
+    assert by_seller == [["THRESHOLD", "TARGET", "STRETCH"]] * 2 + [["TARGET", "STRETCH"]]
 
 
 async def test_each_is_told_of_the_goals_that_moved_with_its_record(world: World) -> None:
