@@ -173,11 +173,11 @@ async def test_waiting_records_announce_the_tiers_that_records_one_by_one_reach(
         await record(world, won_deal(world, "Ben", "10", title=f"{number}"))
     await record_at_once(world, won_deal(world, "Cem", "50"), won_deal(world, "Cem", "50", title="other"))
 
-    reached: dict[int, list[str]] = {}
+    tiers_by_goal: dict[int, list[str]] = {}
     for entry in await Activity.filter(kind__in=["GOAL_ACHIEVED", "GOAL_TIER_REACHED"]).order_by("id"):
-        reached.setdefault(entry.subject_id, []).append(entry.data.get("tier", "TARGET"))
+        tiers_by_goal.setdefault(entry.subject_id, []).append(entry.data.get("tier", "TARGET"))
     goal_ids = [decode_global_id(world.global_ids[f"goal of {seller}"]) for seller in SELLERS]
-    by_seller = [reached[goal_id[1]] for goal_id in goal_ids if goal_id]
+    by_seller = [tiers_by_goal[goal_id[1]] for goal_id in goal_ids if goal_id]
     assert by_seller == [["THRESHOLD", "TARGET", "STRETCH"]] * 2 + [["TARGET", "STRETCH"]]
 
 
@@ -189,12 +189,12 @@ async def test_each_is_told_of_the_goals_that_moved_with_its_record(world: World
     def goals(*owners: str) -> list[str]:
         return sorted(world.global_ids[f"goal of {owner}"] for owner in owners)
 
-    moved = [{goal["id"]: goal["progress"]["value"] for goal in payload["goals"]} for payload in payloads]
-    assert sorted(moved[0]) == goals("Ann", "Sales", "company")
-    assert sorted(moved[1]) == goals("Ben", "Sales", "company")
-    assert moved[2] == {}
+    moved_values = [{goal["id"]: goal["progress"]["value"] for goal in payload["goals"]} for payload in payloads]
+    assert sorted(moved_values[0]) == goals("Ann", "Sales", "company")
+    assert sorted(moved_values[1]) == goals("Ben", "Sales", "company")
+    assert moved_values[2] == {}
     team_goal, own_goal = world.global_ids["goal of Sales"], world.global_ids["goal of Ann"]
-    assert (moved[0][team_goal], moved[0][own_goal]) == ("30.00", "10.00")
+    assert (moved_values[0][team_goal], moved_values[0][own_goal]) == ("30.00", "10.00")
     assert [payload["deal"]["owner"]["standing"]["rank"] for payload in payloads[:2]] == [2, 1]
 
 
@@ -222,9 +222,11 @@ async def test_requests_of_different_people_are_made_one_by_one(world: World) ->
 
 
 async def test_a_repetition_among_waiting_requests_is_recorded_once(world: World) -> None:
-    again = won_deal(world, "Ann", idempotencyKey="k")
-    payloads = await record_at_once(world, again, won_deal(world, "Ben", idempotencyKey="other"), again)
-    later = await record_at_once(world, won_deal(world, "Cem"), again)
+    repeated_input = won_deal(world, "Ann", idempotencyKey="k")
+    payloads = await record_at_once(
+        world, repeated_input, won_deal(world, "Ben", idempotencyKey="other"), repeated_input
+    )
+    later = await record_at_once(world, won_deal(world, "Cem"), repeated_input)
 
     assert await Deal.all().count() == 3
     assert payloads[2]["deal"]["id"] == later[1]["deal"]["id"] == payloads[0]["deal"]["id"]
