@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from typing import Final, TypeVar
 
-from domain.primitives.global_ids import EXTERNAL_ID_PREFIX
+from domain.primitives.global_ids import EXTERNAL_ID_PREFIX, normalize_external_id
 from domain.primitives.text import search_key
 from imports.cell_parsing import CellError
 from models.db.spill_index import SpillMultiMap
@@ -18,10 +18,15 @@ Value = TypeVar("Value")
 
 
 def derive_external_id(text: str) -> str:
-    """Return the text as an external id; a long one is cut and made unique again by a hash."""
-    if len(text) <= _MAX_EXTERNAL_ID_LENGTH:
-        return text
-    return f"{text[:60]}#{hashlib.sha256(text.encode('utf-8', 'replace')).hexdigest()[:32]}"
+    """Return the text as an external id, as it is stored; a long one is cut and made unique again by a hash."""
+    if len(text) > _MAX_EXTERNAL_ID_LENGTH:
+        text = f"{text[:60]}#{hashlib.sha256(text.encode('utf-8', 'replace')).hexdigest()[:32]}"
+    return to_stored_id(text)
+
+
+def to_stored_id(text: str) -> str:
+    """Return an external id as it is stored; one that none can be as it is, to be refused with its record."""
+    return normalize_external_id(text) or text
 
 
 def external_reference(external_id: str) -> str:

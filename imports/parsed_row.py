@@ -10,7 +10,7 @@ from typing import Final
 from imports.cell_parsing import CellError, RowReader, RowValues
 from imports.files.source_row import SourceRow
 from imports.map_file import FileMap
-from imports.name_index import derive_external_id
+from imports.name_index import derive_external_id, to_stored_id
 from models.db.spill_index import SpillCounter
 
 _KINDS_WITH_EXTERNAL_IDS: Final = frozenset({"deals", "clients", "contacts", "leads", "calls", "tasks", "absences"})
@@ -75,7 +75,7 @@ class RowParser:
         are told apart by the number of their occurrence in the file.
         """
         if "id" in parsed.values:
-            return f"{self.file_map.prefix}{parsed.values['id']}"
+            return to_stored_id(f"{self.file_map.prefix}{parsed.values['id']}")
         if "id" in self.file_map.columns:
             raise CellError("The row has no id.", "id")
         return parsed.derived_id or self._derive_id(parsed.row)

@@ -8,7 +8,7 @@ from domain.errors.user_errors import UserError
 from imports.cell_parsing import CellError, DateOrTime, require_fields
 from imports.import_run import ImportRun
 from imports.input_builder import InputBuilder
-from imports.name_index import external_reference
+from imports.name_index import external_reference, to_stored_id
 from imports.parsed_row import ParsedRow
 from models.crm import deals
 from resolvers.crm import stage_history
@@ -33,7 +33,7 @@ async def import_stage_history(
         except CellError as error:
             row_outcomes[index] = error
     external_ids = {
-        index: f"{input_builder.file_map.prefix}{parsed.values['deal']}"
+        index: to_stored_id(f"{input_builder.file_map.prefix}{parsed.values['deal']}")
         for index, parsed in enumerate(rows)
         if index not in row_outcomes
     }
