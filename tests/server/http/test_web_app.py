@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 from graphql import parse, validate
 
+from domain.alerts.rules import ALERT_DEFINITIONS, AlertKind
 from domain.i18n.languages import LANGUAGES, TRANSLATIONS
 from graph.schema import create_schema
 from server.http.web_app import POLICY, SCREEN_PATHS, load_web_app, read_messages
@@ -103,6 +104,24 @@ async def test_texts_are_served_in_every_language(server: RunningServer, code: s
     assert len(texts) == len(read_messages())
     assert texts["Sign in"] != "Sign in"
     assert all(len(text) == 3 for text in texts.values() if isinstance(text, list))
+
+
+async def test_form_of_alert_rules_knows_each_kind_and_its_settings() -> None:
+    source = (WEB / "admin" / "rules.js").read_text()
+    [numbers] = re.findall(r"NUMBER_OF_KIND = {(.*?)}", source)
+    [about_deals] = re.findall(r"ABOUT_DEALS = new Set\(\[(.*?)\]\)", source)
+    [names] = re.findall(r"kindNames = \(\) => \(\{(.*?)\}\);", source, re.DOTALL)
+
+    assert set(re.findall(r"\b([A-Z_]+): t\(", names)) == {kind.value for kind in AlertKind}
+    assert set(re.findall(r'"([A-Z_]+)"', about_deals)) == {
+        kind.value for kind, definition in ALERT_DEFINITIONS.items() if definition.about_deals
+    }
+    assert dict(re.findall(r'([A-Z_]+): "(\w+)"', numbers)) == {
+        kind.value: name
+        for kind, definition in ALERT_DEFINITIONS.items()
+        for name in ("days", "hours", "percent")
+        if getattr(definition, f"default_{name}")
+    }
 
 
 async def test_pages_offer_all_languages() -> None:
