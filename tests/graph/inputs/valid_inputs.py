@@ -150,6 +150,7 @@ def build_valid_arguments(ids: dict[str, str]) -> dict[str, Arguments]:
         "title": "Desks", "amount": {**money}, "cost": {**money}, "owner": ids["Ann"], "client": ids["client"],
         "stage": ids["stage"], "status": "LOST", "saleKind": "FIRST", "product": "Desk", "createdAt": _PAST_TIME,
         "expectedCloseOn": "2026-12-01", "closedAt": _PAST_TIME, "lostReason": "Too dear", "externalId": "desks",
+        "forecastCategory": "COMMIT",
     }  # fmt: skip
     owner = {"owner": ids["Bob"]}
     contact_fields = {"email": "info@example.com", "phone": "+49 30 1"}
@@ -195,7 +196,7 @@ def build_valid_arguments(ids: dict[str, str]) -> dict[str, Arguments]:
         "setExchangeRate": {"currency": "CHF", "rate": "1.05", "from": "2026-11-01", **key},
         "savePipeline": {
             "id": ids["pipeline"], "name": "Direct", **key,
-            "stages": [{"id": stage, "name": f"Stage {n}"} for n, stage in enumerate(ids["stages"].split())],
+            "stages": [{"id": stage, "name": f"Stage {n}", "forecastCategory": "BEST_CASE"} for n, stage in enumerate(ids["stages"].split())],
         },
         "createDevice": {"name": "Hall", "kind": "WALLBOARD", "scope": ids["North"], **key},
         "createMetric": {"key": "demos_held", "name": "Demos held", "description": "Shown live", "unit": "COUNT", **key},
@@ -205,12 +206,20 @@ def build_valid_arguments(ids: dict[str, str]) -> dict[str, Arguments]:
             "recurring": True, "proRated": True, "threshold": 7, "stretch": 12, **key,
         },
         "updateGoal": {"id": ids["goal"], "ifVersion": int(ids["version"]), "name": "Wins", "target": 10, "recurring": True, "proRated": True, "threshold": 7, "stretch": 12, "shape": "CUSTOM", "slices": [2, 3, 5], "reason": "Back from leave", **key},
+        "submitForecast": {
+            "scope": ids["North"], "period": {"kind": "QUARTER"}, "basis": "REVENUE",
+            "amount": {"amount": "5.50", "currency": "EUR"}, "note": "As promised", **key,
+        },
+        "adjustForecast": {
+            "scope": ids["North"], "period": {"kind": "QUARTER"}, "basis": "REVENUE",
+            "amount": {"amount": "5.50", "currency": "EUR"}, "note": "A large deal is late", **key,
+        },
         "applyPlan": {"plan": build_plan(ids), "hash": ids["planHash"], "reason": "New prices", **key},
         "recordDeal": {**deal, **key},
         "updateDeal": {
             "id": ids["won"], "title": "Armchairs", "amount": {**money}, "cost": {**money}, "owner": ids["Bob"],
             "moveCredit": True, "client": ids["client"], "saleKind": "REPEAT", "product": "Chair",
-            "expectedCloseOn": "2026-12-01", "closedAt": _PAST_TIME, **key,
+            "expectedCloseOn": "2026-12-01", "closedAt": _PAST_TIME, "forecastCategory": "PIPELINE", **key,
         },
         "moveDeal": {"id": ids["deal"], "stage": ids["stage"], "at": "2026-11-18T09:00:00Z", **key},
         "winDeal": {"id": ids["deal"], "amount": {**money}, "cost": {**money}, "at": "2026-11-18T09:00:00Z", **key},
