@@ -41,7 +41,7 @@ def select_all(object_type: GraphQLObjectType) -> str:
         if is_leaf_type(named_type):
             parts.append(name)
         else:
-            parts.append(f"{name} {{ {next(key for key in ('id', 'key', 'path') if key in named_type.fields)} }}")
+            parts.append(f"{name} {{ {next(key for key in ('id', 'key', 'path', 'at') if key in named_type.fields)} }}")
     return f"{{ {' '.join(parts)} }}"
 
 
