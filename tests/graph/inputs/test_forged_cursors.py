@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from graphql import GraphQLObjectType
+from graphql import GraphQLObjectType, GraphQLString, get_named_type
 
 from tests.graph.inputs.request_client import SCHEMA, RequestClient
 
@@ -75,7 +75,7 @@ def list_paged_fields() -> Iterator[tuple[str, str]]:
     for object_type in SCHEMA._schema.type_map.values():
         if isinstance(object_type, GraphQLObjectType) and object_type.name != "Subscription":
             for name, field in object_type.fields.items():
-                if "after" in field.args:
+                if "after" in field.args and get_named_type(field.args["after"].type) is GraphQLString:
                     yield object_type.name, name
 
 
