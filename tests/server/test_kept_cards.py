@@ -61,7 +61,7 @@ KEPT_BELOW_ROOTS: Final = {
     "Activity": {"id", "kind", "employee", "actor", "at", "recordedAt", "summary"},
     "Funnel": {"stages", "scope", "period"},
     "FunnelStage": {"stage", "openDeals", "openAmount", "clients"},
-    "Stage": {"id", "name", "position"},
+    "Stage": {"forecastCategory", "id", "name", "position"},
     "Team": {"id", "name", "manager", "goals"},
     "Scope": {"id", "name", "goals"},
     "Company": {
