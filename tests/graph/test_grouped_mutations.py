@@ -138,14 +138,13 @@ async def test_waiting_records_are_one_change(world: World) -> None:
     assert [payload["deal"]["owner"]["id"] for payload in payloads] == [world.global_ids[name] for name in SELLERS]
 
 
-async def test_waiting_records_take_the_round_trips_of_one(world: World) -> None:
-    if connection.dialect() == "sqlite":
-        pytest.skip("SQLite has no round trips")
-    await record(world, won_deal(world, "Ann"))
-    with count_round_trips() as alone:
-        await record(world, won_deal(world, "Ben"))
-    with count_round_trips() as together:
-        await record_at_once(world, *(won_deal(world, seller) for seller in SELLERS))
+async def test_waiting_records_take_the_round_trips_of_one(postgres_tables_url: str) -> None:
+    async with open_company(postgres_tables_url) as world:
+        await record(world, won_deal(world, "Ann"))
+        with count_round_trips() as alone:
+            await record(world, won_deal(world, "Ben"))
+        with count_round_trips() as together:
+            await record_at_once(world, *(won_deal(world, seller) for seller in SELLERS))
 
     # the others read their sessions, and the holder of the lock begins and commits
     assert len(together) <= len(alone) + len(SELLERS) - 1 + 2, "\n".join(together)
