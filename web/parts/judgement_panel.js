@@ -34,7 +34,7 @@ const kindName = (kind) => ({
 })[kind] || kind;
 
 /** @param {string | number} amount */
-const signed = (amount) => h("span.amount", { class: Number(amount) < 0 ? "late" : "good" }, `${Number(amount) < 0 ? "−" : "+"}${shortMoney(Math.abs(Number(amount)))}`);
+const signed = (amount) => Math.abs(Number(amount)) < 1 ? h("span.amount", {}, shortMoney(0)) : h("span.amount", { class: Number(amount) < 0 ? "late" : "good" }, `${Number(amount) < 0 ? "−" : "+"}${shortMoney(Math.abs(Number(amount)))}`);
 
 /** @param {any} past what `JUDGEMENT` has read, and more; null while it is being read */
 export function driversPanel(past) {
