@@ -327,7 +327,7 @@ async def test_sums_by_category_follow_deals_due_in_the_period(world: World) -> 
     december = await read(world, "Ann", "Ann", period={"kind": "MONTH", "offset": 1})
     bob = await read(world, "Bob", "Bob")
 
-    def sums(forecast: dict[str, Any]) -> dict[str, tuple[int, Decimal]]:
+    def sums(forecast: dict[str, Any]) -> dict[str, tuple[int, float | Decimal]]:
         return {row["category"]: (row["deals"], Decimal(row["amount"])) for row in forecast["categories"]}
 
     booked = Decimal(ann["booked"])
