@@ -75,11 +75,11 @@ class GroupedMutation(Generic[Input, Row, Payload]):
         return _NewRecord(info.context.viewer, concerns, info.context, record_input, request)
 
     async def _record_alone(self, info: Info, input: object, record_input: Input) -> Payload:
-        async def execute() -> Payload:
-            [row], goals = await self.upsert(info.context, [record_input])
-            return self._make_payload(row, goals)
+        return await self._run_in_unit_of_work(info, input, lambda: self._record_one(info.context, record_input))
 
-        return await self._run_in_unit_of_work(info, input, execute)
+    async def _record_one(self, context: RequestContext, record_input: Input) -> Payload:
+        [row], goals = await self.upsert(context, [record_input])
+        return self._make_payload(row, goals)
 
     async def _lead_group(self, info: Info, input: object, edit: _NewRecord[Input], key: Hashable) -> Payload:
         """Wait for the lock as the first of a group, and make the edits of all that have joined it by then."""
@@ -107,9 +107,8 @@ class GroupedMutation(Generic[Input, Row, Payload]):
         """Record the records of a group; return their payloads, each with the goals that moved with its record."""
         context, inputs = group.edits[0].context, [edit.input for edit in group.edits]
         if not group.is_shared:
-            [row], goals = await self.upsert(context, inputs)
-            return [self._make_payload(row, goals)]
-        context.open_unit_of_work.makes_new_records_only = True
+            return [await self._record_one(context, inputs[0])]
+        context.open_unit_of_work.is_group = True
         # the key of the first is looked for by the read of the edits
         requests = {index: edit.request for index, edit in enumerate(group.edits) if index and edit.request}
         try:

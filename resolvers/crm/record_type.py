@@ -142,7 +142,7 @@ async def upsert_records(
             change = _find_or_create(edit, record_type, input, changes)
             record_type.apply_input(edit, change, input)
             record_type.derive_fields(edit, change)
-            if context.open_unit_of_work.makes_new_records_only:
+            if context.open_unit_of_work.is_group:
                 _ensure_independent(change, changes.values())
         except UserError as error:
             raise error.with_path_prefix(*path, *([str(index)] if path == ("inputs",) else [])) from None

@@ -55,7 +55,7 @@ async def mark_goals_moved(
         if not unannounced or goal.archived_at is not None:
             continue
         marks, unit_of_work = tiers.list_marks(value), context.open_unit_of_work
-        if unit_of_work.makes_new_records_only and len(set(marks).difference(goal.announced)) > 1:
+        if unit_of_work.is_group and len(set(marks).difference(goal.announced)) > 1:
             raise GroupDissolved  # one by one, records may reach tier after tier, and none is passed over then
         unit_of_work.announce(goal, marks)
         for tier in unannounced:

@@ -46,7 +46,7 @@ async def post_differences(
             is_late = score.metric in late_metrics
             posted_score = score._replace(day=today, at=context.now()) if is_late else score
             postings.append(Posting(posted_score, is_late, record.source_kind, record.source_id))
-    if (unit_of_work := context.open_unit_of_work).makes_new_records_only:
+    if (unit_of_work := context.open_unit_of_work).is_group:
         for line in postings:
             unit_of_work.scores_by_record.setdefault((line.source_kind, line.source_id), []).append(line.score)
     await posting.post(postings, context.now(), tree)

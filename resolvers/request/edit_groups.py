@@ -41,7 +41,6 @@ class EditGroup(Generic[Edit]):
 
     def __init__(self, first: Edit) -> None:
         self.edits, self.is_open = [first], True
-        self._concerns = set(first.concerns)
         self._waiters: list[asyncio.Future[object]] = []
         self._task: asyncio.Task[Sequence[object]] | None = None
 
@@ -54,7 +53,7 @@ class EditGroup(Generic[Edit]):
         return (
             self.is_open
             and len(self.edits) < MAX_GROUP_SIZE
-            and self._concerns.isdisjoint(edit.concerns)
+            and all(other.concerns.isdisjoint(edit.concerns) for other in self.edits)
             and self.edits[0].viewer.has_same_rights(edit.viewer)
         )
 
@@ -62,7 +61,6 @@ class EditGroup(Generic[Edit]):
         """Return the outcome of the edit once all are committed. Raises GroupDissolved, or the error of all."""
         waiter: asyncio.Future[object] = asyncio.get_running_loop().create_future()
         self.edits.append(edit)
-        self._concerns |= edit.concerns
         self._waiters.append(waiter)
         return await waiter
 

@@ -150,7 +150,7 @@ def _ensure_same_input(
 
 async def save_response(context: RequestContext, request: IdempotentRequest, response: Mapping[str, object]) -> None:
     """Save references to the rows of the response, and its other values except secrets."""
-    await sessions.save_idempotency_records([_build_record(context, request, response)])
+    await save_responses(context, {request: response})
 
 
 async def ensure_unused(context: RequestContext, requests: Collection[IdempotentRequest]) -> None:
@@ -216,12 +216,13 @@ async def record_batch(
     new_rows, goals = await _record_new(record_new, inputs, new_indexes) if new_indexes else ([], [])
     # Keyed by index for inputs recorded now, and by idempotency key for all that have one.
     rows_by_index_or_key: dict[int | str, Any] = dict(zip(new_indexes, new_rows, strict=True))
-    await sessions.save_idempotency_records(
-        [
-            _build_record(context, request, {field: rows_by_index_or_key[index], "goals": goals})
+    await save_responses(
+        context,
+        {
+            request: {field: rows_by_index_or_key[index], "goals": goals}
             for index in new_indexes
             if (request := requests[index])
-        ]
+        },
     )
     visible_rows = {
         row.pk: row for row in await _load_visible_rows(context, [row.answer[field] for row in saved_records.values()])

@@ -48,7 +48,7 @@ class UnitOfWork:
     topics       topics of the change log that have changed
     scores       all that were posted, unless the topics are "*"
     scores_by_record  those of each record, by type and id, if it makes edits together
-    makes_new_records_only  whether it makes edits together, which must not change a record: GroupDissolved otherwise
+    is_group     whether it makes edits together, which are of new records and independent: GroupDissolved otherwise
     moved_goals  by id: goals with changed progress; their version becomes the position of the change
     achieved_ids  those of the moved goals of which `announced` has changed
     announced_marks  by id of a goal: the marks of the tiers that are announced for the first time
@@ -67,7 +67,7 @@ class UnitOfWork:
         self.topics = set[str]()
         self.scores: list[Score] = []
         self.scores_by_record: dict[tuple[str, int], list[Score]] = {}
-        self.makes_new_records_only = False
+        self.is_group = False
         self.moved_goals: dict[int, Goal] = {}
         self.achieved_ids = set[int]()
         self.announced_marks: dict[int, list[Mark]] = {}
