@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from datetime import date, datetime
 from enum import StrEnum
 
 from tortoise import fields
 from tortoise.models import Model
 
-from models.db import connection
 from models.db.columns import enum_column, minor_units_column, text_column
 from models.db.conditions import Condition, equals
 from models.db.row_query import RowQuery
-from models.forecasting import pipeline_snapshots
 from models.forecasting.deal_tables import Basis
 from models.organization.scopes import OwnerKind, ScopeKey, owned_by_any, scope_key
 
@@ -62,32 +59,24 @@ class ForecastCall(Model):
 
 async def fetch_of_period(first_day: date, last_day: date, basis: Basis) -> list[ForecastCall]:
     """Return the calls of all scopes for exactly this period, the newest first."""
-    is_of_period = Condition("first_day = ? AND last_day = ? AND basis = ?", (first_day, last_day, basis))
-    return await RowQuery(ForecastCall, is_of_period).order_by("-id").fetch()
+    return await RowQuery(ForecastCall, _match_period(first_day, last_day, basis)).order_by("-id").fetch()
 
 
 async def find_latest(
     kind: CallKind, scope: ScopeKey, first_day: date, last_day: date, basis: Basis
 ) -> ForecastCall | None:
     """Return the call of a scope and period that holds, which may be a withdrawal."""
-    is_of_period = Condition("first_day = ? AND last_day = ? AND basis = ?", (first_day, last_day, basis))
+    is_of_period = _match_period(first_day, last_day, basis)
     query = RowQuery(ForecastCall, scope.is_owner & equals("kind", kind) & is_of_period)
     rows = await query.order_by("-id").limit(1).fetch()
     return rows[0] if rows else None
+
+
+def _match_period(first_day: date, last_day: date, basis: Basis) -> Condition:
+    return Condition("first_day = ? AND last_day = ? AND basis = ?", (first_day, last_day, basis))
 
 
 async def fetch_of_ended_periods(scopes: Collection[ScopeKey], before: date, basis: Basis) -> list[ForecastCall]:
     """Return the calls of these scopes for periods that ended before a day, the newest first."""
     has_ended = Condition("last_day < ? AND basis = ?", (before, basis))
     return await RowQuery(ForecastCall, owned_by_any(scopes) & has_ended).order_by("-id").fetch()
-
-
-async def find_machine_forecast(
-    day: date, scope: ScopeKey, first_day: date, last_day: date, basis: Basis
-) -> int | None:
-    """Return what the machine expected of a scope and period on the morning of a day; None if it was not kept."""
-    rows = await connection.fetch_rows("SELECT forecasts FROM pipeline_snapshot WHERE day = ?", [day])
-    forecasts = json.loads(rows[0]["forecasts"]) if rows else {}
-    of_period = forecasts.get(f"{first_day}/{last_day}/{basis}", {})
-    amounts: Sequence[int] | None = of_period.get(pipeline_snapshots.scope_text(scope))
-    return None if amounts is None else amounts[1]

@@ -111,6 +111,14 @@ async def exists_for_day(day: date) -> bool:
     return await PipelineSnapshot.filter(day=day).exists()
 
 
+async def find_machine_forecast(day: date, scope: ScopeKey, period: Period, basis: Basis) -> int | None:
+    """Return what the machine expected of a scope and period on the morning of a day; None if it was not kept."""
+    rows = await connection.fetch_rows("SELECT forecasts FROM pipeline_snapshot WHERE day = ?", [day])
+    forecasts = json.loads(rows[0]["forecasts"]) if rows else {}
+    amounts: Sequence[int] | None = forecasts.get(forecast_key(period, basis), {}).get(scope_text(scope))
+    return None if amounts is None else amounts[1]
+
+
 async def store(snapshot: PipelineSnapshot) -> None:
     """Store the snapshot; one that another process has stored meanwhile stays unchanged."""
     await PipelineSnapshot.bulk_create([snapshot], ignore_conflicts=True)

@@ -30,11 +30,11 @@ from models.forecasting.deal_columns import STATE_CODES
 from models.forecasting.pipeline_snapshots import Bookings, PipelineState
 from resolvers.forecasting.forecast_engine import get_forecast_engine
 from resolvers.forecasting.forecasts import BOOKED_METRICS, Forecast
+from resolvers.forecasting.judgement import check_page_size
 from resolvers.request import scopes
 from resolvers.request.context import RequestContext
 
 _MAX_SNAPSHOT_AGE: Final = timedelta(days=6)  # a snapshot may be so much older than the day to compare with
-_MAX_DEALS: Final = 1000  # deals of a driver in one page
 
 
 class DriversSince(StrEnum):
@@ -214,8 +214,7 @@ async def list_driver_deals(
 
     after  global id of the last deal of the page before; there is nothing after a deal of another driver
     """
-    if not 1 <= first <= _MAX_DEALS:
-        raise BadInput("{argument} must be 1 to {most}.", field="first", argument="first", most=_MAX_DEALS)
+    check_page_size(first)
     effects = driver.driver.effects
     start = 0
     if after is not None:

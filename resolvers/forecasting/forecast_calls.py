@@ -10,7 +10,7 @@ from domain.permissions import Action
 from domain.primitives.periods import Period, PeriodKind
 from domain.primitives.unset import UNSET
 from models.db import row_store
-from models.forecasting import forecast_calls
+from models.forecasting import forecast_calls, pipeline_snapshots
 from models.forecasting.forecast_calls import CallKind, ForecastCall
 from resolvers.forecasting.inputs import ForecastCallInput
 from resolvers.request import scopes, validation
@@ -76,8 +76,8 @@ async def _save(context: RequestContext, kind: CallKind, scope: Scope, input: Fo
         basis=basis,
         amount=amount,
         note=note,
-        machine_expected=await forecast_calls.find_machine_forecast(
-            await context.today(), scope.key, period.start, period.end, basis
+        machine_expected=await pipeline_snapshots.find_machine_forecast(
+            await context.today(), scope.key, period, basis
         ),
         author_id=context.viewer.id,
         at=context.now(),

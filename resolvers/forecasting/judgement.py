@@ -28,7 +28,7 @@ from resolvers.request import scopes
 from resolvers.request.context import RequestContext
 from resolvers.request.scopes import Scope, ScopeRow, load_scope_rows
 
-_MAX_CALLS: Final = 1000  # calls in one page
+_MAX_PAGE_SIZE: Final = 1000
 _ROLLED_UP: Final = tuple(category for category in ForecastCategory if category is not ForecastCategory.OMITTED)
 
 
@@ -86,9 +86,9 @@ class JudgementRequest:
 
 
 def check_page_size(first: int) -> int:
-    """Return the number of calls to list. Raises BadInput for one that is not accepted."""
-    if not 1 <= first <= _MAX_CALLS:
-        raise BadInput("{argument} must be 1 to {most}.", field="first", argument="first", most=_MAX_CALLS)
+    """Return the number of calls or deals to list. Raises BadInput for one that is not accepted."""
+    if not 1 <= first <= _MAX_PAGE_SIZE:
+        raise BadInput("{argument} must be 1 to {most}.", field="first", argument="first", most=_MAX_PAGE_SIZE)
     return first
 
 
@@ -106,9 +106,8 @@ async def load_judgements(context: RequestContext, requests: Sequence[JudgementR
                 forecast.period.start, forecast.period.end, forecast.basis
             )
     rows = await load_scope_rows(context, {call.scope for of_period in calls.values() for call in of_period})
-    engine, judgements = get_forecast_engine(context), dict[int, Judgement]()
+    engine, judgements, today = get_forecast_engine(context), dict[int, Judgement](), await context.today()
     for forecast_id, forecast in forecasts.items():
-        today = await context.today()
         open_deals = (
             await engine.get_open_deals(forecast.snapshot, forecast.basis) if forecast.period.end >= today else None
         )
@@ -188,10 +187,7 @@ def _sum_categories(
         default = CATEGORIES.index(DEFAULT_CATEGORY)
         stages, indexes = np.unique(columns.stage[rows], return_inverse=True)
         of_stage = np.array(
-            [
-                CATEGORIES.index(stage_categories[stage]) if stage in stage_categories else default
-                for stage in stages.tolist()
-            ],
+            [CATEGORIES.index(stage_categories.get(stage, DEFAULT_CATEGORY)) for stage in stages.tolist()],
             dtype=np.int64,
         )
         of_deal = columns.category[rows]
