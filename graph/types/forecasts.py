@@ -23,10 +23,10 @@ from resolvers.forecasting.drivers import ForecastDrivers as DriversRow
 from resolvers.forecasting.forecasts import DealForecast as Contribution
 from resolvers.forecasting.forecasts import Forecast as ForecastRow
 from resolvers.forecasting.judgement import (
+    MAX_PAGE_SIZE,
     CategoryTotalView,
     Judgement,
     JudgementRequest,
-    check_page_size,
     load_judgements,
 )
 from resolvers.forecasting.judgement_accuracy import JudgementAccuracy as JudgementAccuracyRow
@@ -36,6 +36,7 @@ from resolvers.forecasting.judgement_accuracy import (
     measure_judgements,
 )
 from resolvers.forecasting.snapshots import ForecastSnapshotView
+from resolvers.request import validation
 
 
 @strawberry.type(description="An open deal's contribution to a forecast.")
@@ -262,7 +263,7 @@ who may adjust: the newest first.""",
     )
     @staticmethod
     async def calls(root: strawberry.Parent[ForecastRow], info: Info, first: int = 20) -> list[CallRow]:
-        return list((await _load_judgement(info, root)).history[: check_page_size(first)])
+        return list((await _load_judgement(info, root)).history[: validation.check_page_size(first, MAX_PAGE_SIZE)])
 
 
 async def _load_judgement(info: Info, forecast: ForecastRow) -> Judgement:

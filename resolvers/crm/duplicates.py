@@ -11,6 +11,7 @@ from models.crm import clients, duplicates, leads
 from models.crm.duplicates import DuplicateKey, DuplicateKind, DuplicateReason
 from models.crm.merging import MergedRecord
 from models.db.row_query import RowQuery
+from resolvers.request import validation
 from resolvers.request.context import RequestContext
 from resolvers.request.scopes import ScopeArgument, filter_records_in_scope
 
@@ -40,8 +41,7 @@ async def list_duplicates(
     skip: int,
 ) -> list[DuplicateGroup]:
     """Return groups of visible records that have a value in common, from the `skip`-th on. Raises BadInput."""
-    if not 1 <= first <= MAX_GROUPS:
-        raise BadInput("{argument} must be 1 to {most}.", field="first", argument="first", most=MAX_GROUPS)
+    validation.check_page_size(first, MAX_GROUPS)
     if not 0 <= skip < 2**31:
         raise BadInput("Give a number that is not negative.", field="skip")
     query = await filter_records_in_scope(context, _QUERIES[kind](), "owner", scope)

@@ -30,8 +30,8 @@ from models.forecasting.deal_columns import STATE_CODES
 from models.forecasting.pipeline_snapshots import Bookings, PipelineState
 from resolvers.forecasting.forecast_engine import get_forecast_engine
 from resolvers.forecasting.forecasts import BOOKED_METRICS, Forecast
-from resolvers.forecasting.judgement import check_page_size
-from resolvers.request import scopes
+from resolvers.forecasting.judgement import MAX_PAGE_SIZE
+from resolvers.request import scopes, validation
 from resolvers.request.context import RequestContext
 
 _MAX_SNAPSHOT_AGE: Final = timedelta(days=6)  # a snapshot may be so much older than the day to compare with
@@ -214,7 +214,7 @@ async def list_driver_deals(
 
     after  global id of the last deal of the page before; there is nothing after a deal of another driver
     """
-    check_page_size(first)
+    validation.check_page_size(first, MAX_PAGE_SIZE)
     effects = driver.driver.effects
     start = 0
     if after is not None:

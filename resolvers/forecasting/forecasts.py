@@ -19,7 +19,7 @@ from typing import Final
 
 import numpy as np
 
-from domain.errors.operation_errors import BadInput, ResourceNotFound
+from domain.errors.operation_errors import ResourceNotFound
 from domain.forecasting.arrays import Bools
 from domain.forecasting.deal_table import DealTable
 from domain.forecasting.forecast import MAX_HORIZON_DAYS, Confidence, SellerForecasts, is_too_wide
@@ -35,7 +35,7 @@ from models.organization.scopes import ScopeKey
 from resolvers.forecasting import what_if
 from resolvers.forecasting.deal_snapshot import DealSnapshot
 from resolvers.forecasting.forecast_engine import get_forecast_engine
-from resolvers.request import scopes
+from resolvers.request import scopes, validation
 from resolvers.request.context import RequestContext
 from resolvers.request.periods import PeriodKey, resolve_query_period
 from resolvers.request.scopes import Scope, ScopeArgument
@@ -306,8 +306,7 @@ class DealForecast:
 
 async def list_deal_forecasts(context: RequestContext, forecast: Forecast, first: int) -> list[DealForecast]:
     """Return the `first` open deals of a forecast by contribution, largest first; none if deals are not visible."""
-    if not 1 <= first <= 1000:
-        raise BadInput("{argument} must be 1 to {most}.", field="first", argument="first", most=1000)
+    validation.check_page_size(first, 1000)
     seller_forecasts = forecast.seller_forecasts
     if seller_forecasts is None or not scopes.can_act_on(context, Action.VIEW_CARD, forecast.scope):
         return []

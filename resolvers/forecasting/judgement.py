@@ -10,7 +10,6 @@ from typing import Final
 
 import numpy as np
 
-from domain.errors.operation_errors import BadInput
 from domain.forecasting.arrays import NEVER, Bools
 from domain.forecasting.categories import DEFAULT_CATEGORY, ForecastCategory
 from domain.forecasting.deal_table import DealTable
@@ -28,7 +27,7 @@ from resolvers.request import scopes
 from resolvers.request.context import RequestContext
 from resolvers.request.scopes import Scope, ScopeRow, load_scope_rows
 
-_MAX_PAGE_SIZE: Final = 1000
+MAX_PAGE_SIZE: Final = 1000  # calls, or deals of a driver
 _ROLLED_UP: Final = tuple(category for category in ForecastCategory if category is not ForecastCategory.OMITTED)
 
 
@@ -83,13 +82,6 @@ class JudgementRequest:
     """A forecast of which the judgement is asked; each request is a key of its own."""
 
     forecast: Forecast
-
-
-def check_page_size(first: int) -> int:
-    """Return the number of calls or deals to list. Raises BadInput for one that is not accepted."""
-    if not 1 <= first <= _MAX_PAGE_SIZE:
-        raise BadInput("{argument} must be 1 to {most}.", field="first", argument="first", most=_MAX_PAGE_SIZE)
-    return first
 
 
 async def load_judgements(context: RequestContext, requests: Sequence[JudgementRequest]) -> list[Judgement]:

@@ -296,8 +296,7 @@ def _sum_up(rows: Sequence[PlannedTarget], owners: PlanOwners) -> list[PlanTotal
 
 def list_targets(preview: PlanPreview, metric: str | None, first: int, skip: int) -> Sequence[PlannedTarget]:
     """Return the rows of one metric, or of all, from the `skip`-th on. Raises BadInput."""
-    if not 1 <= first <= MAX_LISTED:
-        raise BadInput("{argument} must be 1 to {most}.", field="first", argument="first", most=MAX_LISTED)
+    validation.check_page_size(first, MAX_LISTED)
     if skip < 0:
         raise BadInput("Give a number that is not negative.", field="skip")
     rows = preview.rows if metric is None else [row for row in preview.rows if row.metric.key == metric]

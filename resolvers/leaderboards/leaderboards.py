@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
-from domain.errors.operation_errors import BadInput, ResourceNotFound
+from domain.errors.operation_errors import ResourceNotFound
 from domain.errors.user_errors import UserError
 from domain.goals.progress import calculate_percent
 from domain.leaderboards.ranking import RankedList, RankedRow
@@ -125,8 +125,7 @@ async def load_leaderboard(
     up_to_position  of a live stream: the change-log position that the result must include; None for all commits
     max_rows        how many may be asked for
     """
-    if not 1 <= query.first <= max_rows:
-        raise BadInput("{argument} must be 1 to {most}.", field="first", argument="first", most=max_rows)
+    validation.check_page_size(query.first, max_rows)
     resolved = await _resolve_query(context, query)
     around_id = await _resolve_around(context, query.around_global_id)
     ranked = await _load_visible_scores(context, resolved, up_to_position)

@@ -131,6 +131,13 @@ def clean_money(input: Money, company_currency: str, *path: str) -> tuple[int, s
     return minor, code
 
 
+def check_page_size(first: int, most: int) -> int:
+    """Return the number of rows to list. Raises BadInput for one that is not accepted."""
+    if not 1 <= first <= most:
+        raise BadInput("{argument} must be 1 to {most}.", field="first", argument="first", most=most)
+    return first
+
+
 def clean_category(value: ForecastCategory | None, *path: str) -> ForecastCategory | None:
     """Return the forecast category of a stage or an open deal. Raises Invalid for the one that follows from a win."""
     if value is ForecastCategory.CLOSED:
