@@ -42,7 +42,7 @@ class ScheduledJob:
 
     every    time between two runs; of a daily job, between a failure and the next attempt.
     daily    whether it is due once when the company's day begins, and when a server becomes the scheduler leader.
-    is_slow  whether a batch may take seconds, so that the job runs beside the others.
+    is_slow  whether it may take many seconds, so that the job runs beside the others.
     """
 
     name: str
@@ -170,24 +170,28 @@ async def check_inactive_employees(context: RequestContext) -> bool:
 
 
 async def check_goal_pace(context: RequestContext) -> bool:
-    """Check the pace of all running goals of more than a day, and resolve alerts of ended goals."""
-    after_id: int | None = 0
-    while after_id is not None:
-        after_id = await pace_check.check_next_goals(context, after_id)
-    await pace_check.resolve_ended_goals(context)
+    """Check the pace of the next running goals of more than a day; in the end, resolve the alerts of ended goals."""
+    scheduler = context.services.state.scheduler
+    scheduler.last_checked_goal = await pace_check.check_next_goals(context, scheduler.last_checked_goal or 0)
+    if scheduler.last_checked_goal is not None:
+        return True
+    while await pace_check.resolve_alerts_of_ended_goals(context):
+        pass
     return False
 
 
 async def check_day_goal_pace(context: RequestContext) -> bool:
-    """Check the pace of the goals of the current day once, when half of its working hours are over."""
+    """Check the pace of the next goals of the current day, once half of its working hours are over."""
     scheduler, today = context.services.state.scheduler, await context.today()
     if scheduler.day_goals_checked_on == today or context.clock() < pace_check_time(
         Period(today, today, PeriodKind.DAY), today, await context.calendar()
     ):
         return False
-    after_id: int | None = 0
-    while after_id is not None:
-        after_id = await pace_check.check_next_goals(context, after_id, goals_of_one_day=True)
+    scheduler.last_checked_day_goal = await pace_check.check_next_goals(
+        context, scheduler.last_checked_day_goal or 0, goals_of_one_day=True
+    )
+    if scheduler.last_checked_day_goal is not None:
+        return True
     scheduler.day_goals_checked_on = today
     return False
 
@@ -214,7 +218,7 @@ SCHEDULED_JOBS: Final[tuple[ScheduledJob, ...]] = (
     ScheduledJob("work time", timedelta(seconds=30), worktime.post_remaining),
     ScheduledJob("interrupted imports", timedelta(seconds=10), import_jobs.interrupt_abandoned),
     ScheduledJob("clean-up", timedelta(hours=1), purge_expired),
-    ScheduledJob("goals behind", timedelta(minutes=1), check_goal_pace, daily=True),
+    ScheduledJob("goals behind", timedelta(minutes=1), check_goal_pace, daily=True, is_slow=True),
     ScheduledJob("day goals behind", timedelta(seconds=30), check_day_goal_pace),
     ScheduledJob("forecast snapshots", timedelta(minutes=1), store_forecast_snapshots, daily=True, is_slow=True),
 )

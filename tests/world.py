@@ -142,7 +142,7 @@ class World:
             await asyncio.sleep(0.002)
 
     async def advance_and_run_jobs(self, **delta: float) -> None:
-        """Advance the clock, and run every scheduled job that is not slow until it has no more to do."""
+        """Advance the clock, and run every scheduled job but the forecast snapshots until it has no more to do."""
         self.advance(**delta)
 
         async def scheduler_context() -> RequestContext:
@@ -151,7 +151,7 @@ class World:
             return context
 
         for job in scheduled_jobs.SCHEDULED_JOBS:
-            while not job.is_slow and await job.run(await scheduler_context()):
+            while job.run != scheduled_jobs.store_forecast_snapshots and await job.run(await scheduler_context()):
                 pass
 
     def advance(self, **delta: float) -> None:

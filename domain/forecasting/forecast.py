@@ -122,6 +122,11 @@ class ForecastWindow:
         self._is_drawn = np.zeros(seller_count, dtype=np.bool_)
 
     @property
+    def size(self) -> int:
+        """Bytes of the draws that have been made, those of its latest forecast included."""
+        return int(np.count_nonzero(self._is_drawn)) * 4 * DRAWS * self.count_draws.itemsize
+
+    @property
     def is_over(self) -> bool:
         """Whether nothing can be won in the window any more: it ends with the running day, which is over."""
         return self.last == self.model.day + 1 and self.day_left == 0
@@ -319,6 +324,16 @@ class SellerForecasts:
             (_WEIGHT_PARTS - pipeline_parts) * np.sort(count_draws) + pipeline_parts * np.sort(pipeline_draws)
         ) / _WEIGHT_PARTS
         return Distribution(Fraction(total, _WEIGHT_PARTS * DRAWS), float(self.from_open[members].sum()), draws)
+
+    def means_of_sellers(self, sellers: Ints) -> list[Fraction]:
+        """Return the mean of each seller by itself, as `aggregate` does; shape of `sellers`, which must have been drawn."""
+        pipeline_parts, window = self.window.pipeline_parts, self.window
+        by_counts = window.count_draws[sellers].astype(np.int64).sum(axis=1)
+        by_pipeline = (self.open_draws[sellers] + window.new_draws[sellers]).astype(np.int64).sum(axis=1)
+        return [
+            Fraction((_WEIGHT_PARTS - pipeline_parts) * counts + pipeline_parts * pipeline, _WEIGHT_PARTS * DRAWS)
+            for counts, pipeline in zip(by_counts.tolist(), by_pipeline.tolist(), strict=True)
+        ]
 
     def draws_of_sellers(self, sellers: Ints) -> Floats:
         """Return the draws of each seller by itself, as `aggregate` does, in rising order; shape (sellers, DRAWS).

@@ -44,6 +44,11 @@ class MetricWindow:
         self.draws = np.zeros((len(expected), DRAWS))
         self._is_drawn = np.zeros(len(expected), dtype=np.bool_)
 
+    @property
+    def size(self) -> int:
+        """Bytes of the draws that have been made."""
+        return int(np.count_nonzero(self._is_drawn)) * DRAWS * self.draws.itemsize
+
     def has_draws(self, members: Bools) -> bool:
         """Return whether the sellers that `members` selects, booleans of shape (sellers,), have been drawn."""
         return bool(self._is_drawn[members].all())

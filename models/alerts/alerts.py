@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from operator import attrgetter
 from typing import Final
 
@@ -263,6 +263,21 @@ async def find_active_and_resumable(
 async def find_active_of_kind(kind: AlertKind) -> list[RaisedAlert]:
     """Return the unresolved alerts of a kind."""
     return await RaisedAlert.filter(kind=kind, resolved_at=None)
+
+
+async def find_next_active_of_kind(kind: AlertKind, after_id: int, limit: int) -> list[RaisedAlert]:
+    """Return the first unresolved alerts of a kind with a larger id, in order of id."""
+    return await RaisedAlert.filter(kind=kind, resolved_at=None, id__gt=after_id).order_by("id").limit(limit)
+
+
+async def find_active_of_ended_goals(kind: AlertKind, today: date, limit: int) -> list[RaisedAlert]:
+    """Return some unresolved alerts of a kind about goals of which the period is over."""
+    rows = await connection.fetch_rows(
+        "SELECT raised_alert.* FROM raised_alert JOIN goal ON goal.id = raised_alert.subject_id"
+        " WHERE raised_alert.kind = ? AND resolved_at IS NULL AND last_day < ? LIMIT ?",
+        [kind, today, limit],
+    )
+    return [row_store.from_columns(RaisedAlert, row) for row in rows]
 
 
 async def resolve(raised: Sequence[RaisedAlert], at: datetime) -> None:

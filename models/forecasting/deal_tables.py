@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -79,6 +79,16 @@ class SellerIndex:
         if scope.employee_id is not None:
             return self.mask_of(scope.employee_id)
         return self.mask_of_teams(scope.team_ids(tree))
+
+    def mask_of_scopes(self, scopes: Iterable[ScopeKey], tree: TeamTree) -> Bools:
+        """Return a mask of the sellers in any of the scopes."""
+        mask = np.zeros(len(self.ids), dtype=np.bool_)
+        for scope in scopes:
+            if scope.employee_id is None:
+                mask |= self.mask_of_teams(scope.team_ids(tree))
+            elif scope.employee_id in self.index_by_id:
+                mask[self.index_by_id[scope.employee_id]] = True
+        return mask
 
 
 def parse_sellers(texts: json_aggregates.JsonChunks) -> SellerIndex:

@@ -176,11 +176,6 @@ async def fetch_running(day: date, *, of_one_day: bool, after_id: int, limit: in
     return await query.order_by("id").limit(limit)
 
 
-async def fetch_ended(ids: Collection[int], today: date) -> list[Goal]:
-    """Return those of the goals of which the period is over."""
-    return await Goal.filter(id__in=list(ids), last_day__lt=today) if ids else []
-
-
 async def fetch_pro_rated(today: date, employee_ids: Collection[int] | None = None) -> list[Goal]:
     """Return the unarchived pro-rated goals of employees (None: all) of periods that are not over, in order of id."""
     query = _unarchived().filter(full_target__not_isnull=True, last_day__gte=today)

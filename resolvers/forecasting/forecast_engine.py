@@ -22,6 +22,7 @@ from domain.forecasting.arrays import Bools, Ints
 from domain.forecasting.cooperative import Steps
 from domain.forecasting.deal_table import DealTable
 from domain.forecasting.forecast import FittedModel, ForecastWindow, SellerForecasts
+from domain.forecasting.metric_forecast import MetricWindow
 from domain.forecasting.training import ModelTrainer
 from domain.primitives.calendar import Calendar
 from domain.primitives.working_time import share_of_day_left
@@ -47,6 +48,9 @@ from resolvers.request.context import RequestContext
 Result = TypeVar("Result")
 TaskKey = tuple[object, ...]  # what is computed, then all that the result depends on
 _MAX_RESULTS: Final = 256  # memoized results
+_MAX_DRAWS_SIZE: Final = (
+    2**30
+)  # bytes of draws that are kept: those of all sellers for three windows, at 10,000 sellers
 _SNAPSHOT_TOPICS: Final = frozenset({"*", "deals", "people", "company"})  # change log topics that change the snapshot
 _PRESENT_KEYS: Final = frozenset({"open", "outlook", "ever"})  # task keys (kind, present version, ...)
 _PAST_KEYS: Final = frozenset(
@@ -202,6 +206,21 @@ class ForecastEngine:
         """Make the draws of those of the sellers that `members` selects which have none yet."""
         if not window.has_draws(members):
             await self.run_chunked(window.draw(members))
+            self._limit_draws()
+
+    def _limit_draws(self) -> None:
+        """Drop the windows that were used least recently if there are too many draws; the last one always stays."""
+        kept: list[ForecastWindow | MetricWindow] = []
+        total = 0
+        for key, task in reversed(list(self._tasks.items())):
+            window = _find_window(task)
+            if window is None or any(window is other for other in kept):
+                continue
+            total += window.size
+            if kept and total > _MAX_DRAWS_SIZE:
+                del self._tasks[key]
+            else:
+                kept.append(window)
 
     async def _memoize_latest(
         self, slot: TaskKey, version: object, factory: Callable[[], Coroutine[object, None, Result]]
@@ -327,6 +346,16 @@ class ForecastEngine:
         ids = updates.ids
         deals = await self.run_in_worker(partial(deals.merge, updates))
         return deals, await self.run_in_worker(partial(stage_entries.merge, entry_updates, ids)), ids
+
+
+def _find_window(task: asyncio.Task[object]) -> ForecastWindow | MetricWindow | None:
+    """Return the window that the result of a task is, or is made from; None if it is another result, or failed."""
+    if not task.done() or task.cancelled() or task.exception() is not None:
+        return None
+    result = task.result()
+    if isinstance(result, SellerForecasts):
+        return result.window
+    return result if isinstance(result, ForecastWindow | MetricWindow) else None
 
 
 def _last_ids(texts: JsonChunks) -> tuple[int, int]:

@@ -21,6 +21,7 @@ import numpy as np
 
 from domain.errors.operation_errors import ResourceNotFound
 from domain.forecasting.arrays import Bools
+from domain.forecasting.cooperative import Steps
 from domain.forecasting.deal_table import DealTable
 from domain.forecasting.forecast import MAX_HORIZON_DAYS, Confidence, SellerForecasts, is_too_wide
 from domain.permissions import Action
@@ -31,7 +32,7 @@ from models.crm.deals import Deal
 from models.forecasting.deal_tables import Basis
 from models.goals import goals
 from models.ledger import scores
-from models.organization.scopes import ScopeKey
+from models.organization.scopes import COMPANY, ScopeKey
 from resolvers.forecasting import what_if
 from resolvers.forecasting.deal_snapshot import DealSnapshot
 from resolvers.forecasting.forecast_engine import get_forecast_engine
@@ -182,6 +183,23 @@ def _build_all(builders_and_scopes: Sequence[tuple[_ForecastBuilder, Scope]]) ->
     return [builder.build(scope) for builder, scope in builders_and_scopes]
 
 
+async def load_employee_totals(
+    context: RequestContext, query: ForecastQuery, employees: Sequence[ScopeKey]
+) -> Mapping[ScopeKey, tuple[int, int]]:
+    """Return what the forecasts of these employees say, computed for all of them together.
+
+    Returns what is booked and what is expected in all, in the smallest unit.
+    """
+    engine = get_forecast_engine(context)
+    builder = await _prepare_builder(context, await engine.snapshot(context), query, {COMPANY})
+    expected = await engine.run_chunked(builder.compute_expected_of_sellers())
+    return {
+        key: (booked, round(booked + expected.get(key.id, 0)))
+        for key in employees
+        for booked in [builder.by_employee.get(key.id, 0)]
+    }
+
+
 @dataclass(frozen=True)
 class _ForecastBuilder:
     """Everything that the forecasts of all scopes share for one query."""
@@ -213,6 +231,19 @@ class _ForecastBuilder:
             self.snapshot, self.seller_forecasts, members, self._sum_open_pipeline(members),
         )  # fmt: skip
         return booked_only if self.seller_forecasts is None else self._with_expected(booked_only, self.seller_forecasts)
+
+    def compute_expected_of_sellers(self) -> Steps[Mapping[int, Fraction]]:
+        """Compute what each seller is expected to win beyond what is booked, by employee id."""
+        if self.seller_forecasts is None:
+            return {}
+        ids = self.snapshot.sellers.ids
+        expected: dict[int, Fraction] = {}
+        for start in range(0, len(ids), _SCOPES_PER_STEP):
+            indexes = np.arange(start, min(start + _SCOPES_PER_STEP, len(ids)))
+            means = self.seller_forecasts.means_of_sellers(indexes)
+            expected.update(zip(ids[start : start + _SCOPES_PER_STEP], means, strict=True))
+            yield
+        return expected
 
     def _sum_open_pipeline(self, members: Bools) -> OpenPipeline | None:
         if self.open_deals is None:
@@ -266,7 +297,7 @@ async def _prepare_builder(
     for employee_and_team, amount in scenario.booked.items():
         booked[employee_and_team] = booked.get(employee_and_team, 0) + amount
     snapshot = scenario.snapshot
-    members: Bools = np.logical_or.reduce([snapshot.sellers.mask_of_scope(key, context.tree) for key in keys])
+    members = snapshot.sellers.mask_of_scopes(keys, context.tree)
     seller_forecasts, confidence = await _forecast_sellers(context, snapshot, query.basis, period, today, members)
     open_deals = (
         await get_forecast_engine(context).get_open_deals(snapshot, query.basis) if period.end >= today else None

@@ -7,7 +7,7 @@ change is explained, are kept for two weeks.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from functools import partial
@@ -17,12 +17,20 @@ from domain.primitives.periods import PeriodKind
 from models.forecasting import pipeline_snapshots
 from models.forecasting import snapshots as rows
 from models.forecasting.deal_tables import Basis
-from models.forecasting.pipeline_snapshots import Bookings, PipelineSnapshot
+from models.forecasting.pipeline_snapshots import Bookings, ForecastTotals, PipelineSnapshot
 from models.forecasting.snapshots import ForecastSnapshot
 from models.organization import people
-from models.organization.scopes import list_groups
+from models.organization.scopes import ScopeKey, key_of_row, list_groups
+from resolvers.forecasting.deal_snapshot import DealSnapshot
 from resolvers.forecasting.forecast_engine import get_forecast_engine
-from resolvers.forecasting.forecasts import BOOKED_METRICS, Forecast, ForecastQuery, MoneyBasis, load_forecasts
+from resolvers.forecasting.forecasts import (
+    BOOKED_METRICS,
+    Forecast,
+    ForecastQuery,
+    MoneyBasis,
+    load_employee_totals,
+    load_forecasts,
+)
 from resolvers.request.context import RequestContext
 from resolvers.request.periods import PeriodKey, resolve_query_period
 from resolvers.request.scopes import Scope, load_scope_rows
@@ -34,6 +42,11 @@ _SNAPSHOT_PERIODS: Final = (
     (PeriodKind.QUARTER, 1),
 )
 
+_QUERIES: Final = tuple(
+    ForecastQuery(PeriodKey(kind, offset=offset), basis, with_target=False)
+    for kind, offset in _SNAPSHOT_PERIODS
+    for basis in MoneyBasis
+)
 _MAX_READS: Final = 3  # after which a forecast may miss a win of the same moment
 
 
@@ -46,33 +59,30 @@ async def take_snapshots(context: RequestContext) -> bool:
     has_forecasts, has_pipeline = await rows.exists_for_day(today), await pipeline_snapshots.exists_for_day(today)
     if has_forecasts and has_pipeline:
         return False
-    scopes = [Scope(key, row) for key, row in (await load_scope_rows(context, list_groups(context.tree))).items()]
-    if not has_pipeline:
-        scopes += [Scope.of_row(row) for row in await people.load_active(None)]
-    forecasts, bookings = await _load_together(context, _snapshot_requests(scopes))
-    pipeline = None if has_pipeline else await _build_pipeline_snapshot(context, today, forecasts, bookings)
+    groups = [Scope(key, row) for key, row in (await load_scope_rows(context, list_groups(context.tree))).items()]
+    employees = [] if has_pipeline else [key_of_row(row) for row in await people.load_active(None)]
+    morning = await _load_morning(context, groups, employees)
+    pipeline = None if has_pipeline else await _build_pipeline_snapshot(context, today, morning)
     async with context.unit_of_work():
         if not has_forecasts:
-            group_forecasts = [forecast for forecast in forecasts if forecast.scope.employee is None]
-            await rows.save_all([_to_row(forecast, today, context) for forecast in group_forecasts])
+            await rows.save_all(morning.groups)
         if pipeline is not None:
             await pipeline_snapshots.store(pipeline)
     return True
 
 
-def _snapshot_requests(scopes: Sequence[Scope]) -> list[tuple[Scope, ForecastQuery]]:
-    queries = [
-        ForecastQuery(PeriodKey(kind, offset=offset), basis, with_target=False)
-        for kind, offset in _SNAPSHOT_PERIODS
-        for basis in MoneyBasis
-    ]
-    return [(scope, query) for query in queries for scope in scopes]
+@dataclass(frozen=True)
+class _Morning:
+    """The forecasts of one moment, the deals that they were made from, and what was booked then."""
+
+    deals: DealSnapshot
+    groups: Sequence[ForecastSnapshot]
+    totals: ForecastTotals  # of groups and employees
+    bookings: Mapping[Basis, Bookings]
 
 
-async def _load_together(
-    context: RequestContext, requests: Sequence[tuple[Scope, ForecastQuery]]
-) -> tuple[list[Forecast], dict[Basis, Bookings]]:
-    """Return the forecasts, and what was booked when they were made: both are read again if a deal is won in between."""
+async def _load_morning(context: RequestContext, groups: Sequence[Scope], employees: Sequence[ScopeKey]) -> _Morning:
+    """Compute all forecasts. They and what is booked are read again if a deal is won in between."""
     first = await resolve_query_period(context, PeriodKey(PeriodKind.QUARTER))
     last = await resolve_query_period(context, PeriodKey(PeriodKind.QUARTER, offset=1))
 
@@ -84,28 +94,46 @@ async def _load_together(
 
     bookings = await read_bookings()
     for _ in range(_MAX_READS):
-        before, forecasts = bookings, await load_forecasts(context, requests)
+        before, morning = bookings, await _compute_morning(context, groups, employees, bookings)
         bookings = await read_bookings()
         if all(rows.equals(before[basis]) for basis, rows in bookings.items()):
             break
-    return forecasts, bookings
+    return replace(morning, bookings=bookings)
 
 
-async def _build_pipeline_snapshot(
-    context: RequestContext, today: date, forecasts: Sequence[Forecast], bookings: Mapping[Basis, Bookings]
-) -> PipelineSnapshot:
-    engine = get_forecast_engine(context)
+async def _compute_morning(
+    context: RequestContext, groups: Sequence[Scope], employees: Sequence[ScopeKey], bookings: Mapping[Basis, Bookings]
+) -> _Morning:
+    group_rows: list[ForecastSnapshot] = []
     totals: dict[str, dict[str, tuple[int, int]]] = {}
-    for forecast in forecasts:
-        of_period = totals.setdefault(pipeline_snapshots.forecast_key(forecast.period, forecast.basis), {})
-        of_period[pipeline_snapshots.scope_text(forecast.scope.key)] = forecast.booked, round(forecast.expected)
-    open_deals, stage_entries = forecasts[0].snapshot.open_deals
+    today = await context.today()
+    for query in _QUERIES:  # one after another, since a forecast holds the draws of all sellers
+        forecasts = await load_forecasts(context, [(scope, query) for scope in groups])
+        deals, period = forecasts[0].snapshot, forecasts[0].period
+        group_rows += [_to_row(forecast, today, context) for forecast in forecasts]
+        of_query = {
+            pipeline_snapshots.scope_text(forecast.scope.key): (forecast.booked, round(forecast.expected))
+            for forecast in forecasts
+        }
+        del forecasts
+        if employees:
+            of_employees = await load_employee_totals(context, query, employees)
+            of_query |= {
+                pipeline_snapshots.scope_text(key): totals_of_key for key, totals_of_key in of_employees.items()
+            }
+        totals[pipeline_snapshots.forecast_key(period, query.basis)] = of_query
+    return _Morning(deals, group_rows, totals, bookings)
+
+
+async def _build_pipeline_snapshot(context: RequestContext, today: date, morning: _Morning) -> PipelineSnapshot:
+    engine = get_forecast_engine(context)
+    open_deals, stage_entries = morning.deals.open_deals
     return PipelineSnapshot(
         day=today,
         taken_at=context.now(),
         deals=await engine.run_in_worker(partial(pipeline_snapshots.serialize_deals, open_deals, stage_entries)),
-        bookings=await engine.run_in_worker(partial(pipeline_snapshots.serialize_bookings, bookings)),
-        forecasts=await engine.run_in_worker(partial(pipeline_snapshots.serialize_forecasts, totals)),
+        bookings=await engine.run_in_worker(partial(pipeline_snapshots.serialize_bookings, morning.bookings)),
+        forecasts=await engine.run_in_worker(partial(pipeline_snapshots.serialize_forecasts, morning.totals)),
     )
 
 

@@ -64,19 +64,21 @@ async def _raise_goals_behind(
 
 async def resolve_unfounded_alerts(context: RequestContext) -> None:
     """Resolve the alerts of goals that are no longer behind, because working time or targets have changed."""
-    active_alerts = await alerts.find_active_of_kind(AlertKind.GOAL_BEHIND)
-    rows = [row for row in await goals.by_ids([alert.subject_id for alert in active_alerts]) if row]
-    if rows:
+    after_id = 0
+    while active_alerts := await alerts.find_next_active_of_kind(AlertKind.GOAL_BEHIND, after_id, _BATCH_SIZE):
+        after_id = active_alerts[-1].id
+        rows = [row for row in await goals.by_ids([alert.subject_id for alert in active_alerts]) if row]
         await settle_goal_alerts(context, MovedGoals(rows, await scores.goal_values(rows)))
 
 
-async def resolve_ended_goals(context: RequestContext) -> None:
-    """Resolve the alerts of ended goals, since they have no pace to keep any more."""
+async def resolve_alerts_of_ended_goals(context: RequestContext) -> bool:
+    """Resolve the next batch of alerts of ended goals, which have no pace to keep any more.
+
+    Returns whether there may be more.
+    """
     today = await context.today()
-    active_alerts = await alerts.find_active_of_kind(AlertKind.GOAL_BEHIND)
-    ended_goals = await goals.fetch_ended([row.subject_id for row in active_alerts], today)
-    if ended_goals:
+    active_alerts = await alerts.find_active_of_ended_goals(AlertKind.GOAL_BEHIND, today, _BATCH_SIZE)
+    if active_alerts:
         async with context.unit_of_work():
-            await alerts.resolve(
-                [row for row in active_alerts if row.subject_id in {goal.id for goal in ended_goals}], context.now()
-            )
+            await alerts.resolve(active_alerts, context.now())
+    return len(active_alerts) == _BATCH_SIZE

@@ -171,10 +171,14 @@ class SchedulerState:
 
     inactivity_basis      rules and calendar for which all inactivity timers were last rescheduled
     day_goals_checked_on  the day for which the goals of one day were last checked
+    last_checked_goal     id of the last goal that today's check has come to; None between two checks
+    last_checked_day_goal the same for the check of the goals of one day
     """
 
     inactivity_basis: tuple[Sequence[Rule], Calendar] | None = None
     day_goals_checked_on: date | None = None
+    last_checked_goal: int | None = None
+    last_checked_day_goal: int | None = None
 
 
 @dataclass

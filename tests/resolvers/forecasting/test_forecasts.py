@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from decimal import Decimal
@@ -9,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from domain.forecasting.forecast import ForecastWindow
+from resolvers.forecasting import forecast_engine
 from resolvers.forecasting.forecast_engine import ForecastEngine
 from tests.resolvers.forecasting.half_year_company import amounts, forecast, record_history, seasoned_company
 from tests.resolvers.two_sellers import CURRENT_MONTH, open_world_with_two_sellers, record_won_deal, set_goal
@@ -332,3 +335,23 @@ async def test_deals_are_read_again_after_the_time_zone_changes(world: World, zo
     }
     euros = next(deal_row for deal_row in deal_rows.values() if deal_row["deal"]["title"] == "Tables")
     assert Decimal(deal_rows[dollars]["expected"]) == pytest.approx(Decimal(euros["expected"]) / 2, rel=Decimal("0.01"))
+
+
+async def test_draws_of_windows_used_least_recently_are_dropped_when_there_are_too_many(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def find_windows() -> list[ForecastWindow]:
+        gc.collect()
+        return [object_ for object_ in gc.get_objects() if isinstance(object_, ForecastWindow)]
+
+    before = len(find_windows())
+    month, quarter = [await forecast(world, period={"kind": kind}) for kind in ("MONTH", "QUARTER")]
+    assert len(find_windows()) == before + 2
+
+    monkeypatch.setattr(forecast_engine, "_MAX_DRAWS_SIZE", 1)
+    next_quarter = await forecast(world, period=NEXT_QUARTER)
+    assert len(find_windows()) == before + 1
+
+    assert await forecast(world, period={"kind": "MONTH"}) == month
+    assert await forecast(world, period={"kind": "QUARTER"}) == quarter
+    assert await forecast(world, period=NEXT_QUARTER) == next_quarter

@@ -8,10 +8,14 @@ from decimal import Decimal
 
 import pytest
 
+from domain.primitives.global_ids import decode_global_id
+from models.forecasting import pipeline_snapshots
 from models.forecasting import snapshots as forecast_snapshots
+from models.forecasting.pipeline_snapshots import PipelineSnapshot
 from models.forecasting.snapshots import ForecastSnapshot
 from models.organization.people import load_team_tree
 from resolvers.forecasting import snapshots
+from resolvers.forecasting.forecasts import MoneyBasis
 from resolvers.request.context import RequestContext
 from resolvers.request.viewer import Viewer
 from tests.resolvers.forecasting.half_year_company import forecast, seasoned_company
@@ -51,6 +55,25 @@ async def test_snapshots_are_stored_once_a_day_for_company_and_teams(world: Worl
         len((await world.query(SNAPSHOTS_QUERY, "admin", scope=world.global_ids["North"]))["forecast"]["saidBefore"])
         == 2
     )
+
+
+@pytest.mark.parametrize("offset", [0, 1])
+@pytest.mark.parametrize("kind", ["MONTH", "QUARTER"])
+@pytest.mark.parametrize("basis", list(MoneyBasis))
+async def test_morning_keeps_of_each_employee_what_the_forecast_says(
+    world: World, kind: str, offset: int, basis: MoneyBasis
+) -> None:
+    await snapshots.take_snapshots(await scheduler_context(world))
+    kept = pipeline_snapshots.parse(await PipelineSnapshot.get(day=world.now.date())).forecasts
+
+    for name in ("Ann", "Bob"):
+        said = await forecast(world, scope=name, period={"kind": kind, "offset": offset}, basis=basis)
+        totals = next(
+            of_period for key, of_period in kept.items() if key == "/".join((*said["period"].values(), basis.value))
+        )
+        decoded = decode_global_id(world.global_ids[name])
+        assert decoded is not None
+        assert totals[f"EMPLOYEE:{decoded[1]}"] == [int(Decimal(said[part]) * 100) for part in ("booked", "expected")]
 
 
 async def test_snapshot_is_not_overwritten_by_a_second_process(world: World) -> None:
