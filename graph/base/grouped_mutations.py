@@ -93,10 +93,8 @@ class GroupedMutation(Generic[Input, Row, Payload]):
             return payloads[0]
 
         async def record_all() -> list[Payload]:
-            try:
+            async with groups.turn(key, group):
                 first = await self._run_in_unit_of_work(info, input, execute)
-            finally:
-                groups.close(key, group)
             for member in group.edits[1:]:
                 member.context.adopt_edit(info.context)
             return [first, *payloads[1:]]

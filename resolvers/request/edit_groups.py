@@ -3,19 +3,23 @@
 While one edit holds the lock, the next one waits for it, and those that come meanwhile join that one. So a burst of new
 records costs one read, one write and one entry of the change log for all of them. An edit that nobody joins is made as
 if there were no groups.
+
+Clients that send one edit after another would form two groups that take turns: while one is made, those that the other has
+answered wait. So a group that has waited for a shared one waits a moment longer, until the clients of both have come.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Hashable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Coroutine, Hashable, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
 from resolvers.request.viewer import Viewer
 
 MAX_GROUP_SIZE: Final = 16  # the scores of so many deals still have topics of their own
+_MAX_GATHERING_SECONDS: Final = 0.01  # about as long as a small group takes
 
 
 class GroupDissolved(Exception):
@@ -42,6 +46,7 @@ class EditGroup(Generic[Edit]):
     def __init__(self, first: Edit) -> None:
         self.edits, self.is_open = [first], True
         self._waiters: list[asyncio.Future[object]] = []
+        self._has_grown = asyncio.Event()
         self._task: asyncio.Task[Sequence[object]] | None = None
 
     @property
@@ -62,7 +67,20 @@ class EditGroup(Generic[Edit]):
         waiter: asyncio.Future[object] = asyncio.get_running_loop().create_future()
         self.edits.append(edit)
         self._waiters.append(waiter)
+        self._has_grown.set()
         return await waiter
+
+    async def wait_until_ended(self) -> None:
+        if self._task is not None:
+            await asyncio.wait([self._task])
+
+    async def gather(self, size: int) -> None:
+        """Wait until so many edits have joined, or a moment is over."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_MAX_GATHERING_SECONDS):
+                while len(self.edits) < min(size, MAX_GROUP_SIZE):
+                    self._has_grown.clear()
+                    await self._has_grown.wait()
 
     async def run(self, unit_of_work: Coroutine[object, object, Sequence[object]]) -> object:
         """Run the unit of work of all edits, which returns their outcomes; return that of the first.
@@ -100,6 +118,7 @@ class EditGroups:
 
     def __init__(self) -> None:
         self._waiting: dict[Hashable, EditGroup[Any]] = {}
+        self._last: dict[Hashable, EditGroup[Any]] = {}  # as long as it waits or is made
 
     def find(self, key: Hashable) -> EditGroup[Any] | None:
         return self._waiting.get(key)
@@ -108,6 +127,21 @@ class EditGroups:
         """Return a new group, which others may join until it is closed."""
         group = self._waiting[key] = EditGroup(edit)
         return group
+
+    @asynccontextmanager
+    async def turn(self, key: Hashable, group: EditGroup[Any]) -> AsyncIterator[None]:
+        """Wait until the group before has ended; at the end of the block let the next one begin."""
+        before, self._last[key] = self._last.get(key), group
+        try:
+            if before is not None:
+                await before.wait_until_ended()
+                if before.is_shared:
+                    await group.gather(len(before.edits) + len(group.edits))
+            yield
+        finally:
+            self.close(key, group)
+            if self._last[key] is group:
+                del self._last[key]
 
     def close(self, key: Hashable, group: EditGroup[Any]) -> None:
         """Let nobody else join the group."""
