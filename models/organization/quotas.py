@@ -111,14 +111,15 @@ async def load_rosters(
         sql, parameters = _roster_select(part, moment, team_ids, employee_id)
         selects.append(sql)
         values += parameters
-    rows = await connection.fetch_rows(" UNION ALL ".join(selects), values)
-    return [
-        RosterMembers(
-            {row["employee_id"]: row["name"] for row in rows if row["part"] == part and row["carries"]},
-            frozenset(row["employee_id"] for row in rows if row["part"] == part and row["leads"]),
-        )
-        for part in range(len(moments))
-    ]
+    names: list[dict[int, str]] = [{} for _ in moments]
+    leader_ids: list[set[int]] = [set() for _ in moments]
+    # in one pass over the plain records: a company of 10,000 employees has 20,000 of them
+    for part, member_id, name, leads, carries in await connection.fetch_records(" UNION ALL ".join(selects), values):
+        if carries:
+            names[part][member_id] = name
+        if leads:
+            leader_ids[part].add(member_id)
+    return [RosterMembers(*parts) for parts in zip(names, map(frozenset, leader_ids), strict=True)]
 
 
 def _roster_select(
