@@ -73,7 +73,7 @@ async def test_morning_keeps_of_each_employee_what_the_forecast_says(
         )
         decoded = decode_global_id(world.global_ids[name])
         assert decoded is not None
-        assert totals[f"EMPLOYEE:{decoded[1]}"] == [int(Decimal(said[part]) * 100) for part in ("booked", "expected")]
+        assert [*totals[f"EMPLOYEE:{decoded[1]}"]] == [int(Decimal(said[part]) * 100) for part in ("booked", "expected")]
 
 
 async def test_snapshot_is_not_overwritten_by_a_second_process(world: World) -> None:
