@@ -16,10 +16,10 @@ KEY = "recordDeal"
 
 
 class Clients:
-    """Clients whose edits wait for their turn; `made` are the sizes of the groups in the order in which they begin."""
+    """Clients whose edits wait for their turn; `group_sizes` are those of the groups in the order in which they begin."""
 
     def __init__(self) -> None:
-        self.groups, self.made = EditGroups(), list[int]()
+        self.groups, self.group_sizes = EditGroups(), list[int]()
         self.may_end = asyncio.Event()
 
     async def send(self, count: int = 1) -> list[asyncio.Task[object]]:
@@ -40,7 +40,7 @@ class Clients:
         async with self.groups.turn(KEY, group):
             await asyncio.sleep(0)  # until it has the lock
             self.groups.close(KEY, group)
-            self.made.append(len(group.edits))
+            self.group_sizes.append(len(group.edits))
             await self.may_end.wait()
             return list(range(len(group.edits)))
 
@@ -66,14 +66,14 @@ async def end_current(clients: Clients) -> None:
 async def test_clients_that_take_turns_are_made_together(clients: Clients) -> None:
     first = await clients.send(3)
     second = await clients.send(2)
-    assert clients.made == [3]
+    assert clients.group_sizes == [3]
 
     await end_current(clients)
     assert [await request for request in first] == [0, 1, 2]
-    assert clients.made == [3]  # the second group waits for those that have just been answered
+    assert clients.group_sizes == [3]  # the second group waits for those that have just been answered
 
     third = await clients.send(3)
-    assert clients.made == [3, 5]
+    assert clients.group_sizes == [3, 5]
     await end_current(clients)
     assert [await request for request in second + third] == [0, 1, 2, 3, 4]
 
@@ -84,7 +84,7 @@ async def test_a_group_waits_for_a_moment_only(clients: Clients, monkeypatch: py
     requests = await clients.send(2)
     await end_current(clients)
 
-    assert clients.made == [3, 2]
+    assert clients.group_sizes == [3, 2]
     await end_current(clients)
     assert [await request for request in requests] == [0, 1]
 
@@ -92,9 +92,9 @@ async def test_a_group_waits_for_a_moment_only(clients: Clients, monkeypatch: py
 async def test_an_edit_after_one_that_nobody_shared_does_not_wait(clients: Clients) -> None:
     await clients.send()
     await clients.send()
-    assert clients.made == [1]
+    assert clients.group_sizes == [1]
     await end_current(clients)
-    assert clients.made == [1, 1]
+    assert clients.group_sizes == [1, 1]
     await end_current(clients)
 
 
@@ -102,7 +102,7 @@ async def test_an_edit_that_comes_when_nothing_is_made_does_not_wait(clients: Cl
     await clients.send(3)
     await end_current(clients)
     await clients.send()
-    assert clients.made == [3, 1]
+    assert clients.group_sizes == [3, 1]
     await end_current(clients)
 
 
@@ -111,7 +111,7 @@ async def test_a_group_whose_predecessor_is_cancelled_is_made(clients: Clients) 
     [second] = await clients.send()
     first.cancel()
     await run_until_idle()
-    assert clients.made == [1, 1]
+    assert clients.group_sizes == [1, 1]
     await end_current(clients)
     assert await second == 0
 
@@ -125,6 +125,6 @@ async def test_a_request_that_is_cancelled_while_it_waits_for_its_turn_lets_the_
     await run_until_idle()
     [last] = await clients.send()
     await end_current(clients)
-    assert clients.made == [1, 1]
+    assert clients.group_sizes == [1, 1]
     await end_current(clients)
     assert await last == 0

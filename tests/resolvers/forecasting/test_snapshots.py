@@ -64,16 +64,18 @@ async def test_morning_keeps_of_each_employee_what_the_forecast_says(
     world: World, kind: str, offset: int, basis: MoneyBasis
 ) -> None:
     await snapshots.take_snapshots(await scheduler_context(world))
-    kept = pipeline_snapshots.parse(await PipelineSnapshot.get(day=world.now.date())).forecasts
+    stored = pipeline_snapshots.parse(await PipelineSnapshot.get(day=world.now.date())).forecasts
 
     for name in ("Ann", "Bob"):
-        said = await forecast(world, scope=name, period={"kind": kind, "offset": offset}, basis=basis)
+        shown = await forecast(world, scope=name, period={"kind": kind, "offset": offset}, basis=basis)
         totals = next(
-            of_period for key, of_period in kept.items() if key == "/".join((*said["period"].values(), basis.value))
+            of_period for key, of_period in stored.items() if key == "/".join((*shown["period"].values(), basis.value))
         )
         decoded = decode_global_id(world.global_ids[name])
         assert decoded is not None
-        assert [*totals[f"EMPLOYEE:{decoded[1]}"]] == [int(Decimal(said[part]) * 100) for part in ("booked", "expected")]
+        assert [*totals[f"EMPLOYEE:{decoded[1]}"]] == [
+            int(Decimal(shown[part]) * 100) for part in ("booked", "expected")
+        ]
 
 
 async def test_snapshot_is_not_overwritten_by_a_second_process(world: World) -> None:
