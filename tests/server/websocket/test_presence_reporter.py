@@ -60,8 +60,9 @@ async def held_write_lock(database_url: str) -> AsyncIterator[None]:
     """Hold the lock of all writers from another process."""
     if database_url.startswith("sqlite:"):
         path = database_url.removeprefix("sqlite://").partition("?")[0]
-        with closing(sqlite3.connect(path, isolation_level=None)) as other:
-            other.execute("BEGIN IMMEDIATE")
+        # the server may be in a transaction, which ends only if this waits for it in a thread
+        with closing(sqlite3.connect(path, 60, isolation_level=None, check_same_thread=False)) as other:
+            await asyncio.to_thread(other.execute, "BEGIN IMMEDIATE")
             yield
     else:
         raw_connection = await asyncpg.connect(database_url)
