@@ -279,12 +279,16 @@ def postgres_tables_url(reused_database: ReusedDatabase) -> Iterator[str]:
     reused_database.give_back()
 
 
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """The URL of an empty SQLite database: a file, or one in memory in folders that override this."""
+    return f"sqlite://{tmp_path}/scoreline.db"
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def database_url(request: pytest.FixtureRequest) -> str:
     """The URL of a database for a company of this test; the test runs once for SQLite and once for PostgreSQL."""
-    if request.param == "sqlite":
-        return f"sqlite://{tmp_path}/scoreline.db"
-    return str(request.getfixturevalue("postgres_tables_url"))
+    return str(request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_tables_url"))
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.long)])

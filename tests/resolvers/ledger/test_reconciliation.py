@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import asyncpg
 import pytest
@@ -26,6 +27,12 @@ from tests.resolvers.ledger.recorded_company import (
     repair,
 )
 from tests.world import World
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """A file, to which another connection writes."""
+    return f"sqlite://{tmp_path}/scoreline.db"
 
 
 @pytest.fixture

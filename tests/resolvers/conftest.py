@@ -1,0 +1,11 @@
+"""The database of tests of the resolvers."""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.fixture
+def sqlite_url() -> str:
+    """A database in memory, whose statements need no thread: that of the models is tested with files."""
+    return "sqlite://:memory:"
