@@ -21,7 +21,9 @@ from server import settings
 from server.clock import utc_now
 from server.uvicorn_runner import server_config
 from tests.empty_database import create_database
+from tests.inline_sqlite import inline_files
 
+WAIT_SECONDS = 60.0  # for anything a test expects, also on a slow machine
 ADMIN = {"email": "admin@example.com", "password": "correct horse"}
 
 
@@ -60,7 +62,9 @@ class RunningServer:
     ) -> AsyncIterator[ClientConnection]:
         """Open a WebSocket without sending anything."""
         url = f"ws://{self.address}/graphql"
-        async with connect(url, subprotocols=[Subprotocol(protocol)], compression=None, **options) as socket:
+        # a slow machine may answer a ping too late for the client to keep the connection
+        options = {"compression": None, "ping_interval": None, **options}
+        async with connect(url, subprotocols=[Subprotocol(protocol)], **options) as socket:
             yield socket
 
     @asynccontextmanager
@@ -78,32 +82,42 @@ async def send_message(socket: ClientConnection, **message: Any) -> None:
     await socket.send(json.dumps(message))
 
 
-async def receive_message(socket: ClientConnection, timeout: float = 10) -> dict[str, Any]:
+async def receive_message(socket: ClientConnection, timeout: float = WAIT_SECONDS) -> dict[str, Any]:
     return json.loads(await asyncio.wait_for(socket.recv(), timeout))
 
 
 async def wait_closed(socket: ClientConnection) -> tuple[int | None, str | None]:
     """Return code and reason once the server has closed the socket."""
-    await asyncio.wait_for(socket.wait_closed(), 60)
+    await asyncio.wait_for(socket.wait_closed(), WAIT_SECONDS)
     return socket.close_code, socket.close_reason
 
 
 @asynccontextmanager
 async def run_test_server(folder: Path, **overrides: Any) -> AsyncIterator[RunningServer]:
-    """Run a server with a new company in an SQLite file in `folder`, or in the database of `database_url`."""
+    """Run a server with a new company in an SQLite file in `folder`, or in the database of `database_url`.
+
+    The statements of the file run without a thread: servers in processes of their own are tested with threads.
+    """
     overrides = {"database_url": f"sqlite://{folder}/scoreline.db", "secret": "s" * 32} | overrides
     loaded_settings = settings.load(host="127.0.0.1", port=0, log_level="error", **overrides)
     await create_database(loaded_settings.database_url)
-    async with connection.connect(loaded_settings.database_url), connection.write_transaction():
-        await company.set_up(
-            name="Acme", currency="EUR", zone="Europe/Berlin", country=None, admin="Ada Admin", **ADMIN, now=utc_now()
-        )
-    async with serve(loaded_settings) as running_server:
-        signed_in = await running_server.execute(
-            "mutation($input: SignInInput!) { signIn(input: $input) { accessToken } }", input=ADMIN
-        )
-        running_server.token = signed_in["signIn"]["accessToken"]
-        yield running_server
+    with inline_files():
+        async with connection.connect(loaded_settings.database_url), connection.write_transaction():
+            await company.set_up(
+                name="Acme",
+                currency="EUR",
+                zone="Europe/Berlin",
+                country=None,
+                admin="Ada Admin",
+                **ADMIN,
+                now=utc_now(),
+            )
+        async with serve(loaded_settings) as running_server:
+            signed_in = await running_server.execute(
+                "mutation($input: SignInInput!) { signIn(input: $input) { accessToken } }", input=ADMIN
+            )
+            running_server.token = signed_in["signIn"]["accessToken"]
+            yield running_server
 
 
 @asynccontextmanager
@@ -117,7 +131,7 @@ async def serve(loaded_settings: settings.Settings) -> AsyncIterator[RunningServ
         await asyncio.sleep(0.01)
     host, port = server.servers[0].sockets[0].getsockname()
     try:
-        async with http_client(f"http://{host}:{port}", timeout=30) as http:
+        async with http_client(f"http://{host}:{port}", WAIT_SECONDS) as http:
             yield RunningServer(http, f"{host}:{port}")
     finally:
         server.should_exit = True

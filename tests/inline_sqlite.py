@@ -1,7 +1,7 @@
-"""Runs the statements of databases in memory in the thread of the event loop, as tests have many small ones.
+"""Runs the statements of SQLite databases in the thread of the event loop, as tests have many small ones.
 
 The product hands each statement to a thread and waits for it, which takes longer than most of them. A database in a
-file, which other processes may lock, is used in tests as in the product.
+file is used in tests as in the product, except where a test says otherwise.
 """
 
 from __future__ import annotations
@@ -39,13 +39,26 @@ class InlineConnection(aiosqlite.Connection):
             self._connection = None
 
 
+_inline_blocks: list[None] = []  # one for each `inline_files` that runs
+
+
+@contextmanager
+def inline_files() -> Iterator[None]:
+    """Let connections to databases in files that are opened within the block run without a thread as well."""
+    _inline_blocks.append(None)
+    try:
+        yield
+    finally:
+        _inline_blocks.pop()
+
+
 @contextmanager
 def inline_memory_databases() -> Iterator[None]:
     """Let each connection to a database in memory run without a thread."""
     connect_in_thread = aiosqlite.connect
 
     def connect(path: str, **options: Any) -> aiosqlite.Connection:
-        if path != ":memory:":
+        if path != ":memory:" and not _inline_blocks:
             return connect_in_thread(path, **options)
         return InlineConnection(lambda: sqlite3.connect(path, **options), iter_chunk_size=64)
 

@@ -10,13 +10,11 @@ import pytest
 import pytest_asyncio
 import uvicorn
 from uvicorn.server import ServerState
-from websockets.asyncio.client import connect
 from websockets.frames import Close, Frame, Opcode
-from websockets.typing import Subprotocol
 
 from server.websocket.frame_parser import FrameParser
 from server.websocket.protocol import NullHandler, PreparedText, WebSocketProtocol
-from tests.http_server import RunningServer, receive_message, run_test_server, send_message, wait_closed
+from tests.http_server import RunningServer, receive_message, run_test_server, wait_closed
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -216,28 +214,3 @@ async def test_subscribe_waits_until_connection_is_initialized(server: RunningSe
     async with server.open_socket() as socket:
         socket.transport.write(serialize_frame(Opcode.TEXT, init) + serialize_frame(Opcode.TEXT, subscribe))
         assert [(await receive_message(socket))["type"] for _ in range(3)] == ["connection_ack", "next", "complete"]
-
-
-async def test_compressed_socket_works_in_both_directions(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> None:
-    async with run_test_server(tmp_path_factory.mktemp("compressed"), compress=True) as server:
-        url = f"ws://{server.address}/graphql"
-        async with connect(url, subprotocols=[Subprotocol("graphql-transport-ws")]) as socket:
-            assert [type(extension).__name__ for extension in socket.protocol.extensions] == ["PerMessageDeflate"]
-            await send_message(socket, type="connection_init", payload={"Authorization": f"Bearer {server.token}"})
-            assert await receive_message(socket) == {"type": "connection_ack"}
-            for number in range(3):
-                query = "{ company { name } }" + " " * 5_000
-                await send_message(socket, id=str(number), type="subscribe", payload={"query": query})
-                assert (await receive_message(socket))["payload"] == {"data": {"company": {"name": "Acme"}}}
-                assert (await receive_message(socket))["type"] == "complete"
-            await send_message(
-                socket, id="live", type="subscribe", payload={"query": "subscription { leaderboard { total } }"}
-            )
-            assert (await receive_message(socket))["payload"] == {"data": {"leaderboard": {"total": "0.00"}}}
-            await server.execute(
-                'mutation { recordDeal(input: {title: "Chairs", status: WON, amount: {amount: "7"}}) {'
-                " userErrors { message } } }"
-            )
-            assert (await receive_message(socket))["payload"] == {"data": {"leaderboard": {"total": "7.00"}}}
