@@ -16,7 +16,7 @@ from tests.acceptance.two_servers import (
     LEADERBOARD,
     ServerPair,
     SubscriptionWatch,
-    record_win,
+    execute_patiently,
     run_server_pair,
     watch_subscription,
 )
@@ -47,19 +47,11 @@ class StormCompany:
     tokens: dict[str, str]
 
     async def execute(self, server: SpawnedServer, field: str, **input: Any) -> dict[str, Any]:
-        """Execute a mutation and return its payload; user errors are fine, since a rejected write changes nothing.
-
-        Repeat it, as clients do, while the database is busy with other writes, as on a slow machine.
-        """
+        """Execute a mutation and return its payload; user errors are fine, since a rejected write changes nothing."""
         name = {"updateEmployee": "UpdateEmployee", "setGoal": "SetGoal"}.get(field, field[0].upper() + field[1:])
         document = f"mutation($input: {name}Input!) {{ {field}(input: $input) {{ userErrors {{ message }} {PAYLOAD_FIELDS[field]} }} }}"
-        while True:
-            response = (await server.post(document, variables={"input": input})).json()
-            if "errors" not in response:
-                return response["data"][field]
-            extensions = response["errors"][0]["extensions"]
-            assert extensions["code"] == "UNAVAILABLE", response
-            await asyncio.sleep(extensions["retryAfterMs"] / 1000)
+        payload: dict[str, Any] = (await execute_patiently(server, document, input=input))[field]
+        return payload
 
     def fill_ids(self, template: str) -> str:
         for name, global_id in self.ids.items():
@@ -122,7 +114,9 @@ async def test_live_leaderboards_never_go_back_and_end_at_query_state_after_burs
 
     async def write(writer: int) -> None:
         for number in range(5):
-            await record_win((first, second)[(writer + number) % 2], f"Deal {number} of {writer}", amount=writer + 1)
+            server, title = (first, second)[(writer + number) % 2], f"Deal {number} of {writer}"
+            win = {"title": title, "status": "WON", "amount": {"amount": str(writer + 1)}, "idempotencyKey": title}
+            await company.execute(server, "recordDeal", **win)
 
     async with AsyncExitStack() as stack:
         servers = (first, second) * 10
@@ -132,7 +126,7 @@ async def test_live_leaderboards_never_go_back_and_end_at_query_state_after_burs
         await asyncio.gather(*(write(writer) for writer in range(8)))
 
         async def is_current(watch: SubscriptionWatch, server: SpawnedServer) -> bool:
-            return bool(watch.events[-1] == (await server.execute(f"{{ {selection} }}"))["leaderboard"])
+            return bool(watch.events[-1] == (await execute_patiently(server, f"{{ {selection} }}"))["leaderboard"])
 
         for watch, server in zip(watches, servers, strict=True):
             await watch.wait_until(lambda: is_current(watch, server))  # noqa: B023
@@ -150,7 +144,7 @@ async def test_live_states_equal_query_states_for_each_subscriber_after_random_w
     first, second = company.pair
     goals = f"goalProgress {{ {GOAL_FIELDS} }}"
     of_north = company.fill_ids(f'goalProgress(scope: "$North") {{ {GOAL_FIELDS} }}')
-    all_goals = (await first.execute("{ goals { id } }"))["goals"]
+    all_goals = (await execute_patiently(first, "{ goals { id } }"))["goals"]
     by_id = (
         f"goalProgress(goals: [{', '.join(chr(34) + goal['id'] + chr(34) for goal in all_goals)}]) {{ {GOAL_FIELDS} }}"
     )
@@ -202,25 +196,27 @@ async def wait_for_query_states(
     A timeout is suppressed, so that the final assertion shows both.
     """
 
+    second = company.pair.second
+
     async def query_states() -> dict[str, dict[str, Any]]:
         if kind == "goals of North":  # for employees who left the team, the last received state stays
             text = selection.replace("goalProgress", "goals")
-            (current,) = (await company.pair.second.execute(f"{{ {text} }}", token=company.tokens[person])).values()
+            (current,) = (await execute_patiently(second, f"{{ {text} }}", token=company.tokens[person])).values()
             return {**last_states_by_id(watch.events), **last_states_by_id(current)}
         if kind in LEADERBOARDS:  # with `asOf` the leaderboard is not cached but computed from the tables
             uncached_query = selection.replace("leaderboard(", 'leaderboard(asOf: "2099-01-01T00:00:00Z", ')
             uncached = last_states_by_id(
-                [*(await company.pair.second.execute(f"{{ {uncached_query} }}", token=company.tokens[person])).values()]
+                [*(await execute_patiently(second, f"{{ {uncached_query} }}", token=company.tokens[person])).values()]
             )
-            cached = await company.pair.second.execute(f"{{ {selection} }}", token=company.tokens[person])
+            cached = await execute_patiently(second, f"{{ {selection} }}", token=company.tokens[person])
             assert last_states_by_id([*cached.values()]) == uncached
             return uncached
         if kind != "goals":
             return last_states_by_id(
-                [*(await company.pair.second.execute(f"{{ {selection} }}", token=company.tokens[person])).values()]
+                [*(await execute_patiently(second, f"{{ {selection} }}", token=company.tokens[person])).values()]
             )
         goals = [f'{{ goal(id: "{key}") {{ {GOAL_FIELDS} }} }}' for key in last_states_by_id(watch.events)]
-        current = [await company.pair.second.execute(goal, token=company.tokens[person]) for goal in goals]
+        current = [await execute_patiently(second, goal, token=company.tokens[person]) for goal in goals]
         return last_states_by_id([data["goal"] for data in current])
 
     async def is_current() -> bool:
@@ -257,7 +253,7 @@ async def write_randomly(company: StormCompany, rng: random.Random) -> None:
             team = company.ids[rng.choice(("North", "South"))]
             await company.execute(server, "updateEmployee", id=company.ids["Cid"], team=team)
         else:
-            goals = (await server.execute("{ goals { id } }"))["goals"]
+            goals = (await execute_patiently(server, "{ goals { id } }"))["goals"]
             goal = rng.choice(goals)["id"]
             await company.execute(
                 server, "updateGoal", id=goal, target=str(rng.randrange(1, 2_000)), reason="corrected"
