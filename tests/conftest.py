@@ -32,7 +32,7 @@ from tests.practice_set.practice_sets import describe_practice_sets
 from tests.reused_database import ReusedDatabase
 
 MEMORY_DIRECTORY = "/dev/shm"
-GARBAGE_THRESHOLDS = 20_000, 10, 10  # objects, collections of the first generation, of the second
+GARBAGE_THRESHOLDS = 50_000, 20, 20  # objects, collections of the first generation, of the second
 MEMORY_BYTES = 8 << 30  # a whole run needs less than half of it
 POSTGRES, REDIS = "SCORELINE_TEST_POSTGRES", "SCORELINE_TEST_REDIS"  # URLs of existing servers to use instead
 WORKER_POSTGRES_KEY = "scoreline_postgres"

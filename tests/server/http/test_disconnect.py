@@ -12,6 +12,7 @@ import pytest
 from server.http import graphql_endpoint
 from server.http.graphql_endpoint import GraphQLEndpoint
 from server.operation_runner import OperationResult
+from tests.http_server import WAIT_SECONDS
 
 SCOPE = {
     "type": "http",
@@ -73,7 +74,7 @@ async def test_query_is_cancelled_when_client_disconnects(monkeypatch: Any, watc
     await runner.started.wait()
 
     client.disconnect()
-    await asyncio.wait_for(request, 30)
+    await asyncio.wait_for(request, WAIT_SECONDS)
 
     assert (runner.outcome, client.sent) == ("cancelled", [])
 
@@ -87,7 +88,7 @@ async def test_query_is_answered_while_its_client_is_watched(monkeypatch: Any) -
         await asyncio.sleep(0)
 
     runner.finish.set()
-    await asyncio.wait_for(request, 30)
+    await asyncio.wait_for(request, WAIT_SECONDS)
 
     assert client.sent[0]["status"] == 200
     assert orjson.loads(client.sent[1]["body"]) == {"data": {"answer": 42}}
@@ -118,7 +119,7 @@ async def test_mutation_runs_to_its_end_after_its_client_disconnects() -> None:
 
     with pytest.raises(asyncio.CancelledError):
         await request
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(WAIT_SECONDS):
         while not runner.outcome:
             await asyncio.sleep(0)
     assert runner.outcome == "finished"

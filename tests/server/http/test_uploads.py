@@ -16,7 +16,7 @@ import pytest_asyncio
 
 from server.http import uploads
 from server.requests.multipart_request import clean_file_name
-from tests.http_server import RunningServer, receive_message, run_test_server, send_message
+from tests.http_server import WAIT_SECONDS, RunningServer, receive_message, run_test_server, send_message
 from tests.sample_exports import MAP
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -80,7 +80,7 @@ async def wait_for_end(server: RunningServer, import_id: str) -> dict[str, Any]:
 
 
 async def wait_until_folders_are_deleted() -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(WAIT_SECONDS):
         while list_upload_folders():
             await asyncio.sleep(0.05)
 
