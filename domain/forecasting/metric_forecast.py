@@ -56,15 +56,18 @@ class MetricWindow:
     def draw(self, members: Bools) -> Steps[None]:
         """Make the draws of those of the sellers that have none yet; several such computations may take turns."""
         while len(rows := np.flatnonzero(members & ~self._is_drawn)[: monte_carlo.BATCH_SIZE]):
-            tables, errors = self._model.amount_tables, self._errors
+            amounts, errors = self._model.amount_tables, self._errors
             self.draws[rows] = monte_carlo.sample_wins(
                 self._expected[rows],
                 monte_carlo.error_multipliers(self._streams, errors.common, errors.seller_sd, rows),
-                None if tables is None else tables.of_sellers(rows),
+                None if amounts is None else amounts.of_sellers(rows),
                 self._streams,
                 1,
                 rows,
                 errors.dispersion,
+                None
+                if amounts is None
+                else monte_carlo.amount_multipliers(self._streams, amounts.mean_errors_of(rows), rows),
             )
             self._is_drawn[rows] = True
             yield
@@ -157,7 +160,7 @@ class FittedMetricModel:
         errors = yield from self._compute_errors(last - first + 1)
         expected, log_sd = self._expect_events(self.day, first, last)
         streams = RandomStreams(first * 10_000 + last - first, self._seller_hashes)
-        common = monte_carlo.common_multipliers(streams, errors.common_sd(log_sd))
+        common = monte_carlo.common_multipliers(streams, errors.common_sd(log_sd, expected))
         return MetricWindow(
             self, streams, expected * presence, _WindowErrors(common, errors.seller_sd, errors.dispersion)
         )
@@ -191,9 +194,16 @@ class FittedMetricModel:
                 if window not in self._expected_events:
                     self._expect_events(*window)
                     yield
-                expected.append(self._expect_events(*window)[0])
+                expected.append(self._expect_events(*window))
             actual = [self.volume.totals_by_seller(first, last) for _, first, last in windows]
-            self._errors[months] = model_averaging.measure_errors(expected, expected, actual, months)
+            self._errors[months] = model_averaging.measure_errors(
+                events := [of_sellers for of_sellers, _ in expected],
+                events,
+                actual,
+                months,
+                log_sds=[log_sd for _, log_sd in expected],
+                dispersion=self.volume.dispersion_at(self.day),
+            )
         return self._errors[months]
 
 

@@ -18,7 +18,7 @@ from domain.forecasting.random_variates import TABLE_ORDER, RandomStreams
 
 BATCH_SIZE: Final = 16  # sellers per step: more would block the worker for long
 _MIN_MULTIPLIER: Final = 0.05  # floor of the multiplier that all sellers share
-_COMMON_STREAM, _SELLER_STREAM = 3, 4  # purposes of random numbers; `sample_wins` uses 10 and above
+_COMMON_STREAM, _SELLER_STREAM, _AMOUNT_STREAM = 3, 4, 5  # purposes of random numbers; `sample_wins` uses 10 and above
 
 
 def common_multipliers(streams: RandomStreams, common_sd: float) -> Floats:
@@ -41,6 +41,16 @@ def error_multipliers(streams: RandomStreams, common: Floats, seller_sd: float, 
     return np.asarray(common * np.exp(seller_sd * z - seller_sd**2 / 2))
 
 
+def amount_multipliers(streams: RandomStreams, mean_errors: Floats, rows: Ints) -> Floats:
+    """Draw the relative error of the mean amount of each of the sellers `rows`, 1 on average; shape (rows, DRAWS).
+
+    mean_errors  their standard deviations, shape (rows,); log-normal
+    """
+    z = random_variates.stratified_normals(streams.seller_bits(_AMOUNT_STREAM, rows))
+    sd = mean_errors[:, None]
+    return np.asarray(np.exp(sd * z - sd**2 / 2))
+
+
 def sample_wins(
     expected: Floats,
     multipliers: Floats,
@@ -49,14 +59,16 @@ def sample_wins(
     purpose: int,
     rows: Ints,
     dispersion: float = 1.0,
+    amount_factors: Floats | None = None,
 ) -> Floats:
     """Draw the total amount of the wins of each of the sellers `rows`; shape (rows, DRAWS), whole numbers.
 
-    expected     mean number of wins, shape (rows,)
-    multipliers  result of `error_multipliers`
-    tables       equally likely amounts of a win, shape (rows, entries); None to count the wins
-    purpose      number of this use of random numbers
-    dispersion   variance of the number of wins relative to its mean, at most 1
+    expected        mean number of wins, shape (rows,)
+    multipliers     result of `error_multipliers`
+    tables          equally likely amounts of a win, shape (rows, entries); None to count the wins
+    purpose         number of this use of random numbers
+    dispersion      variance of the number of wins relative to its mean, at most 1
+    amount_factors  result of `amount_multipliers`, with `tables`
     """
     bits = streams.seller_bits(10 * purpose, rows)
     means = expected[:, None] * multipliers
@@ -66,6 +78,8 @@ def sample_wins(
     if tables is None:
         return rescale_to_mean(wins.astype(np.float64), expected)
     totals = random_variates.sum_new_wins(wins, shuffle_tables(tables), streams.seller_bits(10 * purpose + 1, rows))
+    if amount_factors is not None:
+        totals = totals * amount_factors
     return rescale_to_mean(totals, expected * tables.mean(axis=1))
 
 

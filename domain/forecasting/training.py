@@ -274,7 +274,12 @@ class ModelTrainer:
             expected.append(self.compute_expected_wins(*window))
         actual = [self.wins.totals_by_seller(first, last_day_) for _, first, last_day_ in windows]
         return model_averaging.measure_errors(
-            [wins.by_counts for wins in expected], [wins.from_open + wins.from_new for wins in expected], actual, months
+            [wins.by_counts for wins in expected],
+            [wins.from_open + wins.from_new for wins in expected],
+            actual,
+            months,
+            log_sds=[wins.log_sd for wins in expected],
+            dispersion=self.wins.dispersion_at(self.day),
         )
 
 
