@@ -47,8 +47,8 @@ class _Trend(NamedTuple):
 _NOISES: Final = ((0.01, 0.68), (0.05, 0.18), (0.15, 0.08), (0.4, 0.04), (1.0, 0.02))  # omega, and its prior
 _DRIFTS: Final = ((0.003, 0.8), (0.03, 0.14), (0.12, 0.06))  # q, of the logarithm per month, and its prior
 _TRENDS: Final = (_Trend(0.001, 12, 0.9, 0.6), _Trend(0.06, 12, 0.9, 0.1), _Trend(0.05, 10_000, 0.99, 0.3))
-_SMALL_TREND_SD: Final = 0.01  # larger trends are not tried where nothing could tell them: with
-_LARGE_OMEGA: Final = 0.4  # noise from here on, and with the largest drift, which looks like growth
+_SMALL_TREND_SD: Final = 0.01  # larger trends, and other first months, are not tried where nothing could tell them:
+_LARGE_OMEGA: Final = 0.4  # with noise from here on, and with the largest drift, which looks like growth
 _BEGIN_SDS: Final = ((0.0, 0.6), (1.0, 0.4))  # tau_b, and its prior
 _BEGIN_DECAY: Final = 0.5  # r, per month
 _BEGIN_MIN_MONTHS: Final = 6  # months of data from which b is fitted
@@ -211,7 +211,7 @@ def fit_counts(months: Ints, observed: Floats, exposure: Floats, dispersion: flo
 
 
 def _make_grid(month_count: int) -> _Grid:
-    begin_sds = _BEGIN_SDS if month_count >= _BEGIN_MIN_MONTHS else ((0.0, 1.0),)
+    begin_sds = _BEGIN_SDS if month_count >= _BEGIN_MIN_MONTHS else _BEGIN_SDS[:1]
     year_sds = _YEAR_SDS if month_count >= _YEARLY_MIN_MONTHS else (0.0,)
     points = [
         (
@@ -226,7 +226,8 @@ def _make_grid(month_count: int) -> _Grid:
         for (omega, noise_prior), (drift, drift_prior), trend, (begin, begin_prior), quarter_sd, year_sd in product(
             _NOISES, _DRIFTS, range(len(_TRENDS)), begin_sds, _QUARTER_SDS, year_sds
         )
-        if (drift < _DRIFTS[-1][0] and omega < _LARGE_OMEGA) or _TRENDS[trend].sd < _SMALL_TREND_SD
+        if (drift < _DRIFTS[-1][0] and omega < _LARGE_OMEGA)
+        or (_TRENDS[trend].sd < _SMALL_TREND_SD and begin == _BEGIN_SDS[0][0])
     ]
     omega, drift, trend, begin_sd, quarter_sd, year_sd, prior = np.array(points).T
     return _Grid(omega, drift, trend.astype(np.int64), begin_sd, quarter_sd, year_sd, prior)

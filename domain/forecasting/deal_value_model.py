@@ -20,7 +20,7 @@ from domain.forecasting.seasonality import DAYS_PER_MONTH, first_day, months_of
 TABLE_SIZE: Final = 2048  # entries of each seller's table of amounts; a power of two
 _HALF_LIFE_MONTHS: Final = 9.0  # months after which a win counts half
 _PRIOR_WINS: Final = 20.0  # wins at which a seller's (or a product's) own amounts have weight one half
-_MAX_MEAN_ERROR: Final = 0.5  # cap of the relative standard error of a seller's mean amount
+_MAX_MEAN_ERROR: Final = 0.3  # cap of the relative standard error of a seller's mean amount
 _MAX_SINGLE_SHARE: Final = 0.1  # largest share of the total that a single win may have
 _RATIO_PRIOR_WINS: Final = 20.0  # wins at which a product's own ratio has weight one half
 

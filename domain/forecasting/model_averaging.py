@@ -11,6 +11,7 @@ al., "The forecast combination puzzle" (2016), for shrinking them to equal weigh
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -19,7 +20,7 @@ import numpy as np
 
 from domain.forecasting.arrays import Floats
 
-_PRIOR_ERROR: Final = 0.10  # prior of a model's relative error
+_PRIOR_ERROR: Final = 0.10  # prior of a model's relative error in a month; those of several months average out
 _PRIOR_MONTH_ENDS: Final = 3.0  # month ends that this prior counts for
 _PRIOR_SCALE_MONTH_ENDS: Final = 4.0  # month ends that the width the models claim counts for
 _PRIOR_SELLER_ERROR: Final = 0.10  # prior of a single seller's relative error
@@ -59,7 +60,7 @@ class ModelErrors:
         chance = self.dispersion / total
         of_sellers = self.seller_sd**2 * float(((expected / total) ** 2).sum())
         variance = self.scale * (_claimed_variance(log_sd) + chance) - chance - of_sellers
-        return min(_MAX_ERROR, max(0.0, variance) ** 0.5)
+        return min(_MAX_ERROR, math.sqrt(max(0.0, variance)))
 
 
 NO_EVIDENCE: Final = ModelErrors(0.5, 0.5, 1.0, 0.0, _PRIOR_SELLER_ERROR, 1.0)
@@ -88,7 +89,12 @@ def measure_errors(
     total = np.array([max(1.0, float(wins.sum())) for wins in actual])
     first_totals, second_totals = (np.array([float(wins.sum()) for wins in expected]) for expected in (first, second))
     first_error, second_error = (
-        _shrink(max(0.0, _excess_error(expected, total, dispersion)), effective_count, _PRIOR_ERROR, _PRIOR_MONTH_ENDS)
+        _shrink(
+            max(0.0, _excess_error(expected, total, dispersion)),
+            effective_count,
+            _PRIOR_ERROR / math.sqrt(months),
+            _PRIOR_MONTH_ENDS,
+        )
         for expected in (first_totals, second_totals)
     )
     weight = first_error / (first_error + second_error)

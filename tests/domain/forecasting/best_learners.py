@@ -190,7 +190,6 @@ class PipelineLearner:
 
 
 LEARNERS: Final[dict[str, Learner]] = {
-    "one deal of 700 medians": SalesLearner(amounts=LogNormalAmounts(giants=True)),
     "giants each quarter": SalesLearner(amounts=LogNormalAmounts(giants=True)),
     "heavy tails": SalesLearner(),
     "even": SalesLearner(Rates(season=True), fano=0.3),
