@@ -63,7 +63,7 @@ _MAX_LOG_VARIANCE: Final = (
 )
 _MIN_EXPOSURE: Final = 1e-9  # months; a month of which nothing is left has no logarithm
 _MAX_STEP: Final = 2.0  # of Newton's method, in logarithms
-_TOLERANCE: Final = 1e-5  # of the modes, which are logarithms
+_TOLERANCE: Final = 1e-4  # of the modes, which are logarithms
 _MAX_ITERATIONS: Final = 40
 _CORRECTION: Final = 1 / 6  # events added to a count where its variance is needed, as it may be 0
 _MIN_EXPECTED: Final = 1.0  # events that a seller's month must have been expected to have, to be compared
@@ -278,19 +278,22 @@ def _curvature(variances: _Variances, covariance: Floats, means: Floats) -> tupl
 def _find_modes(variances: _Variances, covariance: Floats, observed: Floats, offset: Floats) -> tuple[Floats, Floats]:
     """Return the modes of the log rates relative to `offset`, and the slopes of the log-likelihood there; (G, M) both.
 
-    Newton's method for all grid points at once (Rasmussen & Williams, algorithm 3.1), from the observed logarithms.
-    Steps are clipped, since with counts far from the mean a full step of the logarithms overshoots.
+    Newton's method for all grid points at once (Rasmussen & Williams, algorithm 3.1), from the observed logarithms; those
+    that have converged are left out of further steps. Steps are clipped, since with counts far from the mean a full step
+    of the logarithms overshoots.
     """
-    logs = np.broadcast_to(np.log(np.maximum(observed, 0.5)) - offset, (len(covariance), len(observed)))
-    slopes = logs
+    logs = np.tile(np.log(np.maximum(observed, 0.5)) - offset, (len(covariance), 1))
+    slopes, rows = np.empty_like(logs), np.arange(len(covariance))
     for _ in range(_MAX_ITERATIONS):
-        means = np.exp(logs + offset)
-        root, matrix = _curvature(variances, covariance, means)
-        target = root**2 * logs + (observed - means) / variances.relative(means)
-        projected = (covariance @ target[:, :, None])[:, :, 0]
-        slopes = target - root * np.linalg.solve(matrix, (root * projected)[:, :, None])[:, :, 0]
-        step = np.clip((covariance @ slopes[:, :, None])[:, :, 0] - logs, -_MAX_STEP, _MAX_STEP)
-        logs = logs + step
-        if np.abs(step).max() < _TOLERANCE:
+        before, means = logs[rows], np.exp(logs[rows] + offset)
+        moving = _Variances(variances.phi, variances.square[rows])
+        root, matrix = _curvature(moving, covariance[rows], means)
+        target = root**2 * before + (observed - means) / moving.relative(means)
+        projected = (covariance[rows] @ target[:, :, None])[:, :, 0]
+        slopes[rows] = target - root * np.linalg.solve(matrix, (root * projected)[:, :, None])[:, :, 0]
+        step = np.clip((covariance[rows] @ slopes[rows][:, :, None])[:, :, 0] - before, -_MAX_STEP, _MAX_STEP)
+        logs[rows] = before + step
+        rows = rows[np.abs(step).max(axis=1) >= _TOLERANCE]
+        if not len(rows):
             break
     return logs, slopes
