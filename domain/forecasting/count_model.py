@@ -45,7 +45,7 @@ class _Trend(NamedTuple):
 
 
 _NOISES: Final = ((0.01, 0.68), (0.05, 0.18), (0.15, 0.08), (0.4, 0.04), (1.0, 0.02))  # omega, and its prior
-_DRIFTS: Final = ((0.003, 0.8), (0.03, 0.14), (0.12, 0.06))  # q, of the logarithm per month, and its prior
+_DRIFTS: Final = ((0.003, 0.66), (0.03, 0.18), (0.12, 0.16))  # q, of the logarithm per month, and its prior
 _TRENDS: Final = (_Trend(0.001, 12, 0.9, 0.6), _Trend(0.06, 12, 0.9, 0.1), _Trend(0.05, 10_000, 0.99, 0.3))
 _SMALL_TREND_SD: Final = 0.01  # larger trends, and other first months, are not tried where nothing could tell them:
 _LARGE_OMEGA: Final = 0.4  # with noise from here on, and with the largest drift, which looks like growth
