@@ -11,8 +11,8 @@ The trend is damped: t(h) = d + d² + ... + d^h ahead, and t(h) = max(h, -memory
 (d = 0.9) and one that has held as long as there are data (d = 0.99) are both tried. From 6 months on, the first ones may be anything, which is b: where a record begins with
 no deals, wins come only when the first deals have become old enough, and this is no growth.
 
-phi is known from the sellers (`measure_dispersion`). For every point of a small grid of (omega, q, trend, tau_b, tau_s,
-tau_c) the mode is found by Newton's method and the evidence by Laplace's approximation. The result is the average over
+phi is that of the sellers (`measure_dispersion`), or less: totals that are planned are more even than their parts. For
+every point of a small grid of (phi, omega, q, trend, tau_b, tau_s, tau_c) the mode is found by Newton's method and the evidence by Laplace's approximation. The result is the average over
 the grid, weighted by evidence times prior: whether there is a season or growth, and whether the level drifts, is not
 decided but averaged over.
 
@@ -35,6 +35,14 @@ import numpy as np
 from domain.forecasting.arrays import Floats, Ints
 
 
+class _Noise(NamedTuple):
+    """Noise of the totals: phi relative to that of the sellers, omega, and the prior."""
+
+    evenness: float
+    omega: float
+    prior: float
+
+
 class _Trend(NamedTuple):
     """A trend: standard deviation of the logarithm per month, months of the past it is learnt from, damping, prior."""
 
@@ -44,7 +52,14 @@ class _Trend(NamedTuple):
     prior: float
 
 
-_NOISES: Final = ((0.01, 0.68), (0.05, 0.18), (0.15, 0.08), (0.4, 0.04), (1.0, 0.02))  # omega, and its prior
+_NOISES: Final = (
+    _Noise(1.0, 0.01, 0.6),
+    _Noise(1.0, 0.05, 0.16),
+    _Noise(1.0, 0.15, 0.08),
+    _Noise(1.0, 0.4, 0.04),
+    _Noise(1.0, 1.0, 0.02),
+    _Noise(0.25, 0.01, 0.1),
+)
 _DRIFTS: Final = ((0.003, 0.66), (0.03, 0.18), (0.12, 0.16))  # q, of the logarithm per month, and its prior
 _TRENDS: Final = (_Trend(0.001, 12, 0.9, 0.6), _Trend(0.06, 12, 0.9, 0.1), _Trend(0.05, 10_000, 0.99, 0.3))
 _SMALL_TREND_SD: Final = 0.01  # larger trends, and other first months, are not tried where nothing could tell them:
@@ -91,6 +106,7 @@ class VolumeForecast:
 class _Grid:
     """The points of the grid, shape (G,) each; `trend` is an index into `_TRENDS`."""
 
+    phi: Floats
     omega: Floats
     drift: Floats
     trend: Ints
@@ -135,6 +151,11 @@ class CountPosterior:
     precisions: Floats
     log_base_rate: float
     months: Ints
+
+    @property
+    def dispersion(self) -> float:
+        """The variance of the total relative to its mean, phi."""
+        return float(self.evidence @ self.grid.phi)
 
     def forecast(self, months: Ints, exposure: Floats) -> VolumeForecast:
         """Return the forecast of `months`, of which `exposure` is the length in average months; shape (H,) both."""
@@ -187,14 +208,14 @@ def fit_counts(months: Ints, observed: Floats, exposure: Floats, dispersion: flo
     """Fit the model to consecutive months and return the posterior.
 
     months, observed, exposure  shape (M,): month number, count, and the observed part of it in average months
-    dispersion                  phi, the variance of a count relative to its mean
+    dispersion                  phi of the sellers
     """
     months, observed, exposure = months[-_MAX_MONTHS:], observed[-_MAX_MONTHS:], exposure[-_MAX_MONTHS:]
-    grid = _make_grid(len(months))
+    grid = _make_grid(len(months), dispersion)
     log_base_rate = math.log(max(float(observed.sum()), 0.5) / float(exposure.sum()))
     offset = np.log(exposure) + log_base_rate
     covariance = grid.covariance(months, int(months[0]), int(months[-1]))
-    variances = _Variances(dispersion, grid.omega[:, None] ** 2)
+    variances = _Variances(grid.phi[:, None], grid.omega[:, None] ** 2)
     logs, slopes = _find_modes(variances, covariance, observed, offset)
     means = np.exp(logs + offset)
     root, matrix = _curvature(variances, covariance, means)
@@ -210,27 +231,27 @@ def fit_counts(months: Ints, observed: Floats, exposure: Floats, dispersion: flo
     return CountPosterior(grid, evidence / evidence.sum(), slopes, precisions, log_base_rate, months)
 
 
-def _make_grid(month_count: int) -> _Grid:
+def _make_grid(month_count: int, dispersion: float) -> _Grid:
     begin_sds = _BEGIN_SDS if month_count >= _BEGIN_MIN_MONTHS else _BEGIN_SDS[:1]
     year_sds = _YEAR_SDS if month_count >= _YEARLY_MIN_MONTHS else (0.0,)
     points = [
         (
-            omega,
+            dispersion * noise.evenness,
+            noise.omega,
             drift,
             trend,
             begin,
-            quarter_sd,
-            year_sd,
-            noise_prior * drift_prior * begin_prior * _TRENDS[trend].prior,
+            *season,
+            noise.prior * drift_prior * begin_prior * _TRENDS[trend].prior,
         )
-        for (omega, noise_prior), (drift, drift_prior), trend, (begin, begin_prior), quarter_sd, year_sd in product(
+        for noise, (drift, drift_prior), trend, (begin, begin_prior), *season in product(
             _NOISES, _DRIFTS, range(len(_TRENDS)), begin_sds, _QUARTER_SDS, year_sds
         )
-        if (drift < _DRIFTS[-1][0] and omega < _LARGE_OMEGA)
+        if (drift < _DRIFTS[-1][0] and noise.omega < _LARGE_OMEGA)
         or (_TRENDS[trend].sd < _SMALL_TREND_SD and begin == _BEGIN_SDS[0][0])
     ]
-    omega, drift, trend, begin_sd, quarter_sd, year_sd, prior = np.array(points).T
-    return _Grid(omega, drift, trend.astype(np.int64), begin_sd, quarter_sd, year_sd, prior)
+    phi, omega, drift, trend, begin_sd, quarter_sd, year_sd, prior = np.array(points).T
+    return _Grid(phi, omega, drift, trend.astype(np.int64), begin_sd, quarter_sd, year_sd, prior)
 
 
 def _trend_factors(steps: Ints, trend: _Trend) -> Floats:
@@ -242,9 +263,9 @@ def _trend_factors(steps: Ints, trend: _Trend) -> Floats:
 
 @dataclass(frozen=True)
 class _Variances:
-    """The variance of a count with mean mu, phi mu + omega² mu²; `square` is omega² at each grid point, shape (G, 1)."""
+    """The variance of a count with mean mu, phi mu + omega² mu²; phi and omega² of each grid point, shape (G, 1)."""
 
-    phi: float
+    phi: Floats
     square: Floats
 
     def relative(self, means: Floats) -> Floats:
@@ -286,7 +307,7 @@ def _find_modes(variances: _Variances, covariance: Floats, observed: Floats, off
     slopes, rows = np.empty_like(logs), np.arange(len(covariance))
     for _ in range(_MAX_ITERATIONS):
         before, means = logs[rows], np.exp(logs[rows] + offset)
-        moving = _Variances(variances.phi, variances.square[rows])
+        moving = _Variances(variances.phi[rows], variances.square[rows])
         root, matrix = _curvature(moving, covariance[rows], means)
         target = root**2 * before + (observed - means) / moving.relative(means)
         projected = (covariance[rows] @ target[:, :, None])[:, :, 0]

@@ -165,6 +165,10 @@ class DailyVolume:
             )
         return self._posteriors[day]
 
+    def evenness_at(self, day: int) -> float:
+        """Return the dispersion of the total relative to that of the sellers, as known at the end of the day; at most 1."""
+        return self.fit_counts(day).dispersion / self.dispersion_at(day)
+
     def dispersion_at(self, day: int) -> float:
         """Return the variance of the sellers' monthly events relative to their mean, as known at the end of the day."""
         last = month_of(day + 1) - 1

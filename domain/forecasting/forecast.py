@@ -153,6 +153,9 @@ class ForecastWindow:
         common_sd = errors.common_sd(expected.log_sd, self._expected_by_counts)
         self._common_multipliers = monte_carlo.common_multipliers(self._streams, common_sd)
         self._seller_sd, self._dispersion = errors.seller_sd, errors.dispersion
+        self._even_total = yield from monte_carlo.compute_even_total(
+            self._streams, self._expected_by_counts, errors.evenness, (1, 2)
+        )
 
     def draw(self, sellers: Ints) -> None:
         """Make the draws of those of the sellers that have none yet."""
@@ -168,7 +171,15 @@ class ForecastWindow:
                 (self.new_draws, self._expected_from_new, 2),
             ):
                 draws[rows] = monte_carlo.sample_wins(
-                    expected[rows], multipliers, tables, self._streams, purpose, rows, self._dispersion, factors
+                    expected[rows],
+                    multipliers,
+                    tables,
+                    self._streams,
+                    purpose,
+                    rows,
+                    self._dispersion,
+                    factors,
+                    self._even_total,
                 )
         self._is_drawn[rows] = True
 

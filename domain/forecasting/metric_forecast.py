@@ -21,6 +21,7 @@ from domain.forecasting.cooperative import Steps
 from domain.forecasting.daily_volume import DailyVolume, SellerActivity, SellerRecords
 from domain.forecasting.forecast import Confidence, Distribution, rate_confidence
 from domain.forecasting.model_averaging import ModelErrors
+from domain.forecasting.monte_carlo import EvenTotal
 from domain.forecasting.random_variates import DRAWS, RandomStreams
 from domain.forecasting.seasonality import DAYS_PER_MONTH, first_day, last_day
 from domain.primitives.calendar import Calendar
@@ -68,6 +69,7 @@ class MetricWindow:
                 None
                 if amounts is None
                 else monte_carlo.amount_multipliers(self._streams, amounts.mean_errors_of(rows), rows),
+                errors.even_total,
             )
             self._is_drawn[rows] = True
             yield
@@ -94,6 +96,7 @@ class _WindowErrors:
     common: Floats
     seller_sd: float
     dispersion: float
+    even_total: EvenTotal | None
 
 
 class FittedMetricModel:
@@ -161,8 +164,9 @@ class FittedMetricModel:
         expected, log_sd = self._expect_events(self.day, first, last)
         streams = RandomStreams(first * 10_000 + last - first, self._seller_hashes)
         common = monte_carlo.common_multipliers(streams, errors.common_sd(log_sd, expected))
+        even_total = yield from monte_carlo.compute_even_total(streams, expected, errors.evenness, (1,))
         return MetricWindow(
-            self, streams, expected * presence, _WindowErrors(common, errors.seller_sd, errors.dispersion)
+            self, streams, expected * presence, _WindowErrors(common, errors.seller_sd, errors.dispersion, even_total)
         )
 
     def _expect_events(self, day: int, first: int, last: int) -> tuple[Floats, float]:
@@ -203,6 +207,7 @@ class FittedMetricModel:
                 months,
                 log_sds=[log_sd for _, log_sd in expected],
                 dispersion=self.volume.dispersion_at(self.day),
+                evenness=self.volume.evenness_at(self.day),
             )
         return self._errors[months]
 

@@ -40,6 +40,7 @@ class ModelErrors:
     effective_count  number of independent month ends this is worth: windows of several months overlap
     seller_sd        standard deviation of the relative error of a single seller
     dispersion       variance of the sellers' wins relative to their number: 1 for chance, below for an even business
+    evenness         that of the total relative to this: below 1 if the total is more even than its parts, as plans are
     """
 
     weight: float
@@ -48,6 +49,7 @@ class ModelErrors:
     effective_count: float
     seller_sd: float
     dispersion: float
+    evenness: float
 
     def common_sd(self, log_sd: float, expected: Floats) -> float:
         """Return the standard deviation of the relative error that all sellers share.
@@ -57,13 +59,13 @@ class ModelErrors:
         The error of the total is made of this one, of chance, and of what the sellers' own errors bring to it.
         """
         total = max(float(expected.sum()), _MIN_WINS)
-        chance = self.dispersion / total
+        chance = self.dispersion * self.evenness / total
         of_sellers = self.seller_sd**2 * float(((expected / total) ** 2).sum())
         variance = self.scale * (_claimed_variance(log_sd) + chance) - chance - of_sellers
         return min(_MAX_ERROR, math.sqrt(max(0.0, variance)))
 
 
-NO_EVIDENCE: Final = ModelErrors(0.5, 0.5, 1.0, 0.0, _PRIOR_SELLER_ERROR, 1.0)
+NO_EVIDENCE: Final = ModelErrors(0.5, 0.5, 1.0, 0.0, _PRIOR_SELLER_ERROR, 1.0, 1.0)
 
 
 def measure_errors(
@@ -74,6 +76,7 @@ def measure_errors(
     *,
     log_sds: Sequence[float],
     dispersion: float,
+    evenness: float,
 ) -> ModelErrors:
     """Measure the errors of two models; each sequence has one array of shape (sellers,) per month end.
 
@@ -82,6 +85,7 @@ def measure_errors(
     months         length of the windows; windows that begin a month apart overlap
     log_sds        standard deviation of the logarithm of the total that the count model claimed, of each month end
     dispersion     variance of a seller's wins relative to their mean
+    evenness       that of the total relative to this, at most 1
     """
     if not actual:
         return NO_EVIDENCE
@@ -90,7 +94,7 @@ def measure_errors(
     first_totals, second_totals = (np.array([float(wins.sum()) for wins in expected]) for expected in (first, second))
     first_error, second_error = (
         _shrink(
-            max(0.0, _excess_error(expected, total, dispersion)),
+            max(0.0, _excess_error(expected, total, dispersion * evenness)),
             effective_count,
             _PRIOR_ERROR / math.sqrt(months),
             _PRIOR_MONTH_ENDS,
@@ -98,7 +102,7 @@ def measure_errors(
         for expected in (first_totals, second_totals)
     )
     weight = first_error / (first_error + second_error)
-    claimed = np.array([_claimed_variance(log_sd) for log_sd in log_sds]) + dispersion / total
+    claimed = np.array([_claimed_variance(log_sd) for log_sd in log_sds]) + dispersion * evenness / total
     combined = (1 - weight) * first_totals + weight * second_totals
     shares = [
         np.array(expected) / np.maximum(totals, _MIN_WINS)[:, None]
@@ -129,6 +133,7 @@ def measure_errors(
         effective_count,
         min(_MAX_ERROR, max(0.0, seller_variance) ** 0.5),
         dispersion,
+        evenness,
     )
 
 

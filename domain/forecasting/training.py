@@ -272,6 +272,8 @@ class ModelTrainer:
                 self.compute_expected_wins(*window)
                 yield
             expected.append(self.compute_expected_wins(*window))
+        self.wins.fit_counts(self.day)
+        yield
         actual = [self.wins.totals_by_seller(first, last_day_) for _, first, last_day_ in windows]
         return model_averaging.measure_errors(
             [wins.by_counts for wins in expected],
@@ -280,6 +282,7 @@ class ModelTrainer:
             months,
             log_sds=[wins.log_sd for wins in expected],
             dispersion=self.wins.dispersion_at(self.day),
+            evenness=self.wins.evenness_at(self.day),
         )
 
 

@@ -146,3 +146,13 @@ def test_forecast_is_uncertain_after_uneven_months():
     result = fit_counts(months, uneven, np.ones(len(uneven))).forecast(months[-1:] + 1, np.ones(1))
 
     assert result.log_sd > 0.35
+
+
+def test_totals_that_are_more_even_than_their_parts_are_recognized():
+    months, chance, exposure = series([100] * 24)
+    planned = np.random.default_rng(2).normal(100, 4, 24).round()
+
+    dispersions = [fit_counts(months, counts, exposure).dispersion for counts in (planned, chance)]
+
+    assert dispersions[0] < 0.5
+    assert dispersions[1] > 0.9

@@ -14,7 +14,7 @@ ACTUAL = [RNG.poisson([60.0, 40.0, 20.0]).astype(float) for _ in range(6)]
 
 def measure_errors(first, second, actual, months, log_sd=0.05, dispersion=1.0) -> ModelErrors:
     return model_averaging.measure_errors(
-        first, second, actual, months, log_sds=[log_sd] * len(actual), dispersion=dispersion
+        first, second, actual, months, log_sds=[log_sd] * len(actual), dispersion=dispersion, evenness=1.0
     )
 
 
