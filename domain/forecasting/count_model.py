@@ -26,13 +26,14 @@ evidence; Nelder & Pregibon, "An extended quasi-likelihood function" (1987), for
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import product
 from typing import Final, NamedTuple
 
 import numpy as np
 
 from domain.forecasting.arrays import Floats, Ints
+from domain.forecasting.cooperative import Steps, run_to_completion
 
 
 class _Noise(NamedTuple):
@@ -80,6 +81,7 @@ _MIN_EXPOSURE: Final = 1e-9  # months; a month of which nothing is left has no l
 _MAX_STEP: Final = 2.0  # of Newton's method, in logarithms
 _TOLERANCE: Final = 1e-4  # of the modes, which are logarithms
 _MAX_ITERATIONS: Final = 40
+_POINTS_PER_STEP: Final = 96  # of the grid
 _CORRECTION: Final = 1 / 6  # events added to a count where its variance is needed, as it may be 0
 _MIN_EXPECTED: Final = 1.0  # events that a seller's month must have been expected to have, to be compared
 _PRIOR_FREEDOM: Final = 15.0  # degrees of freedom that the prior of the dispersion, chance, counts for
@@ -114,6 +116,9 @@ class _Grid:
     quarter_sd: Floats
     year_sd: Floats
     prior: Floats
+
+    def select(self, rows: slice) -> _Grid:
+        return _Grid(*(getattr(self, field.name)[rows] for field in fields(self)))
 
     def covariance(self, months: Ints, first: int, last: int) -> Floats:
         """Return the prior's covariance of log rates; shape (G, months, months).
@@ -210,10 +215,28 @@ def fit_counts(months: Ints, observed: Floats, exposure: Floats, dispersion: flo
     months, observed, exposure  shape (M,): month number, count, and the observed part of it in average months
     dispersion                  phi of the sellers
     """
+    return run_to_completion(fit_counts_in_steps(months, observed, exposure, dispersion))
+
+
+def fit_counts_in_steps(
+    months: Ints, observed: Floats, exposure: Floats, dispersion: float = 1.0
+) -> Steps[CountPosterior]:
+    """Do the same in steps, some points of the grid in each."""
     months, observed, exposure = months[-_MAX_MONTHS:], observed[-_MAX_MONTHS:], exposure[-_MAX_MONTHS:]
     grid = _make_grid(len(months), dispersion)
     log_base_rate = math.log(max(float(observed.sum()), 0.5) / float(exposure.sum()))
     offset = np.log(exposure) + log_base_rate
+    parts = []
+    for start in range(0, len(grid.prior), _POINTS_PER_STEP):
+        parts.append(_fit_points(grid.select(slice(start, start + _POINTS_PER_STEP)), months, observed, offset))
+        yield
+    slopes, precisions, log_evidence = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    evidence = np.exp(log_evidence - log_evidence.max())
+    return CountPosterior(grid, evidence / evidence.sum(), slopes, precisions, log_base_rate, months)
+
+
+def _fit_points(grid: _Grid, months: Ints, observed: Floats, offset: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return slopes and precisions as in `CountPosterior`, and the logarithm of the evidence of each point."""
     covariance = grid.covariance(months, int(months[0]), int(months[-1]))
     variances = _Variances(grid.phi[:, None], grid.omega[:, None] ** 2)
     logs, slopes = _find_modes(variances, covariance, observed, offset)
@@ -227,8 +250,7 @@ def fit_counts(months: Ints, observed: Floats, exposure: Floats, dispersion: flo
         - (slopes * logs).sum(axis=1) / 2
         - np.linalg.slogdet(matrix)[1] / 2
     )
-    evidence = np.exp(log_evidence - log_evidence.max())
-    return CountPosterior(grid, evidence / evidence.sum(), slopes, precisions, log_base_rate, months)
+    return slopes, precisions, log_evidence
 
 
 def _make_grid(month_count: int, dispersion: float) -> _Grid:

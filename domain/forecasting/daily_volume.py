@@ -15,6 +15,7 @@ import numpy as np
 
 from domain.forecasting import count_model, share_models
 from domain.forecasting.arrays import NEVER, Bools, Floats, Ints, sum_by_index
+from domain.forecasting.cooperative import Steps, run_to_completion
 from domain.forecasting.count_model import CountPosterior, VolumeForecast
 from domain.forecasting.forecast_model import EventHistory
 from domain.forecasting.seasonality import (
@@ -148,11 +149,12 @@ class DailyVolume:
         use = slice(self._count_until(first - 1), self._count_until(last))
         return sum_by_index(self.sellers[use], self.amounts[use], self.count)
 
-    def is_fitted(self, day: int) -> bool:
-        return day in self._posteriors
-
     def fit_counts(self, day: int) -> CountPosterior:
         """Return the posterior of the monthly counts as known at the end of the day; cached."""
+        return run_to_completion(self.fit_counts_in_steps(day))
+
+    def fit_counts_in_steps(self, day: int) -> Steps[CountPosterior]:
+        """Do the same in steps, none if it is cached."""
         if day not in self._posteriors:
             months = np.arange(month_of(self.first), month_of(day) + 1)
             exposure = self.day_weights.compute_exposure(months, self.first, day)
@@ -160,7 +162,7 @@ class DailyVolume:
             use |= ~use.any()
             edges = [self._count_until(last_day(month)) for month in months.tolist()[:-1]] + [self._count_until(day)]
             observed = np.diff(np.append(0.0, self.amounts.cumsum())[[0, *edges]])  # exact: numbers of events are whole
-            self._posteriors[day] = count_model.fit_counts(
+            self._posteriors[day] = yield from count_model.fit_counts_in_steps(
                 months[use], observed[use], np.maximum(exposure[use], 1e-3), self.dispersion_at(day)
             )
         return self._posteriors[day]

@@ -161,6 +161,7 @@ class FittedMetricModel:
         presence  the part of the window's working time in which each seller is still to work, 0 to 1; shape (sellers,)
         """
         errors = yield from self._compute_errors(last - first + 1)
+        yield from self.volume.fit_counts_in_steps(self.day)
         expected, log_sd = self._expect_events(self.day, first, last)
         streams = RandomStreams(first * 10_000 + last - first, self._seller_hashes)
         common = monte_carlo.common_multipliers(streams, errors.common_sd(log_sd, expected))
@@ -196,6 +197,7 @@ class FittedMetricModel:
             expected = []
             for window in windows:
                 if window not in self._expected_events:
+                    yield from self.volume.fit_counts_in_steps(window[0])
                     self._expect_events(*window)
                     yield
                 expected.append(self._expect_events(*window))
