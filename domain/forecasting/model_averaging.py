@@ -65,7 +65,8 @@ class ModelErrors:
         return min(_MAX_ERROR, math.sqrt(max(0.0, variance)))
 
 
-NO_EVIDENCE: Final = ModelErrors(0.5, 0.5, 1.0, 0.0, _PRIOR_SELLER_ERROR, 1.0, 1.0)
+_UNTESTED_WEIGHT: Final = 1 / 3  # of the second model in the total before any test: the pipeline has more to learn
+NO_EVIDENCE: Final = ModelErrors(_UNTESTED_WEIGHT, 0.5, 1.0, 0.0, _PRIOR_SELLER_ERROR, 1.0, 1.0)
 
 
 def measure_errors(

@@ -22,9 +22,10 @@ def off_by(share):
     return [wins * (1 + share) for wins in ACTUAL]
 
 
-def test_models_have_equal_weights_without_month_ends():
+def test_second_model_has_less_weight_without_month_ends():
     assert measure_errors([], [], [], 1) == NO_EVIDENCE
-    assert NO_EVIDENCE.weight == 0.5
+    assert NO_EVIDENCE.weight == pytest.approx(1 / 3)
+    assert NO_EVIDENCE.share_weight == 0.5
 
 
 def test_model_with_smaller_errors_has_larger_weight():
