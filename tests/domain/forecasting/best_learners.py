@@ -53,21 +53,21 @@ class Rates:
         """
         past = np.arange(month_of(START), month_of(origin) + 1)
         counts = np.array([(months_of(days) == month).sum() for month in past])
-        everything = np.append(past, months)
-        columns = [np.ones(len(everything))]
-        columns += [(everything - past[-1]) / 12.0] if self.growth else []
-        columns += [everything % 3 == place for place in (1, 2)] if self.season else []
+        all_months = np.append(past, months)
+        columns = [np.ones(len(all_months))]
+        columns += [(all_months - past[-1]) / 12.0] if self.growth else []
+        columns += [all_months % 3 == place for place in (1, 2)] if self.season else []
         matrix = np.array(columns, dtype=float).T
-        exposure = np.array([DAY_WEIGHTS[month == DAY_MONTHS].sum() for month in everything])
-        known, ahead = matrix[: len(past)], matrix[len(past) :]
+        exposure = np.array([DAY_WEIGHTS[month == DAY_MONTHS].sum() for month in all_months])
+        past_rows, rows_ahead = matrix[: len(past)], matrix[len(past) :]
         coefficients = np.zeros(len(columns))
         coefficients[0] = log(counts.sum() / exposure[: len(past)].sum())
         for _ in range(20):
-            means = exposure[: len(past)] * np.exp(known @ coefficients)
-            information = known.T @ (means[:, None] * known)
-            coefficients = coefficients + np.linalg.solve(information, known.T @ (counts - means))
+            means = exposure[: len(past)] * np.exp(past_rows @ coefficients)
+            information = past_rows.T @ (means[:, None] * past_rows)
+            coefficients = coefficients + np.linalg.solve(information, past_rows.T @ (counts - means))
         sample = rng.multivariate_normal(coefficients, fano * np.linalg.inv(information), draws)
-        return np.asarray(exposure[len(past) :] * np.exp(sample @ ahead.T))
+        return np.asarray(exposure[len(past) :] * np.exp(sample @ rows_ahead.T))
 
 
 @dataclass(frozen=True)
@@ -110,11 +110,11 @@ class SalesLearner:
     def draw_windows(
         self, rng: np.random.Generator, deals: DealTable, origin: int, first: int, last: int, draws: int
     ) -> np.ndarray:
-        known = deals.closed <= origin
+        is_past = deals.closed <= origin
         months = np.arange(month_of(first), month_of(last) + 1)
-        means = self.rates.draw_means(rng, deals.closed[known], origin, months, draws, self.fano).sum(axis=1)
+        means = self.rates.draw_means(rng, deals.closed[is_past], origin, months, draws, self.fano).sum(axis=1)
         counts = np.maximum(np.rint(rng.normal(means, np.sqrt(self.fano * means))), 0).astype(np.int64)
-        return self.amounts.sum_draws(rng, deals.worth[known], counts)
+        return self.amounts.sum_draws(rng, deals.worth[is_past], counts)
 
 
 @dataclass(frozen=True)
@@ -124,16 +124,16 @@ class NewcomersLearner:
     def draw_windows(
         self, rng: np.random.Generator, deals: DealTable, origin: int, first: int, last: int, draws: int
     ) -> np.ndarray:
-        known = deals.closed <= origin
+        is_past = deals.closed <= origin
         exposure = np.tile(DAY_WEIGHTS, (SELLERS, 1))
         for number in range(6):
             start = first_day(month_of(START) + 6 + 3 * number)
             exposure[number] *= np.clip((DAYS - start) / RAMP_DAYS, 0, 1)
         past, ahead = (exposure[:, (a <= DAYS) & (b >= DAYS)].sum(axis=1) for a, b in ((START, origin), (first, last)))
-        wins = np.bincount(deals.seller[known], minlength=SELLERS)
+        wins = np.bincount(deals.seller[is_past], minlength=SELLERS)
         shape, rate = 6.0, 6.0 * past.sum() / wins.sum()  # as different as talents are; a newcomer is like the others
         means = (rng.gamma(shape + wins, 1 / (rate + past), (draws, SELLERS)) * ahead).sum(axis=1)
-        return LogNormalAmounts().sum_draws(rng, deals.worth[known], rng.poisson(means))
+        return LogNormalAmounts().sum_draws(rng, deals.worth[is_past], rng.poisson(means))
 
 
 @dataclass(frozen=True)
@@ -164,8 +164,8 @@ class PipelineLearner:
         place = months % 3 if self.season else np.zeros(len(months), np.int64)
         closed = deals.closed <= origin
         place_closed = months_of(deals.closed[closed]) % 3 if self.season else np.zeros(closed.sum(), np.int64)
-        won, every = (np.bincount(place_closed[mask], minlength=3) for mask in (deals.won[closed], slice(None)))
-        win_rates = rng.beta(won + 1, every - won + 1, (draws, 3))[:, place]
+        won, closings = (np.bincount(place_closed[mask], minlength=3) for mask in (deals.won[closed], slice(None)))
+        win_rates = rng.beta(won + 1, closings - won + 1, (draws, 3))[:, place]
         is_open = (deals.created <= origin) & ~closed
         created = deals.created[is_open]
         before = self._closed_before(edges - created[:, None])

@@ -33,9 +33,10 @@ NOT_REACHED: Final = {  # WIS relative to the oracle's
 COMPANY_NOT_REACHED: Final = {  # expected WIS relative to the best learner's
     ("newcomers", MONTH): 1.3,  # the learner knows how long a newcomer needs
     ("newcomers", QUARTER): 1.6,
-    ("growing pipeline", QUARTER): 1.3,
+    ("growing pipeline", QUARTER): 1.35,
 }
-MAX_TO_PLAIN: Final = {("even", QUARTER): 1.2}  # the mean of all months is as good as the oracle there
+ONE_COMPANY_LIMIT: Final = 1.4  # where a single company is seen at three month ends: they have the same luck
+MAX_TO_PLAIN: Final = {("even", QUARTER): 1.15, ("newcomers", QUARTER): 1.2}
 DEFAULT_WORLDS: Final = ("cycles", "one deal of 700 medians", "even", "growth", "dead deals", "changing amounts")
 
 
@@ -75,7 +76,7 @@ def test_forecast_of_the_company_is_near_the_best_learner(
 ) -> None:
     expected = metrics_of(results, name).expected
 
-    limit = COMPANY_NOT_REACHED.get((name, horizon), 1.2)  # one company at three month ends
+    limit = COMPANY_NOT_REACHED.get((name, horizon), ONE_COMPANY_LIMIT)
     assert expected[horizon, MODEL_NAME].wis <= limit * expected[horizon, LEARNER].wis
     assert 0.6 <= expected[horizon, MODEL_NAME].coverage <= 0.95
 
@@ -83,7 +84,7 @@ def test_forecast_of_the_company_is_near_the_best_learner(
 @pytest.mark.long
 @pytest.mark.parametrize("name", WORLDS)
 def test_forecast_of_four_companies_of_each_kind(name: str) -> None:
-    """Over four seeds and seven month ends; chance alone moves a company's WIS relative to the oracle's by a tenth."""
+    """Over four seeds and seven month ends; the company is compared with what may come, all others with what came."""
     results = backtest_worlds([WORLDS[name](seed) for seed in range(2, 6)], range(11, 24, 2), 200, LEARNERS.get(name))
     metrics = results.by_level
 
@@ -91,8 +92,10 @@ def test_forecast_of_four_companies_of_each_kind(name: str) -> None:
         for level in LEVELS:
             model, oracle = (metrics[horizon, level, method] for method in (MODEL_NAME, ORACLE))
             plain = min(metrics[horizon, level, way].wis for way in PLAIN_WAYS)
-            limit = 1.1 if name != "even" or horizon is MONTH else 1.6
-            assert model.wis <= limit * plain, (horizon, level)
+            if level is Level.COMPANY:
+                model = results.expected[horizon, MODEL_NAME]
+                plain = min(results.expected[horizon, way].wis for way in PLAIN_WAYS)
+            assert model.wis <= MAX_TO_PLAIN.get((name, horizon), 1.1) * plain, (horizon, level)
             if level is Level.SELLERS:
                 assert model.wis <= NOT_REACHED.get((name, horizon), 1.25) * oracle.wis, horizon
                 assert 0.68 <= model.coverage <= 0.97, horizon
