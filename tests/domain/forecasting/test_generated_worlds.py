@@ -26,16 +26,19 @@ from tests.domain.forecasting.oracle_backtests import (
 
 MONTH, QUARTER = Horizon.MONTH, Horizon.QUARTER
 NOT_REACHED: Final = {  # WIS relative to the oracle's
-    ("newcomers", QUARTER): 1.65,
+    ("newcomers", QUARTER): 1.75,
     ("growth", QUARTER): 1.35,
+    ("growing pipeline", QUARTER): 1.3,
     ("cycles", QUARTER): 1.27,
 }
 COMPANY_NOT_REACHED: Final = {  # expected WIS relative to the best learner's
     ("newcomers", MONTH): 1.3,  # the learner knows how long a newcomer needs
     ("newcomers", QUARTER): 1.6,
     ("growing pipeline", QUARTER): 1.35,
+    ("changing amounts", QUARTER): 1.2,
 }
-ONE_COMPANY_LIMIT: Final = 1.4  # where a single company is seen at three month ends: they have the same luck
+COMPANY_LIMIT: Final = 1.15
+ONE_COMPANY_FACTOR: Final = 1.3  # where a single company is seen at three month ends: they have the same luck
 MAX_TO_PLAIN: Final = {("even", QUARTER): 1.15, ("newcomers", QUARTER): 1.2}
 DEFAULT_WORLDS: Final = ("cycles", "one deal of 700 medians", "even", "growth", "dead deals", "changing amounts")
 
@@ -76,7 +79,7 @@ def test_forecast_of_the_company_is_near_the_best_learner(
 ) -> None:
     expected = metrics_of(results, name).expected
 
-    limit = COMPANY_NOT_REACHED.get((name, horizon), ONE_COMPANY_LIMIT)
+    limit = ONE_COMPANY_FACTOR * COMPANY_NOT_REACHED.get((name, horizon), COMPANY_LIMIT)
     assert expected[horizon, MODEL_NAME].wis <= limit * expected[horizon, LEARNER].wis
     assert 0.6 <= expected[horizon, MODEL_NAME].coverage <= 0.95
 
@@ -101,5 +104,5 @@ def test_forecast_of_four_companies_of_each_kind(name: str) -> None:
                 assert 0.68 <= model.coverage <= 0.97, horizon
         if name in LEARNERS:
             company, learner = (results.expected[horizon, method] for method in (MODEL_NAME, LEARNER))
-            assert company.wis <= COMPANY_NOT_REACHED.get((name, horizon), 1.15) * learner.wis, horizon
+            assert company.wis <= COMPANY_NOT_REACHED.get((name, horizon), COMPANY_LIMIT) * learner.wis, horizon
             assert 0.68 <= company.coverage <= 0.9, horizon
