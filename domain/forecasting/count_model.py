@@ -3,39 +3,43 @@
 Monthly counts y with mean mu and variance phi mu + omega² mu²: phi is 1 for chance and below for a more even business,
 omega the noise that does not average out over many events. The logarithm of mu is a Gaussian process,
 
-    log mu_m = log exposure_m + level_m + g t(m - now) + s[position in the quarter] + c[calendar month]
-    level_m  = level_(m-1) + N(0, q²),   g ~ N(0, tau_g²)
-    s ~ N(0, tau_s²),   c ~ N(0, tau_c²), c only from 18 months on
+    log mu_m = log exposure_m + level_m + g t(m - now) + b_m + s[position in the quarter] + c[calendar month]
+    level_m  = level_(m-1) + N(0, q²),   g ~ N(0, tau_g²),   b_m ~ N(0, tau_b² r^(2 (m - first)))
+    s ~ N(0, tau_s²),   c ~ N(0, tau_c²), c only from 18 months on, one half of it a wave over the year
 
 The trend is damped: t(h) = d + d² + ... + d^h ahead, and t(h) = max(h, -memory) for the past. A trend of the last year
-(d = 0.9) and one that has held as long as there are data (d = 0.97) are both tried.
+(d = 0.9) and one that has held as long as there are data (d = 0.99) are both tried. From 6 months on, the first ones may be anything, which is b: where a record begins with
+no deals, wins come only when the first deals have become old enough, and this is no growth.
 
-For every point of a small grid of (phi, omega, q, trend, tau_s, tau_c) the mode is found by Newton's method and the
-evidence by Laplace's approximation. The result is the average over the grid, weighted by evidence times prior: whether
-there is a season or growth, and whether the level drifts, is not decided but averaged over.
+phi is that of the sellers (`measure_dispersion`), or less: totals that are planned are more even than their parts. For
+every point of a small grid of (phi, omega, q, trend, tau_b, tau_s, tau_c) the mode is found by Newton's method and the evidence by Laplace's approximation. The result is the average over
+the grid, weighted by evidence times prior: whether there is a season or growth, and whether the level drifts, is not
+decided but averaged over.
 
 Source: Rasmussen & Williams, "Gaussian Processes for Machine Learning" (2006), sections 3.4 and 5.4, for mode and
 evidence; Nelder & Pregibon, "An extended quasi-likelihood function" (1987), for counts more even than chance; Harvey,
 "Forecasting, Structural Time Series Models and the Kalman Filter" (1989), for level and season; Gardner & McKenzie,
-"Forecasting trends in time series" (1985), for the damped trend.
+"Forecasting trends in time series" (1985), for the damped trend; McCullagh & Nelder, "Generalized Linear Models"
+(1989), section 4.5, for the dispersion.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import product
 from typing import Final, NamedTuple
 
 import numpy as np
 
 from domain.forecasting.arrays import Floats, Ints
+from domain.forecasting.cooperative import Steps, run_to_completion
 
 
 class _Noise(NamedTuple):
-    """Noise of the counts: variance phi mu + omega² mu², and its prior weight."""
+    """Noise of the totals: phi relative to that of the sellers, omega, and the prior."""
 
-    phi: float
+    evenness: float
     omega: float
     prior: float
 
@@ -50,19 +54,23 @@ class _Trend(NamedTuple):
 
 
 _NOISES: Final = (
-    _Noise(1.0, 0.01, 0.30),
-    _Noise(1.0, 0.05, 0.30),
-    _Noise(1.0, 0.15, 0.25),
-    _Noise(1.0, 0.4, 0.05),
+    _Noise(1.0, 0.01, 0.6),
+    _Noise(1.0, 0.05, 0.16),
+    _Noise(1.0, 0.15, 0.08),
+    _Noise(1.0, 0.4, 0.04),
     _Noise(1.0, 1.0, 0.02),
-    _Noise(0.3, 0.01, 0.08),
+    _Noise(0.25, 0.01, 0.1),
 )
-_DRIFTS: Final = ((0.003, 0.45), (0.03, 0.3), (0.12, 0.25))  # q, of the logarithm per month, and its prior
-_TRENDS: Final = (_Trend(0.003, 12, 0.9, 0.6), _Trend(0.06, 12, 0.9, 0.2), _Trend(0.05, 10_000, 0.97, 0.2))
-_SMALL_TREND_SD: Final = 0.01  # larger trends are not tried where nothing could tell them: with
-_LARGE_OMEGA: Final = 0.4  # noise from here on, and with the largest drift, which looks like growth
+_DRIFTS: Final = ((0.003, 0.66), (0.03, 0.18), (0.12, 0.16))  # q, of the logarithm per month, and its prior
+_TRENDS: Final = (_Trend(0.001, 12, 0.9, 0.6), _Trend(0.06, 12, 0.9, 0.1), _Trend(0.05, 10_000, 0.99, 0.3))
+_SMALL_TREND_SD: Final = 0.01  # larger trends, and other first months, are not tried where nothing could tell them:
+_LARGE_OMEGA: Final = 0.4  # with noise from here on, and with the largest drift, which looks like growth
+_BEGIN_SDS: Final = ((0.0, 0.6), (1.0, 0.4))  # tau_b, and its prior
+_BEGIN_DECAY: Final = 0.5  # r, per month
+_BEGIN_MIN_MONTHS: Final = 6  # months of data from which b is fitted
 _QUARTER_SDS: Final = (0.02, 0.25)  # tau_s
 _YEAR_SDS: Final = (0.02, 0.2)  # tau_c
+_WAVE_PART: Final = 0.5  # part of the variance c that is a wave: neighbouring months are alike
 _START_SD: Final = 1.0  # of the first level, as a logarithm relative to the mean rate
 _YEARLY_MIN_MONTHS: Final = 18  # months of data from which c is fitted
 _MAX_MONTHS: Final = 36  # months; older ones say little about the level
@@ -71,9 +79,13 @@ _MAX_LOG_VARIANCE: Final = (
 )
 _MIN_EXPOSURE: Final = 1e-9  # months; a month of which nothing is left has no logarithm
 _MAX_STEP: Final = 2.0  # of Newton's method, in logarithms
-_TOLERANCE: Final = 1e-5  # of the modes, which are logarithms
+_TOLERANCE: Final = 1e-4  # of the modes, which are logarithms
 _MAX_ITERATIONS: Final = 40
+_POINTS_PER_STEP: Final = 96  # of the grid
 _CORRECTION: Final = 1 / 6  # events added to a count where its variance is needed, as it may be 0
+_MIN_EXPECTED: Final = 1.0  # events that a seller's month must have been expected to have, to be compared
+_PRIOR_FREEDOM: Final = 15.0  # degrees of freedom that the prior of the dispersion, chance, counts for
+_MIN_DISPERSION: Final = 0.1
 
 
 @dataclass(frozen=True)
@@ -100,9 +112,13 @@ class _Grid:
     omega: Floats
     drift: Floats
     trend: Ints
+    begin_sd: Floats
     quarter_sd: Floats
     year_sd: Floats
     prior: Floats
+
+    def select(self, rows: slice) -> _Grid:
+        return _Grid(*(getattr(self, field.name)[rows] for field in fields(self)))
 
     def covariance(self, months: Ints, first: int, last: int) -> Floats:
         """Return the prior's covariance of log rates; shape (G, months, months).
@@ -114,8 +130,11 @@ class _Grid:
         for index, trend in enumerate(_TRENDS):
             factors = _trend_factors(months - last, trend)
             result += np.multiply.outer((self.trend == index) * trend.sd**2, np.outer(factors, factors))
-        for sd, period in ((self.quarter_sd, 3), (self.year_sd, 12)):
-            result += np.multiply.outer(sd**2, (months[:, None] - months) % period == 0)
+        result += np.multiply.outer(self.begin_sd**2, np.diag(_BEGIN_DECAY ** (2 * steps)))
+        distance = months[:, None] - months
+        result += np.multiply.outer(self.quarter_sd**2, distance % 3 == 0)
+        wave = np.cos(distance * (2 * np.pi / 12))
+        result += np.multiply.outer(self.year_sd**2, _WAVE_PART * wave + (1 - _WAVE_PART) * (distance % 12 == 0))
         return np.asarray(result)
 
 
@@ -138,6 +157,11 @@ class CountPosterior:
     log_base_rate: float
     months: Ints
 
+    @property
+    def dispersion(self) -> float:
+        """The variance of the total relative to its mean, phi."""
+        return float(self.evidence @ self.grid.phi)
+
     def forecast(self, months: Ints, exposure: Floats) -> VolumeForecast:
         """Return the forecast of `months`, of which `exposure` is the length in average months; shape (H,) both."""
         size = len(self.months)
@@ -159,41 +183,97 @@ class CountPosterior:
         return VolumeForecast(self.evidence @ means, math.sqrt(log_variance))
 
 
-def fit_counts(months: Ints, observed: Floats, exposure: Floats) -> CountPosterior:
+def measure_dispersion(by_month: Floats) -> float:
+    """Return phi, the variance of sellers' monthly counts relative to their mean: 1 for chance, below for an even business.
+
+    by_month  counts of consecutive months, shape (M, sellers)
+
+    Pearson's statistic over the degrees of freedom, of the tables of two neighbouring months by sellers, in which both
+    the month and the seller may have any mean. So neither growth nor season nor slow changes of the shares count, and
+    what all sellers have in common, omega, does not either. It is shrunk towards chance, and at most that: customers with
+    several orders at once make lumps, which are no property of the total.
+    """
+    first, second = by_month[:-1], by_month[1:]
+    statistic = freedom = 0.0
+    use = np.ones(first.shape, dtype=np.bool_)
+    for is_final in (False, True):
+        before, after = first * use, second * use
+        totals = (before + after) / np.maximum((before + after).sum(axis=1, keepdims=True), 1.0)
+        expected = [totals * counts.sum(axis=1, keepdims=True) for counts in (before, after)]
+        if not is_final:
+            use = np.minimum(*expected) >= _MIN_EXPECTED
+            continue
+        squares = (before - expected[0]) ** 2
+        statistic = float(sum((squares / np.maximum(e, _MIN_EXPECTED))[use].sum() for e in expected))
+        freedom = float(np.maximum(use.sum(axis=1) - 1, 0).sum())
+    return float(np.clip((statistic + _PRIOR_FREEDOM) / (freedom + _PRIOR_FREEDOM), _MIN_DISPERSION, 1.0))
+
+
+def fit_counts(months: Ints, observed: Floats, exposure: Floats, dispersion: float = 1.0) -> CountPosterior:
     """Fit the model to consecutive months and return the posterior.
 
     months, observed, exposure  shape (M,): month number, count, and the observed part of it in average months
+    dispersion                  phi of the sellers
     """
+    return run_to_completion(fit_counts_in_steps(months, observed, exposure, dispersion))
+
+
+def fit_counts_in_steps(
+    months: Ints, observed: Floats, exposure: Floats, dispersion: float = 1.0
+) -> Steps[CountPosterior]:
+    """Do the same in steps, some points of the grid in each."""
     months, observed, exposure = months[-_MAX_MONTHS:], observed[-_MAX_MONTHS:], exposure[-_MAX_MONTHS:]
-    grid = _make_grid(yearly=len(months) >= _YEARLY_MIN_MONTHS)
+    grid = _make_grid(len(months), dispersion)
     log_base_rate = math.log(max(float(observed.sum()), 0.5) / float(exposure.sum()))
     offset = np.log(exposure) + log_base_rate
-    covariance = grid.covariance(months, int(months[0]), int(months[-1]))
-    logs, slopes = _find_modes(grid, covariance, observed, offset)
-    means = np.exp(logs + offset)
-    root, matrix = _curvature(grid, covariance, means)
-    identity = np.broadcast_to(np.eye(len(months)), matrix.shape)
-    precisions = root[:, :, None] * np.linalg.solve(matrix, identity * root[:, None, :])
-    log_evidence = (
-        np.log(grid.prior)
-        + _log_likelihood(grid, observed, means)
-        - (slopes * logs).sum(axis=1) / 2
-        - np.linalg.slogdet(matrix)[1] / 2
-    )
+    parts = []
+    for start in range(0, len(grid.prior), _POINTS_PER_STEP):
+        parts.append(_fit_points(grid.select(slice(start, start + _POINTS_PER_STEP)), months, observed, offset))
+        yield
+    slopes, precisions, log_evidence = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     evidence = np.exp(log_evidence - log_evidence.max())
     return CountPosterior(grid, evidence / evidence.sum(), slopes, precisions, log_base_rate, months)
 
 
-def _make_grid(*, yearly: bool) -> _Grid:
+def _fit_points(grid: _Grid, months: Ints, observed: Floats, offset: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return slopes and precisions as in `CountPosterior`, and the logarithm of the evidence of each point."""
+    covariance = grid.covariance(months, int(months[0]), int(months[-1]))
+    variances = _Variances(grid.phi[:, None], grid.omega[:, None] ** 2)
+    logs, slopes = _find_modes(variances, covariance, observed, offset)
+    means = np.exp(logs + offset)
+    root, matrix = _curvature(variances, covariance, means)
+    identity = np.broadcast_to(np.eye(len(months)), matrix.shape)
+    precisions = root[:, :, None] * np.linalg.solve(matrix, identity * root[:, None, :])
+    log_evidence = (
+        np.log(grid.prior)
+        + variances.log_likelihood(observed, means)
+        - (slopes * logs).sum(axis=1) / 2
+        - np.linalg.slogdet(matrix)[1] / 2
+    )
+    return slopes, precisions, log_evidence
+
+
+def _make_grid(month_count: int, dispersion: float) -> _Grid:
+    begin_sds = _BEGIN_SDS if month_count >= _BEGIN_MIN_MONTHS else _BEGIN_SDS[:1]
+    year_sds = _YEAR_SDS if month_count >= _YEARLY_MIN_MONTHS else (0.0,)
     points = [
-        (noise.phi, noise.omega, drift, trend, quarter_sd, year_sd, noise.prior * drift_prior * _TRENDS[trend].prior)
-        for noise, (drift, drift_prior), trend, quarter_sd, year_sd in product(
-            _NOISES, _DRIFTS, range(len(_TRENDS)), _QUARTER_SDS, _YEAR_SDS if yearly else (0.0,)
+        (
+            dispersion * noise.evenness,
+            noise.omega,
+            drift,
+            trend,
+            begin,
+            *season,
+            noise.prior * drift_prior * begin_prior * _TRENDS[trend].prior,
         )
-        if (drift < _DRIFTS[-1][0] and noise.omega < _LARGE_OMEGA) or _TRENDS[trend].sd < _SMALL_TREND_SD
+        for noise, (drift, drift_prior), trend, (begin, begin_prior), *season in product(
+            _NOISES, _DRIFTS, range(len(_TRENDS)), begin_sds, _QUARTER_SDS, year_sds
+        )
+        if (drift < _DRIFTS[-1][0] and noise.omega < _LARGE_OMEGA)
+        or (_TRENDS[trend].sd < _SMALL_TREND_SD and begin == _BEGIN_SDS[0][0])
     ]
-    phi, omega, drift, trend, quarter_sd, year_sd, prior = np.array(points).T
-    return _Grid(phi, omega, drift, trend.astype(np.int64), quarter_sd, year_sd, prior)
+    phi, omega, drift, trend, begin_sd, quarter_sd, year_sd, prior = np.array(points).T
+    return _Grid(phi, omega, drift, trend.astype(np.int64), begin_sd, quarter_sd, year_sd, prior)
 
 
 def _trend_factors(steps: Ints, trend: _Trend) -> Floats:
@@ -203,47 +283,60 @@ def _trend_factors(steps: Ints, trend: _Trend) -> Floats:
     return np.asarray(np.where(steps > 0, ahead, np.maximum(steps, -trend.memory_months)), dtype=np.float64)
 
 
-def _curvature(grid: _Grid, covariance: Floats, means: Floats) -> tuple[Floats, Floats]:
+@dataclass(frozen=True)
+class _Variances:
+    """The variance of a count with mean mu, phi mu + omega² mu²; phi and omega² of each grid point, shape (G, 1)."""
+
+    phi: Floats
+    square: Floats
+
+    def relative(self, means: Floats) -> Floats:
+        """Return the variance over the mean; shape of `means`, (G, M)."""
+        return self.phi + self.square * means
+
+    def log_likelihood(self, observed: Floats, means: Floats) -> Floats:
+        """Return the extended quasi-log-likelihood of the counts at each grid point, shape (G,).
+
+        It is -(D + log V(y)) / 2 a month, with the variance V and the deviance D = 2 ∫ (y - u) / V(u) du from mu to y.
+        For phi = 1 it is Stirling's approximation of the negative binomial.
+        """
+        count = np.maximum(observed, 1e-12)
+        deviance = 2 * (
+            count / self.phi * np.log(count * self.relative(means) / (means * self.relative(count)))
+            - np.log(self.relative(count) / self.relative(means)) / self.square
+        )
+        shifted = observed + _CORRECTION
+        return np.asarray(-(deviance + np.log(shifted * self.relative(shifted))).sum(axis=1) / 2)
+
+
+def _curvature(variances: _Variances, covariance: Floats, means: Floats) -> tuple[Floats, Floats]:
     """Return the root of the expected information W, shape (G, M), and I + W^½ K W^½, shape (G, M, M).
 
-    The expected information mu / (phi + omega² mu) replaces the observed one, so that it is positive everywhere.
+    The expected information, the mean over `variances.relative`, replaces the observed one, so that it is positive.
     """
-    root = np.sqrt(means / (grid.phi[:, None] + grid.omega[:, None] ** 2 * means))
+    root = np.sqrt(means / variances.relative(means))
     return root, np.eye(means.shape[1]) + root[:, :, None] * covariance * root[:, None, :]
 
 
-def _find_modes(grid: _Grid, covariance: Floats, observed: Floats, offset: Floats) -> tuple[Floats, Floats]:
+def _find_modes(variances: _Variances, covariance: Floats, observed: Floats, offset: Floats) -> tuple[Floats, Floats]:
     """Return the modes of the log rates relative to `offset`, and the slopes of the log-likelihood there; (G, M) both.
 
-    Newton's method for all grid points at once (Rasmussen & Williams, algorithm 3.1), from the observed logarithms.
-    Steps are clipped, since with counts far from the mean a full step of the logarithms overshoots.
+    Newton's method for all grid points at once (Rasmussen & Williams, algorithm 3.1), from the observed logarithms; those
+    that have converged are left out of further steps. Steps are clipped, since with counts far from the mean a full step
+    of the logarithms overshoots.
     """
-    logs = np.broadcast_to(np.log(np.maximum(observed, 0.5)) - offset, (len(grid.prior), len(observed)))
-    slopes = logs
+    logs = np.tile(np.log(np.maximum(observed, 0.5)) - offset, (len(covariance), 1))
+    slopes, rows = np.empty_like(logs), np.arange(len(covariance))
     for _ in range(_MAX_ITERATIONS):
-        means = np.exp(logs + offset)
-        root, matrix = _curvature(grid, covariance, means)
-        target = root**2 * logs + (observed - means) / (grid.phi[:, None] + grid.omega[:, None] ** 2 * means)
-        projected = (covariance @ target[:, :, None])[:, :, 0]
-        slopes = target - root * np.linalg.solve(matrix, (root * projected)[:, :, None])[:, :, 0]
-        step = np.clip((covariance @ slopes[:, :, None])[:, :, 0] - logs, -_MAX_STEP, _MAX_STEP)
-        logs = logs + step
-        if np.abs(step).max() < _TOLERANCE:
+        before, means = logs[rows], np.exp(logs[rows] + offset)
+        moving = _Variances(variances.phi[rows], variances.square[rows])
+        root, matrix = _curvature(moving, covariance[rows], means)
+        target = root**2 * before + (observed - means) / moving.relative(means)
+        projected = (covariance[rows] @ target[:, :, None])[:, :, 0]
+        slopes[rows] = target - root * np.linalg.solve(matrix, (root * projected)[:, :, None])[:, :, 0]
+        step = np.clip((covariance[rows] @ slopes[rows][:, :, None])[:, :, 0] - before, -_MAX_STEP, _MAX_STEP)
+        logs[rows] = before + step
+        rows = rows[np.abs(step).max(axis=1) >= _TOLERANCE]
+        if not len(rows):
             break
     return logs, slopes
-
-
-def _log_likelihood(grid: _Grid, observed: Floats, means: Floats) -> Floats:
-    """Return the extended quasi-log-likelihood of the counts at each grid point, shape (G,).
-
-    With variance V(u) = phi u + omega² u² it is -(D + log V(y)) / 2 a month, with the deviance
-    D = 2 ∫ (y - u) / V(u) du from mu to y. For phi = 1 it is Stirling's approximation of the negative binomial.
-    """
-    phi, square = grid.phi[:, None], grid.omega[:, None] ** 2
-    count = np.maximum(observed, 1e-12)
-    deviance = 2 * (
-        count / phi * np.log(count * (phi + square * means) / (means * (phi + square * count)))
-        - np.log((phi + square * count) / (phi + square * means)) / square
-    )
-    shifted = observed + _CORRECTION
-    return np.asarray(-(deviance + np.log(phi * shifted + square * shifted**2)).sum(axis=1) / 2)

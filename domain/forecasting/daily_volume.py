@@ -15,6 +15,7 @@ import numpy as np
 
 from domain.forecasting import count_model, share_models
 from domain.forecasting.arrays import NEVER, Bools, Floats, Ints, sum_by_index
+from domain.forecasting.cooperative import Steps, run_to_completion
 from domain.forecasting.count_model import CountPosterior, VolumeForecast
 from domain.forecasting.forecast_model import EventHistory
 from domain.forecasting.seasonality import (
@@ -24,6 +25,7 @@ from domain.forecasting.seasonality import (
     fit_day_weights,
     last_day,
     month_of,
+    months_of,
 )
 from domain.primitives.calendar import Calendar
 
@@ -34,6 +36,7 @@ _LOOK_BACK_MONTHS: Final = 6  # month ends at which share models are compared
 _MAX_WINDOW_MONTHS: Final = 3  # longest window for which they are compared
 _DAY_BITS: Final = 31  # bits of a day where it is packed with a seller's index into one number
 _DAY_MASK: Final = (1 << _DAY_BITS) - 1
+_DISPERSION_MONTHS: Final = 36  # months from which the dispersion is learnt
 _MIN_MONTH_EXPOSURE: Final = 0.3  # observed part of a month, from which the month is used
 
 
@@ -146,11 +149,12 @@ class DailyVolume:
         use = slice(self._count_until(first - 1), self._count_until(last))
         return sum_by_index(self.sellers[use], self.amounts[use], self.count)
 
-    def is_fitted(self, day: int) -> bool:
-        return day in self._posteriors
-
     def fit_counts(self, day: int) -> CountPosterior:
         """Return the posterior of the monthly counts as known at the end of the day; cached."""
+        return run_to_completion(self.fit_counts_in_steps(day))
+
+    def fit_counts_in_steps(self, day: int) -> Steps[CountPosterior]:
+        """Do the same in steps, none if it is cached."""
         if day not in self._posteriors:
             months = np.arange(month_of(self.first), month_of(day) + 1)
             exposure = self.day_weights.compute_exposure(months, self.first, day)
@@ -158,8 +162,25 @@ class DailyVolume:
             use |= ~use.any()
             edges = [self._count_until(last_day(month)) for month in months.tolist()[:-1]] + [self._count_until(day)]
             observed = np.diff(np.append(0.0, self.amounts.cumsum())[[0, *edges]])  # exact: numbers of events are whole
-            self._posteriors[day] = count_model.fit_counts(months[use], observed[use], np.maximum(exposure[use], 1e-3))
+            self._posteriors[day] = yield from count_model.fit_counts_in_steps(
+                months[use], observed[use], np.maximum(exposure[use], 1e-3), self.dispersion_at(day)
+            )
         return self._posteriors[day]
+
+    def evenness_at(self, day: int) -> float:
+        """Return the dispersion of the total relative to that of the sellers, as known at the end of the day; at most 1."""
+        return self.fit_counts(day).dispersion / self.dispersion_at(day)
+
+    def dispersion_at(self, day: int) -> float:
+        """Return the variance of the sellers' monthly events relative to their mean, as known at the end of the day."""
+        last = month_of(day + 1) - 1
+        first = max(self.first_month, last - _DISPERSION_MONTHS + 1)
+        if last <= first:
+            return 1.0
+        use = slice(self._count_until(first_day(first) - 1), self._count_until(last_day(last)))
+        cell = (months_of(self.days[use]) - first) * self.count + self.sellers[use]
+        counts = sum_by_index(cell, self.amounts[use], (last - first + 1) * self.count)
+        return count_model.measure_dispersion(counts.reshape(-1, self.count))
 
     def forecast(self, day: int, first: int, last: int, first_day_share: float = 1.0) -> VolumeForecast:
         """Return the forecast of the days from `first` to `last`, month by month, as known at the end of `day`; cached.

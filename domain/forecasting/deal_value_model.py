@@ -20,6 +20,7 @@ from domain.forecasting.seasonality import DAYS_PER_MONTH, first_day, months_of
 TABLE_SIZE: Final = 2048  # entries of each seller's table of amounts; a power of two
 _HALF_LIFE_MONTHS: Final = 9.0  # months after which a win counts half
 _PRIOR_WINS: Final = 20.0  # wins at which a seller's (or a product's) own amounts have weight one half
+_MAX_MEAN_ERROR: Final = 0.3  # cap of the relative standard error of a seller's mean amount
 _MAX_SINGLE_SHARE: Final = 0.1  # largest share of the total that a single win may have
 _RATIO_PRIOR_WINS: Final = 20.0  # wins at which a product's own ratio has weight one half
 
@@ -40,6 +41,9 @@ class AmountTables:
         self._weight = weight[order]
         self._worth = _cap_giants(amount_tail.smooth_tail(worth[order]), self._weight) if len(worth) else worth
         self._company_weights = self._weight / self._weight.sum()
+        mean = float(self._company_weights @ self._worth)
+        variance = float(self._company_weights @ (self._worth - mean) ** 2)
+        self._relative_variance = variance / mean**2 if mean else 0.0
         sorted_sellers = seller[order]
         self._discounted_wins = sum_by_index(sorted_sellers, self._weight, seller_count)
         self._wins_by_seller = np.argsort(sorted_sellers, kind="stable")
@@ -59,6 +63,14 @@ class AmountTables:
         """Return the mean amount of a win of each of the sellers `rows`; shape (rows,)."""
         self._compute(rows)
         return self._means[rows]
+
+    def mean_errors_of(self, rows: Ints) -> Floats:
+        """Return the relative standard error of the mean amount of each of the sellers `rows`; shape (rows,).
+
+        The posterior's, of a mean that is shrunk towards the company's like the tables: variance / (n + 20).
+        """
+        variance = self._relative_variance / (self._discounted_wins[rows] + _PRIOR_WINS)
+        return np.minimum(np.sqrt(variance), _MAX_MEAN_ERROR)
 
     def _compute(self, rows: Ints) -> None:
         missing = rows[~self._is_computed[rows]]

@@ -150,8 +150,12 @@ class ForecastWindow:
         self._expected_by_counts = expected.by_counts * (target_total / count_total if count_total > 0 else 1.0)
         self._expected_from_new = expected.from_new * self.pipeline_factor
         self._streams = RandomStreams(first * 10_000 + last - first, model.seller_hashes)
-        self._common_multipliers = monte_carlo.common_multipliers(self._streams, errors.common_sd(expected.log_sd))
+        common_sd = errors.common_sd(expected.log_sd, self._expected_by_counts)
+        self._common_multipliers = monte_carlo.common_multipliers(self._streams, common_sd)
         self._seller_sd, self._dispersion = errors.seller_sd, errors.dispersion
+        self._even_total = yield from monte_carlo.compute_even_total(
+            self._streams, self._expected_by_counts, errors.evenness, (1, 2)
+        )
 
     def draw(self, sellers: Ints) -> None:
         """Make the draws of those of the sellers that have none yet."""
@@ -159,13 +163,23 @@ class ForecastWindow:
         multipliers = monte_carlo.error_multipliers(self._streams, self._common_multipliers, self._seller_sd, rows)
         self.multipliers[rows] = multipliers
         if not self.is_over:  # else exactly nothing, in place of what the lower bounds of the models leave
-            tables = self.model.amount_tables.of_sellers(rows)
+            amounts = self.model.amount_tables
+            tables, mean_errors = amounts.of_sellers(rows), amounts.mean_errors_of(rows)
+            factors = monte_carlo.amount_multipliers(self._streams, mean_errors, rows)
             for draws, expected, purpose in (
                 (self.count_draws, self._expected_by_counts, 1),
                 (self.new_draws, self._expected_from_new, 2),
             ):
                 draws[rows] = monte_carlo.sample_wins(
-                    expected[rows], multipliers, tables, self._streams, purpose, rows, self._dispersion
+                    expected[rows],
+                    multipliers,
+                    tables,
+                    self._streams,
+                    purpose,
+                    rows,
+                    self._dispersion,
+                    factors,
+                    self._even_total,
                 )
         self._is_drawn[rows] = True
 

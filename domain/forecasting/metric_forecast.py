@@ -21,6 +21,7 @@ from domain.forecasting.cooperative import Steps
 from domain.forecasting.daily_volume import DailyVolume, SellerActivity, SellerRecords
 from domain.forecasting.forecast import Confidence, Distribution, rate_confidence
 from domain.forecasting.model_averaging import ModelErrors
+from domain.forecasting.monte_carlo import EvenTotal
 from domain.forecasting.random_variates import DRAWS, RandomStreams
 from domain.forecasting.seasonality import DAYS_PER_MONTH, first_day, last_day
 from domain.primitives.calendar import Calendar
@@ -56,15 +57,19 @@ class MetricWindow:
     def draw(self, members: Bools) -> Steps[None]:
         """Make the draws of those of the sellers that have none yet; several such computations may take turns."""
         while len(rows := np.flatnonzero(members & ~self._is_drawn)[: monte_carlo.BATCH_SIZE]):
-            tables, errors = self._model.amount_tables, self._errors
+            amounts, errors = self._model.amount_tables, self._errors
             self.draws[rows] = monte_carlo.sample_wins(
                 self._expected[rows],
                 monte_carlo.error_multipliers(self._streams, errors.common, errors.seller_sd, rows),
-                None if tables is None else tables.of_sellers(rows),
+                None if amounts is None else amounts.of_sellers(rows),
                 self._streams,
                 1,
                 rows,
                 errors.dispersion,
+                None
+                if amounts is None
+                else monte_carlo.amount_multipliers(self._streams, amounts.mean_errors_of(rows), rows),
+                errors.even_total,
             )
             self._is_drawn[rows] = True
             yield
@@ -91,6 +96,7 @@ class _WindowErrors:
     common: Floats
     seller_sd: float
     dispersion: float
+    even_total: EvenTotal | None
 
 
 class FittedMetricModel:
@@ -155,11 +161,13 @@ class FittedMetricModel:
         presence  the part of the window's working time in which each seller is still to work, 0 to 1; shape (sellers,)
         """
         errors = yield from self._compute_errors(last - first + 1)
+        yield from self.volume.fit_counts_in_steps(self.day)
         expected, log_sd = self._expect_events(self.day, first, last)
         streams = RandomStreams(first * 10_000 + last - first, self._seller_hashes)
-        common = monte_carlo.common_multipliers(streams, errors.common_sd(log_sd))
+        common = monte_carlo.common_multipliers(streams, errors.common_sd(log_sd, expected))
+        even_total = yield from monte_carlo.compute_even_total(streams, expected, errors.evenness, (1,))
         return MetricWindow(
-            self, streams, expected * presence, _WindowErrors(common, errors.seller_sd, errors.dispersion)
+            self, streams, expected * presence, _WindowErrors(common, errors.seller_sd, errors.dispersion, even_total)
         )
 
     def _expect_events(self, day: int, first: int, last: int) -> tuple[Floats, float]:
@@ -189,11 +197,20 @@ class FittedMetricModel:
             expected = []
             for window in windows:
                 if window not in self._expected_events:
+                    yield from self.volume.fit_counts_in_steps(window[0])
                     self._expect_events(*window)
                     yield
-                expected.append(self._expect_events(*window)[0])
+                expected.append(self._expect_events(*window))
             actual = [self.volume.totals_by_seller(first, last) for _, first, last in windows]
-            self._errors[months] = model_averaging.measure_errors(expected, expected, actual, months)
+            self._errors[months] = model_averaging.measure_errors(
+                events := [of_sellers for of_sellers, _ in expected],
+                events,
+                actual,
+                months,
+                log_sds=[log_sd for _, log_sd in expected],
+                dispersion=self.volume.dispersion_at(self.day),
+                evenness=self.volume.evenness_at(self.day),
+            )
         return self._errors[months]
 
 

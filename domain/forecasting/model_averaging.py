@@ -11,6 +11,7 @@ al., "The forecast combination puzzle" (2016), for shrinking them to equal weigh
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -19,14 +20,13 @@ import numpy as np
 
 from domain.forecasting.arrays import Floats
 
-_PRIOR_ERROR: Final = 0.10  # prior of a model's relative error
+_PRIOR_ERROR: Final = 0.10  # prior of a model's relative error in a month; those of several months average out
 _PRIOR_MONTH_ENDS: Final = 3.0  # month ends that this prior counts for
+_PRIOR_SCALE_MONTH_ENDS: Final = 4.0  # month ends that the width the models claim counts for
 _PRIOR_SELLER_ERROR: Final = 0.10  # prior of a single seller's relative error
 _PRIOR_SELLER_MONTH_ENDS: Final = 2.0  # month ends that this prior counts for
 _CLAIM_FACTOR: Final = 0.8  # part of a model's claimed error that remains in the mean of two models
 _MAX_ERROR: Final = 0.5  # cap of a single month end's relative error, and of the resulting standard deviations
-_MIN_DISPERSION: Final = 0.1  # floor of the dispersion of wins
-_PRIOR_DISPERSION_COUNT: Final = 15.0  # observed seller's windows that the prior, chance, counts for
 _MIN_WINS: Final = 0.5  # wins; floor of expectations that are divided by
 
 
@@ -36,55 +36,74 @@ class ModelErrors:
 
     weight           weight of the second model in the total, 0 to 1
     share_weight     weight of the second model in the distribution over the sellers, 0 to 1
-    excess           mean squared relative error of the combination, less the part that chance explains
+    scale            mean squared error of the combination relative to the variance that was claimed then, about 1
     effective_count  number of independent month ends this is worth: windows of several months overlap
     seller_sd        standard deviation of the relative error of a single seller
     dispersion       variance of the sellers' wins relative to their number: 1 for chance, below for an even business
+    evenness         that of the total relative to this: below 1 if the total is more even than its parts, as plans are
     """
 
     weight: float
     share_weight: float
-    excess: float
+    scale: float
     effective_count: float
     seller_sd: float
-    dispersion: float = 1.0
+    dispersion: float
+    evenness: float
 
-    def common_sd(self, log_sd: float) -> float:
-        """Return the standard deviation of the error that all sellers share; `log_sd` is what the model claims."""
-        claimed = (_CLAIM_FACTOR * log_sd) ** 2
-        variance = (self.effective_count * self.excess + _PRIOR_MONTH_ENDS * claimed) / (
-            self.effective_count + _PRIOR_MONTH_ENDS
-        )
-        return min(_MAX_ERROR, float(variance**0.5))
+    def common_sd(self, log_sd: float, expected: Floats) -> float:
+        """Return the standard deviation of the relative error that all sellers share.
+
+        log_sd    what the count model claims for the total;  expected  wins of each seller, shape (sellers,)
+
+        The error of the total is made of this one, of chance, and of what the sellers' own errors bring to it.
+        """
+        total = max(float(expected.sum()), _MIN_WINS)
+        chance = self.dispersion * self.evenness / total
+        of_sellers = self.seller_sd**2 * float(((expected / total) ** 2).sum())
+        variance = self.scale * (_claimed_variance(log_sd) + chance) - chance - of_sellers
+        return min(_MAX_ERROR, math.sqrt(max(0.0, variance)))
 
 
-NO_EVIDENCE: Final = ModelErrors(0.5, 0.5, 0.0, 0.0, _PRIOR_SELLER_ERROR)
+_UNTESTED_WEIGHT: Final = 1 / 3  # of the second model in the total before any test: the pipeline has more to learn
+NO_EVIDENCE: Final = ModelErrors(_UNTESTED_WEIGHT, 0.5, 1.0, 0.0, _PRIOR_SELLER_ERROR, 1.0, 1.0)
 
 
 def measure_errors(
-    first: Sequence[Floats], second: Sequence[Floats], actual: Sequence[Floats], months: int
+    first: Sequence[Floats],
+    second: Sequence[Floats],
+    actual: Sequence[Floats],
+    months: int,
+    *,
+    log_sds: Sequence[float],
+    dispersion: float,
+    evenness: float,
 ) -> ModelErrors:
     """Measure the errors of two models; each sequence has one array of shape (sellers,) per month end.
 
     first, second  wins that each model expected
     actual         observed wins
     months         length of the windows; windows that begin a month apart overlap
+    log_sds        standard deviation of the logarithm of the total that the count model claimed, of each month end
+    dispersion     variance of a seller's wins relative to their mean
+    evenness       that of the total relative to this, at most 1
     """
     if not actual:
         return NO_EVIDENCE
     effective_count = 1 + (len(actual) - 1) / months
     total = np.array([max(1.0, float(wins.sum())) for wins in actual])
-    dispersions = [
-        _dispersion(np.array(expected) / np.maximum(np.sum(expected, axis=1, keepdims=True), _MIN_WINS), actual)
-        for expected in (first, second)
-    ]
-    dispersion = float(np.clip(min(dispersions), _MIN_DISPERSION, 1.0))
     first_totals, second_totals = (np.array([float(wins.sum()) for wins in expected]) for expected in (first, second))
     first_error, second_error = (
-        _shrink(_excess_error(expected, total, dispersion), effective_count, _PRIOR_ERROR, _PRIOR_MONTH_ENDS)
+        _shrink(
+            max(0.0, _excess_error(expected, total, dispersion * evenness)),
+            effective_count,
+            _PRIOR_ERROR / math.sqrt(months),
+            _PRIOR_MONTH_ENDS,
+        )
         for expected in (first_totals, second_totals)
     )
     weight = first_error / (first_error + second_error)
+    claimed = np.array([_claimed_variance(log_sd) for log_sd in log_sds]) + dispersion * evenness / total
     combined = (1 - weight) * first_totals + weight * second_totals
     shares = [
         np.array(expected) / np.maximum(totals, _MIN_WINS)[:, None]
@@ -92,52 +111,53 @@ def measure_errors(
     ]
     first_error, second_error = (
         _shrink(
-            _excess_share_error(model_share, actual), effective_count, _PRIOR_SELLER_ERROR, _PRIOR_SELLER_MONTH_ENDS
+            max(0.0, _excess_share_error(model_share, actual, dispersion)),
+            effective_count,
+            _PRIOR_SELLER_ERROR,
+            _PRIOR_SELLER_MONTH_ENDS,
         )
         for model_share in shares
     )
     share_weight = first_error / (first_error + second_error)
     combined_share = (1 - share_weight) * shares[0] + share_weight * shares[1]
     seller_variance = _shrink(
-        _excess_share_error(combined_share, actual), effective_count, _PRIOR_SELLER_ERROR, _PRIOR_SELLER_MONTH_ENDS
+        _excess_share_error(combined_share, actual, dispersion),
+        effective_count,
+        _PRIOR_SELLER_ERROR,
+        _PRIOR_SELLER_MONTH_ENDS,
     )
     return ModelErrors(
         weight,
         share_weight,
-        max(0.0, _excess_error(combined, total, dispersion)),
+        (effective_count * float((_relative_errors(combined, total) ** 2 / claimed).mean()) + _PRIOR_SCALE_MONTH_ENDS)
+        / (effective_count + _PRIOR_SCALE_MONTH_ENDS),
         effective_count,
-        min(_MAX_ERROR, seller_variance**0.5),
+        min(_MAX_ERROR, max(0.0, seller_variance) ** 0.5),
         dispersion,
+        evenness,
     )
 
 
 def _excess_error(expected: Floats, actual: Floats, dispersion: float) -> float:
-    relative = np.clip(actual / np.maximum(expected, _MIN_WINS) - 1, -_MAX_ERROR, _MAX_ERROR)
-    return float(np.mean(relative**2 - dispersion / actual))
+    return float(np.mean(_relative_errors(expected, actual) ** 2 - dispersion / actual))
 
 
-def _dispersion(share: Floats, actual: Sequence[Floats]) -> float:
-    """Return the variance of the sellers' wins around their shares, relative to chance and shrunk towards it.
-
-    Pearson's statistic over the degrees of freedom (McCullagh & Nelder, "Generalized Linear Models", 1989): without
-    chance the shares would hold exactly.
-    """
-    actual_wins = np.array(actual)
-    expected = share * actual_wins.sum(axis=1, keepdims=True)
-    has_wins = expected >= _MIN_WINS
-    freedom = float(has_wins.sum()) - len(actual_wins)
-    if freedom <= 0:
-        return 1.0
-    statistic = float(((actual_wins - expected) ** 2 / np.maximum(expected, _MIN_WINS))[has_wins].sum())
-    return (statistic + _PRIOR_DISPERSION_COUNT) / (freedom + _PRIOR_DISPERSION_COUNT)
+def _relative_errors(expected: Floats, actual: Floats) -> Floats:
+    return np.clip(actual / np.maximum(expected, _MIN_WINS) - 1, -_MAX_ERROR, _MAX_ERROR)
 
 
-def _excess_share_error(share: Floats, actual: Sequence[Floats]) -> float:
+def _claimed_variance(log_sd: float) -> float:
+    return (_CLAIM_FACTOR * log_sd) ** 2
+
+
+def _excess_share_error(share: Floats, actual: Sequence[Floats], dispersion: float) -> float:
     """Return the mean squared relative error of the sellers' shares of the observed wins, less what chance explains."""
     actual_wins = np.array(actual)
     expected = share * actual_wins.sum(axis=1, keepdims=True)
-    return float(((actual_wins - expected) ** 2 - expected).sum()) / max(float((expected**2).sum()), _MIN_WINS)
+    return float(((actual_wins - expected) ** 2 - dispersion * expected).sum()) / max(
+        float((expected**2).sum()), _MIN_WINS
+    )
 
 
 def _shrink(excess: float, effective_count: float, prior_error: float, prior_count: float) -> float:
-    return (effective_count * max(0.0, excess) + prior_count * prior_error**2) / (effective_count + prior_count)
+    return (effective_count * excess + prior_count * prior_error**2) / (effective_count + prior_count)

@@ -80,9 +80,14 @@ def stratified_normals(bits: UInts) -> Floats:
     return _normal_quantiles_of_even_levels()[_ranks(bits)]
 
 
-def _ranks(bits: UInts) -> Ints:
-    ranks = np.empty(bits.shape, dtype=np.int64)
-    np.put_along_axis(ranks, np.argsort(bits, axis=-1), np.broadcast_to(np.arange(DRAWS), bits.shape), axis=-1)
+def rank_levels(scores: Floats) -> Floats:
+    """Return for each row the evenly spaced numbers between 0 and 1 in the order of the scores."""
+    return _EVEN_LEVELS[_ranks(scores)]
+
+
+def _ranks(values: UInts | Floats) -> Ints:
+    ranks = np.empty(values.shape, dtype=np.int64)
+    np.put_along_axis(ranks, np.argsort(values, axis=-1), np.broadcast_to(np.arange(DRAWS), values.shape), axis=-1)
     return ranks
 
 

@@ -147,9 +147,7 @@ class ModelTrainer:
                 self._month_end_snapshot(month, months)
                 yield
         for volume in (self.wins, self.arrivals):
-            if not volume.is_fitted(day):
-                volume.fit_counts(day)
-                yield
+            yield from volume.fit_counts_in_steps(day)
 
     def _month_ends_before(self, month: int, months: int) -> range:
         """Return the month ends after which a window of so many months was over by the end of `month`."""
@@ -272,9 +270,16 @@ class ModelTrainer:
                 self.compute_expected_wins(*window)
                 yield
             expected.append(self.compute_expected_wins(*window))
+        yield from self.wins.fit_counts_in_steps(self.day)
         actual = [self.wins.totals_by_seller(first, last_day_) for _, first, last_day_ in windows]
         return model_averaging.measure_errors(
-            [wins.by_counts for wins in expected], [wins.from_open + wins.from_new for wins in expected], actual, months
+            [wins.by_counts for wins in expected],
+            [wins.from_open + wins.from_new for wins in expected],
+            actual,
+            months,
+            log_sds=[wins.log_sd for wins in expected],
+            dispersion=self.wins.dispersion_at(self.day),
+            evenness=self.wins.evenness_at(self.day),
         )
 
 

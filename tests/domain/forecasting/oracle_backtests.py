@@ -1,6 +1,9 @@
-"""Back-tests of generated worlds: this forecast, the oracle that knows the law, and five plain ways."""
+"""Back-tests of generated worlds: this forecast, the oracle, the best learner, and five plain ways."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -8,13 +11,16 @@ from domain.forecasting.backtest import MODEL_NAME, Horizon, Level, SellerGroup,
 from domain.forecasting.cooperative import run_to_completion
 from domain.forecasting.error_metrics import ErrorMetrics, ForecastOutcome, compute_error_metrics
 from domain.forecasting.seasonality import last_day, month_of
+from tests.domain.forecasting.best_learners import Learner
 from tests.domain.forecasting.generated_worlds import World
 from tests.domain.forecasting.synthetic_companies import CALENDAR, START
 
 ORACLE = "oracle"
+LEARNER = "best learner"
 PLAIN_WAYS = ("last value", "mean of 3 months", "mean of all months", "seasonal naive", "seasonal mean")
 LEVELS = (Level.COMPANY, Level.TEAMS, Level.SELLERS)
-Metrics = dict[tuple[Horizon, Level, str], ErrorMetrics]
+_LEARNER_DRAWS = 300
+Key = TypeVar("Key")
 
 
 def world_groups(sellers: int) -> list[SellerGroup]:
@@ -28,12 +34,27 @@ def world_groups(sellers: int) -> list[SellerGroup]:
     ]
 
 
-def backtest_worlds(worlds: list[World], months: range, draws: int) -> Metrics:
-    """Return the error metrics of every method, over all worlds and the ends of these months of the simulation.
+@dataclass(frozen=True)
+class WorldMetrics:
+    """Error metrics of every method, over all worlds and origins.
 
-    draws  how many windows the oracle draws for each origin and horizon
+    by_level  compared with what came, of each horizon, level and method
+    expected  of the company, compared with what may come: each draw of the oracle is an outcome. So much chance is left
+              out that a few origins suffice
+    """
+
+    by_level: dict[tuple[Horizon, Level, str], ErrorMetrics]
+    expected: dict[tuple[Horizon, str], ErrorMetrics]
+
+
+def backtest_worlds(worlds: list[World], months: range, draws: int, learner: Learner | None = None) -> WorldMetrics:
+    """Back-test the worlds, all of one kind, at the ends of these months of the simulation.
+
+    draws    how many windows the oracle and the learner draw for each origin and horizon
+    learner  the best learner of this kind, whose forecasts of the company are compared too
     """
     outcomes: dict[tuple[Horizon, Level, str], list[ForecastOutcome]] = {}
+    expected: dict[tuple[Horizon, str], list[ForecastOutcome]] = {}
     for number, world in enumerate(worlds):
         groups = world_groups(world.sellers)
         names = [f"seller {n}" for n in range(world.sellers)]
@@ -49,11 +70,28 @@ def backtest_worlds(worlds: list[World], months: range, draws: int) -> Metrics:
                 actual = actual_outcome(world.table, item)
                 by_method: dict[str, tuple[float, ...]] = {
                     MODEL_NAME: (item.low, item.median, item.high, float(item.mean)),
-                    ORACLE: (*np.quantile(totals, (0.1, 0.5, 0.9)).tolist(), float(totals.mean())),
+                    ORACLE: summarize(totals),
                 } | {way.name: (*way.quantiles, way.value) for way in item.baselines}
-                for method, values in by_method.items():
+                is_company = item.group.level is Level.COMPANY
+                if learner is not None and is_company:
+                    by_method[LEARNER] = summarize(
+                        learner.draw_windows(rng, world.table, origin, *item.days, _LEARNER_DRAWS)
+                    )
+                for method, (low, median, high, mean) in by_method.items():
                     key = (item.horizon, item.group.level, method)
-                    low, median, high, mean = values
                     outcomes.setdefault(key, []).append(ForecastOutcome(low, median, high, mean, actual))
+                    if is_company:
+                        expected.setdefault((item.horizon, method), []).extend(
+                            ForecastOutcome(low, median, high, mean, total) for total in totals.tolist()
+                        )
+    return WorldMetrics(_compute_metrics(outcomes), _compute_metrics(expected))
+
+
+def summarize(draws: np.ndarray) -> tuple[float, ...]:
+    """Return p10, p50, p90 and mean."""
+    return (*np.quantile(draws, (0.1, 0.5, 0.9)).tolist(), float(draws.mean()))
+
+
+def _compute_metrics(outcomes: dict[Key, list[ForecastOutcome]]) -> dict[Key, ErrorMetrics]:
     metrics = {key: compute_error_metrics(items) for key, items in outcomes.items()}
     return {key: values for key, values in metrics.items() if values is not None}

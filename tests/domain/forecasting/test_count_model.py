@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from domain.forecasting.count_model import fit_counts
+from domain.forecasting.count_model import fit_counts, measure_dispersion
 
 JANUARY = 2024 * 12
 
@@ -72,14 +72,58 @@ def test_growth_that_has_held_for_two_years_is_followed_for_a_quarter():
 
 
 def test_uncertainty_is_smaller_where_counts_are_more_even_than_chance():
-    months, observed, exposure = series([100] * 24)
+    months = np.arange(JANUARY, JANUARY + 24)
     even = 100 + np.array([-3.0, 2, 4, -1, 0, -2] * 4)
 
     log_sds = [
-        fit_counts(months, counts, exposure).forecast(months[-1:] + 1, np.ones(1)).log_sd for counts in (even, observed)
+        fit_counts(months, even, np.ones(24), dispersion).forecast(months[-1:] + 1, np.ones(1)).log_sd
+        for dispersion in (0.1, 1.0)
     ]
 
     assert log_sds[0] < 0.7 * log_sds[1]
+
+
+def test_first_wins_of_a_new_record_are_no_growth():
+    rates = 100 * np.array([0.35, 0.78, 0.93, *[1.0] * 13])
+
+    results = [forecast(rates, horizon=3, seed=seed) for seed in range(8)]
+
+    assert np.mean([result.total for result in results]) == pytest.approx(300, rel=0.03)
+    assert np.mean([result.log_sd for result in results]) < 0.08
+
+
+def test_yearly_wave_is_recognized_in_its_second_year():
+    rates = 200 * (1 + 0.3 * np.sin(np.arange(23) * np.pi / 6))
+
+    total = np.mean([forecast(rates[:20], horizon=3, seed=seed).total for seed in range(8)])
+
+    assert total == pytest.approx(rates[20:].sum(), rel=0.12)
+
+
+def by_month(rng, rates, fano):
+    """Draw counts with the given expectations, binomial so that their variance is `fano` of those."""
+    trials = np.rint(rates / (1 - fano)).astype(int)
+    return rng.binomial(trials, 1 - fano).astype(float) if fano < 1 else rng.poisson(rates).astype(float)
+
+
+@pytest.mark.parametrize("curve", [np.ones(24), 1.06 ** np.arange(24), np.tile([0.8, 0.9, 1.3], 8)])
+def test_dispersion_is_that_of_the_sellers_with_any_growth_and_season(curve):
+    rng = np.random.default_rng(3)
+    rates = np.outer(curve, np.linspace(6, 25, 12))
+    chance = np.mean([measure_dispersion(rng.poisson(rates).astype(float)) for _ in range(20)])
+    even = np.mean([measure_dispersion(by_month(rng, rates, 0.3)) for _ in range(20)])
+
+    assert chance == pytest.approx(0.95, abs=0.05)  # it is never above 1
+    assert even == pytest.approx(0.35, abs=0.05)
+
+
+def test_dispersion_is_that_of_chance_with_lumps_and_with_little_data():
+    lumps = np.where(np.arange(24)[:, None] % 4 == np.arange(4), 40.0, 2.0)
+
+    assert measure_dispersion(lumps) == 1.0
+    assert measure_dispersion(np.full((1, 5), 30.0)) == 1.0
+    assert measure_dispersion(np.full((2, 3), 30.0)) > 0.8
+    assert measure_dispersion(np.zeros((12, 3))) == 1.0
 
 
 def test_forecast_scales_with_exposure_of_a_partial_month():
@@ -102,3 +146,13 @@ def test_forecast_is_uncertain_after_uneven_months():
     result = fit_counts(months, uneven, np.ones(len(uneven))).forecast(months[-1:] + 1, np.ones(1))
 
     assert result.log_sd > 0.35
+
+
+def test_totals_that_are_more_even_than_their_parts_are_recognized():
+    months, chance, exposure = series([100] * 24)
+    planned = np.random.default_rng(2).normal(100, 4, 24).round()
+
+    dispersions = [fit_counts(months, counts, exposure).dispersion for counts in (planned, chance)]
+
+    assert dispersions[0] < 0.5
+    assert dispersions[1] > 0.9

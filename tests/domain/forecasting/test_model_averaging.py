@@ -1,21 +1,31 @@
 """Tests of model averaging by past errors."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from domain.forecasting.model_averaging import NO_EVIDENCE, measure_errors
+from domain.forecasting import model_averaging
+from domain.forecasting.model_averaging import NO_EVIDENCE, ModelErrors
 
 RNG = np.random.default_rng(5)
 ACTUAL = [RNG.poisson([60.0, 40.0, 20.0]).astype(float) for _ in range(6)]
+
+
+def measure_errors(first, second, actual, months, log_sd=0.05, dispersion=1.0) -> ModelErrors:
+    return model_averaging.measure_errors(
+        first, second, actual, months, log_sds=[log_sd] * len(actual), dispersion=dispersion, evenness=1.0
+    )
 
 
 def off_by(share):
     return [wins * (1 + share) for wins in ACTUAL]
 
 
-def test_models_have_equal_weights_without_month_ends():
+def test_second_model_has_less_weight_without_month_ends():
     assert measure_errors([], [], [], 1) == NO_EVIDENCE
-    assert NO_EVIDENCE.weight == 0.5
+    assert NO_EVIDENCE.weight == pytest.approx(1 / 3)
+    assert NO_EVIDENCE.share_weight == 0.5
 
 
 def test_model_with_smaller_errors_has_larger_weight():
@@ -42,14 +52,29 @@ def test_overlapping_windows_count_as_fewer_month_ends():
 def test_common_sd_reflects_errors_beyond_chance():
     right, wrong = measure_errors(ACTUAL, ACTUAL, ACTUAL, 1), measure_errors(off_by(0.4), off_by(0.4), ACTUAL, 1)
 
-    assert right.common_sd(0.05) < 0.06
-    assert wrong.common_sd(0.05) == pytest.approx(0.22, abs=0.06)
+    assert right.common_sd(0.05, ACTUAL[0]) < 0.06
+    assert wrong.common_sd(0.05, ACTUAL[0]) == pytest.approx(0.22, abs=0.06)
+
+
+def test_common_sd_is_that_of_the_claim_for_errors_as_large_as_claimed():
+    """Large errors of months in which nothing else was claimed say nothing of today's width."""
+    errors = measure_errors(off_by(0.4), off_by(0.4), ACTUAL, 1, log_sd=0.35)
+    few_wins = np.array([60.0, 40.0, 20.0])
+
+    assert errors.common_sd(0.1, few_wins * 100) == pytest.approx(0.08, abs=0.03)
+
+
+def test_common_sd_leaves_out_what_the_errors_of_the_sellers_bring_to_the_total():
+    errors = replace(measure_errors(ACTUAL, ACTUAL, ACTUAL, 1), seller_sd=0.04)
+    one, many = np.array([1200.0]), np.full(100, 12.0)
+
+    assert errors.common_sd(0.1, one) < errors.common_sd(0.1, many)
 
 
 def test_common_sd_is_limited_with_one_outlier_month():
     expected = [*ACTUAL[:5], ACTUAL[5] / 50]
 
-    assert measure_errors(expected, expected, ACTUAL, 1).common_sd(0.1) < 0.25
+    assert measure_errors(expected, expected, ACTUAL, 1).common_sd(0.1, ACTUAL[0]) < 0.25
 
 
 def test_seller_sd_grows_when_sellers_deviate():
@@ -58,10 +83,9 @@ def test_seller_sd_grows_when_sellers_deviate():
     assert measure_errors(ACTUAL, ACTUAL, wild, 1).seller_sd > 2 * measure_errors(ACTUAL, ACTUAL, ACTUAL, 1).seller_sd
 
 
-def test_dispersion_is_below_one_for_wins_that_are_more_even_than_chance():
-    even = [np.array([60.0, 40.0, 20.0]) + noise for noise in (-1.0, 0.0, 1.0)] * 4
-    shares = [np.array([60.0, 40.0, 20.0])] * 12
-    lumpy = [np.array([60.0, 40.0, 20.0]) * factor for factor in ([0.5, 1.5, 1.5], [1.5, 0.5, 0.5])] * 6
+def test_sellers_that_are_more_even_than_chance_have_smaller_errors():
+    wild = [wins * np.array([1.2, 0.8, 0.8]) for wins in ACTUAL]
 
-    assert measure_errors(shares, shares, even, 1).dispersion < 0.5
-    assert measure_errors(shares, shares, lumpy, 1).dispersion == 1.0
+    chance, even = (measure_errors(ACTUAL, ACTUAL, wild, 1, dispersion=d).seller_sd for d in (1.0, 0.2))
+
+    assert even > chance  # deviations that even sellers do not have by chance

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from domain.forecasting import monte_carlo, random_variates
+from domain.forecasting.cooperative import run_to_completion
 from domain.forecasting.deal_value_model import TABLE_SIZE
 from domain.forecasting.random_variates import DRAWS, OpenDeals, RandomStreams
 
@@ -150,3 +151,24 @@ def test_error_multipliers_have_the_given_sd():
     assert result.std() == pytest.approx(0.2, rel=0.05)
     assert result.mean() == pytest.approx(1)
     assert result[0].tolist() == result[1].tolist()
+
+
+def test_total_can_be_more_even_than_its_sellers_who_stay_as_they_are():
+    sellers = np.arange(20)
+    streams = RandomStreams(7, np.array([monte_carlo.hash_seller_key(f"seller {n}") for n in sellers], dtype=np.uint64))
+    expected = np.linspace(40.0, 80.0, 20)
+    even = run_to_completion(monte_carlo.compute_even_total(streams, expected, 0.25, (1,)))
+    ones = np.ones((20, DRAWS))
+
+    independent, dependent = (
+        monte_carlo.sample_wins(expected, ones, None, streams, 1, sellers, even_total=total) for total in (None, even)
+    )
+    alone = monte_carlo.sample_wins(expected[3:4], ones[3:4], None, streams, 1, sellers[3:4], even_total=even)
+
+    assert dependent.sum(axis=0).var() == pytest.approx(0.25 * independent.sum(axis=0).var(), rel=0.2)
+    assert dependent.var(axis=1) == pytest.approx(independent.var(axis=1), rel=0.1)
+    assert (alone[0] == dependent[3]).all()
+
+
+def test_sellers_are_independent_where_the_total_is_not_more_even():
+    assert run_to_completion(monte_carlo.compute_even_total(STREAMS, np.ones(3), 1.0, (1,))) is None
