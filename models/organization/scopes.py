@@ -10,7 +10,7 @@ with a migration, and its GraphQL type.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -22,6 +22,9 @@ from models.organization.employee_conditions import match_any, match_employee, m
 from models.organization.people import Employee, Team, TeamSpan, TeamTree
 
 COMPANY_TEAM_ID: Final = -1  # the team id under which totals of the whole company are kept
+
+
+ScopeRow = Company | Team | Employee
 
 
 class OwnerKind(StrEnum):
@@ -44,13 +47,13 @@ class ScopeKey(ABC):
 
     id: int
     kind: ClassVar[OwnerKind]
-    row_class: ClassVar[type[Company | Team | Employee]]
+    row_class: ClassVar[type[ScopeRow]]
     total_table: ClassVar[str] = "daily_total"
     goal_total_condition: ClassVar[str]
     is_company: ClassVar[bool] = False
 
     @classmethod
-    def of_row(cls, row: Company | Team | Employee) -> Self:
+    def of_row(cls, row: ScopeRow) -> Self:
         return cls(row.id)
 
     @classmethod
@@ -70,6 +73,11 @@ class ScopeKey(ABC):
     def owned_by(cls, ids: Iterable[int]) -> Condition:
         """Return the filter for rows, such as goals, with an owner of this kind and one of these ids."""
         return equals("owner_kind", cls.kind) & is_one_of("owner_id", ids)
+
+    @property
+    def row_id(self) -> int:
+        """The id of the scope's row."""
+        return self.id
 
     @property
     def employee_id(self) -> int | None:
@@ -114,6 +122,10 @@ class ScopeKey(ABC):
     def child_team_ids(self, tree: TeamTree) -> list[int] | None:
         """Return the teams directly below, whose goals with those of direct members add up to its own; None if none do."""
         return None
+
+    def top_team_ids(self, tree: TeamTree) -> Sequence[int]:
+        """Return the teams that, with all teams below them, make up a group; none for the company and employees."""
+        return ()
 
     def covers(self, tree: TeamTree, employee_id: int | None, team_id: int | None) -> bool:
         """Return whether what is credited to an employee in a team belongs to the scope."""
@@ -201,6 +213,9 @@ class TeamScope(ScopeKey):
     def child_team_ids(self, tree: TeamTree) -> list[int]:
         return tree.child_ids(self.id)
 
+    def top_team_ids(self, tree: TeamTree) -> Sequence[int]:
+        return (self.id,)
+
     def member_filter(self, tree: TeamTree, field: str) -> Condition:
         return match_members(field, self.team_ids(tree))
 
@@ -217,7 +232,7 @@ class CompanyScope(ScopeKey):
     is_company = True
 
     @classmethod
-    def of_row(cls, row: Company | Team | Employee) -> Self:
+    def of_row(cls, row: ScopeRow) -> Self:
         return cls()
 
     @classmethod
@@ -227,6 +242,10 @@ class CompanyScope(ScopeKey):
     @classmethod
     def list_groups(cls, tree: TeamTree) -> Iterable[Self]:
         return [cls()]
+
+    @property
+    def row_id(self) -> int:
+        return 1
 
     @property
     def topic(self) -> str:
@@ -259,7 +278,12 @@ def scope_key(kind: str, scope_id: int) -> ScopeKey:
     return _CLASS_BY_KIND[kind](scope_id)
 
 
-def key_of_row(row: Company | Team | Employee) -> ScopeKey:
+def find_kind(type_name: str) -> type[ScopeKey] | None:
+    """Return the kind of the scopes with global ids of a type; None if the type is none of a scope."""
+    return next((scope_kind for scope_kind in SCOPE_KINDS if scope_kind.row_class.__name__ == type_name), None)
+
+
+def key_of_row(row: ScopeRow) -> ScopeKey:
     """Return the key of the scope that the row belongs to."""
     return next(scope_kind for scope_kind in SCOPE_KINDS if isinstance(row, scope_kind.row_class)).of_row(row)
 
