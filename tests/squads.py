@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import pytest
 
@@ -25,8 +25,8 @@ NAMES = {1: ("North", "South")}
 class SquadScope(ScopeKey):
     """Some teams with all teams below them."""
 
-    kind: ClassVar = "SQUAD"
-    row_class: ClassVar = Pipeline
+    kind: ClassVar[Any] = "SQUAD"
+    row_class: ClassVar[Any] = Pipeline
     goal_total_condition = "FALSE"
 
     @classmethod

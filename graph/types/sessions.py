@@ -33,9 +33,7 @@ class Device(Node):
     )
     @staticmethod
     async def scope(root: strawberry.Parent[sessions.Device], info: Info) -> object:
-        if root.team_id is not None:
-            return info.context.tree.teams[root.team_id]
-        return await info.context.company()
+        return info.context.tree.teams[root.team_id] if root.team_id else await info.context.company()
 
 
 @strawberry.type(description="A sign-in of the viewer that has not ended.")

@@ -240,9 +240,7 @@ async def stream_events(start: datetime, end: datetime, kinds: Sequence[str] | N
     while rows := await query.filter(position).order_by("at", "id").limit(_BATCH_SIZE).values(*_EVENT_COLUMNS):
         for row in rows:
             subject = (row["subject_kind"], row["subject_id"])
-            yield Event(
-                row["kind"].value, subject, row["at"], row["employee_id"], row["actor_id"], data=row["data"]
-            )
+            yield Event(row["kind"].value, subject, row["at"], row["employee_id"], row["actor_id"], data=row["data"])
         position = Q(at__gt=rows[-1]["at"]) | Q(at=rows[-1]["at"], id__gt=rows[-1]["id"])
 
 

@@ -39,8 +39,10 @@ class ScopeKey(ABC):
 
     row_class             of the rows that the ids belong to
     total_table           table of the daily totals that are added up for a goal of the scope
+    total_owner           SQL expression for the id, or `total_team_id`, of the scope that a row of that table belongs to
     goal_total_condition  SQL condition that a row `total` of that table counts for a row `goal`
     is_company            whether it is the whole company
+    can_own_devices       whether a device may stand for it
     employee_id           the employee, of an employee's scope only
     team_id               the team, of a team's scope only
     """
@@ -49,8 +51,10 @@ class ScopeKey(ABC):
     kind: ClassVar[OwnerKind]
     row_class: ClassVar[type[ScopeRow]]
     total_table: ClassVar[str] = "daily_total"
+    total_owner: ClassVar[str] = "team_id"
     goal_total_condition: ClassVar[str]
     is_company: ClassVar[bool] = False
+    can_own_devices: ClassVar[bool] = False
 
     @classmethod
     def of_row(cls, row: ScopeRow) -> Self:
@@ -68,6 +72,14 @@ class ScopeKey(ABC):
     @abstractmethod
     def list_groups(cls, tree: TeamTree) -> Iterable[Self]:
         """Return all scopes of this kind; none of employees, which are no groups."""
+
+    @classmethod
+    def covering_ids_sql(cls, employee_ids: str, team_ids: str) -> str | None:
+        """Return the SELECT of the ids of the scopes of this kind that credit belongs to; None: of all there are.
+
+        employee_ids, team_ids  SELECTs of the ids of the employees of the credit, and of its teams with those above
+        """
+        return None
 
     @classmethod
     def owned_by(cls, ids: Iterable[int]) -> Condition:
@@ -94,8 +106,8 @@ class ScopeKey(ABC):
 
     @property
     def activity_team_id(self) -> int | None:
-        """The team id of activities and events about a goal of the scope: 0 for the company, None for an employee."""
-        return 0
+        """The team id of activities about a goal of the scope, 0 for the company; None: they are found by the goal."""
+        return None
 
     @property
     def total_team_id(self) -> int | None:
@@ -120,12 +132,19 @@ class ScopeKey(ABC):
         return None
 
     def child_team_ids(self, tree: TeamTree) -> list[int] | None:
-        """Return the teams directly below, whose goals with those of direct members add up to its own; None if none do."""
+        """Return the teams directly below, whose goals with those of direct members add up to its own; None of employees."""
         return None
 
     def top_team_ids(self, tree: TeamTree) -> Sequence[int]:
         """Return the teams that, with all teams below them, make up a group; none for the company and employees."""
         return ()
+
+    def is_within(self, scope: ScopeKey, tree: TeamTree) -> bool:
+        """Return whether the group is the scope or made up of teams that are in it; all groups are within the company."""
+        team_ids, scope_team_ids = self.team_ids(tree), scope.team_ids(tree)
+        if self == scope or scope.is_company:
+            return True
+        return bool(team_ids) and scope_team_ids is not None and scope_team_ids.issuperset(team_ids or ())
 
     def covers(self, tree: TeamTree, employee_id: int | None, team_id: int | None) -> bool:
         """Return whether what is credited to an employee in a team belongs to the scope."""
@@ -142,11 +161,16 @@ class EmployeeScope(ScopeKey):
 
     kind = OwnerKind.EMPLOYEE
     row_class = Employee
+    total_owner = "employee_id"
     goal_total_condition = "total.employee_id = goal.owner_id"
 
     @classmethod
     def covering(cls, tree: TeamTree, employee_id: int | None, team_id: int | None) -> Iterable[Self]:
         return [] if employee_id is None else [cls(employee_id)]
+
+    @classmethod
+    def covering_ids_sql(cls, employee_ids: str, team_ids: str) -> str:
+        return employee_ids
 
     @classmethod
     def list_groups(cls, tree: TeamTree) -> Iterable[Self]:
@@ -160,10 +184,6 @@ class EmployeeScope(ScopeKey):
     def topic(self) -> str:
         return f"employee:{self.id}"
 
-    @property
-    def activity_team_id(self) -> None:
-        return None
-
     def member_filter(self, tree: TeamTree, field: str) -> Condition:
         return match_employee(field, self.id)
 
@@ -176,10 +196,15 @@ class TeamScope(ScopeKey):
     row_class = Team
     total_table = "team_total"
     goal_total_condition = "total.team_id = goal.owner_id"
+    can_own_devices = True
 
     @classmethod
     def covering(cls, tree: TeamTree, employee_id: int | None, team_id: int | None) -> Iterable[Self]:
         return [cls(ancestor_id) for ancestor_id in tree.path_to_root(team_id)]
+
+    @classmethod
+    def covering_ids_sql(cls, employee_ids: str, team_ids: str) -> str:
+        return team_ids
 
     @classmethod
     def list_groups(cls, tree: TeamTree) -> Iterable[Self]:
@@ -230,6 +255,7 @@ class CompanyScope(ScopeKey):
     total_table = "team_total"
     goal_total_condition = f"total.team_id = {COMPANY_TEAM_ID}"
     is_company = True
+    can_own_devices = True
 
     @classmethod
     def of_row(cls, row: ScopeRow) -> Self:
@@ -252,6 +278,10 @@ class CompanyScope(ScopeKey):
         return "team:0"
 
     @property
+    def activity_team_id(self) -> int:
+        return 0
+
+    @property
     def total_team_id(self) -> int:
         return COMPANY_TEAM_ID
 
@@ -260,12 +290,6 @@ class CompanyScope(ScopeKey):
 
     def member_filter(self, tree: TeamTree, field: str) -> Condition:
         return match_any()
-
-
-def owner_sql(*, team_is: str, employee_is: str) -> str:
-    """Return the condition for rows that the company owns, or a team or an employee whose `owner_id` meets the given one."""
-    conditions: dict[type[ScopeKey], str] = {CompanyScope: "TRUE", TeamScope: team_is, EmployeeScope: employee_is}
-    return "(" + " OR ".join(f"(owner_kind = '{kind.kind}' AND {text})" for kind, text in conditions.items()) + ")"
 
 
 SCOPE_KINDS: Final[tuple[type[ScopeKey], ...]] = (CompanyScope, TeamScope, EmployeeScope)
@@ -304,6 +328,11 @@ def covering_scopes(tree: TeamTree, employee_id: int, team_id: int | None) -> fr
     tree  of the day of the credit
     """
     return frozenset(key for scope_kind in SCOPE_KINDS for key in scope_kind.covering(tree, employee_id, team_id))
+
+
+def covering_groups(tree: TeamTree, team_id: int | None) -> frozenset[ScopeKey]:
+    """Return the keys of all groups that a member of a team belongs to."""
+    return frozenset(key for scope_kind in SCOPE_KINDS for key in scope_kind.covering(tree, None, team_id))
 
 
 def by_kind(keys: Iterable[ScopeKey]) -> Iterator[tuple[type[ScopeKey], list[ScopeKey]]]:

@@ -19,9 +19,9 @@ from models.edits.edit_rows import AlertsBefore
 from models.organization import people
 from models.organization.company import Company, ExchangeRateTable
 from models.organization.people import Employee, TeamMembershipHistory
-from models.organization.scopes import ScopeKey, scope_key
+from models.organization.scopes import ScopeKey, ScopeRow, scope_key
 from resolvers.request.context import RequestContext
-from resolvers.request.scopes import ScopeRow, load_scope_rows
+from resolvers.request.scopes import load_scope_rows
 
 _MESSAGE_FIELDS = (
     "title",

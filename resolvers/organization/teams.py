@@ -12,6 +12,7 @@ from models.goals import goals
 from models.ledger import posting
 from models.organization import people
 from models.organization.people import Team
+from models.organization.scopes import ScopeKey, covering_groups
 from resolvers.auth import audit
 from resolvers.goals.affected_goals import publish_goal_changes
 from resolvers.organization import calendar
@@ -41,7 +42,7 @@ async def _apply_team_input(context: RequestContext, team: Team, input: TeamInpu
     await resolver.load_by_global_ids("Team", [input.parent or None])
     await resolver.load_by_global_ids("Employee", [input.manager or None])
     original_parent_id, parent_id = team.parent_id, team.parent_id
-    original_manager_id, affected_team_ids = team.manager_id, set[int]()
+    original_manager_id, affected_groups = team.manager_id, frozenset[ScopeKey]()
     if input.name is not None:
         team.name = validation.clean_name(input.name, "input", "name")
     if input.external_id is not None:  # only imports set it
@@ -60,7 +61,7 @@ async def _apply_team_input(context: RequestContext, team: Team, input: TeamInpu
         is_new = (await context.calendar()).day_of(team.created_at) >= today or not await calendar.has_past()
         moved_from = date.min if is_new else today  # a team without a past stands in its first place from the beginning
         await posting.move_team_totals(team.id, moved_from, old_ancestor_ids, new_ancestor_ids)
-        affected_team_ids = set(old_ancestor_ids) ^ set(new_ancestor_ids)
+        affected_groups = covering_groups(tree, original_parent_id) ^ covering_groups(tree, parent_id)
         if not is_new:
             await people.record_parent(team.id, original_parent_id, today)
     team.parent_id = parent_id
@@ -70,8 +71,8 @@ async def _apply_team_input(context: RequestContext, team: Team, input: TeamInpu
     tree = await people.load_team_tree()  # the rest of this unit of work sees the team
     context.current_viewer = replace(context.viewer, tree=tree)
     context.publish("people")
-    if affected_team_ids:
-        await publish_goal_changes(context, await goals.owned_by_teams(affected_team_ids, today))
+    if affected_groups:
+        await publish_goal_changes(context, await goals.fetch_owned(affected_groups, today))
     return team
 
 
