@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from typing import ClassVar, Final, Self
+from typing import ClassVar, Final, Self, TypeGuard
 
 from models.db.conditions import NO_ROW, Condition, equals, is_one_of
 from models.organization.company import Company
@@ -305,6 +305,11 @@ def scope_key(kind: str, scope_id: int) -> ScopeKey:
 def find_kind(type_name: str) -> type[ScopeKey] | None:
     """Return the kind of the scopes with global ids of a type; None if the type is none of a scope."""
     return next((scope_kind for scope_kind in SCOPE_KINDS if scope_kind.row_class.__name__ == type_name), None)
+
+
+def is_scope_row(row: object) -> TypeGuard[ScopeRow]:
+    """Return whether the row is that of a scope."""
+    return any(isinstance(row, scope_kind.row_class) for scope_kind in SCOPE_KINDS)
 
 
 def key_of_row(row: ScopeRow) -> ScopeKey:
