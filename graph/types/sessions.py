@@ -6,7 +6,7 @@ from datetime import datetime
 
 import strawberry
 
-from domain.permissions import DeviceKind, Role
+from domain.permissions import Action, DeviceKind, Reach, Role
 from graph.base.field_declarations import NOTHING, WHOLE_VIEWER, declare
 from graph.base.row_types import Info, Node, row_type
 from graph.base.scopes import Scope
@@ -44,6 +44,12 @@ class Session:
     current: bool = strawberry.field(description="Whether this request belongs to it.")
 
 
+@strawberry.type(description="An action, and how far it reaches for the viewer.")
+class Permission:
+    action: Action
+    reach: Reach
+
+
 @strawberry.type(description="The signed-in employee or device.")
 class Viewer:
     employee: Employee | None = strawberry.field(description="Null for a device.")
@@ -53,6 +59,16 @@ class Viewer:
     @staticmethod
     def role(root: strawberry.Parent[viewers.Viewer]) -> Role | None:
         return root.employee.role if root.employee else None
+
+    @strawberry.field(
+        description="The actions that reach anything for the viewer. They follow from the role, and for an employee who "
+        "manages a team or other employees are at least those of a manager.",
+        metadata=declare(WHOLE_VIEWER, length=20),
+    )
+    @staticmethod
+    def permissions(root: strawberry.Parent[viewers.Viewer]) -> list[Permission]:
+        reaches = {action: root.reach(action) for action in Action}
+        return [Permission(action=action, reach=reach) for action, reach in reaches.items() if reach is not Reach.NONE]
 
     @strawberry.field(
         description="Of the employee's profile, such as `en`, in which alerts are told; null if none was chosen, and for a "

@@ -158,6 +158,10 @@ class TeamTree:
         """Return the ids of the direct subteams, in name order; None returns the top-level teams."""
         return self._child_ids_by_parent.get(team_id, [])
 
+    def list_depth_first(self, parent_id: int | None = None) -> list[int]:
+        """Return the ids of the teams below one, or of all: each after its parent, siblings in name order."""
+        return [id_ for child_id in self.child_ids(parent_id) for id_ in (child_id, *self.list_depth_first(child_id))]
+
     def subtree_ids(self, team_id: int) -> frozenset[int]:
         """Return the ids of the team and all teams below it."""
         team_ids, pending_ids = {team_id}, [team_id]

@@ -71,7 +71,7 @@ class ScopeKey(ABC):
     @classmethod
     @abstractmethod
     def list_groups(cls, tree: TeamTree) -> Iterable[Self]:
-        """Return all scopes of this kind; none of employees, which are no groups."""
+        """Return all scopes of this kind, in the order of lists; none of employees, which are no groups."""
 
     @classmethod
     def covering_ids_sql(cls, employee_ids: str, team_ids: str) -> str | None:
@@ -208,7 +208,7 @@ class TeamScope(ScopeKey):
 
     @classmethod
     def list_groups(cls, tree: TeamTree) -> Iterable[Self]:
-        return [cls(team_id) for team_id in sorted(tree.teams)]
+        return [cls(team_id) for team_id in tree.list_depth_first()]
 
     @property
     def team_id(self) -> int:

@@ -79,13 +79,4 @@ async def _apply_team_input(context: RequestContext, team: Team, input: TeamInpu
 def list_visible_teams(context: RequestContext) -> list[Team]:
     """Return the teams the viewer may see, depth first: each after its parent, siblings in name order."""
     tree, visible_ids = context.tree, context.viewer.visible_team_ids
-    ordered_teams: list[Team] = []
-
-    def walk(parent_id: int | None) -> None:
-        for child_id in tree.child_ids(parent_id):
-            if child_id in visible_ids:
-                ordered_teams.append(tree.teams[child_id])
-            walk(child_id)
-
-    walk(None)
-    return ordered_teams
+    return [tree.teams[team_id] for team_id in tree.list_depth_first() if team_id in visible_ids]

@@ -16,6 +16,7 @@ from models.db.row_store import TableRow
 from models.organization.company import Company
 from models.organization.people import Employee, Team, TeamSpan
 from models.organization.scopes import COMPANY, OwnerKind, ScopeKey, ScopeRow, by_kind, find_kind, key_of_row
+from models.organization.scopes import list_groups as all_groups
 from resolvers.request.context import RequestContext
 
 Row = TypeVar("Row", bound=TableRow)
@@ -180,6 +181,12 @@ async def load_scope_rows(context: RequestContext, keys: Collection[ScopeKey]) -
         rows_by_id = await _load_rows(context, scope_kind.row_class, {key.row_id for key in keys_of_kind})
         rows |= {key: rows_by_id[key.row_id] for key in keys_of_kind}
     return rows
+
+
+async def list_groups(context: RequestContext) -> list[ScopeRow]:
+    """Return the groups that the viewer may see: the company first, and each team after its parent."""
+    rows = await load_scopes_by_key(context, all_groups(context.tree))
+    return [row for row in rows if can_see(context, Scope.of_row(row))]
 
 
 async def load_scopes_by_key(context: RequestContext, keys: Sequence[ScopeKey]) -> list[ScopeRow]:

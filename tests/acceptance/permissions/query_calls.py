@@ -100,6 +100,9 @@ QUERIES: Final = [
     MatrixOperation(
         "teams", "teams { id }", Action.VIEW_PEOPLE, SubjectKind.TEAM, expected_reads.TEAMS, listed_id="$who"
     ),
+    MatrixOperation(
+        "groups", "groups { id }", Action.VIEW_PEOPLE, SubjectKind.TEAM, expected_reads.TEAMS, listed_id="$who"
+    ),
     MatrixOperation("goal", 'goal(id: "$goal") { id }', Action.VIEW_GOALS, SubjectKind.GOAL, expected_reads.GOALS),
     MatrixOperation(
         "goal: entries",
