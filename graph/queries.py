@@ -113,9 +113,12 @@ class Query(AlertQuery, DuplicateQuery, ImportQuery, PlanQuery):
     async def team(self, info: Info, id: strawberry.ID) -> TeamRef | None:
         return await node_lookup.find_node_of_kind(_require_sign_in(info), TeamRow, id)
 
-    @strawberry.field(description="Every team after its parent, in name order.", metadata=declare(length=20))
-    async def teams(self, info: Info) -> list[TeamRef]:
-        return team_resolvers.list_visible_teams(_require_sign_in(info))
+    @strawberry.field(
+        description="Every team after its parent, in name order; with `scope` those within it.",
+        metadata=declare(length=20),
+    )
+    async def teams(self, info: Info, scope: strawberry.ID | None = None) -> list[TeamRef]:
+        return await team_resolvers.list_teams_within(_require_sign_in(info), scope)
 
     @strawberry.field(
         graphql_type=list[Scope],

@@ -12,13 +12,13 @@ from models.goals import goals
 from models.ledger import posting
 from models.organization import people
 from models.organization.people import Team
-from models.organization.scopes import ScopeKey, covering_groups
+from models.organization.scopes import ScopeKey, covering_groups, key_of_row
 from resolvers.auth import audit
 from resolvers.goals.affected_goals import publish_goal_changes
 from resolvers.organization import calendar
 from resolvers.organization.inputs import TeamInput
 from resolvers.organization.people import ADMIN_ONLY, resolve_manager
-from resolvers.request import validation
+from resolvers.request import scopes, validation
 from resolvers.request.context import RequestContext
 from resolvers.request.id_resolution import IdResolver
 
@@ -80,3 +80,17 @@ def list_visible_teams(context: RequestContext) -> list[Team]:
     """Return the teams the viewer may see, depth first: each after its parent, siblings in name order."""
     tree, visible_ids = context.tree, context.viewer.visible_team_ids
     return [tree.teams[team_id] for team_id in tree.list_depth_first() if team_id in visible_ids]
+
+
+async def list_teams_within(context: RequestContext, scope_id: str | None) -> list[Team]:
+    """Return the teams of a scope that the viewer may see, in the same order; without a scope all of them.
+
+    Raises ResourceNotFound if the viewer may not see the scope.
+    """
+    teams = list_visible_teams(context)
+    if scope_id is None:
+        return teams
+    scope = await scopes.find_scope(context, scope_id)
+    if scope is None or not scopes.can_see(context, scope):
+        raise scopes.scope_not_found()
+    return [team for team in teams if key_of_row(team).is_within(scope.key, context.tree)]

@@ -60,3 +60,17 @@ async def test_device_of_a_team_is_offered_no_group_outside_of_it(world: World) 
     groups = (await world.query(GROUPS, "Hall"))["groups"]
 
     assert [group["name"] for group in groups if group["__typename"] == "Team"] == ["North", "Far"]
+
+
+async def test_teams_of_a_scope_are_it_and_those_below(world: World) -> None:
+    names = {}
+    for scope in ("North", "South", "company", "Ann"):
+        answer = await world.query("query($id: ID!) { teams(scope: $id) { name } }", "Ann", id=world.global_ids[scope])
+        names[scope] = [team["name"] for team in answer["teams"]]
+
+    assert names == {
+        "North": ["North", "Far"],
+        "South": ["South"],
+        "company": ["North", "Far", "South"],
+        "Ann": [],
+    }

@@ -25,7 +25,7 @@ const STATISTICS_FIELDS = gql`fragment StatisticsFields on Statistics {
 }`;
 const DASHBOARD = gql`query Dashboard($scope: ID, $period: PeriodInput, $kinds: [ActivityKind!], $interval: Interval!, $metrics: [String!], $metric: String!, $places: Int!) {
   company { id name currency timeZone } groups { id name ... on Team { parent { id } } }
-  teams { id name parent { id } goals(period: $period) { id target metric { key } period { start end } progress { value attainmentPercent expectedByNow pace } } }
+  teams(scope: $scope) { id name goals(period: $period) { id target metric { key } period { start end } progress { value attainmentPercent expectedByNow pace } } }
   metrics { key name unit }
   funnel(scope: $scope, period: $period) { ...FunnelFields period { kind start end label workdaysList } scope { __typename id name goals(period: $period) { ...GoalState } } }
   statistics(scope: $scope, period: $period, interval: $interval, metrics: $metrics) { ...StatisticsFields }
@@ -184,12 +184,8 @@ function shownGoals(state, { scope, span, metric }) {
   const goals = [...state.goals.values()];
   const isOfPeriod = (/** @type {any} */ { period }) => period.start === span.start && period.end === span.end;
   const own = goals.filter(({ owner }) => owner.id === scope.id);
-  /** @param {string | undefined} team @returns {boolean} whether it is below the scope */
-  const isBelow = (team) => {
-    const parent = state.teams.find((/** @type {any} */ { id }) => id === team)?.parent?.id;
-    return scope.__typename === "Company" || (parent !== undefined && (parent === scope.id || isBelow(parent)));
-  };
-  const ofTeams = goals.filter((goal) => goal.owner.__typename === "Team" && isBelow(goal.owner.id) && goal.metric.key === metric && isOfPeriod(goal));
+  const teamsBelow = new Set(state.teams.map((/** @type {any} */ { id }) => id).filter((/** @type {string} */ id) => id !== scope.id));
+  const ofTeams = goals.filter((goal) => teamsBelow.has(goal.owner.id) && goal.metric.key === metric && isOfPeriod(goal));
   return {
     inPeriod: own.filter(isOfPeriod),
     others: own.filter((goal) => !isOfPeriod(goal)),
@@ -199,7 +195,7 @@ function shownGoals(state, { scope, span, metric }) {
 
 /** @param {HTMLElement} main @param {any} state @param {any} question */
 function drawDashboard(main, state, { scope, period, span, metric }) {
-  const { company, groups, metrics, statistics, funnel, forecast, board, alerts, people, news, since, past, part } = state;
+  const { groups, metrics, statistics, funnel, forecast, board, alerts, people, news, since, past, part } = state;
   const { inPeriod, others, teamGoals } = shownGoals(state, { scope, span, metric });
   const series = new Map(statistics.series.map((/** @type {any} */ each) => [each.metric.key, each]));
   const minute = Math.floor(Date.now() / 60_000); // times are told as "5 min ago"
