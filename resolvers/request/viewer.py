@@ -215,21 +215,16 @@ class Viewer:
         return groups
 
     def _list_visible_groups(self) -> Iterator[ScopeKey]:
-        sees_all, sees_company = (
-            self.can_company_wide(Action.VIEW_GOALS),
-            self.can_company_wide(Action.VIEW_GOALS_ABOVE),
-        )
-        sees_none = self.device is not None and self.reach(Action.VIEW_GOALS_ABOVE) is Reach.NONE
-        own_team_ids = (
-            [self.employee.team_id, *self.tree.team_ids_managed_by(self.employee.id)] if self.employee else []
-        )
+        sees_all, reach_above = self.can_company_wide(Action.VIEW_GOALS), self.reach(Action.VIEW_GOALS_ABOVE)
+        employee = self.employee
+        own_team_ids = [employee.team_id, *self.tree.team_ids_managed_by(employee.id)] if employee else []
         above = {group for team_id in own_team_ids for group in covering_groups(self.tree, team_id)}
         for group in list_groups(self.tree):
             if group.is_company:
-                is_visible = sees_company
+                is_visible = reach_above is Reach.COMPANY
             elif sees_all or group in above:
                 is_visible = True
-            elif sees_none or not self.reachable_team_ids:
+            elif not self.reachable_team_ids or reach_above is Reach.NONE:
                 is_visible = False
             else:
                 team_ids = group.team_ids(self.tree)
