@@ -19,9 +19,7 @@ from imports.cell_parsing import CellError, RowValues, errors_in_column, find_da
 from imports.goal_periods import parse_period, period_of_days, period_starting
 from imports.import_run import ImportRun
 from imports.vocabulary import COMPANY_NAMES
-from models.db.conditions import equals
-from models.db.row_query import RowQuery
-from models.organization import membership_history
+from models.organization import membership_history, scopes
 from models.organization.company import Company
 from models.organization.people import Employee, Team
 from models.organization.scopes import SCOPE_KINDS, ScopeRow
@@ -190,8 +188,8 @@ async def _find_owner_of_kind(run: ImportRun, row_class: type[ScopeRow], text: s
         company = await run.context.company()
         is_named = search_key(text) in {search_key(company.name), *COMPANY_NAMES}
         return encode_global_id(Company.__name__, company.id) if is_named else None
-    rows = await RowQuery(row_class, equals("name", text)).order_by("id").limit(1).fetch()
-    return encode_global_id(row_class.__name__, rows[0].id) if rows else None
+    row = await scopes.find_by_name(row_class, text)
+    return encode_global_id(row_class.__name__, row.id) if row else None
 
 
 async def _check_employed(run: ImportRun, owner: str, period: Period) -> None:

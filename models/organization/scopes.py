@@ -17,6 +17,7 @@ from enum import StrEnum
 from typing import ClassVar, Final, Self, TypeGuard
 
 from models.db.conditions import NO_ROW, Condition, equals, is_one_of
+from models.db.row_query import RowQuery
 from models.organization.company import Company
 from models.organization.employee_conditions import match_any, match_employee, match_members
 from models.organization.people import Employee, Team, TeamSpan, TeamTree
@@ -310,6 +311,12 @@ def find_kind(type_name: str) -> type[ScopeKey] | None:
 def is_scope_row(row: object) -> TypeGuard[ScopeRow]:
     """Return whether the row is that of a scope."""
     return any(isinstance(row, scope_kind.row_class) for scope_kind in SCOPE_KINDS)
+
+
+async def find_by_name(row_class: type[ScopeRow], name: str) -> ScopeRow | None:
+    """Return the first row with exactly this name."""
+    rows = await RowQuery(row_class, equals("name", name)).order_by("id").limit(1).fetch()
+    return rows[0] if rows else None
 
 
 def key_of_row(row: ScopeRow) -> ScopeKey:

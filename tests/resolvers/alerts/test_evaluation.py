@@ -8,9 +8,7 @@ from typing import Any
 
 import pytest
 
-from domain.alerts.rules import Event
 from domain.ledger.record_facts import DealStatus
-from resolvers.alerts.evaluation import raise_for_events
 from resolvers.crm import deals, tasks
 from resolvers.crm.inputs import DealInput, TaskInput
 from tests.resolvers.alerts.alert_company import (
@@ -22,7 +20,6 @@ from tests.resolvers.alerts.alert_company import (
     set_only_rule,
 )
 from tests.resolvers.two_sellers import record_won_deal, set_goal
-from tests.squads import add_squads
 from tests.world import World
 
 
@@ -296,23 +293,6 @@ async def test_team_goal_alerts_its_manager_and_company_goal_the_directors(world
     assert await fetch_alert_kinds(world) == {"Mia": ["GOAL_ACHIEVED"], "Dora": ["GOAL_ACHIEVED"]}
     [alert] = await fetch_inbox(world, "Mia")
     assert (alert["message"], alert["employee"]) == ("North: goal achieved: “Deals won, November 2026”", None)
-
-
-async def test_alert_of_a_group_of_any_kind_names_it_and_goes_to_the_managers_of_its_teams(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    add_squads(monkeypatch)
-    await set_only_rule(world, "GOAL_ACHIEVED")
-    context = await world.authenticated_context("admin")
-    event = Event("GOAL_ACHIEVED", ("Goal", 7), context.now(), None, None, ("SQUAD", 1), {"title": "Deals"})
-
-    async with context.unit_of_work():
-        await raise_for_events(context, [event])
-
-    assert await fetch_alert_kinds(world) == {"Mia": ["GOAL_ACHIEVED"], "Max": ["GOAL_ACHIEVED"]}
-    [alert] = await fetch_inbox(world, "Max")
-    pipeline = (await world.query("{ pipelines { name } }"))["pipelines"][0]["name"]
-    assert alert["message"] == f"{pipeline}: goal achieved: “Deals”"
 
 
 async def test_alert_goes_to_assigned_manager_else_nearest_above_else_directors(
