@@ -19,9 +19,10 @@ from imports.cell_parsing import CellError, RowValues, errors_in_column, find_da
 from imports.goal_periods import parse_period, period_of_days, period_starting
 from imports.import_run import ImportRun
 from imports.vocabulary import COMPANY_NAMES
-from models.organization import membership_history, scopes
+from models.organization import membership_history
 from models.organization.company import Company
 from models.organization.people import Employee, Team
+from models.organization.scope_queries import find_by_name
 from models.organization.scopes import SCOPE_KINDS, ScopeRow
 from resolvers.crm.import_outcomes import ImportOutcome
 from resolvers.goals import imported_goals
@@ -188,7 +189,7 @@ async def _find_owner_of_kind(run: ImportRun, row_class: type[ScopeRow], text: s
         company = await run.context.company()
         is_named = search_key(text) in {search_key(company.name), *COMPANY_NAMES}
         return encode_global_id(Company.__name__, company.id) if is_named else None
-    row = await scopes.find_by_name(row_class, text)
+    row = await find_by_name(row_class, text)
     return encode_global_id(row_class.__name__, row.id) if row else None
 
 

@@ -12,17 +12,15 @@ from typing import Any, ClassVar, Self
 import pytest
 
 from models.crm.pipelines import Pipeline
-from models.db.conditions import Condition
-from models.organization import scopes
-from models.organization.employee_conditions import match_members
+from models.organization import scope_queries, scopes
 from models.organization.people import TeamTree
-from models.organization.scopes import ScopeKey
+from models.organization.scopes import TeamGroupScope
 
 NAMES = {1: ("North", "South")}
 
 
 @dataclass(frozen=True)
-class SquadScope(ScopeKey):
+class SquadScope(TeamGroupScope):
     """Some teams with all teams below them."""
 
     kind: ClassVar[Any] = "SQUAD"
@@ -41,17 +39,13 @@ class SquadScope(ScopeKey):
     def topic(self) -> str:
         return f"squad:{self.id}"
 
-    def team_ids(self, tree: TeamTree) -> frozenset[int]:
-        return frozenset[int]().union(*map(tree.subtree_ids, self.top_team_ids(tree)))
-
     def top_team_ids(self, tree: TeamTree) -> Sequence[int]:
         return [team_id for team_id, team in sorted(tree.teams.items()) if team.name in NAMES[self.id]]
-
-    def member_filter(self, tree: TeamTree, field: str) -> Condition:
-        return match_members(field, self.team_ids(tree))
 
 
 def add_squads(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the product know the kind."""
-    monkeypatch.setattr(scopes, "SCOPE_KINDS", (*scopes.SCOPE_KINDS, SquadScope))
+    kinds = (*scopes.SCOPE_KINDS, SquadScope)
+    for module in (scopes, scope_queries):
+        monkeypatch.setattr(module, "SCOPE_KINDS", kinds)
     monkeypatch.setitem(scopes._CLASS_BY_KIND, SquadScope.kind, SquadScope)

@@ -22,6 +22,7 @@ from models.db.row_query import RowQuery
 from models.db.values import SqlValue
 from models.organization import scopes
 from models.organization.people import Employee
+from models.organization.scope_queries import owned_by_any
 from models.organization.scopes import EmployeeScope, OwnerKind, ScopeKey
 
 
@@ -125,9 +126,9 @@ def match_visible(
 
     restricted_metrics  by metric: the only groups of which goals for it are included
     """
-    condition = scopes.owned_by_any(groups)
+    condition = owned_by_any(groups)
     for metric, metric_groups in restricted_metrics.items():
-        condition &= ~equals("metric", metric) | scopes.owned_by_any(metric_groups)
+        condition &= ~equals("metric", metric) | owned_by_any(metric_groups)
     return condition | EmployeeScope.owned_by(employee_ids)
 
 
@@ -147,7 +148,7 @@ def match_activities(groups: Collection[ScopeKey], restricted_metrics: Mapping[s
 
 def _match_activities_of(groups: Collection[ScopeKey]) -> Condition:
     condition = is_one_of("team_id", sorted(key.activity_team_id for key in groups if key.activity_team_id is not None))
-    others = scopes.owned_by_any(key for key in groups if key.activity_team_id is None)
+    others = owned_by_any(key for key in groups if key.activity_team_id is None)
     if others == NO_ROW:
         return condition
     for subject_kind, table in (("Goal", "goal"), ("GoalPlan", "plan")):
@@ -211,7 +212,7 @@ async def has_any() -> bool:
 
 async def fetch_owned(keys: Collection[ScopeKey], today: date) -> list[Goal]:
     """Return the unarchived goals that the scopes own, of periods that are not over."""
-    query = RowQuery(Goal, scopes.owned_by_any(keys) & _UNARCHIVED)
+    query = RowQuery(Goal, owned_by_any(keys) & _UNARCHIVED)
     return await query.where(Condition("last_day >= ?", (today,))).fetch()
 
 
@@ -253,13 +254,13 @@ def _competes_with(period: Period, until: date) -> Condition:
 
 async def fetch_competing(scope_keys: Collection[ScopeKey], metrics: Collection[str], period: Period) -> list[Goal]:
     """Return the unarchived goals of scopes for the same days, or a period of the kind that overlaps, by id."""
-    query = RowQuery(Goal, scopes.owned_by_any(scope_keys) & _UNARCHIVED & is_one_of("metric", metrics))
+    query = RowQuery(Goal, owned_by_any(scope_keys) & _UNARCHIVED & is_one_of("metric", metrics))
     return await query.where(_competes_with(period, period.end)).order_by("id").fetch()
 
 
 async def fetch_of_period(scope_keys: Collection[ScopeKey], metrics: Collection[str], period: Period) -> list[Goal]:
     """Return the unarchived goals of scopes for exactly these days."""
-    query = RowQuery(Goal, scopes.owned_by_any(scope_keys) & _UNARCHIVED & is_one_of("metric", metrics))
+    query = RowQuery(Goal, owned_by_any(scope_keys) & _UNARCHIVED & is_one_of("metric", metrics))
     return await query.where(Condition("first_day = ? AND last_day = ?", (period.start, period.end))).fetch()
 
 

@@ -172,11 +172,11 @@ class TeamTree:
                     pending_ids.append(child_id)
         return frozenset(team_ids)
 
-    def subtree_spans(self, team_id: int, first_day: date, last_day: date) -> tuple[TeamSpan, ...]:
-        """Return the team and all teams below it on each day from first to last, both included, as spans of days."""
+    def subtree_spans(self, top_ids: Collection[int], first_day: date, last_day: date) -> tuple[TeamSpan, ...]:
+        """Return some teams and all teams below them on each day from first to last, both included, as spans of days."""
         spans: list[TeamSpan] = []
         for start, end in self.constant_ranges(first_day, last_day):
-            span = TeamSpan(start, end, self.on(end).subtree_ids(team_id))
+            span = TeamSpan(start, end, frozenset[int]().union(*map(self.on(end).subtree_ids, top_ids)))
             if spans and spans[-1].team_ids == span.team_ids:
                 span = TeamSpan(spans.pop().first_day, span.last_day, span.team_ids)
             spans.append(span)

@@ -14,10 +14,9 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from typing import ClassVar, Final, Self, TypeGuard
+from typing import ClassVar, Final, Self
 
-from models.db.conditions import NO_ROW, Condition, equals, is_one_of
-from models.db.row_query import RowQuery
+from models.db.conditions import Condition, equals, is_one_of
 from models.organization.company import Company
 from models.organization.employee_conditions import match_any, match_employee, match_members
 from models.organization.people import Employee, Team, TeamSpan, TeamTree
@@ -132,7 +131,7 @@ class ScopeKey(ABC):
         """Return the team directly above a group of employees, 0 for none; None if none can be above."""
         return None
 
-    def child_team_ids(self, tree: TeamTree) -> list[int] | None:
+    def child_team_ids(self, tree: TeamTree) -> Sequence[int] | None:
         """Return the teams directly below, whose goals with those of direct members add up to its own; None of employees."""
         return None
 
@@ -190,12 +189,34 @@ class EmployeeScope(ScopeKey):
 
 
 @dataclass(frozen=True)
-class TeamScope(ScopeKey):
+class TeamGroupScope(ScopeKey):
+    """A group that is made of teams, each with all teams below it."""
+
+    total_table = "team_total"
+
+    @abstractmethod
+    def top_team_ids(self, tree: TeamTree) -> Sequence[int]:
+        """Return the teams that, with all teams below them, make up the group."""
+
+    def team_ids(self, tree: TeamTree) -> frozenset[int]:
+        return frozenset[int]().union(*map(tree.subtree_ids, self.top_team_ids(tree)))
+
+    def team_spans(self, tree: TeamTree, first_day: date, last_day: date) -> tuple[TeamSpan, ...]:
+        return tree.subtree_spans(self.top_team_ids(tree), first_day, last_day)
+
+    def child_team_ids(self, tree: TeamTree) -> Sequence[int]:
+        return self.top_team_ids(tree)
+
+    def member_filter(self, tree: TeamTree, field: str) -> Condition:
+        return match_members(field, self.team_ids(tree))
+
+
+@dataclass(frozen=True)
+class TeamScope(TeamGroupScope):
     """A team with all teams below it."""
 
     kind = OwnerKind.TEAM
     row_class = Team
-    total_table = "team_total"
     goal_total_condition = "total.team_id = goal.owner_id"
     can_own_devices = True
 
@@ -227,23 +248,14 @@ class TeamScope(ScopeKey):
     def total_team_id(self) -> int:
         return self.id
 
-    def team_ids(self, tree: TeamTree) -> frozenset[int]:
-        return tree.subtree_ids(self.id)
-
-    def team_spans(self, tree: TeamTree, first_day: date, last_day: date) -> tuple[TeamSpan, ...]:
-        return tree.subtree_spans(self.id, first_day, last_day)
-
     def parent_team_id(self, tree: TeamTree) -> int:
         return tree.parent_id(self.id) or 0
 
-    def child_team_ids(self, tree: TeamTree) -> list[int]:
+    def child_team_ids(self, tree: TeamTree) -> Sequence[int]:
         return tree.child_ids(self.id)
 
     def top_team_ids(self, tree: TeamTree) -> Sequence[int]:
         return (self.id,)
-
-    def member_filter(self, tree: TeamTree, field: str) -> Condition:
-        return match_members(field, self.team_ids(tree))
 
 
 @dataclass(frozen=True)
@@ -286,7 +298,7 @@ class CompanyScope(ScopeKey):
     def total_team_id(self) -> int:
         return COMPANY_TEAM_ID
 
-    def child_team_ids(self, tree: TeamTree) -> list[int]:
+    def child_team_ids(self, tree: TeamTree) -> Sequence[int]:
         return tree.child_ids(None)
 
     def member_filter(self, tree: TeamTree, field: str) -> Condition:
@@ -301,22 +313,6 @@ _CLASS_BY_KIND: Final[dict[str, type[ScopeKey]]] = {scope_kind.kind: scope_kind 
 def scope_key(kind: str, scope_id: int) -> ScopeKey:
     """Return the key of a stored kind and id."""
     return _CLASS_BY_KIND[kind](scope_id)
-
-
-def find_kind(type_name: str) -> type[ScopeKey] | None:
-    """Return the kind of the scopes with global ids of a type; None if the type is none of a scope."""
-    return next((scope_kind for scope_kind in SCOPE_KINDS if scope_kind.row_class.__name__ == type_name), None)
-
-
-def is_scope_row(row: object) -> TypeGuard[ScopeRow]:
-    """Return whether the row is that of a scope."""
-    return any(isinstance(row, scope_kind.row_class) for scope_kind in SCOPE_KINDS)
-
-
-async def find_by_name(row_class: type[ScopeRow], name: str) -> ScopeRow | None:
-    """Return the first row with exactly this name."""
-    rows = await RowQuery(row_class, equals("name", name)).order_by("id").limit(1).fetch()
-    return rows[0] if rows else None
 
 
 def key_of_row(row: ScopeRow) -> ScopeKey:
@@ -353,14 +349,6 @@ def by_kind(keys: Iterable[ScopeKey]) -> Iterator[tuple[type[ScopeKey], list[Sco
     for scope_kind in SCOPE_KINDS:
         if keys_of_kind := [key for key in distinct_keys if isinstance(key, scope_kind)]:
             yield scope_kind, keys_of_kind
-
-
-def owned_by_any(keys: Iterable[ScopeKey]) -> Condition:
-    """Return the filter for rows, such as goals, that any of the scopes owns; none if there are no keys."""
-    condition = NO_ROW
-    for scope_kind, keys_of_kind in by_kind(keys):
-        condition |= scope_kind.owned_by(key.id for key in keys_of_kind)
-    return condition
 
 
 def owned_within(team_ids: Collection[int]) -> Condition:

@@ -30,7 +30,7 @@ from models.goals.plans import GoalPlan
 from models.imports.import_jobs import ImportJob
 from models.organization.absences import Absence
 from models.organization.people import Employee
-from models.organization.scopes import is_scope_row
+from models.organization.scope_queries import is_scope_row
 from resolvers.request.context import RequestContext
 from resolvers.request.goal_visibility import filter_visible
 from resolvers.request.id_resolution import IdResolver

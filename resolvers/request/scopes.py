@@ -15,7 +15,8 @@ from models.db.row_query import RowQuery
 from models.db.row_store import TableRow
 from models.organization.company import Company
 from models.organization.people import Employee, Team, TeamSpan
-from models.organization.scopes import COMPANY, OwnerKind, ScopeKey, ScopeRow, by_kind, find_kind, key_of_row
+from models.organization.scope_queries import find_kind
+from models.organization.scopes import COMPANY, OwnerKind, ScopeKey, ScopeRow, by_kind, key_of_row
 from models.organization.scopes import list_groups as all_groups
 from resolvers.request.context import RequestContext
 
