@@ -3,8 +3,8 @@
 A `ScopeKey` names a scope by its kind and id, as goals, alert rules and forecast snapshots store it. Other modules ask the
 key instead of naming a kind: which teams it has, which credit it covers, on which topic it changes, how it is selected in SQL.
 
-A new kind takes a member of `OwnerKind` and a class here, the look-up of its rows in `resolvers/request/scopes.py`, its table
-with a migration, and its GraphQL type.
+A new kind takes a member of `OwnerKind` and a class here, its table with a migration, and an API to write it:
+`docs/guides/add-a-goal-scope.md`.
 """
 
 from __future__ import annotations
