@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Self
 import pytest
 
 from models.crm.pipelines import Pipeline
-from models.organization import scope_queries, scopes
+from models.organization import scope_groups, scope_queries, scopes
 from models.organization.people import TeamTree
 from models.organization.scopes import TeamGroupScope
 
@@ -46,6 +46,8 @@ class SquadScope(TeamGroupScope):
 def add_squads(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the product know the kind."""
     kinds = (*scopes.SCOPE_KINDS, SquadScope)
-    for module in (scopes, scope_queries):
+    for module in (scopes, scope_groups, scope_queries):
         monkeypatch.setattr(module, "SCOPE_KINDS", kinds)
+    for cached in (scope_groups.list_groups, scope_groups.all_groups, scope_groups._list_top_teams):
+        cached.cache_clear()
     monkeypatch.setitem(scopes._CLASS_BY_KIND, SquadScope.kind, SquadScope)

@@ -325,22 +325,12 @@ def team_or_company(team_id: int | None) -> ScopeKey:
     return TeamScope(team_id) if team_id else COMPANY
 
 
-def list_groups(tree: TeamTree) -> list[ScopeKey]:
-    """Return the keys of all scopes of more than one employee: the company, then every team."""
-    return [key for scope_kind in SCOPE_KINDS for key in scope_kind.list_groups(tree)]
-
-
 def covering_scopes(tree: TeamTree, employee_id: int, team_id: int | None) -> frozenset[ScopeKey]:
     """Return the keys of all scopes that what is credited to an employee in a team belongs to.
 
     tree  of the day of the credit
     """
     return frozenset(key for scope_kind in SCOPE_KINDS for key in scope_kind.covering(tree, employee_id, team_id))
-
-
-def covering_groups(tree: TeamTree, team_id: int | None) -> frozenset[ScopeKey]:
-    """Return the keys of all groups that a member of a team belongs to."""
-    return frozenset(key for scope_kind in SCOPE_KINDS for key in scope_kind.covering(tree, None, team_id))
 
 
 def by_kind(keys: Iterable[ScopeKey]) -> Iterator[tuple[type[ScopeKey], list[ScopeKey]]]:

@@ -12,7 +12,8 @@ from models.goals import goals
 from models.ledger import posting
 from models.organization import people
 from models.organization.people import Team
-from models.organization.scopes import ScopeKey, covering_groups, key_of_row
+from models.organization.scope_groups import covering_groups
+from models.organization.scopes import ScopeKey, key_of_row
 from resolvers.auth import audit
 from resolvers.goals.affected_goals import publish_goal_changes
 from resolvers.organization import calendar

@@ -15,9 +15,9 @@ from models.db.row_query import RowQuery
 from models.db.row_store import TableRow
 from models.organization.company import Company
 from models.organization.people import Employee, Team, TeamSpan
+from models.organization.scope_groups import list_groups as list_group_keys
 from models.organization.scope_queries import find_kind
 from models.organization.scopes import COMPANY, OwnerKind, ScopeKey, ScopeRow, by_kind, key_of_row
-from models.organization.scopes import list_groups as all_groups
 from resolvers.request.context import RequestContext
 
 Row = TypeVar("Row", bound=TableRow)
@@ -186,7 +186,7 @@ async def load_scope_rows(context: RequestContext, keys: Collection[ScopeKey]) -
 
 async def list_groups(context: RequestContext) -> list[ScopeRow]:
     """Return the groups that the viewer may see: the company first, and each team after its parent."""
-    rows = await load_scopes_by_key(context, all_groups(context.tree))
+    rows = await load_scopes_by_key(context, list_group_keys(context.tree))
     return [row for row in rows if can_see(context, Scope.of_row(row))]
 
 

@@ -6,7 +6,7 @@ revoked device takes effect at once.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterable, Iterator
+from collections.abc import Collection, Hashable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -22,7 +22,8 @@ from models.goals.goals import Goal
 from models.organization.employee_conditions import match_any, match_employee, match_members, match_reports
 from models.organization.people import Employee, TeamTree
 from models.organization.reference_data import ReferenceData
-from models.organization.scopes import COMPANY, ScopeKey, covering_groups, list_groups
+from models.organization.scope_groups import all_groups, covering_groups, groups_within, list_groups
+from models.organization.scopes import COMPANY, ScopeKey
 
 _VISIBLE_GROUPS: Final = "visible goal groups"  # key of a viewer's memo
 
@@ -210,27 +211,20 @@ class Viewer:
         """
         groups = self.memo.get(_VISIBLE_GROUPS)
         if groups is None:
-            groups = self.memo[_VISIBLE_GROUPS] = frozenset(self._list_visible_groups())
+            groups = self.memo[_VISIBLE_GROUPS] = self._find_visible_groups()
         assert isinstance(groups, frozenset)
         return groups
 
-    def _list_visible_groups(self) -> Iterator[ScopeKey]:
-        sees_all, reach_above = self.can_company_wide(Action.VIEW_GOALS), self.reach(Action.VIEW_GOALS_ABOVE)
-        employee = self.employee
-        own_team_ids = [employee.team_id, *self.tree.team_ids_managed_by(employee.id)] if employee else []
-        above = {group for team_id in own_team_ids for group in covering_groups(self.tree, team_id)}
-        for group in list_groups(self.tree):
-            if group.is_company:
-                is_visible = reach_above is Reach.COMPANY
-            elif sees_all or group in above:
-                is_visible = True
-            elif not self.reachable_team_ids or reach_above is Reach.NONE:
-                is_visible = False
-            else:
-                team_ids = group.team_ids(self.tree)
-                is_visible = bool(team_ids) and self.reachable_team_ids.issuperset(team_ids or ())
-            if is_visible:
-                yield group
+    def _find_visible_groups(self) -> frozenset[ScopeKey]:
+        tree, employee, reach_above = self.tree, self.employee, self.reach(Action.VIEW_GOALS_ABOVE)
+        if self.can_company_wide(Action.VIEW_GOALS):
+            groups = all_groups(tree)
+        else:
+            own_team_ids = [employee.team_id, *tree.team_ids_managed_by(employee.id)] if employee else []
+            groups = frozenset[ScopeKey]().union(*(covering_groups(tree, team_id) for team_id in own_team_ids))
+            if reach_above is not Reach.NONE:
+                groups |= groups_within(tree, self.reachable_team_ids)
+        return groups | {COMPANY} if reach_above is Reach.COMPANY else groups - {COMPANY}
 
     def goal_filter(self, employee_ids: Iterable[int]) -> Condition:
         """Return the filter for visible goals; `employee_ids` are the employees with visible goals of their own."""
