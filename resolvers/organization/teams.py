@@ -84,14 +84,11 @@ def list_visible_teams(context: RequestContext) -> list[Team]:
 
 
 async def list_teams_within(context: RequestContext, scope_id: str | None) -> list[Team]:
-    """Return the teams of a scope that the viewer may see, in the same order; without a scope all of them.
-
-    Raises ResourceNotFound if the viewer may not see the scope.
-    """
+    """Return the teams of a scope that the viewer may see, in the same order; without a scope all of them."""
     teams = list_visible_teams(context)
     if scope_id is None:
         return teams
     scope = await scopes.find_scope(context, scope_id)
     if scope is None or not scopes.can_see(context, scope):
-        raise scopes.scope_not_found()
+        return []
     return [team for team in teams if key_of_row(team).is_within(scope.key, context.tree)]
