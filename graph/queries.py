@@ -32,7 +32,7 @@ from graph.base.lazy_types import (
     ViewerRef,
 )
 from graph.base.row_types import Info, Node
-from graph.base.scopes import funnel_query, statistics_query
+from graph.base.scopes import Scope, funnel_query, statistics_query
 from graph.types.activities import Activity
 from graph.types.alerts import AlertQuery
 from graph.types.calls import Call
@@ -48,6 +48,7 @@ from models.db.keyset_pagination import MAX_PAGE_SIZE
 from models.db.row_query import RowQuery
 from models.organization.people import Employee as EmployeeRow
 from models.organization.people import Team as TeamRow
+from models.organization.scopes import ScopeRow
 from resolvers import node as node_lookup
 from resolvers.activities import queries as activity_queries
 from resolvers.analytics import funnels, statistics
@@ -60,6 +61,7 @@ from resolvers.leaderboards import leaderboards
 from resolvers.leaderboards.leaderboards import LeaderboardQuery
 from resolvers.organization import people
 from resolvers.organization import teams as team_resolvers
+from resolvers.request import scopes
 from resolvers.request.context import RequestContext
 
 
@@ -111,9 +113,21 @@ class Query(AlertQuery, DuplicateQuery, ImportQuery, PlanQuery):
     async def team(self, info: Info, id: strawberry.ID) -> TeamRef | None:
         return await node_lookup.find_node_of_kind(_require_sign_in(info), TeamRow, id)
 
-    @strawberry.field(description="Every team after its parent, in name order.", metadata=declare(length=20))
-    async def teams(self, info: Info) -> list[TeamRef]:
-        return team_resolvers.list_visible_teams(_require_sign_in(info))
+    @strawberry.field(
+        description="Every team after its parent, in name order; with `scope` those within it.",
+        metadata=declare(length=20),
+    )
+    async def teams(self, info: Info, scope: strawberry.ID | None = None) -> list[TeamRef]:
+        return await team_resolvers.list_teams_within(_require_sign_in(info), scope)
+
+    @strawberry.field(
+        graphql_type=list[Scope],
+        description="What a goal can be set for beside employees: the company, and every team after its parent, as far as the "
+        "viewer may see them.",
+        metadata=declare(length=20),
+    )
+    async def groups(self, info: Info) -> list[ScopeRow]:
+        return await scopes.list_groups(_require_sign_in(info))
 
     @strawberry.field(
         description="The built-in metrics, then the company's own by name.",

@@ -13,13 +13,14 @@ from imports.cell_parsing import CellError, RowReader, RowValues
 from imports.file_checks import FileChecks
 from imports.files.source_row import SourceRow
 from imports.import_run import ImportRun
-from imports.input_builder import MAP_FIELD_NAMES, InputBuilder, NeedsUnitOfWork
+from imports.input_builder import MAP_FIELD_NAMES, InputBuilder
 from imports.map_file import FileMap
 from imports.name_index import external_reference
 from imports.one_by_one import ONE_BY_ONE_IMPORTERS
 from imports.parsed_row import ParsedRow
 from imports.piece import Piece, RowOutcome
 from imports.piece_limit import PieceLimit
+from imports.row_references import NeedsUnitOfWork
 from models.crm import deals
 from resolvers.crm import stage_history
 from resolvers.crm.calls import CallType

@@ -20,6 +20,10 @@ from imports.goal_periods import parse_period, period_of_days, period_starting
 from imports.import_run import ImportRun
 from imports.vocabulary import COMPANY_NAMES
 from models.organization import membership_history
+from models.organization.company import Company
+from models.organization.people import Employee, Team
+from models.organization.scope_queries import find_by_name
+from models.organization.scopes import SCOPE_KINDS, ScopeRow
 from resolvers.crm.import_outcomes import ImportOutcome
 from resolvers.goals import imported_goals
 from resolvers.goals.inputs import GoalInput
@@ -156,14 +160,11 @@ async def _find_period(run: ImportRun, values: RowValues, parse_day: Callable[[s
 async def _find_owner(run: ImportRun, values: RowValues, prefix: str) -> str:
     """Return the id of the employee, team or company that a row names; none is created. Raises CellError."""
     text, kind = unescape_formula(str(values["owner"])), values.get("owner_kind")
+    owners: dict[str, str | None] = {}
     with errors_in_column("owner"):
-        owners: dict[str, str | None] = {
-            "EMPLOYEE": run.lookup.find_employee(text, prefix) if kind in (None, "EMPLOYEE") else None,
-            "TEAM": run.lookup.teams.find(text, "teams", prefix) if kind in (None, "TEAM") else None,
-        }
-    company = await run.context.company()
-    if kind in (None, "COMPANY") and search_key(text) in {search_key(company.name), *COMPANY_NAMES}:
-        owners["COMPANY"] = encode_global_id("Company", 1)
+        for scope_kind in reversed(SCOPE_KINDS):
+            if kind in (None, scope_kind.kind):
+                owners[scope_kind.kind] = await _find_owner_of_kind(run, scope_kind.row_class, text, prefix)
     matching = {name: owner for name, owner in owners.items() if owner is not None}
     if len(matching) > 1:
         names = ", ".join(name.lower() for name in matching)
@@ -176,6 +177,20 @@ async def _find_owner(run: ImportRun, values: RowValues, prefix: str) -> str:
     if not matching:
         raise CellError("There is no employee, team or company called “{text}”.", "owner", text=text[:60])
     return next(iter(matching.values()))
+
+
+async def _find_owner_of_kind(run: ImportRun, row_class: type[ScopeRow], text: str, prefix: str) -> str | None:
+    """Return the id of the scope with the name in a row, or of the employee or team with that id in another system."""
+    if row_class is Employee:
+        return run.lookup.find_employee(text, prefix)
+    if row_class is Team:
+        return run.lookup.teams.find(text, "teams", prefix)
+    if row_class is Company:
+        company = await run.context.company()
+        is_named = search_key(text) in {search_key(company.name), *COMPANY_NAMES}
+        return encode_global_id(Company.__name__, company.id) if is_named else None
+    row = await find_by_name(row_class, text)
+    return encode_global_id(row_class.__name__, row.id) if row else None
 
 
 async def _check_employed(run: ImportRun, owner: str, period: Period) -> None:

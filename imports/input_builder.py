@@ -6,35 +6,22 @@ the map says what happens to unknown ones.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from enum import StrEnum
-from typing import Final, TypeVar
+from typing import Final
 
 from domain.forecasting.categories import ForecastCategory
 from domain.ledger.record_facts import CallDirection, CallOutcome, DealStatus, LeadStatus, SaleKind, TaskKind
 from domain.permissions import Role
-from domain.primitives.calendar import Calendar
 from domain.primitives.global_ids import encode_global_id
 from domain.primitives.unset import UNSET, Unset
-from imports.cell_parsing import CellError, DateOrTime, RowValues, errors_in_column, require_fields
-from imports.map_file import FileMap, ImportMap
-from imports.name_index import derive_external_id, external_reference
-from imports.name_lookup import NameLookup
-from imports.stage_mapping import StageResolver
+from imports.cell_parsing import CellError, DateOrTime, RowValues, require_fields
+from imports.row_references import RowReferences, find_choice, find_moment, find_text
 from models.organization.absences import AbsenceKind
 from resolvers.crm.inputs import CallInput, ClientInput, ContactInput, DealInput, LeadInput, TaskInput
 from resolvers.organization.inputs import AbsenceInput, EmployeeInput, TeamInput
-from resolvers.request import validation
-from resolvers.request.context import RequestContext
 from resolvers.request.inputs import Money
-
-Choice = TypeVar("Choice", bound=StrEnum)
-
-_EMPLOYEE: Final = EmployeeInput(role=Role.EMPLOYEE)
-_TEAM: Final = TeamInput()
 
 # Field in the path of an error → field of the map, where the names differ; to name the column in an error.
 MAP_FIELD_NAMES: Final[Mapping[str, str]] = {
@@ -45,108 +32,8 @@ MAP_FIELD_NAMES: Final[Mapping[str, str]] = {
 }  # fmt: skip
 
 
-class NeedsUnitOfWork(Exception):
-    """A row names an employee who has to be created first, outside of a unit of work."""
-
-
-@dataclass
-class InputBuilder:
-    """Builds the inputs for the rows of one file.
-
-    new_clients  inputs for clients that rows of the current batch name and that do not exist yet, by external id;
-                 they are recorded before the rows
-    """
-
-    context: RequestContext
-    import_map: ImportMap
-    file_map: FileMap
-    lookup: NameLookup
-    stage_resolver: StageResolver
-    calendar: Calendar
-    new_clients: dict[str, ClientInput] = field(default_factory=dict)
-
-    def to_instant(self, moment: DateOrTime) -> datetime:
-        """Return the moment; for a day without time, its start in the company's time zone."""
-        return moment.at or self.calendar.start_of(moment.day)
-
-    def as_of_instant(self) -> datetime | None:
-        return self.calendar.start_of(self.import_map.as_of) if self.import_map.as_of else None
-
-    # references to other rows
-
-    async def resolve_owner(self, values: RowValues) -> str:
-        """Return the id of the record's owner. Raises CellError for an unknown one if the map says `reject`."""
-        return await self.resolve_employee(str(values.get("owner", "")), "owner")
-
-    async def resolve_employee(self, text: str, column: str, details: EmployeeInput = _EMPLOYEE) -> str:
-        """Return the id of the employee that the text names; by the map's policy, create one with `details`.
-
-        Raises NeedsUnitOfWork where one would have to be created outside of a unit of work.
-        """
-        unknown = self.file_map.unknown.get("owner", "create")
-        importer_id = encode_global_id("Employee", self.context.viewer.id or 0)
-        if not text:
-            if unknown == "importer" or self.file_map.kind in ("clients", "contacts"):
-                return importer_id
-            raise CellError(
-                'The row has no owner: `owner = "importer"` under file.unknown, in a copy of the map, '
-                "gives such rows to the first administrator.",
-                column,
-            )
-        with errors_in_column(column):
-            global_id = self.lookup.find_employee(text, self.file_map.prefix)
-        if global_id is not None:
-            return global_id
-        if unknown == "reject":
-            raise CellError("There is no employee “{name}”.", column, name=text)
-        if unknown == "importer":
-            return importer_id
-        if self.context.current_unit_of_work is None:
-            raise NeedsUnitOfWork
-        return await self.lookup.create_employee(text, self.file_map.prefix, details)
-
-    def find_clients(self, rows: Iterable[RowValues]) -> None:
-        """Look up the clients that rows name at once, for `resolve_client`."""
-        texts = {str(values["client"]) for values in rows if "client" in values}
-        self.lookup.clients.prefetch(texts, self.file_map.prefix)
-
-    def resolve_client(self, values: RowValues, owner: str, created: datetime | None) -> str | None:
-        """Return the id of the row's client, or None; add an unknown client to `new_clients`.
-
-        Raises CellError for an unknown one if the map says `reject`.
-        """
-        text = str(values.get("client", ""))
-        if not text:
-            return None
-        with errors_in_column("client"):
-            global_id = self.lookup.clients.find(text, "clients", self.file_map.prefix)
-        if global_id is not None:
-            return global_id
-        if self.file_map.unknown.get("client", "create") == "reject":
-            raise CellError("There is no client “{name}”.", "client", name=text)
-        external_id = derive_external_id(f"{self.file_map.prefix}{text}")
-        if external_id not in self.new_clients:
-            self.lookup.note_write()
-            name = validation.clean_name(text, "input", "client")
-            self.new_clients[external_id] = ClientInput(
-                name=name, owner=owner, external_id=external_id, created_at=created
-            )
-        return external_reference(external_id)
-
-    def _product(self, values: RowValues) -> str | Unset:
-        if "product" not in values:
-            return UNSET
-        text = str(values["product"])
-        if text and self.file_map.unknown.get("product") == "reject":
-            with errors_in_column("product"):
-                if self.lookup.products.find(text, "products") is None:
-                    raise CellError("The price list has no product “{name}”.", name=text)
-        return text
-
-    def money(self, values: RowValues, name: str) -> Money | Unset:
-        amount = values.get(name)
-        currency = str(values.get("currency", self.import_map.currency or "")) or None
-        return Money(amount, currency) if isinstance(amount, Decimal) else UNSET
+class InputBuilder(RowReferences):
+    """Builds the inputs for the rows of one file."""
 
     # deals
 
@@ -160,7 +47,7 @@ class InputBuilder:
         """
         owner = await self.resolve_owner(values)
         stage, status = self.stage_resolver.resolve(values, exists)
-        product = self._product(values)
+        product = self.resolve_product(values)
         created_at, closed_at, expected_close_on = self._deal_times(values, status)
         stage_entered_at: datetime | Unset | None = UNSET
         if stage is not None and (has_stage_history or (not exists and status is not DealStatus.OPEN)):
@@ -169,9 +56,9 @@ class InputBuilder:
             stage_entered_at = max(created_at, self.context.now())  # it has been in the stage since now at the latest
         return DealInput(
             external_id=external_id,
-            title=_text(values, "title"),
-            problem=_text(values, "problem"),
-            lost_reason=_text(values, "reason"),
+            title=find_text(values, "title"),
+            problem=find_text(values, "problem"),
+            lost_reason=find_text(values, "reason"),
             amount=self._deal_amount(values, status),
             initial_amount=self._initial_amount(values),
             cost=self.money(values, "cost"),
@@ -183,8 +70,9 @@ class InputBuilder:
             status=status,
             stage=encode_global_id("Stage", stage.id) if stage else None,
             stage_entered_at=stage_entered_at,
-            sale_kind=_choice(SaleKind, values, "sale") or UNSET,
-            forecast_category=(status is DealStatus.OPEN and _choice(ForecastCategory, values, "category")) or UNSET,
+            sale_kind=find_choice(SaleKind, values, "sale") or UNSET,
+            forecast_category=(status is DealStatus.OPEN and find_choice(ForecastCategory, values, "category"))
+            or UNSET,
             client=self.resolve_client(values, owner, created_at or closed_at) or UNSET,
         )
 
@@ -237,39 +125,39 @@ class InputBuilder:
     # other records
 
     async def client_input(self, values: RowValues, external_id: str) -> ClientInput:
-        owner, created_at = await self._ownership(values)
+        owner, created_at = await self.resolve_ownership(values)
         return ClientInput(
             external_id=external_id,
-            name=_text(values, "name"),
-            email=_text(values, "email"),
-            phone=_text(values, "phone"),
+            name=find_text(values, "name"),
+            email=find_text(values, "email"),
+            phone=find_text(values, "phone"),
             owner=owner,
             created_at=created_at,
         )
 
     async def contact_input(self, values: RowValues, external_id: str) -> ContactInput:
-        owner, created_at = await self._ownership(values)
+        owner, created_at = await self.resolve_ownership(values)
         return ContactInput(
             external_id=external_id,
-            name=_text(values, "name"),
-            email=_text(values, "email"),
-            phone=_text(values, "phone"),
+            name=find_text(values, "name"),
+            email=find_text(values, "email"),
+            phone=find_text(values, "phone"),
             owner=owner,
             created_at=created_at,
             client=self.resolve_client(values, owner, created_at) or UNSET,
         )
 
     async def lead_input(self, values: RowValues, external_id: str) -> LeadInput:
-        owner, created_at = await self._ownership(values)
+        owner, created_at = await self.resolve_ownership(values)
         return LeadInput(
             external_id=external_id,
-            title=_text(values, "title"),
-            source=_text(values, "source"),
-            contact_name=_text(values, "contact"),
-            phone=_text(values, "phone"),
-            email=_text(values, "email"),
-            reason=_text(values, "reason"),
-            status=_choice(LeadStatus, values, "status"),
+            title=find_text(values, "title"),
+            source=find_text(values, "source"),
+            contact_name=find_text(values, "contact"),
+            phone=find_text(values, "phone"),
+            email=find_text(values, "email"),
+            reason=find_text(values, "reason"),
+            status=find_choice(LeadStatus, values, "status"),
             owner=owner,
             created_at=created_at,
             client=self.resolve_client(values, owner, created_at) or UNSET,
@@ -277,47 +165,36 @@ class InputBuilder:
 
     async def call_input(self, values: RowValues, external_id: str) -> CallInput:
         seconds, employee = values.get("seconds"), await self.resolve_owner(values)
-        started_at = self.to_instant(_moment(values, "started"))
+        started_at = self.to_instant(find_moment(values, "started"))
         return CallInput(
             external_id=external_id,
             employee=employee,
             direction=CallDirection(str(values["direction"])),
-            outcome=_choice(CallOutcome, values, "outcome"),
+            outcome=find_choice(CallOutcome, values, "outcome"),
             started_at=started_at,
             duration_seconds=seconds if isinstance(seconds, int) else None,
-            note=_text(values, "note"),
+            note=find_text(values, "note"),
             client=self.resolve_client(values, employee, started_at) or UNSET,
-            deal=self._deal_reference(values),
+            deal=self.deal_reference(values),
         )
 
     async def task_input(self, values: RowValues, external_id: str) -> TaskInput:
         assignee = await self.resolve_owner(values)
-        completed_at = self._find_instant(values, "completed")
-        created_at, as_of = self._find_instant(values, "created"), self.as_of_instant()
+        completed_at = self.find_instant(values, "completed")
+        created_at, as_of = self.find_instant(values, "created"), self.as_of_instant()
         if created_at is None and as_of:
             created_at = min(as_of, completed_at or as_of)
         return TaskInput(
             external_id=external_id,
-            title=_text(values, "title"),
-            kind=_choice(TaskKind, values, "kind"),
+            title=find_text(values, "title"),
+            kind=find_choice(TaskKind, values, "kind"),
             assignee=assignee,
             created_at=created_at,
-            due_at=self._find_instant(values, "due") or UNSET,
+            due_at=self.find_instant(values, "due") or UNSET,
             completed_at=completed_at or UNSET,
             client=self.resolve_client(values, assignee, created_at) or UNSET,
-            deal=self._deal_reference(values),
+            deal=self.deal_reference(values),
         )
-
-    async def _ownership(self, values: RowValues) -> tuple[str, datetime | None]:
-        """Return the id of the owner of a row's record, and the time of its creation."""
-        created_at = self._find_instant(values, "created") or self.as_of_instant()
-        return await self.resolve_owner(values), created_at
-
-    def _find_instant(self, values: RowValues, name: str) -> datetime | None:
-        return self.to_instant(_moment(values, name)) if name in values else None
-
-    def _deal_reference(self, values: RowValues) -> str | Unset:
-        return external_reference(f"{self.file_map.prefix}{values['deal']}") if values.get("deal") else UNSET
 
     # people, teams, products
 
@@ -338,13 +215,13 @@ class InputBuilder:
                 "The row says that the employee is active, and when they left: it can say one only.", "left"
             )
         return EmployeeInput(
-            name=_text(values, "name") or None,
-            email=_text(values, "email") or None,
+            name=find_text(values, "name") or None,
+            email=find_text(values, "email") or None,
             active=active if isinstance(active, bool) else None,
-            role=_choice(Role, values, "role"),
+            role=find_choice(Role, values, "role"),
             team=team,
-            manager=await self._resolve_manager(values),
-            joined_on=_moment(values, "joined").day if "joined" in values else UNSET,
+            manager=await self.resolve_manager(values),
+            joined_on=find_moment(values, "joined").day if "joined" in values else UNSET,
         )
 
     async def absence_input(self, values: RowValues, external_id: str) -> AbsenceInput:
@@ -352,46 +229,15 @@ class InputBuilder:
         require_fields("absences", values)
         return AbsenceInput(
             employee=await self.resolve_owner(values),
-            first_day=_moment(values, "from").day,
-            last_day=_moment(values, "to").day,
+            first_day=find_moment(values, "from").day,
+            last_day=find_moment(values, "to").day,
             kind=AbsenceKind(str(values["kind"]).upper()),
             external_id=external_id,
         )
 
     async def team_input(self, values: RowValues) -> TeamInput:
         return TeamInput(
-            name=_text(values, "name") or None,
+            name=find_text(values, "name") or None,
             parent=await self.resolve_team(str(values["parent"]), "parent") if "parent" in values else UNSET,
-            manager=await self._resolve_manager(values),
+            manager=await self.resolve_manager(values),
         )
-
-    async def _resolve_manager(self, values: RowValues) -> str | Unset:
-        if "manager" not in values:
-            return UNSET
-        return await self.resolve_employee(str(values["manager"]), "manager", EmployeeInput(role=Role.MANAGER))
-
-    async def resolve_team(self, text: str, column: str, details: TeamInput = _TEAM) -> str:
-        """Return the id of the team that the text names, created or updated with `details`."""
-        with errors_in_column(column):
-            global_id = self.lookup.teams.find(text, "teams", self.file_map.prefix)
-        if global_id is None:
-            external_id = derive_external_id(f"{self.file_map.prefix}{text}")
-            self.lookup.note_created("teams", text)
-            details = replace(details, name=text, external_id=external_id)
-        elif details == _TEAM:
-            return global_id
-        return (await self.lookup.upsert_team(global_id, details))[0]
-
-
-def _text(values: RowValues, name: str) -> str | Unset:
-    return str(values[name]) if name in values else UNSET
-
-
-def _choice(choices: type[Choice], values: RowValues, name: str) -> Choice | None:
-    return choices(str(values[name])) if name in values else None
-
-
-def _moment(values: RowValues, name: str) -> DateOrTime:
-    value = values[name]
-    assert isinstance(value, DateOrTime)
-    return value

@@ -19,7 +19,7 @@ from domain.analytics.funnel import StayGroup, analyze_stages, estimate_beta_pri
 from domain.analytics.special_functions import beta_cdf
 from domain.errors.operation_errors import OperationError
 from domain.errors.user_errors import UserErrorCode
-from domain.ledger.metrics import METRICS
+from domain.ledger.metrics import METRICS, PRIVATE_METRICS
 from domain.ledger.record_facts import DealStatus
 from domain.permissions import Action, DeviceKind, Reach, Role
 from graph.base.mutations import LARGE_BATCH_SIZE
@@ -59,6 +59,29 @@ def permissions_table() -> str:
         (
             [permissions.ACTION_DESCRIPTIONS[action], *(labels[permissions.reach(actor, action)] for actor in actors)]
             for action in Action
+        ),
+    )
+
+
+def private_metrics_table() -> str:
+    """Return which parts of a private metric's total each role and kind of device may see."""
+    actors = [*Role, *DeviceKind]
+    labels = {
+        Reach.NONE: "no one's",
+        Reach.SELF: "their own",
+        Reach.MANAGED: "their own and those below",
+        Reach.SCOPE: "those of its scope",
+        Reach.COMPANY: "everyone's",
+    }
+    return format_table(
+        ["Metric", "Action", *actors],
+        (
+            [
+                f"`{metric}`",
+                permissions.ACTION_DESCRIPTIONS[action],
+                *(labels[permissions.reach(actor, action)] for actor in actors),
+            ]
+            for metric, action in PRIVATE_METRICS.items()
         ),
     )
 
@@ -313,6 +336,7 @@ async def goal_replay_example() -> str:
 
 GENERATED_PARTS: Final[dict[str, Callable[[], str]]] = {
     "rights": permissions_table,
+    "private metrics": private_metrics_table,
     "settings": lambda: setting_descriptions.describe() + "\n",
     "metrics": metrics_table,
     "imports": import_fields_table,

@@ -6,7 +6,7 @@ import { startHeartbeat } from "./core/heartbeat.js";
 import { chooseLanguage, isLanguageChosen, language, loadTexts, t } from "./core/i18n.js";
 import { prepareOffline } from "./core/offline.js";
 import { send } from "./core/outbox.js";
-import { accessToken, hasSession, isSignedIn, Offline, onSignedOut, restoreViewer, viewer } from "./core/session.js";
+import { accessToken, canForOthers, hasSession, isSignedIn, Offline, onSignedOut, restoreViewer, viewer } from "./core/session.js";
 import { disconnect } from "./core/socket.js";
 import { showFrame } from "./parts/frame.js";
 import { applyTheme } from "./parts/theme.js";
@@ -47,7 +47,7 @@ async function showScreen() {
   }
   const profileLanguage = viewer().language;
   if (profileLanguage && profileLanguage !== language() && !isLanguageChosen()) return chooseLanguage(profileLanguage);
-  if (path() === "/" && viewer().role === "EMPLOYEE") return go(`/people/${viewer().employee.id}`, { replace: true });
+  if (path() === "/" && !canForOthers("VIEW_CARD")) return go(`/people/${viewer().employee.id}`, { replace: true });
   const [pattern, load, style] = SCREENS.find(([each]) => each.test(path())) || SCREENS[SCREENS.length - 1];
   const main = showFrame(app);
   render(main, h("p.loading", {}, t("Loading …")));

@@ -19,6 +19,7 @@ from domain.primitives.calendar import Calendar
 from domain.primitives.json_values import JsonValue
 
 Subject = tuple[str, int]  # the type of a record, "Goal" or "Employee", and its database id
+GoalOwner = tuple[str, int]  # the kind and id of the scope that owns a goal, as they are stored
 
 
 class AlertKind(StrEnum):
@@ -169,8 +170,8 @@ class Event:
     """An activity, or an event caused by the passage of time alone, as input of the alert rules.
 
     kind         the activity kind; for an event without an activity, the alert kind
-    employee_id  the employee concerned, None for a goal of a team or the company
-    team_id      the owner of a team goal
+    employee_id  the employee concerned, None for a goal of a team or another group
+    goal_owner   of an event of a goal; None if it is not known
     data         what the activity stores
     """
 
@@ -179,7 +180,7 @@ class Event:
     at: datetime
     employee_id: int | None
     actor_id: int | None = None
-    team_id: int | None = None
+    goal_owner: GoalOwner | None = None
     data: Mapping[str, JsonValue] = field(default_factory=dict)
 
 
@@ -187,8 +188,9 @@ class Event:
 class AlertCandidate:
     """A possible alert, before a rule has matched it.
 
-    employee_id  the employee concerned; None for a goal of a team or the company
-    team_id      the employee's team at that instant, or the team of the goal; 0 for none
+    employee_id  the employee concerned; None for a goal of a team or another group
+    team_ids     the employee's team at that instant, or the teams of the group; empty for the whole company
+    managed_by   the teams whose managers answer for the group that owns a goal, each with those above, bottom up
     amount       of a deal, in minor units of the company's currency; None while it is unknown
     data         the values that the message needs
     occurrence   identifies what happened among the occurrences of the subject; None if it is another one each time
@@ -200,12 +202,13 @@ class AlertCandidate:
     subject: Subject
     at: datetime
     employee_id: int | None
-    team_id: int
+    team_ids: frozenset[int]
     amount: int | None = None
     data: Mapping[str, JsonValue] = field(default_factory=dict)
     occurrence: str | None = None
     stage_id: int | None = None
     assigner_id: int | None = None
+    managed_by: Sequence[Sequence[int]] = ()
 
 
 def alert_kind_of(event: Event) -> AlertKind | None:
@@ -293,7 +296,7 @@ def matches(rule: Rule, candidate: AlertCandidate) -> bool:
         return False
     if rule.employee_id is not None and rule.employee_id != candidate.employee_id:
         return False
-    if rule.team_ids is not None and candidate.team_id not in rule.team_ids:
+    if rule.team_ids is not None and not (candidate.team_ids and candidate.team_ids <= rule.team_ids):
         return False
     if rule.stage_id is not None and rule.stage_id != candidate.stage_id:
         return False
@@ -347,18 +350,18 @@ class AlertDeduplicator:
 def select_recipients(
     recipient_kinds: Iterable[Recipient],
     employee_id: int | None,
-    manager_ids: Sequence[int],
+    manager_chains: Sequence[Sequence[int]],
     director_ids: Sequence[int],
     assigner_id: int | None = None,
 ) -> list[int]:
     """Return the ids of the employees to notify, without duplicates.
 
-    employee_id   the employee concerned; None if there is none or they are inactive
-    manager_ids   the managers above them, or above the team that owns the goal, the nearest first
-    director_ids  notified in place of the manager if there is none
-    assigner_id   the author of the task; None if there is none or they are inactive: the manager instead
+    employee_id     the employee concerned; None if there is none or they are inactive
+    manager_chains  the managers above them, or above each team at the top of the group that owns the goal, the nearest first
+    director_ids    notified in place of the manager if there is none
+    assigner_id     the author of the task; None if there is none or they are inactive: the manager instead
     """
-    nearest_manager = list(manager_ids[:1]) or list(director_ids)
+    nearest_manager = [chain[0] for chain in manager_chains if chain] or list(director_ids)
     ids_by_kind = {
         Recipient.MANAGER: nearest_manager,
         Recipient.EMPLOYEE: nearest_manager if employee_id is None else [employee_id],

@@ -24,6 +24,8 @@ from babel.units import format_unit
 from domain.messages import Message, MessageList, MessageValue, Plural, gettext_noop
 
 LOCALES: Final = Path(__file__).with_name("locales")
+_LARGE_NUMBER: Final = 1_000_000
+_SAMPLE_NUMBERS: Final = (*range(201), _LARGE_NUMBER)  # among them is one of each category of whole numbers
 
 
 class Language:
@@ -44,6 +46,15 @@ class Language:
     def plural(self, template: Plural, number: int) -> str:
         """Return the translation in the form for the number."""
         return self._translations.ngettext(template.singular, template.plural, abs(number))
+
+    def plural_forms(self, template: Plural) -> dict[str, str]:
+        """Return the translation in each form, by the CLDR category of the numbers that take it.
+
+        A category of fractions alone, as `other` is in Russian, gets the form of large numbers.
+        """
+        category = self.locale.plural_form
+        numbers = {"other": _LARGE_NUMBER, **{category(number): number for number in reversed(_SAMPLE_NUMBERS)}}
+        return {name: self.plural(template, number) for name, number in numbers.items()}
 
     def render(self, message: Message) -> str:
         """Return the sentence of a message in this language."""

@@ -17,7 +17,7 @@ from domain.goals.progress import Pace, ProjectionBasis
 from domain.goals.slices import GoalShape
 from domain.goals.tiers import GoalTier
 from domain.ledger.record_facts import CallDirection, CallOutcome, DealStatus, LeadStatus, SaleKind, TaskKind
-from domain.permissions import DeviceKind, Role
+from domain.permissions import ACTION_DESCRIPTIONS, Action, DeviceKind, Reach, Role
 from domain.primitives.calendar import Weekday
 from domain.primitives.periods import PeriodKind
 from domain.primitives.units import Unit
@@ -82,6 +82,19 @@ _register_enum(
     "Whether a day of the company's own is off or worked.",
     OFF="Nobody works, whatever the weekday.",
     ON="A working day, whatever the weekday and the public holidays.",
+)
+_register_enum(
+    Action,
+    "What a viewer may do, as the permission table names it.",
+    **{action.name: f"{text[0].upper()}{text[1:]}." for action, text in ACTION_DESCRIPTIONS.items()},
+)
+_register_enum(
+    Reach,
+    "How far an action reaches for a viewer.",
+    SELF="The viewer's own data.",
+    MANAGED="Also the data of the teams they manage, of all teams below, and of employees with them as manager.",
+    SCOPE="The data of the team, with all teams below, or of the company that the device was created for.",
+    COMPANY="Everything.",
 )
 _register_enum(
     Role,

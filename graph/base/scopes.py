@@ -17,12 +17,12 @@ from graph.base.field_declarations import GOAL_LIST, GOALS, RECORDS, WHOLE_VIEWE
 from graph.base.input_mapping import PeriodInput, WhatIfInput, forecast_query, period_key
 from graph.base.lazy_types import ForecastRef, FunnelRef, GoalRef, StatisticsRef
 from graph.base.row_types import Info, Node
+from models.organization.scopes import ScopeRow
 from resolvers.analytics import funnels, statistics
 from resolvers.forecasting import forecasts
 from resolvers.goals import goals
 from resolvers.request.context import RequestContext
 from resolvers.request.scopes import Scope as ResolvedScope
-from resolvers.request.scopes import ScopeRow
 
 STATISTICS_DESCRIPTION: Final = "Time series of the period; by default the current month."
 FUNNEL_DESCRIPTION: Final = """Deals that entered the stages of a pipeline in the period; by default the current month and the first

@@ -122,10 +122,10 @@ def permission_fingerprint(viewer: Viewer, permissions: PermissionSet) -> Hashab
 
 def _reach_fingerprint(viewer: Viewer, action: Action | None) -> Hashable:
     if action is None:
-        return viewer.key, viewer.actor, viewer.reachable_team_ids, viewer.visible_goal_team_ids()
+        return viewer.key, viewer.actor, viewer.reachable_team_ids, viewer.visible_goal_groups()
     reach = viewer.reach(action)
     if action is Action.VIEW_GOALS_ABOVE:
-        return reach, viewer.visible_goal_team_ids()
+        return reach, viewer.visible_goal_groups()
     match reach:
         case Reach.SELF:
             return reach, viewer.id

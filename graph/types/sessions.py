@@ -6,7 +6,7 @@ from datetime import datetime
 
 import strawberry
 
-from domain.permissions import DeviceKind, Role
+from domain.permissions import Action, DeviceKind, Reach, Role
 from graph.base.field_declarations import NOTHING, WHOLE_VIEWER, declare
 from graph.base.row_types import Info, Node, row_type
 from graph.base.scopes import Scope
@@ -33,9 +33,7 @@ class Device(Node):
     )
     @staticmethod
     async def scope(root: strawberry.Parent[sessions.Device], info: Info) -> object:
-        if root.team_id is not None:
-            return info.context.tree.teams[root.team_id]
-        return await info.context.company()
+        return info.context.tree.teams[root.team_id] if root.team_id else await info.context.company()
 
 
 @strawberry.type(description="A sign-in of the viewer that has not ended.")
@@ -44,6 +42,12 @@ class Session:
     started_at: datetime
     expires_at: datetime = strawberry.field(description="When it ends unless it is refreshed before.")
     current: bool = strawberry.field(description="Whether this request belongs to it.")
+
+
+@strawberry.type(description="An action, and how far it reaches for the viewer.")
+class Permission:
+    action: Action
+    reach: Reach
 
 
 @strawberry.type(description="The signed-in employee or device.")
@@ -55,6 +59,16 @@ class Viewer:
     @staticmethod
     def role(root: strawberry.Parent[viewers.Viewer]) -> Role | None:
         return root.employee.role if root.employee else None
+
+    @strawberry.field(
+        description="The actions that reach anything for the viewer. They follow from the role, and for an employee who "
+        "manages a team or other employees are at least those of a manager.",
+        metadata=declare(WHOLE_VIEWER, length=20),
+    )
+    @staticmethod
+    def permissions(root: strawberry.Parent[viewers.Viewer]) -> list[Permission]:
+        reaches = {action: root.reach(action) for action in Action}
+        return [Permission(action=action, reach=reach) for action, reach in reaches.items() if reach is not Reach.NONE]
 
     @strawberry.field(
         description="Of the employee's profile, such as `en`, in which alerts are told; null if none was chosen, and for a "

@@ -30,7 +30,7 @@ from models.db.values import SqlValue
 from models.db.write_batch import BatchedWrite, fits_batch, write_rows
 
 _BATCH_SIZE: Final = 1000
-_EVENT_COLUMNS: Final = ("id", "kind", "subject_kind", "subject_id", "at", "employee_id", "actor_id", "team_id", "data")
+_EVENT_COLUMNS: Final = ("id", "kind", "subject_kind", "subject_id", "at", "employee_id", "actor_id", "data")
 
 
 class ActivityKind(StrEnum):
@@ -240,8 +240,7 @@ async def stream_events(start: datetime, end: datetime, kinds: Sequence[str] | N
     while rows := await query.filter(position).order_by("at", "id").limit(_BATCH_SIZE).values(*_EVENT_COLUMNS):
         for row in rows:
             subject = (row["subject_kind"], row["subject_id"])
-            owner_ids = (row["employee_id"], row["actor_id"], row["team_id"])
-            yield Event(row["kind"].value, subject, row["at"], *owner_ids, row["data"])
+            yield Event(row["kind"].value, subject, row["at"], row["employee_id"], row["actor_id"], data=row["data"])
         position = Q(at__gt=rows[-1]["at"]) | Q(at=rows[-1]["at"], id__gt=rows[-1]["id"])
 
 

@@ -8,7 +8,7 @@ from functools import cache
 from operator import attrgetter
 from typing import Any, Final, TypeVar
 
-from tortoise import fields
+from tortoise import Tortoise, fields
 from tortoise.fields.base import Field
 from tortoise.models import Model
 
@@ -36,6 +36,13 @@ def attributes_from_json(model: type[Model], values: Mapping[str, JsonValue]) ->
     attributes = tuple(values)
     factory = row_factory(model, "json")
     return dict(zip(attributes, factory.make_values(attributes, [*values.values()]), strict=True))
+
+
+def find_model(name: str) -> type[Model]:
+    """Return the class of a table's rows by its name. Raises KeyError if there is none."""
+    assert Tortoise.apps is not None
+    model: type[Model] = Tortoise.apps["models"][name]
+    return model
 
 
 def table_name(model: type[Model]) -> str:

@@ -22,11 +22,11 @@ from models.auth.sessions import IdempotencyRecord
 from models.crm.deals import Deal
 from models.db import connection, json_rows, row_store
 from models.db.json_rows import array_parameter
-from models.edits.edit_statement import EditShape, edit_rows_sql
+from models.edits.edit_statement import EditShape, edit_rows_sql, owner_ids_column
 from models.edits.goal_values import NO_KNOWN_VALUES, KnownGoalValues
 from models.goals.goals import AffectedGoal, Goal
 from models.organization.people import Employee, TeamMembershipHistory
-from models.organization.scopes import COMPANY, EmployeeScope, ScopeKey, TeamScope
+from models.organization.scopes import COMPANY, SCOPE_KINDS, ScopeKey
 
 NO_KEY: Final = ("", "")
 
@@ -237,8 +237,11 @@ def _new_ids(value: Any, count: int, on_sqlite: bool) -> list[int]:
 
 
 def _goals_before(row: Mapping[str, Any], request: EditRequest) -> GoalsBefore:
-    employee_scopes = [EmployeeScope(employee_id) for employee_id in json_rows.decode(row["credited"])]
-    team_scopes = [TeamScope(team_id) for team_id in json_rows.decode(row["teams_above"])]
+    affected_scopes = {
+        scope_kind(scope_id)
+        for scope_kind in SCOPE_KINDS
+        for scope_id in json_rows.decode(row.get(owner_ids_column(scope_kind)))
+    }
     pairs = json_rows.decode_rows(Goal, row["goals"])
     alerted_ids = {
         columns["subject_id"] for columns in json_rows.decode(row["alerts"]) if columns["subject_kind"] == "Goal"
@@ -253,7 +256,7 @@ def _goals_before(row: Mapping[str, Any], request: EditRequest) -> GoalsBefore:
             )
             for goal, columns in pairs
         ],
-        frozenset({COMPANY, *employee_scopes, *team_scopes}),
+        frozenset({COMPANY, *affected_scopes}),
         frozenset(request.goal_days),
         frozenset(request.goal_metrics),
     )

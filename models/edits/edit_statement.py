@@ -19,7 +19,7 @@ from models.db.json_rows import array_rows, in_array, in_rows
 from models.goals.goals import GOAL_SUM_SQL, Goal
 from models.organization.company import REFERENCE_POSITION_SQL
 from models.organization.people import Employee
-from models.organization.scopes import owner_sql
+from models.organization.scopes import SCOPE_KINDS, ScopeKey
 
 _ALERTED_KINDS: Final = frozenset({"Deal", "Lead", "Task"})  # records that alerts are about
 _WATCHED_KINDS: Final = frozenset({"Deal", "Lead"})  # records with inactivity timers
@@ -63,9 +63,9 @@ def edit_rows_sql(on_sqlite: bool, shape: EditShape) -> str:
         if shape.has_external_employees
         else ""
     )
-    is_affected_owner = owner_sql(
-        team_is=in_rows(on_sqlite, "owner_id", "SELECT id FROM team_above"),
-        employee_is=in_rows(on_sqlite, "owner_id", "SELECT id FROM credited_id"),
+    is_affected_owner = " OR ".join(
+        f"(owner_kind = '{scope_kind.kind}' AND {'TRUE' if ids is None else in_rows(on_sqlite, 'owner_id', ids)})"
+        for scope_kind, ids in _affected_owner_ids()
     )
     parts += [
         f"person_id(id) AS ({array_rows(on_sqlite, 'id', 'int')}{external_employees}{''.join(employees_of_rows.values())})",
@@ -77,7 +77,7 @@ def edit_rows_sql(on_sqlite: bool, shape: EditShape) -> str:
         f" AND team_id IS NOT NULL"
         f" UNION SELECT parent.parent_id FROM ({_TEAM_PARENTS_SQL}) AS parent JOIN team_above ON team_above.id = parent.id"
         f" WHERE parent.parent_id > 0)",
-        f"goal_id(id) AS (SELECT id FROM goal WHERE archived_at IS NULL AND {is_affected_owner}"  # noqa: S608
+        f"goal_id(id) AS (SELECT id FROM goal WHERE archived_at IS NULL AND ({is_affected_owner})"  # noqa: S608
         f" AND EXISTS (SELECT 1 FROM day_list WHERE day_list.day BETWEEN goal.first_day AND goal.last_day)"
         f" AND {in_array(on_sqlite, 'metric', 'varchar')})",
         # null is the value of a goal that is known
@@ -120,8 +120,11 @@ def edit_rows_sql(on_sqlite: bool, shape: EditShape) -> str:
         "memberships": json_rows.values_sql(on_sqlite, membership, membership_source),
         "position": REFERENCE_POSITION_SQL,
         "log_position": _LOG_POSITION_SQL,
-        "credited": json_rows.values_sql(on_sqlite, "id", "credited_id"),
-        "teams_above": json_rows.values_sql(on_sqlite, "id", "team_above"),
+        **{
+            owner_ids_column(scope_kind): json_rows.values_sql(on_sqlite, "id", f"({ids}) AS owner")
+            for scope_kind, ids in _affected_owner_ids()
+            if ids is not None
+        },
         "goals": json_rows.rows_sql(on_sqlite, Goal, "goal_row", reached="reached"),
         "timers": json_rows.rows_sql(on_sqlite, InactivityTimer, f"silence WHERE {timed}"),
         "alerts": json_rows.rows_sql(on_sqlite, RaisedAlert, "alert_row", can_resume="can_resume"),
@@ -142,6 +145,19 @@ def edit_rows_sql(on_sqlite: bool, shape: EditShape) -> str:
         columns["client_ids"] = json_rows.values_sql(on_sqlite, "id", "client_id")
     selected = ", ".join(f"{expression} AS {name}" for name, expression in columns.items())
     return f"WITH RECURSIVE {', '.join(parts)} SELECT {selected}"
+
+
+def _affected_owner_ids() -> list[tuple[type[ScopeKey], str | None]]:
+    """Return for each kind of scope the SELECT of the ids of those that the records count for; None: all there are."""
+    return [
+        (scope_kind, scope_kind.covering_ids_sql("SELECT id FROM credited_id", "SELECT id FROM team_above"))
+        for scope_kind in SCOPE_KINDS
+    ]
+
+
+def owner_ids_column(scope_kind: type[ScopeKey]) -> str:
+    """Return the column with the ids of the scopes of a kind that the records count for, unless these are all."""
+    return f"{scope_kind.kind.lower()}_owner_ids"
 
 
 def _first_win_parts(*, has_clients: bool, has_deals: bool) -> list[str]:

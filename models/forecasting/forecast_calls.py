@@ -13,7 +13,8 @@ from models.db.columns import enum_column, minor_units_column, text_column
 from models.db.conditions import Condition, equals
 from models.db.row_query import RowQuery
 from models.forecasting.deal_tables import Basis
-from models.organization.scopes import OwnerKind, ScopeKey, owned_by_any, scope_key
+from models.organization.scope_queries import owned_by_any
+from models.organization.scopes import OwnerKind, ScopeKey, scope_key
 
 
 class CallKind(StrEnum):

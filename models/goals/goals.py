@@ -17,12 +17,13 @@ from domain.goals.tiers import Mark, Tiers, scale_tiers
 from domain.primitives.periods import Period, PeriodKind
 from models.db import connection, row_store
 from models.db.columns import bool_column, enum_column, foreign_key, minor_units_column, short_text_column, text_column
-from models.db.conditions import Condition, equals, is_one_of
+from models.db.conditions import NO_ROW, Condition, equals, is_one_of
 from models.db.row_query import RowQuery
 from models.db.values import SqlValue
 from models.organization import scopes
 from models.organization.people import Employee
-from models.organization.scopes import EmployeeScope, OwnerKind, ScopeKey, TeamScope
+from models.organization.scope_queries import owned_by_any
+from models.organization.scopes import EmployeeScope, OwnerKind, ScopeKey
 
 
 class Goal(Model):
@@ -119,29 +120,40 @@ def _unarchived() -> QuerySet[Goal]:
 
 
 def match_visible(
-    groups: Iterable[ScopeKey], employee_ids: Iterable[int], restricted_metrics: Mapping[str, Collection[int]]
+    groups: Iterable[ScopeKey], employee_ids: Iterable[int], restricted_metrics: Mapping[str, Collection[ScopeKey]]
 ) -> Condition:
     """Return the condition for the goals of these groups and of these employees.
 
-    restricted_metrics  by metric: the only teams of which, beside employees, goals for it are included
+    restricted_metrics  by metric: the only groups of which goals for it are included
     """
-    condition = scopes.owned_by_any(groups)
-    for metric, metric_team_ids in restricted_metrics.items():
-        condition &= ~equals("metric", metric) | TeamScope.owned_by(metric_team_ids)
+    condition = owned_by_any(groups)
+    for metric, metric_groups in restricted_metrics.items():
+        condition &= ~equals("metric", metric) | owned_by_any(metric_groups)
     return condition | EmployeeScope.owned_by(employee_ids)
 
 
-def match_activities(team_ids: Collection[int], restricted_metrics: Mapping[str, Collection[int]]) -> Condition:
-    """Return the condition for activities about goals of these teams, 0 for the company.
+def match_activities(groups: Collection[ScopeKey], restricted_metrics: Mapping[str, Collection[ScopeKey]]) -> Condition:
+    """Return the condition for activities about goals and plans of these groups.
 
-    restricted_metrics  by metric: the only teams of which goals for it are included
+    restricted_metrics  by metric: the only groups of which goals for it are included
     """
-    condition = Condition("employee_id IS NULL") & is_one_of("team_id", team_ids)
-    for metric, metric_team_ids in restricted_metrics.items():
+    condition = Condition("employee_id IS NULL") & _match_activities_of(groups)
+    for metric, metric_groups in restricted_metrics.items():
         is_restricted = Condition(
             "subject_kind = 'Goal' AND subject_id IN (SELECT id FROM goal WHERE metric = ?)", (metric,)
         )
-        condition &= ~is_restricted | is_one_of("team_id", metric_team_ids)
+        condition &= ~is_restricted | _match_activities_of(metric_groups)
+    return condition
+
+
+def _match_activities_of(groups: Collection[ScopeKey]) -> Condition:
+    condition = is_one_of("team_id", sorted(key.activity_team_id for key in groups if key.activity_team_id is not None))
+    others = owned_by_any(key for key in groups if key.activity_team_id is None)
+    if others == NO_ROW:
+        return condition
+    for subject_kind, table in (("Goal", "goal"), ("GoalPlan", "plan")):
+        sql = f"subject_kind = '{subject_kind}' AND subject_id IN (SELECT id FROM {table} WHERE {others.sql})"  # noqa: S608
+        condition |= Condition(sql, others.values)
     return condition
 
 
@@ -198,9 +210,9 @@ async def has_any() -> bool:
     return await Goal.exists()
 
 
-async def owned_by_teams(team_ids: Collection[int], today: date) -> list[Goal]:
-    """Return the unarchived goals that the teams own, of periods that are not over."""
-    query = RowQuery(Goal, TeamScope.owned_by(team_ids) & _UNARCHIVED)
+async def fetch_owned(keys: Collection[ScopeKey], today: date) -> list[Goal]:
+    """Return the unarchived goals that the scopes own, of periods that are not over."""
+    query = RowQuery(Goal, owned_by_any(keys) & _UNARCHIVED)
     return await query.where(Condition("last_day >= ?", (today,))).fetch()
 
 
@@ -242,13 +254,13 @@ def _competes_with(period: Period, until: date) -> Condition:
 
 async def fetch_competing(scope_keys: Collection[ScopeKey], metrics: Collection[str], period: Period) -> list[Goal]:
     """Return the unarchived goals of scopes for the same days, or a period of the kind that overlaps, by id."""
-    query = RowQuery(Goal, scopes.owned_by_any(scope_keys) & _UNARCHIVED & is_one_of("metric", metrics))
+    query = RowQuery(Goal, owned_by_any(scope_keys) & _UNARCHIVED & is_one_of("metric", metrics))
     return await query.where(_competes_with(period, period.end)).order_by("id").fetch()
 
 
 async def fetch_of_period(scope_keys: Collection[ScopeKey], metrics: Collection[str], period: Period) -> list[Goal]:
     """Return the unarchived goals of scopes for exactly these days."""
-    query = RowQuery(Goal, scopes.owned_by_any(scope_keys) & _UNARCHIVED & is_one_of("metric", metrics))
+    query = RowQuery(Goal, owned_by_any(scope_keys) & _UNARCHIVED & is_one_of("metric", metrics))
     return await query.where(Condition("first_day = ? AND last_day = ?", (period.start, period.end))).fetch()
 
 

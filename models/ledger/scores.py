@@ -134,10 +134,8 @@ async def totals_of_scopes(
     selects, values = [], list[SqlValue]()
     for part, (metric, first_day, last_day) in enumerate(ranges):
         for scope_kind, keys_of_kind in scopes.by_kind(keys):
-            owner = "employee_id" if keys_of_kind[0].employee_id is not None else "team_id"
-            selects.append(
-                _SCOPE_TOTALS_SQL.format(part=part, kind=scope_kind.kind, table=scope_kind.total_table, owner=owner)
-            )
+            table, owner = scope_kind.total_table, scope_kind.total_owner
+            selects.append(_SCOPE_TOTALS_SQL.format(part=part, kind=scope_kind.kind, table=table, owner=owner))
             ids = [key.id if key.total_team_id is None else key.total_team_id for key in keys_of_kind]
             values += [metric, first_day, last_day, ids]
     totals: list[dict[ScopeKey, int]] = [{} for _ in ranges]

@@ -158,6 +158,10 @@ class TeamTree:
         """Return the ids of the direct subteams, in name order; None returns the top-level teams."""
         return self._child_ids_by_parent.get(team_id, [])
 
+    def list_depth_first(self, parent_id: int | None = None) -> list[int]:
+        """Return the ids of the teams below one, or of all: each after its parent, siblings in name order."""
+        return [id_ for child_id in self.child_ids(parent_id) for id_ in (child_id, *self.list_depth_first(child_id))]
+
     def subtree_ids(self, team_id: int) -> frozenset[int]:
         """Return the ids of the team and all teams below it."""
         team_ids, pending_ids = {team_id}, [team_id]
@@ -168,11 +172,11 @@ class TeamTree:
                     pending_ids.append(child_id)
         return frozenset(team_ids)
 
-    def subtree_spans(self, team_id: int, first_day: date, last_day: date) -> tuple[TeamSpan, ...]:
-        """Return the team and all teams below it on each day from first to last, both included, as spans of days."""
+    def subtree_spans(self, top_ids: Collection[int], first_day: date, last_day: date) -> tuple[TeamSpan, ...]:
+        """Return some teams and all teams below them on each day from first to last, both included, as spans of days."""
         spans: list[TeamSpan] = []
         for start, end in self.constant_ranges(first_day, last_day):
-            span = TeamSpan(start, end, self.on(end).subtree_ids(team_id))
+            span = TeamSpan(start, end, frozenset[int]().union(*map(self.on(end).subtree_ids, top_ids)))
             if spans and spans[-1].team_ids == span.team_ids:
                 span = TeamSpan(spans.pop().first_day, span.last_day, span.team_ids)
             spans.append(span)

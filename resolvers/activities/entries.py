@@ -11,11 +11,15 @@ from domain.ledger.record_facts import RecordFacts
 from domain.primitives.json_values import JsonObject
 from models.crm.activities import ActivityKind
 from models.crm.records import CrmRecord
+from models.organization.scopes import ScopeKey
 
 
 @dataclass(frozen=True)
 class ActivityEntry:
-    """An entry for the activity feed: event, credited employee, time, and `data` for the summary sentence."""
+    """An entry for the activity feed: event, credited employee, time, and `data` for the summary sentence.
+
+    goal_owner  of an entry about a goal or a plan
+    """
 
     kind: ActivityKind
     subject_kind: str  # GraphQL type of the record
@@ -24,7 +28,7 @@ class ActivityEntry:
     at: datetime
     data: JsonObject = field(default_factory=dict)
     client_id: int | None = None
-    team_id: int | None = None
+    goal_owner: ScopeKey | None = None
 
 
 @dataclass(frozen=True)

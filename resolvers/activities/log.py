@@ -20,7 +20,7 @@ async def write_activity_entries(context: RequestContext, entries: Sequence[Acti
         activities.ActivityRow(
             entry.kind,
             entry.employee_id,
-            entry.team_id,
+            entry.goal_owner.activity_team_id if entry.goal_owner else None,
             None if entry.kind is ActivityKind.TASK_OVERDUE else context.viewer.id,  # caused by time, not by an actor
             entry.at,
             now,

@@ -23,7 +23,7 @@ async def select_activities(
 ) -> RowQuery[Activity]:
     """Return a query of the activities of the scope within the viewer's reach.
 
-    An activity about a goal of a team or the company has no employee and is selected by the goal's owner.
+    An activity about a goal of a group has no employee and is selected by the goal's owner.
     """
     condition = await _match_visible(context, requested_scope)
     return activities.select_activities(condition, kinds)
@@ -45,9 +45,8 @@ async def _match_visible(context: RequestContext, requested_scope: ScopeArgument
     is_about_employee = is_visible_employee & activities.match_employees()
     condition = is_about_employee
     if scope.key.employee_id is None and viewer.device is None:
-        visible_team_ids, scope_team_ids = viewer.visible_goal_team_ids(), scope.team_ids(context)
-        team_ids = visible_team_ids | {0} if scope_team_ids is None else visible_team_ids & scope_team_ids
-        condition = condition | goals.match_activities(team_ids, viewer.restricted_totals())
+        groups = [group for group in viewer.visible_goal_groups() if group.is_within(scope.key, context.tree)]
+        condition = condition | goals.match_activities(groups, viewer.restricted_totals())
     if viewer.device is not None:
         condition = condition & activities.match_records()  # devices, such as integrations, cannot see goals
     return condition

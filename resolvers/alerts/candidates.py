@@ -1,4 +1,4 @@
-"""Builds alert candidates from events: the employee or team concerned, the amount, and the message data."""
+"""Builds alert candidates from events: the employee or group concerned, the amount, and the message data."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ from models.edits.edit_rows import AlertsBefore
 from models.organization import people
 from models.organization.company import Company, ExchangeRateTable
 from models.organization.people import Employee, TeamMembershipHistory
+from models.organization.scopes import ScopeKey, ScopeRow, scope_key
 from resolvers.request.context import RequestContext
+from resolvers.request.scopes import load_scope_rows
 
 _MESSAGE_FIELDS = (
     "title",
@@ -73,8 +75,15 @@ async def build_candidates(
         return []
     lookup = lookup or await load_employees(event.employee_id for event in alert_events)
     converter = await CurrencyConverter.load(context)
-    candidates = [_build_candidate(context, event, lookup, converter) for event in alert_events]
+    groups = await load_scope_rows(context, {_group_of(event) for event in alert_events if event.employee_id is None})
+    candidates = [_build_candidate(context, event, lookup, groups, converter) for event in alert_events]
     return await _add_stage_names(candidates)
+
+
+def _group_of(event: Event) -> ScopeKey:
+    """Return the key of the group that owns the goal of an event."""
+    assert event.goal_owner is not None, "only an event of a goal has no employee"
+    return scope_key(*event.goal_owner)
 
 
 async def _add_stage_names(candidates: list[AlertCandidate]) -> list[AlertCandidate]:
@@ -91,7 +100,11 @@ async def _add_stage_names(candidates: list[AlertCandidate]) -> list[AlertCandid
 
 
 def _build_candidate(
-    context: RequestContext, event: Event, lookup: EmployeeLookup, converter: CurrencyConverter
+    context: RequestContext,
+    event: Event,
+    lookup: EmployeeLookup,
+    groups: Mapping[ScopeKey, ScopeRow],
+    converter: CurrencyConverter,
 ) -> AlertCandidate:
     kind = alert_kind_of(event)
     assert kind is not None
@@ -99,22 +112,26 @@ def _build_candidate(
     if event.data.get("due"):
         due = datetime.fromisoformat(event.data["due"]).astimezone(ZoneInfo(converter.company.time_zone))
         data["due"] = due.strftime("%Y-%m-%dT%H:%M")
+    managed_by: Sequence[Sequence[int]] = ()
     if event.employee_id is not None:
-        team_id, data["who"] = lookup.team_at(event.employee_id, event.at), lookup.employees[event.employee_id].name
+        team_ids = frozenset({lookup.team_at(event.employee_id, event.at)})
+        data["who"] = lookup.employees[event.employee_id].name
     else:
-        team_id = event.team_id or 0
-        data["who"] = context.tree.teams[team_id].name if team_id in context.tree.teams else converter.company.name
+        group = _group_of(event)
+        team_ids, data["who"] = group.team_ids(context.tree) or frozenset(), groups[group].name
+        managed_by = [context.tree.path_to_root(team_id) for team_id in group.top_team_ids(context.tree)]
     return AlertCandidate(
         kind,
         event.subject,
         event.at,
         event.employee_id,
-        team_id,
+        team_ids,
         converter.amount_of(event),
         data,
         occurrence_of(kind, event),
         event.data.get("to") if ALERT_DEFINITIONS[kind].about_stage else None,
         event.data.get("assigner"),
+        managed_by,
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Final
@@ -100,7 +100,15 @@ async def _find_events(context: RequestContext, rule: Rule, start: datetime, now
         case kind:
             names = rules.ALERT_DEFINITIONS[kind].events
             events = [event async for event in activities.stream_events(start, now, names)] if names else []
+            events = await _add_goal_owners(events)
     return sorted(events, key=lambda event: event.at)
+
+
+async def _add_goal_owners(events: Sequence[Event]) -> list[Event]:
+    """Return the events with the owners of the goals that they are about, which are read in one statement."""
+    goal_ids = sorted({event.subject[1] for event in events if event.subject[0] == "Goal"})
+    owners = {("Goal", row.id): (row.owner_kind, row.owner_id) for row in await goals.by_ids(goal_ids) if row}
+    return [replace(event, goal_owner=owners.get(event.subject)) for event in events]
 
 
 async def _find_stalled_deals(rule: Rule, calendar: Calendar, start: datetime, now: datetime) -> list[Event]:

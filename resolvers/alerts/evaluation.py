@@ -7,7 +7,7 @@ messages of outside channels. Nothing here waits for an outside service.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -43,7 +43,9 @@ from resolvers.request.context import RequestContext
 def to_event(line: ActivityEntry, actor: int | None) -> Event:
     """Return the event of an activity entry that is about to be written."""
     subject = (line.subject_kind, line.subject_id)
-    return Event(line.kind.value, subject, line.at, line.employee_id, actor, line.team_id, line.data)
+    owner = line.goal_owner
+    goal_owner = (owner.kind, owner.id) if owner else None
+    return Event(line.kind.value, subject, line.at, line.employee_id, actor, goal_owner, line.data)
 
 
 async def evaluate_alerts(
@@ -309,12 +311,10 @@ class _RecipientLookup:
             employee_id for row in employees.values() for employee_id in (row.id, row.manager_id) if employee_id
         }
         employee_ids |= {candidate.assigner_id for candidate in candidates if candidate.assigner_id}
-        team_ids = {candidate.team_id for candidate in candidates} | {row.team_id or 0 for row in employees.values()}
-        for team_id in team_ids:
-            manager_ids = (
-                context.tree.teams[ancestor_id].manager_id for ancestor_id in context.tree.path_to_root(team_id)
-            )
-            employee_ids |= {manager_id for manager_id in manager_ids if manager_id}
+        paths = {context.tree.path_to_root(row.team_id) for row in employees.values()}
+        paths |= {tuple(path) for candidate in candidates for path in candidate.managed_by}
+        manager_ids = (context.tree.teams[team_id].manager_id for path in paths for team_id in path)
+        employee_ids |= {manager_id for manager_id in manager_ids if manager_id}
         active_employees = await people.load_possible_recipients(sorted(employee_ids))
         return cls(context.tree, employees, {row.id: row for row in active_employees})
 
@@ -322,15 +322,16 @@ class _RecipientLookup:
         director_ids = [row.id for row in self.active_employees.values() if row.role is Role.DIRECTOR]
         director_ids = director_ids or [row.id for row in self.active_employees.values() if row.role is Role.ADMIN]
         employee_id = candidate.employee_id if candidate.employee_id in self.active_employees else None
-        manager_ids = self._managers_of(candidate)
+        chains = self._managers_of(candidate)
+        assigner_id = self._find_assigner(candidate, {manager_id for chain in chains for manager_id in chain})
         return [
             self.active_employees[recipient_id]
             for recipient_id in alert_rules.select_recipients(
-                recipient_kinds, employee_id, manager_ids, director_ids, self._find_assigner(candidate, manager_ids)
+                recipient_kinds, employee_id, chains, director_ids, assigner_id
             )
         ]
 
-    def _find_assigner(self, candidate: AlertCandidate, manager_ids: Sequence[int]) -> int | None:
+    def _find_assigner(self, candidate: AlertCandidate, manager_ids: Collection[int]) -> int | None:
         """Return the id of the author of the task, if they may still see it."""
         assigner = self.active_employees.get(candidate.assigner_id or 0)
         if assigner is None:
@@ -339,17 +340,27 @@ class _RecipientLookup:
         may_see = sees_everyone or assigner.id in manager_ids or assigner.id == candidate.employee_id
         return assigner.id if may_see else None
 
-    def _managers_of(self, candidate: AlertCandidate) -> list[int]:
-        """Return the ids of the managers above, the nearest first: the one set by hand, then those of the teams."""
+    def _managers_of(self, candidate: AlertCandidate) -> list[list[int]]:
+        """Return the managers above, the nearest first: of an employee the one set by hand, then those of the teams.
+
+        A group with several teams at its top has a list for each of them.
+        """
         employee = self.employees.get(candidate.employee_id or 0)
-        team_id = candidate.team_id if employee is None else employee.team_id
-        team_managers = [self.tree.teams[ancestor_id].manager_id for ancestor_id in self.tree.path_to_root(team_id)]
-        chain = [employee.manager_id if employee else None, *team_managers]
+        if employee is None:
+            chains = [self._managers_of_teams(path) for path in candidate.managed_by]
+        else:
+            chains = [[employee.manager_id, *self._managers_of_teams(self.tree.path_to_root(employee.team_id))]]
         return [
-            manager_id
-            for manager_id in chain
-            if manager_id in self.active_employees and manager_id != candidate.employee_id
+            [
+                manager_id
+                for manager_id in chain
+                if manager_id in self.active_employees and manager_id != candidate.employee_id
+            ]
+            for chain in chains
         ]
+
+    def _managers_of_teams(self, team_ids: Sequence[int]) -> list[int | None]:
+        return [self.tree.teams[team_id].manager_id for team_id in team_ids]
 
 
 async def resolve_all(subjects: Sequence[Subject], at: datetime) -> None:

@@ -18,4 +18,4 @@ def build_goal_behind_event(goal: Goal, goal_progress: Progress, rule: Rule, at:
         "limit": rule.percent,
     }
     scope = goal.scope
-    return Event("GOAL_BEHIND", ("Goal", goal.id), at, scope.employee_id, None, scope.activity_team_id, data)
+    return Event("GOAL_BEHIND", ("Goal", goal.id), at, scope.employee_id, None, (scope.kind, scope.id), data)

@@ -28,6 +28,7 @@ from models.crm.pipelines import Stage
 from models.db import json_rows, row_store
 from models.edits.edit_rows import AlertsBefore
 from models.organization.people import TeamTree
+from models.organization.scopes import ScopeRow
 from resolvers.alerts.inputs import RuleInput
 from resolvers.request import scopes, validation
 from resolvers.request.context import RequestContext
@@ -267,7 +268,7 @@ def _require_rule_admin(context: RequestContext) -> None:
         raise Forbidden("Only an administrator can manage alert rules.", "input")
 
 
-async def load_scopes(context: RequestContext, rows: Sequence[AlertRule]) -> list[scopes.ScopeRow]:
+async def load_scopes(context: RequestContext, rows: Sequence[AlertRule]) -> list[ScopeRow]:
     """Return the scope (company, team or employee) of each rule."""
     scope_rows = await scopes.load_scope_rows(context, {row.scope for row in rows})
     return [scope_rows[row.scope] for row in rows]

@@ -23,7 +23,7 @@ async def create_device(
         scope = await scopes.find_scope(context, scope_id)
         if scope is None:
             raise NotFound("There is no such team.", "input", "scope")
-        if scope.key.team_id is None and not scope.key.is_company:
+        if not scope.key.can_own_devices:
             raise Invalid("A device stands for a team or the company.", "input", "scope")
         team_id = scope.key.team_id
     token, digest = sessions.new_device_token()

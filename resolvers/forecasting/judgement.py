@@ -20,12 +20,12 @@ from models.forecasting import forecast_calls
 from models.forecasting.deal_columns import CATEGORIES, STATE_CODES
 from models.forecasting.forecast_calls import CallKind, ForecastCall
 from models.forecasting.pipeline_snapshots import forecast_key
-from models.organization.scopes import ScopeKey
+from models.organization.scopes import ScopeKey, ScopeRow
 from resolvers.forecasting.forecast_engine import get_forecast_engine
 from resolvers.forecasting.forecasts import Forecast
 from resolvers.request import scopes
 from resolvers.request.context import RequestContext
-from resolvers.request.scopes import Scope, ScopeRow, load_scope_rows
+from resolvers.request.scopes import Scope, load_scope_rows
 
 MAX_PAGE_SIZE: Final = 1000  # calls, or deals of a driver
 _ROLLED_UP: Final = tuple(category for category in ForecastCategory if category is not ForecastCategory.OMITTED)
@@ -153,13 +153,10 @@ def _can_view(context: RequestContext, scope: Scope) -> bool:
 def _is_within(context: RequestContext, scope: ScopeKey, forecast: Forecast) -> bool:
     """Return whether a scope is that of the forecast, or a team or an employee in it now."""
     group = forecast.scope.key
-    if scope == group or group.is_company:
-        return True
-    if scope.employee_id is not None:
+    if scope.employee_id is not None and scope != group and not group.is_company:
         index = forecast.snapshot.sellers.index_by_id.get(scope.employee_id)
         return index is not None and bool(forecast.members[index])
-    team_ids = group.team_ids(context.tree)
-    return team_ids is not None and scope.team_id in team_ids
+    return scope.is_within(group, context.tree)
 
 
 def _sum_categories(

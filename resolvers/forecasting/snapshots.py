@@ -20,7 +20,8 @@ from models.forecasting.deal_tables import Basis
 from models.forecasting.pipeline_snapshots import Bookings, ForecastTotals, PipelineSnapshot
 from models.forecasting.snapshots import ForecastSnapshot
 from models.organization import people
-from models.organization.scopes import ScopeKey, key_of_row, list_groups
+from models.organization.scope_groups import list_groups
+from models.organization.scopes import ScopeKey, key_of_row
 from resolvers.forecasting.deal_snapshot import DealSnapshot
 from resolvers.forecasting.forecast_engine import get_forecast_engine
 from resolvers.forecasting.forecasts import (

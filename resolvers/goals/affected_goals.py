@@ -82,7 +82,7 @@ def make_goal_entry(context: RequestContext, goal: Goal, kind: ActivityKind, **d
         goal.scope.employee_id,
         context.now(),
         {"title": goal.name, **data},
-        team_id=goal.scope.activity_team_id,
+        goal_owner=goal.scope,
     )
 
 

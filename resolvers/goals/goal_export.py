@@ -15,12 +15,12 @@ from domain.primitives.tables import Cell, ExportTable
 from domain.primitives.units import from_smallest
 from models.goals.goals import Goal
 from models.organization.people import Employee, Team
+from models.organization.scopes import ScopeRow
 from resolvers.goals.goals import list_goals
 from resolvers.goals.progress import GoalState, goal_owners, load_goal_states
 from resolvers.goals.projection import GoalProjection, project_goals
 from resolvers.request.context import RequestContext
 from resolvers.request.periods import PeriodKey
-from resolvers.request.scopes import ScopeRow
 
 # The map scoreline.toml of the imports knows them in each language.
 _HEADERS: Final = (

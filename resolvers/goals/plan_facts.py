@@ -14,7 +14,7 @@ from domain.primitives.periods import Period, shift_period
 from models.goals import goals
 from models.goals.goals import Goal
 from models.ledger import scores
-from models.organization.scopes import ScopeKey
+from models.organization.scopes import ScopeKey, ScopeRow
 from resolvers.goals.plan_cleaning import (
     MetricPlan,
     clean_given_weights,
@@ -27,7 +27,7 @@ from resolvers.goals.plan_owners import OwnerNames, PlanOwners, arrange_owners, 
 from resolvers.goals.scope_forecasts import ScopeForecasts, load_scope_forecasts
 from resolvers.request.context import RequestContext
 from resolvers.request.periods import resolve_period
-from resolvers.request.scopes import Scope, ScopeRow
+from resolvers.request.scopes import Scope
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +83,7 @@ async def read_request(context: RequestContext, input: PlanInput) -> PlanRequest
     metric_plans = await clean_metrics(context, input, period)
     employees, quota_ids = await load_employees(context, scope)
     team_ids = scope.team_ids(context) or context.tree.teams.keys()
-    names = OwnerNames(scope, employees, {team_id: context.tree.teams[team_id] for team_id in team_ids})
+    names = OwnerNames(scope, employees, [context.tree.teams[team_id] for team_id in team_ids])
     by_hand = await clean_targets(context, input, names, metric_plans)
     given_weights = clean_given_weights(metric_plans, names)
     left_out = {

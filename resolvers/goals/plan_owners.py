@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from domain.errors.user_errors import Conflict, Forbidden, NotFound
@@ -12,10 +12,10 @@ from models.goals.plans import GoalPlan
 from models.organization import people, quotas
 from models.organization.people import Employee, Team, TeamTree
 from models.organization.quotas import RosterMoment
-from models.organization.scopes import ScopeKey, key_of_row
+from models.organization.scopes import ScopeKey, ScopeRow, key_of_row
 from resolvers.request import scopes
 from resolvers.request.context import RequestContext
-from resolvers.request.scopes import Scope, ScopeRow, load_scope_rows
+from resolvers.request.scopes import Scope, load_scope_rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,24 +48,19 @@ class PlanOwners:
 class OwnerNames:
     """Finds the owners that the ids of an input mean, within the scope of the plan."""
 
-    def __init__(self, scope: Scope, employees: Sequence[Employee], teams: Mapping[int, Team]) -> None:
-        self._scope, self._teams = scope, teams
-        self._employees = {employee.id: employee for employee in employees}
+    def __init__(self, scope: Scope, employees: Sequence[Employee], teams: Iterable[Team]) -> None:
+        rows: list[ScopeRow] = [scope.row, *teams, *employees]
+        self._keys = {(type(row).__name__, row.id): key_of_row(row) for row in rows}
         self._ids_by_external_id = {employee.external_id: employee.id for employee in employees if employee.external_id}
 
     def find(self, global_id: str, *path: str) -> ScopeKey:
         """Return the scope, a team or an active employee within it. Raises NotFound."""
+        type_and_id = decode_global_id(global_id)
         if external_id := parse_external_id(global_id):
-            kind, row_id = "Employee", self._ids_by_external_id.get(external_id, 0)
-        else:
-            kind, row_id = decode_global_id(global_id) or ("", 0)
-        match kind:
-            case "Employee" if row_id in self._employees:
-                return key_of_row(self._employees[row_id])
-            case "Team" if row_id in self._teams:
-                return key_of_row(self._teams[row_id])
-            case "Company" if row_id == 1 and self._scope.key.is_company:
-                return self._scope.key
+            type_and_id = Employee.__name__, self._ids_by_external_id.get(external_id, 0)
+        key = self._keys.get(type_and_id) if type_and_id else None
+        if key is not None:
+            return key
         raise NotFound("There is no such team or active employee within the scope of the plan.", *path)
 
     def find_employee(self, global_id: str, *path: str) -> int:
@@ -112,26 +107,27 @@ def arrange_owners(tree: TeamTree, scope: Scope, sellers: Sequence[Employee]) ->
     staffed = {group for path in groups.values() for group in path}
     keys: list[ScopeKey] = [scope.key]
 
-    def add(parent_id: int | None, seller_team_id: int | None) -> None:
+    def add(child_ids: Sequence[int], seller_team_id: int | None) -> None:
         keys.extend(
             key for seller in sellers_by_team.get(seller_team_id, ()) if (key := key_of_row(seller)) != scope.key
         )
-        for team_id in tree.child_ids(parent_id):
+        for team_id in child_ids:
             team = key_of_row(tree.teams[team_id])
             if team in staffed:
                 groups[team] = _groups_of_team(tree, scope, tree.parent_id(team_id))
                 keys.append(team)
-                add(team_id, team_id)
+                add(tree.child_ids(team_id), team_id)
 
-    add(scope.key.team_id, None)
+    add(scope.key.child_team_ids(tree) or (), None)
     return PlanOwners(scope, {seller.id: seller for seller in sellers}, groups, keys)
 
 
 def _groups_of_team(tree: TeamTree, scope: Scope, team_id: int | None) -> tuple[ScopeKey, ...]:
     """Return a team and those above it, below the scope, the innermost first."""
     path: list[ScopeKey] = []
+    scope_team_ids = scope.key.team_ids(tree)
     for ancestor_id in tree.path_to_root(team_id):
-        if ancestor_id == scope.key.team_id:
+        if ancestor_id == scope.key.team_id or (scope_team_ids is not None and ancestor_id not in scope_team_ids):
             break
         path.append(key_of_row(tree.teams[ancestor_id]))
     return tuple(path)

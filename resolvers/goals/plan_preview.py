@@ -21,7 +21,7 @@ from domain.messages import gettext_noop
 from domain.primitives.periods import Period
 from models.goals.goals import Goal
 from models.live import change_log
-from models.organization.scopes import ScopeKey
+from models.organization.scopes import ScopeKey, ScopeRow
 from resolvers.forecasting.forecast_engine import get_forecast_engine
 from resolvers.goals.plan_cleaning import (
     DEFAULT_MEAN_PERIODS,
@@ -43,7 +43,7 @@ from resolvers.goals.plan_targets import allocate_targets
 from resolvers.goals.scope_forecasts import ScopeForecasts
 from resolvers.request import validation
 from resolvers.request.context import RequestContext
-from resolvers.request.scopes import Scope, ScopeRow
+from resolvers.request.scopes import Scope
 
 MAX_LISTED: Final = 1000  # rows of one answer
 _NO_HISTORY: Final = gettext_noop("There is too little history to forecast this metric: choose another `{name}`.")

@@ -34,7 +34,7 @@ def allocate_targets(
     total = hand_targets.get(scope_key, planning.raise_and_round(Fraction(bases[scope_key]), metric_plan.uplift, step))
     if total <= 0:
         raise OutOfRange("This base is zero: choose another one, or give a total.", *metric_plan.path, "base")
-    team_totals = {key: target for key, target in hand_targets.items() if key.team_id is not None and key != scope_key}
+    team_totals = {key: target for key, target in hand_targets.items() if key.employee_id is None and key != scope_key}
     shares_of_others = {key: 0 for key in keys if key.id not in carrier_ids}
     sellers = [
         Seller(

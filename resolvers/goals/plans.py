@@ -382,7 +382,7 @@ async def _publish(
                 plan.scope.employee_id,
                 context.now(),
                 {"title": title, "goals": len(rows)},
-                team_id=plan.scope.activity_team_id,
+                goal_owner=plan.scope,
             )
         ],
     )

@@ -18,7 +18,7 @@ from models.goals.goals import Goal, GoalChange
 from models.ledger import scores
 from models.ledger.scores import ScoreEntry
 from models.organization.people import TeamTree
-from models.organization.scopes import ScopeKey, team_or_company
+from models.organization.scopes import ScopeKey, ScopeRow, team_or_company
 from resolvers.goals.goal_edits import format_stored
 from resolvers.goals.goal_owners import load_goal_owners, tree_at_end
 from resolvers.request import scopes
@@ -148,7 +148,7 @@ async def change_histories(context: RequestContext, rows: Sequence[Goal]) -> lis
     ]
 
 
-async def goal_owners(context: RequestContext, rows: Sequence[Goal]) -> list[scopes.ScopeRow]:
+async def goal_owners(context: RequestContext, rows: Sequence[Goal]) -> list[ScopeRow]:
     """Return the employee, team or company that owns each goal."""
     scope_rows = await scopes.load_scope_rows(context, {goal.scope for goal in rows})
     return [scope_rows[goal.scope] for goal in rows]

@@ -12,12 +12,14 @@ from models.goals import goals
 from models.ledger import posting
 from models.organization import people
 from models.organization.people import Team
+from models.organization.scope_groups import covering_groups
+from models.organization.scopes import ScopeKey, key_of_row
 from resolvers.auth import audit
 from resolvers.goals.affected_goals import publish_goal_changes
 from resolvers.organization import calendar
 from resolvers.organization.inputs import TeamInput
 from resolvers.organization.people import ADMIN_ONLY, resolve_manager
-from resolvers.request import validation
+from resolvers.request import scopes, validation
 from resolvers.request.context import RequestContext
 from resolvers.request.id_resolution import IdResolver
 
@@ -41,7 +43,7 @@ async def _apply_team_input(context: RequestContext, team: Team, input: TeamInpu
     await resolver.load_by_global_ids("Team", [input.parent or None])
     await resolver.load_by_global_ids("Employee", [input.manager or None])
     original_parent_id, parent_id = team.parent_id, team.parent_id
-    original_manager_id, affected_team_ids = team.manager_id, set[int]()
+    original_manager_id, affected_groups = team.manager_id, frozenset[ScopeKey]()
     if input.name is not None:
         team.name = validation.clean_name(input.name, "input", "name")
     if input.external_id is not None:  # only imports set it
@@ -60,7 +62,7 @@ async def _apply_team_input(context: RequestContext, team: Team, input: TeamInpu
         is_new = (await context.calendar()).day_of(team.created_at) >= today or not await calendar.has_past()
         moved_from = date.min if is_new else today  # a team without a past stands in its first place from the beginning
         await posting.move_team_totals(team.id, moved_from, old_ancestor_ids, new_ancestor_ids)
-        affected_team_ids = set(old_ancestor_ids) ^ set(new_ancestor_ids)
+        affected_groups = covering_groups(tree, original_parent_id) ^ covering_groups(tree, parent_id)
         if not is_new:
             await people.record_parent(team.id, original_parent_id, today)
     team.parent_id = parent_id
@@ -70,21 +72,23 @@ async def _apply_team_input(context: RequestContext, team: Team, input: TeamInpu
     tree = await people.load_team_tree()  # the rest of this unit of work sees the team
     context.current_viewer = replace(context.viewer, tree=tree)
     context.publish("people")
-    if affected_team_ids:
-        await publish_goal_changes(context, await goals.owned_by_teams(affected_team_ids, today))
+    if affected_groups:
+        await publish_goal_changes(context, await goals.fetch_owned(affected_groups, today))
     return team
 
 
 def list_visible_teams(context: RequestContext) -> list[Team]:
     """Return the teams the viewer may see, depth first: each after its parent, siblings in name order."""
     tree, visible_ids = context.tree, context.viewer.visible_team_ids
-    ordered_teams: list[Team] = []
+    return [tree.teams[team_id] for team_id in tree.list_depth_first() if team_id in visible_ids]
 
-    def walk(parent_id: int | None) -> None:
-        for child_id in tree.child_ids(parent_id):
-            if child_id in visible_ids:
-                ordered_teams.append(tree.teams[child_id])
-            walk(child_id)
 
-    walk(None)
-    return ordered_teams
+async def list_teams_within(context: RequestContext, scope_id: str | None) -> list[Team]:
+    """Return the teams of a scope that the viewer may see, in the same order; without a scope all of them."""
+    teams = list_visible_teams(context)
+    if scope_id is None:
+        return teams
+    scope = await scopes.find_scope(context, scope_id)
+    if scope is None or not scopes.can_see(context, scope):
+        return []
+    return [team for team in teams if key_of_row(team).is_within(scope.key, context.tree)]

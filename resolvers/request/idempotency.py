@@ -29,11 +29,13 @@ from models.goals.goals import Goal
 from models.goals.plans import GoalPlan
 from models.imports.import_jobs import ImportJob
 from models.organization.absences import Absence
-from models.organization.people import Employee, Team
+from models.organization.people import Employee
+from models.organization.scope_queries import is_scope_row
 from resolvers.request.context import RequestContext
 from resolvers.request.goal_visibility import filter_visible
-from resolvers.request.id_resolution import RECORD_MODELS, IdResolver
+from resolvers.request.id_resolution import IdResolver
 from resolvers.request.plan_visibility import filter_visible_plans
+from resolvers.request.scopes import Scope, can_see
 
 Input = TypeVar("Input")
 Row = TypeVar("Row", bound=TableRow)
@@ -41,20 +43,6 @@ Row = TypeVar("Row", bound=TableRow)
 _MAX_KEY_LENGTH: Final = 200
 _PASSWORD_FIELDS: Final = frozenset({"password", "currentPassword"})
 _SECRET_PAYLOAD_FIELDS: Final = frozenset({"token", "link"})  # shown once, and never stored
-_MODELS: Final[dict[str, type[TableRow]]] = {
-    **RECORD_MODELS,
-    "Absence": Absence,
-    "Employee": Employee,
-    "Team": Team,
-    "Goal": Goal,
-    "GoalPlan": GoalPlan,
-    "Device": Device,
-    "AlertRule": AlertRule,
-    "Pipeline": Pipeline,
-    "ImportJob": ImportJob,
-    "Refund": Refund,
-    "ForecastCall": ForecastCall,
-}
 
 
 @dataclass(frozen=True)
@@ -277,7 +265,7 @@ async def _load_visible_rows(context: RequestContext, references: Sequence[tuple
         ids_by_kind.setdefault(kind, []).append(row_id)
     resolver = IdResolver(context)
     for kind, row_ids in ids_by_kind.items():
-        for row in await row_store.fetch(_MODELS[kind], row_ids):
+        for row in await row_store.fetch(row_store.find_model(kind), row_ids):
             resolver.add_row(kind, row)
     await resolver.load_by_row_ids("Deal", [row.deal_id for row in resolver.loaded_rows(Refund)])
     await resolver.load_owners()
@@ -295,13 +283,13 @@ async def _load_visible_rows(context: RequestContext, references: Sequence[tuple
     viewer = context.viewer
 
     def is_visible(row: TableRow) -> bool:
+        if is_scope_row(row):
+            return can_see(context, Scope.of_row(row))
         match row:
             case Goal():
                 return row.id in visible_goal_ids
             case GoalPlan():
                 return row.id in visible_plan_ids
-            case Employee():
-                return viewer.can(Action.VIEW_PEOPLE, row)
             case Absence():
                 return viewer.can(Action.VIEW_WORK_TIME, resolver.get_row(Employee, row.employee_id))
             case Refund():
@@ -310,14 +298,14 @@ async def _load_visible_rows(context: RequestContext, references: Sequence[tuple
                 employee_id = row.scope.employee_id
                 employee = None if employee_id is None else resolver.get_row(Employee, employee_id)
                 return viewer.can_in_scope(Action.VIEW_FORECAST, row.scope, employee)
-            case Team():
-                return row.id in viewer.visible_team_ids
             case Device() | ImportJob():
                 return viewer.can_company_wide(Action.ADMINISTER)
             case AlertRule():
                 return viewer.can_company_wide(Action.MANAGE_ALERT_RULES)
             case Pipeline():
                 return True
-        return isinstance(row, CrmRecord) and resolver.can_see(row)
+        if isinstance(row, CrmRecord):
+            return resolver.can_see(row)
+        raise LookupError(f"say which viewers may see a repeated response with a {type(row).__name__}")
 
     return [row for row in rows if is_visible(row)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TypeVar
@@ -15,11 +15,12 @@ from models.db.row_query import RowQuery
 from models.db.row_store import TableRow
 from models.organization.company import Company
 from models.organization.people import Employee, Team, TeamSpan
-from models.organization.scopes import COMPANY, OwnerKind, ScopeKey, key_of_row
+from models.organization.scope_groups import list_groups as list_group_keys
+from models.organization.scope_queries import find_kind
+from models.organization.scopes import COMPANY, OwnerKind, ScopeKey, ScopeRow, by_kind, key_of_row
 from resolvers.request.context import RequestContext
 
 Row = TypeVar("Row", bound=TableRow)
-ScopeRow = Company | Team | Employee
 
 
 @dataclass(frozen=True)
@@ -64,15 +65,24 @@ async def find_scope(context: RequestContext, global_id: str) -> Scope | None:
     if external_id := parse_external_id(global_id):
         employee = await row_store.find_by_external_id(Employee, external_id)
         return Scope.of_row(employee) if employee else None
-    match decode_global_id(global_id):
-        case "Company", 1:
-            return await company_scope(context)
-        case "Team", row_id if row_id in context.tree.teams:
-            return Scope.of_row(context.tree.teams[row_id])
-        case "Employee", row_id:
-            row = await row_store.find(Employee, row_id)
-            return Scope.of_row(row) if row else None
-    return None
+    type_name, row_id = decode_global_id(global_id) or ("", 0)
+    scope_kind = find_kind(type_name)
+    row = None if scope_kind is None else (await _load_rows(context, scope_kind.row_class, {row_id})).get(row_id)
+    return None if row is None else Scope.of_row(row)
+
+
+async def _load_rows(
+    context: RequestContext, row_class: type[ScopeRow], ids: Collection[int]
+) -> Mapping[int, ScopeRow]:
+    """Return the rows of scopes of a kind by their ids; a row that does not exist is missing."""
+    if row_class is Company:
+        company = await context.company()
+        return {company.id: company}
+    if row_class is Team:
+        return context.tree.teams
+    if row_class is Employee:
+        return {row.id: row for row in await context.employees(sorted(ids)) if row}
+    return {row.id: row for row in await row_store.fetch(row_class, ids)}
 
 
 def can_see(context: RequestContext, scope: Scope) -> bool:
@@ -166,16 +176,18 @@ async def filter_records_in_scope(
 
 
 async def load_scope_rows(context: RequestContext, keys: Collection[ScopeKey]) -> dict[ScopeKey, ScopeRow]:
-    """Return the row of each scope, those of employees read in one statement."""
-    employee_ids = sorted({key.employee_id for key in keys if key.employee_id is not None})
-    employees = {row.id: row for row in await context.employees(employee_ids) if row} if employee_ids else {}
-    company, rows = await context.company(), dict[ScopeKey, ScopeRow]()
-    for key in keys:
-        if key.employee_id is not None:
-            rows[key] = employees[key.employee_id]
-        else:
-            rows[key] = company if key.team_id is None else context.tree.teams[key.team_id]
+    """Return the row of each scope; those of one kind are read in one statement unless they are at hand."""
+    rows = dict[ScopeKey, ScopeRow]()
+    for scope_kind, keys_of_kind in by_kind(keys):
+        rows_by_id = await _load_rows(context, scope_kind.row_class, {key.row_id for key in keys_of_kind})
+        rows |= {key: rows_by_id[key.row_id] for key in keys_of_kind}
     return rows
+
+
+async def list_groups(context: RequestContext) -> list[ScopeRow]:
+    """Return the groups that the viewer may see: the company first, and each team after its parent."""
+    rows = await load_scopes_by_key(context, list_group_keys(context.tree))
+    return [row for row in rows if can_see(context, Scope.of_row(row))]
 
 
 async def load_scopes_by_key(context: RequestContext, keys: Sequence[ScopeKey]) -> list[ScopeRow]:

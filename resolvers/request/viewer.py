@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Hashable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 from domain.errors.user_errors import Forbidden
 from domain.ledger.metrics import PRIVATE_METRICS
@@ -21,7 +22,10 @@ from models.goals.goals import Goal
 from models.organization.employee_conditions import match_any, match_employee, match_members, match_reports
 from models.organization.people import Employee, TeamTree
 from models.organization.reference_data import ReferenceData
-from models.organization.scopes import COMPANY, ScopeKey, list_groups, team_or_company
+from models.organization.scope_groups import all_groups, covering_groups, groups_within, list_groups
+from models.organization.scopes import COMPANY, ScopeKey
+
+_VISIBLE_GROUPS: Final = "visible goal groups"  # key of a viewer's memo
 
 
 @dataclass(frozen=True)
@@ -197,45 +201,39 @@ class Viewer:
         """Return whether the viewer may see the scope's goals of metrics that are not private."""
         if scope.employee_id is not None:
             return owner is not None and self.can(Action.VIEW_GOALS, owner)
-        if scope.team_id is not None:
-            return scope.team_id in self.visible_goal_team_ids() or self.can_on_team(Action.VIEW_GOALS, scope.team_id)
-        return self.can_company_wide(Action.VIEW_GOALS_ABOVE)
+        return scope in self.visible_goal_groups()
 
-    def visible_goal_team_ids(self) -> frozenset[int]:
-        """Return the teams with goals that the viewer may see: those above their own and managed teams, and managed ones.
+    def visible_goal_groups(self) -> frozenset[ScopeKey]:
+        """Return the groups with goals that the viewer may see, as far as their metrics are not private.
 
-        For a device these are the teams in its scope.
+        These are the groups that an employee belongs to, those that the teams they manage belong to, and those within
+        these teams; for a device the groups in its scope.
         """
-        if self.device is not None:
-            return self.reachable_team_ids if self.reach(Action.VIEW_GOALS_ABOVE) is not Reach.NONE else frozenset()
+        groups = self.memo.get(_VISIBLE_GROUPS)
+        if groups is None:
+            groups = self.memo[_VISIBLE_GROUPS] = self._find_visible_groups()
+        assert isinstance(groups, frozenset)
+        return groups
+
+    def _find_visible_groups(self) -> frozenset[ScopeKey]:
+        tree, employee, reach_above = self.tree, self.employee, self.reach(Action.VIEW_GOALS_ABOVE)
         if self.can_company_wide(Action.VIEW_GOALS):
-            return frozenset(self.tree.teams)
-        ancestor_ids = self.tree.path_to_root(self.employee.team_id) if self.employee else ()
-        managed_ancestor_ids = (
-            ancestor_id
-            for team_id in self.tree.team_ids_managed_by(self.id or 0)
-            for ancestor_id in self.tree.path_to_root(team_id)
-        )
-        return frozenset(ancestor_ids) | frozenset(managed_ancestor_ids) | self.reachable_team_ids
+            groups = all_groups(tree)
+        else:
+            own_team_ids = [employee.team_id, *tree.team_ids_managed_by(employee.id)] if employee else []
+            groups = frozenset[ScopeKey]().union(*(covering_groups(tree, team_id) for team_id in own_team_ids))
+            if reach_above is not Reach.NONE:
+                groups |= groups_within(tree, self.reachable_team_ids)
+        return groups | {COMPANY} if reach_above is Reach.COMPANY else groups - {COMPANY}
 
     def goal_filter(self, employee_ids: Iterable[int]) -> Condition:
         """Return the filter for visible goals; `employee_ids` are the employees with visible goals of their own."""
-        team_ids, sees_above = self.visible_goal_team_ids(), self.can_company_wide(Action.VIEW_GOALS_ABOVE)
-        groups = (
-            group
-            for group in list_groups(self.tree)
-            if (sees_above if group.team_id is None else group.team_id in team_ids)
-        )
-        return goals.match_visible(groups, employee_ids, self.restricted_totals())
+        return goals.match_visible(self.visible_goal_groups(), employee_ids, self.restricted_totals())
 
-    def restricted_totals(self) -> dict[str, list[int]]:
-        """Return the private metrics of which not every total is visible, each with the teams with a visible total.
-
-        The list of teams is never empty, so that it can stand in a filter.
-        """
+    def restricted_totals(self) -> dict[str, list[ScopeKey]]:
+        """Return the private metrics of which not every total is visible, each with the groups with a visible total."""
         return {
-            metric: [team for team in self.tree.teams if self.can_see_total(metric, team_or_company(team), None)]
-            or [-1]
+            metric: [group for group in list_groups(self.tree) if self.can_see_total(metric, group, None)]
             for metric in PRIVATE_METRICS
             if not self.can_see_total(metric, COMPANY, None)
         }

@@ -33,7 +33,6 @@ _STRING: Final = r'"((?:[^"\\]|\\.)*)"'
 _TEXT_CALL: Final = re.compile(rf"\bt\(\s*{_STRING}")
 _PLURAL_CALL: Final = re.compile(rf"\bplural\(\s*{_STRING},\s*{_STRING}")
 _IMPORT: Final = re.compile(r'^(?:import|export) .*?from "(\.[^"]+)";$|^import "(\.[^"]+)";$', re.MULTILINE)
-_PLURAL_NUMBERS: Final = (1, 2, 5)  # one for each form of English and Russian, in the order of gettext
 
 # Paths of the screens. Each is answered with the same page, whose script reads the address.
 SCREEN_PATHS: Final = (
@@ -164,13 +163,14 @@ def read_messages() -> dict[str | Plural, str]:
     return messages
 
 
-def translate_messages(code: str) -> dict[str, str | list[str]]:
-    """Return the texts of the scripts in a language by the English ones; of a plural, all forms by the singular."""
+def translate_messages(code: str) -> dict[str, str | dict[str, str]]:
+    """Return the texts of the scripts in a language by the English ones; of a plural, all forms by the singular.
+
+    The forms of a plural have the CLDR categories as keys, as `Intl.PluralRules` of a browser names them.
+    """
     language = LANGUAGES[code]
     return {
-        message.singular if isinstance(message, Plural) else message: [
-            language.plural(message, number) for number in _PLURAL_NUMBERS
-        ]
+        message.singular if isinstance(message, Plural) else message: language.plural_forms(message)
         if isinstance(message, Plural)
         else language.text(message)
         for message in read_messages()

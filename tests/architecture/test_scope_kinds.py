@@ -18,7 +18,6 @@ KIND_FILES = {
     "models/goals/goals.py": "goals of former employees wait, and leaderboards show the targets of employees",
     "models/alerts/alerts.py": "the column's default is the company",
     "models/organization/quotas.py": "an employee with a goal of their own is ranked",
-    "models/edits/edit_rows.py": "reads the goals of the employees of an edit, of their teams and of the company",
     "resolvers/forecasting/backtests.py": "groups sellers by company, team and employee",
 }
 KIND_CLASSES = {scope_kind.__name__ for scope_kind in SCOPE_KINDS}
@@ -26,7 +25,11 @@ SQL_COMPARISON = re.compile(r"(owner|scope)_kind\b[^,;]{0,12}'[A-Z]+'")
 
 
 def find_kind_names(tree: ast.AST) -> Iterator[str]:
-    """Yield each place that names a kind of scope: a member, its class, a comparison of the column, in SQL as well."""
+    """Yield each place that tells kinds of scope apart.
+
+    It names a kind by a member, its class or a comparison of the column, in SQL as well, or takes every scope without a
+    team id for the company.
+    """
     for node in ast.walk(tree):
         match node:
             case ast.Attribute(value=ast.Name(id="OwnerKind"), attr=name):
@@ -37,6 +40,8 @@ def find_kind_names(tree: ast.AST) -> Iterator[str]:
                 yield f"{node.lineno}: {SQL_COMPARISON.findall(text)}"
             case ast.Compare(left=left, comparators=operands) if any(map(_is_kind_column, [left, *operands])):
                 yield f"{node.lineno}: {ast.unparse(node)}"
+            case ast.Compare(left=left, comparators=operands) if _is_team_id_without_value([left, *operands]):
+                yield f"{node.lineno}: {ast.unparse(node)}"
             case ast.Match(subject=subject) if _is_kind_column(subject):
                 yield f"{node.lineno}: {ast.unparse(subject)}"
 
@@ -45,6 +50,15 @@ def _is_kind_column(node: ast.AST) -> bool:
     return isinstance(node, ast.Attribute) and (
         node.attr in ("owner_kind", "scope_kind") or ast.unparse(node).endswith("scope.kind")
     )
+
+
+def _is_team_id_without_value(operands: list[ast.expr]) -> bool:
+    """Return whether the team id of a scope is compared with None or 0; that of a device says where it stands."""
+    owners = {
+        ast.unparse(node.value) for node in operands if isinstance(node, ast.Attribute) and node.attr == "team_id"
+    }
+    has_nothing = any(isinstance(node, ast.Constant) and node.value in (None, 0) for node in operands)
+    return has_nothing and any(not owner.endswith("device") for owner in owners)
 
 
 def test_only_listed_files_name_a_kind_of_scope() -> None:
@@ -66,6 +80,8 @@ def test_only_listed_files_name_a_kind_of_scope() -> None:
         "match goal.owner_kind:\n  case 'TEAM': pass",
         "isinstance(goal.scope, TeamScope)",
         "scope.kind == other",
+        "company if scope.team_id is None else teams[scope.team_id]",
+        "event.team_id == 0",
         "sql = \"SELECT 1 FROM goal WHERE owner_kind = 'TEAM'\"",
         "sql = \"CASE goal.owner_kind WHEN 'TEAM' THEN 1 END\"",
     ],

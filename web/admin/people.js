@@ -7,7 +7,7 @@ import { plural, t } from "../core/i18n.js";
 import { avatar, button, panel } from "../parts/controls.js";
 import { attempt, notify, openDialog } from "../parts/dialog.js";
 import { openForm, orNull } from "../parts/form.js";
-import { roleName } from "../parts/frame.js";
+import { roleName, roleNames } from "../parts/frame.js";
 import { INVITE } from "../parts/people_paste.js";
 
 const PEOPLE = gql`query AdminPeople($after: String) {
@@ -17,8 +17,6 @@ const PEOPLE = gql`query AdminPeople($after: String) {
 const CREATE = gql`mutation AddEmployee($input: CreateEmployeeInput!) { createEmployee(input: $input) { employee { id name } userErrors { path code message } } }`;
 const UPDATE = gql`mutation ChangeEmployee($input: UpdateEmployeeInput!) { updateEmployee(input: $input) { employee { id } userErrors { path code message } } }`;
 const UNLOCK = gql`mutation Unlock($id: ID!, $key: String!) { unlockSignIn(employee: $id, idempotencyKey: $key) { employee { id } userErrors { path code message } } }`;
-
-const ROLES = ["EMPLOYEE", "MANAGER", "DIRECTOR", "ADMIN"];
 
 /** All people, those who have left included. @returns {Promise<{people: any[], teams: any[]}>} */
 export async function readPeople() {
@@ -39,7 +37,7 @@ export async function show(element) {
   const fields = (person) => [
     { name: "name", label: t("Name"), value: person?.name, required: true },
     { name: "email", label: t("E-mail"), type: "email", value: person?.email, required: true },
-    { name: "role", label: t("Role"), type: "select", value: person?.role || "EMPLOYEE", options: ROLES.map((role) => [role, roleName(role)]) },
+    { name: "role", label: t("Role"), type: "select", value: person?.role || "EMPLOYEE", options: Object.entries(roleNames()) },
     { name: "team", label: t("Team"), type: "select", value: person?.team?.id || "", options: [["", t("no team")], ...teams.map((/** @type {any} */ { id, name }) => /** @type {[string, string]} */ ([id, name]))] },
     { name: "joinedOn", label: t("First day of work"), type: "date", value: person?.joinedOn || "" },
   ];

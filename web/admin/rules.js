@@ -11,7 +11,7 @@ import { openForm } from "../parts/form.js";
 
 const RULES = gql`query AdminRules {
   alertRules { id kind enabled days hours percent channels coolDownHours minAmount stage { id name } scope { id name } recipients }
-  teams { id name } company { id name } pipelines { id name stages { id name } }
+  groups { id name } pipelines { id name stages { id name } }
 }`;
 const CREATE = gql`mutation CreateRule($input: AlertRuleInput!) { createAlertRule(input: $input) { rule { id } userErrors { path code message } } }`;
 const UPDATE = gql`mutation UpdateRule($id: ID!, $input: AlertRuleInput!) { updateAlertRule(id: $id, input: $input) { rule { id } userErrors { path code message } } }`;
@@ -47,7 +47,7 @@ function inputFrom(kind, { recipients, enabled, scope, stage, channels, ...numbe
 
 /** @param {HTMLElement} element */
 export async function show(element) {
-  const { alertRules, teams, company, pipelines } = await query(RULES);
+  const { alertRules, groups, pipelines } = await query(RULES);
   const kinds = kindNames();
   /** @param {string} kind @param {any} [rule] @returns {import("../parts/form.js").Field[]} */
   const fields = (kind, rule) => {
@@ -57,7 +57,7 @@ export async function show(element) {
       ...(name ? [{ name, label: /** @type {any} */ (texts)[name], type: /** @type {const} */ ("number"), value: rule?.[name] ?? "" }] : []),
       ...(kind === "DEAL_ENTERED_STAGE" ? [{ name: "stage", label: t("Stage"), type: /** @type {const} */ ("select"), value: rule?.stage?.id, options: pipelines.flatMap((/** @type {any} */ pipeline) => pipeline.stages.map((/** @type {any} */ { id, name: stage }) => [id, `${pipeline.name}: ${stage}`])) }] : []),
       ...(ABOUT_DEALS.has(kind) ? [{ name: "minAmount", label: t("Only deals from this amount"), type: /** @type {const} */ ("number"), value: rule?.minAmount ?? "" }] : []),
-      { name: "scope", label: t("For"), type: "select", value: rule?.scope?.id || company.id, options: [[company.id, company.name], ...teams.map((/** @type {any} */ { id, name: team }) => [id, team])] },
+      { name: "scope", label: t("For"), type: "select", value: rule?.scope?.id || groups[0].id, options: groups.map((/** @type {any} */ { id, name: group }) => [id, group]) },
       { name: "recipients", label: t("Who is told"), type: "checks", value: rule?.recipients || ["MANAGER"], options: Object.entries(recipientNames()).filter(([each]) => each !== "ASSIGNER" || kind.endsWith("OVERDUE")) },
       { name: "channels", label: t("Channels beside the inbox"), value: (rule?.channels || []).join(", "), hint: t("Names from the server's settings, with commas; empty for none.") },
       { name: "coolDownHours", label: t("Hours before the same is told again"), type: "number", value: rule?.coolDownHours ?? "" },

@@ -2,7 +2,7 @@
 
 const LANGUAGES = /** @type {HTMLMetaElement} */ (document.querySelector("meta[name=languages]")).content.split(" "); // from the server
 
-/** @type {{language: string, texts: Record<string, string | string[]>, rules: Intl.PluralRules}} */
+/** @type {{language: string, texts: Record<string, string | Record<string, string>>, rules: Intl.PluralRules}} */
 const state = { language: "en", texts: {}, rules: new Intl.PluralRules("en") };
 
 export const language = () => state.language;
@@ -59,8 +59,7 @@ export function t(text, values = {}) {
 export function plural(one, many, count, values = {}) {
   const forms = state.texts[one];
   const rule = state.rules.select(count);
-  const index = { one: 0, few: 1 }[String(rule)] ?? 2;
-  const text = Array.isArray(forms) ? forms[Math.min(index, forms.length - 1)] : rule === "one" ? one : many;
+  const text = typeof forms === "object" ? forms[rule] || forms.other : rule === "one" ? one : many;
   return place(text, { count: new Intl.NumberFormat(state.language).format(count), ...values });
 }
 

@@ -10,9 +10,9 @@ const RENEW_SECONDS = 60; // before the token expires
 const LONGEST_TIMEOUT = 2 ** 31 - 1; // of the browser, in milliseconds
 
 /** @typedef {{id: string, name: string, team: {id: string, name: string} | null}} Person */
-/** @typedef {{role: string, language: string | null, unreadAlerts: number, scope: {id: string}, employee: Person}} Viewer */
+/** @typedef {{role: string, permissions: {action: string, reach: string}[], language: string | null, unreadAlerts: number, scope: {id: string}, employee: Person}} Viewer */
 
-const VIEWER = "viewer { role language unreadAlerts scope { __typename id } employee { id name team { id name } } }";
+const VIEWER = "viewer { role permissions { action reach } language unreadAlerts scope { __typename id } employee { id name team { id name } } }";
 const SIGN_IN = gql`mutation SignIn($input: SignInInput!) {
   signIn(input: $input) { accessToken refreshToken expiresAt trustToken ${VIEWER} userErrors { message } }
 }`;
@@ -32,6 +32,12 @@ const events = new EventTarget();
 
 /** @returns {Viewer} */
 export const viewer = () => /** @type {Viewer} */ (state.viewer);
+/** How far an action of the server's permission table reaches for the viewer. @param {string} action */
+const reachOf = (action) => state.viewer?.permissions?.find((permission) => permission.action === action)?.reach || "NONE";
+/** Whether an action reaches others than the viewer. @param {string} action */
+export const canForOthers = (action) => !["NONE", "SELF"].includes(reachOf(action));
+/** Whether an action reaches the whole company. @param {string} action */
+export const canForAll = (action) => reachOf(action) === "COMPANY";
 export const isSignedIn = () => state.viewer !== null || (state.isDevice && state.token !== "");
 export const hasSession = () => localStorage.getItem(REFRESH) !== null;
 /** Milliseconds until the access token should be renewed. */

@@ -33,16 +33,17 @@ export function periodPicker({ kind, offset }, label) {
 }
 
 /**
- * A choice of scope: the company and its teams, indented.
- * @param {{company: any, teams: any[], selected: string, widest: string | null}} options widest: null if it is the company
+ * A choice of scope: the company, which is the first group, and the others, teams indented.
+ * @param {{groups: any[], withCompany: boolean, selected: string}} options
  */
-export function scopePicker({ company, teams, selected, widest }) {
-  /** @param {any} team @returns {number} */
-  const depth = (team) => (team.parent ? 1 + depth(teams.find(({ id }) => id === team.parent.id) || {}) : 0);
-  const options = teams.map((team) => h("option", { value: team.id, selected: team.id === selected }, "   ".repeat(depth(team) + (widest ? 0 : 1)) + team.name));
+export function scopePicker({ groups, withCompany, selected }) {
+  const [company, ...others] = groups;
+  /** @param {any} group @returns {number} */
+  const depth = (group) => (group.parent ? 1 + depth(groups.find(({ id }) => id === group.parent.id) || {}) : 0);
+  const options = others.map((group) => h("option", { value: group.id, selected: group.id === selected }, "   ".repeat(depth(group) + (withCompany ? 1 : 0)) + group.name));
   return h("label.field.inline", {}, h("span.hidden", {}, t("Scope")),
     h("select", { onchange: (/** @type {any} */ { target }) => go(withParameters({ scope: target.value })) },
-      widest ? null : h("option", { value: company.id, selected: company.id === selected }, company.name), options));
+      withCompany ? h("option", { value: company.id, selected: company.id === selected }, company.name) : null, options));
 }
 
 /** @param {any[]} metrics @param {string} selected */

@@ -6,7 +6,7 @@ import { h, render } from "../core/dom.js";
 import { gql } from "../core/gql.js";
 import { chooseLanguage, language, languageName, languages, plural, t } from "../core/i18n.js";
 import { changes, dismissAnswered, onOutboxChange } from "../core/outbox.js";
-import { isSignedIn, signOut, viewer } from "../core/session.js";
+import { canForAll, canForOthers, isSignedIn, signOut, viewer } from "../core/session.js";
 import { isLive, onLiveChange, subscribe } from "../core/socket.js";
 import { avatar } from "./controls.js";
 import { notify, openDialog } from "./dialog.js";
@@ -55,15 +55,15 @@ export function showFrame(app) {
 
 /** @returns {[string, string, string, boolean][]} path, icon, text, whether only wide screens have it */
 function links() {
-  const { role, employee } = viewer();
-  const leads = role !== "EMPLOYEE";
+  const { employee } = viewer();
+  const leads = canForOthers("VIEW_CARD");
   /** @type {[string, string, string, boolean][]} */
   const all = [];
   if (leads) all.push(["/", "dashboard", t("Dashboard"), false]);
   all.push([`/people/${employee.id}`, "person", t("My card"), false], ["/ranking", "trophy", t("Ranking"), false], ["/people", "people", t("People"), false]);
-  if (leads) all.push(["/plan", "plan", t("Plan"), true]);
+  if (canForOthers("SET_GOALS")) all.push(["/plan", "plan", t("Plan"), true]);
   all.push(["/alerts", "bell", t("Alerts"), false]);
-  if (role === "ADMIN") all.push(["/setup", "check", t("First day"), true], ["/admin", "gear", t("Administration"), true]);
+  if (canForAll("ADMINISTER")) all.push(["/setup", "check", t("First day"), true], ["/admin", "gear", t("Administration"), true]);
   return all;
 }
 
@@ -85,8 +85,11 @@ function showRail() {
         h("span", {}, h("span.line", {}, employee.name), h("small.line", {}, roleName(role))))));
 }
 
+/** The names of all roles. @returns {Record<string, string>} */
+export const roleNames = () => ({ EMPLOYEE: t("Seller"), MANAGER: t("Manager"), DIRECTOR: t("Director"), ADMIN: t("Administrator") });
+
 /** @param {string} role */
-export const roleName = (role) => ({ EMPLOYEE: t("Seller"), MANAGER: t("Manager"), DIRECTOR: t("Director"), ADMIN: t("Administrator") })[role] || role;
+export const roleName = (role) => roleNames()[role] || role;
 
 function openMenu() {
   openDialog(viewer().employee.name, (close) => h("div.form", {},

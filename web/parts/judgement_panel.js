@@ -5,7 +5,7 @@ import { h } from "../core/dom.js";
 import { calendarDate, day as dayName, money, shortMoney } from "../core/format.js";
 import { gql } from "../core/gql.js";
 import { plural, t } from "../core/i18n.js";
-import { viewer } from "../core/session.js";
+import { canForOthers } from "../core/session.js";
 import { button, empty, panel } from "./controls.js";
 import { openDeal } from "./details.js";
 import { notify } from "./dialog.js";
@@ -69,7 +69,7 @@ export function callsPanel(past, { scope, period, forecast, reread }) {
   const { submitted, submissions, adjustment, categories } = past;
   const cumulative = new Map(categories.map((/** @type {any} */ row) => [row.category, row.cumulative]));
   const ownCall = submissions.find((/** @type {any} */ call) => call.scope.id === scope.id);
-  const mayCall = CALLED_PERIODS.has(period.kind) && viewer().role && viewer().role !== "EMPLOYEE";
+  const mayCall = CALLED_PERIODS.has(period.kind) && canForOthers("SUBMIT_FORECAST");
   return panel(t("What people expect"), null,
     h("dl.facts", {},
       fact(t("Forecast"), shortMoney(forecast.expected)),

@@ -2,7 +2,7 @@
 
 import { h, render } from "../core/dom.js";
 import { t } from "../core/i18n.js";
-import { viewer } from "../core/session.js";
+import { canForAll } from "../core/session.js";
 import { empty } from "../parts/controls.js";
 
 /** @type {Record<string, () => Promise<{show: (element: HTMLElement) => Promise<(() => void) | void>}>>} */
@@ -20,7 +20,7 @@ const PARTS = {
 
 /** @type {import("../main.js").Screen} */
 export async function show(main, [chosen]) {
-  if (viewer().role !== "ADMIN") {
+  if (!canForAll("ADMINISTER")) {
     render(main, empty(t("This page is for administrators.")));
     return undefined;
   }

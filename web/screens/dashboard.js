@@ -7,7 +7,7 @@ import { calendarDate, figure, number, percent, shortMoney, useCompany } from ".
 import { gql } from "../core/gql.js";
 import { t } from "../core/i18n.js";
 import { chosenPeriod } from "../core/period.js";
-import { viewer } from "../core/session.js";
+import { canForAll, viewer } from "../core/session.js";
 import { subscribe } from "../core/socket.js";
 import { chosenMetric, empty, goalTitle, link, metricPicker, panel, periodPicker, scopePicker } from "../parts/controls.js";
 import { spark } from "../parts/charts.js";
@@ -24,8 +24,8 @@ const STATISTICS_FIELDS = gql`fragment StatisticsFields on Statistics {
   series { metric { key name unit } total previousTotal points { start value } }
 }`;
 const DASHBOARD = gql`query Dashboard($scope: ID, $period: PeriodInput, $kinds: [ActivityKind!], $interval: Interval!, $metrics: [String!], $metric: String!, $places: Int!) {
-  company { id name currency timeZone }
-  teams { id name parent { id } goals(period: $period) { id target metric { key } period { start end } progress { value attainmentPercent expectedByNow pace } } }
+  company { id name currency timeZone } groups { id name ... on Team { parent { id } } }
+  teams(scope: $scope) { id name goals(period: $period) { id target metric { key } period { start end } progress { value attainmentPercent expectedByNow pace } } }
   metrics { key name unit }
   funnel(scope: $scope, period: $period) { ...FunnelFields period { kind start end label workdaysList } scope { __typename id name goals(period: $period) { ...GoalState } } }
   statistics(scope: $scope, period: $period, interval: $interval, metrics: $metrics) { ...StatisticsFields }
@@ -72,7 +72,7 @@ export async function show(main) {
   const read = (/** @type {string} */ scope) => query(DASHBOARD, { scope, period, kinds: NEWS_KINDS, interval, metrics: FIGURES_OF_ALL, metric, places: PLACES });
   const data = await read(parameter("scope") || viewer().scope.id);
   const { scope, period: span } = data.funnel;
-  if (viewer().role === "ADMIN" && !data.teams.length && !scope.goals.length) { // nothing is set up yet
+  if (canForAll("ADMINISTER") && !data.teams.length && !scope.goals.length) { // nothing is set up yet
     go("/setup", { replace: true });
     return undefined;
   }
@@ -184,12 +184,8 @@ function shownGoals(state, { scope, span, metric }) {
   const goals = [...state.goals.values()];
   const isOfPeriod = (/** @type {any} */ { period }) => period.start === span.start && period.end === span.end;
   const own = goals.filter(({ owner }) => owner.id === scope.id);
-  /** @param {string | undefined} team @returns {boolean} whether it is below the scope */
-  const isBelow = (team) => {
-    const parent = state.teams.find((/** @type {any} */ { id }) => id === team)?.parent?.id;
-    return scope.__typename === "Company" || (parent !== undefined && (parent === scope.id || isBelow(parent)));
-  };
-  const ofTeams = goals.filter((goal) => goal.owner.__typename === "Team" && isBelow(goal.owner.id) && goal.metric.key === metric && isOfPeriod(goal));
+  const teamsBelow = new Set(state.teams.map((/** @type {any} */ { id }) => id).filter((/** @type {string} */ id) => id !== scope.id));
+  const ofTeams = goals.filter((goal) => teamsBelow.has(goal.owner.id) && goal.metric.key === metric && isOfPeriod(goal));
   return {
     inPeriod: own.filter(isOfPeriod),
     others: own.filter((goal) => !isOfPeriod(goal)),
@@ -199,10 +195,9 @@ function shownGoals(state, { scope, span, metric }) {
 
 /** @param {HTMLElement} main @param {any} state @param {any} question */
 function drawDashboard(main, state, { scope, period, span, metric }) {
-  const { company, teams, metrics, statistics, funnel, forecast, board, alerts, people, news, since, past, part } = state;
+  const { groups, metrics, statistics, funnel, forecast, board, alerts, people, news, since, past, part } = state;
   const { inPeriod, others, teamGoals } = shownGoals(state, { scope, span, metric });
   const series = new Map(statistics.series.map((/** @type {any} */ each) => [each.metric.key, each]));
-  const isDirector = viewer().role === "DIRECTOR" || viewer().role === "ADMIN";
   const minute = Math.floor(Date.now() / 60_000); // times are told as "5 min ago"
   const today = calendarDate(new Date());
   const read = async (/** @type {any} */ alert) => {
@@ -214,7 +209,7 @@ function drawDashboard(main, state, { scope, period, span, metric }) {
   const changed = part("since", [since, news, forecast, past, isLong, minute], () => sincePanel(since, news, forecast, past?.saidBefore, metrics));
   const update = () => render(main,
     part("head", [], () => h("div.head", { "data-key": "head" }, h("h1", {}, scope.name),
-      teams.length ? scopePicker({ company, teams, selected: scope.id, widest: isDirector ? null : scope.id }) : null,
+      groups.length > 1 ? scopePicker({ groups, withCompany: canForAll("VIEW_CARD"), selected: scope.id }) : null,
       metricPicker(metrics, metric), periodPicker(period, span.label))),
     part("figures", [statistics, today], () => h("div.kpis", { "data-key": "figures" }, kpis(statistics, series))),
     h("div.dashboard", {},

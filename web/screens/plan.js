@@ -7,7 +7,7 @@ import { useCompany } from "../core/format.js";
 import { gql } from "../core/gql.js";
 import { plural, t } from "../core/i18n.js";
 import { chosenPeriod } from "../core/period.js";
-import { viewer } from "../core/session.js";
+import { canForAll, canForOthers, viewer } from "../core/session.js";
 import { readNumber } from "../parts/cells.js";
 import { empty, periodPicker, scopePicker } from "../parts/controls.js";
 import { notify } from "../parts/dialog.js";
@@ -16,7 +16,7 @@ import { planTable, tableText } from "../parts/plan_table.js";
 
 const CHOICES = gql`fragment PlanChoices on Query {
   company { id name currency timeZone }
-  teams { id name parent { id } manager { id } }
+  teams { id name parent { id } manager { id } } groups { id name ... on Team { parent { id } } }
   metrics { key name unit }
   funnel(scope: $scope, period: $period) { scope { __typename id name } period { kind start end label } }
   activities(scope: $scope, kinds: [PLAN_APPLIED], first: 5) { edges { node { id subject { ... on GoalPlan { id goalCount appliedAt undoneAt period { label } scope { id name } appliedBy { name } } } } } }
@@ -64,7 +64,7 @@ async function readStart(scope, period) {
 export async function show(main) {
   const period = chosenPeriod({ kind: "MONTH", offset: 1 });
   document.title = `${t("Plan")} · Scoreline`;
-  if (viewer().role === "EMPLOYEE") {
+  if (!canForOthers("SET_GOALS")) {
     render(main, empty(t("Targets are set by managers.")));
     return undefined;
   }
@@ -74,7 +74,7 @@ export async function show(main) {
   if (!planned && parameter("base") === "TOTAL") plan.metrics[0].base = "TOTAL"; // of a company without a past
   planned = key;
   const data = await readStart(wanted, period);
-  const { company, teams, metrics, funnel } = data;
+  const { company, teams, groups, metrics, funnel } = data;
   const { scope } = funnel;
   useCompany(company);
 
@@ -147,9 +147,8 @@ export async function show(main) {
 
   const draw = onNextFrame(() => {
     const shown = plan.metrics[plan.shown] || plan.metrics[plan.shown = 0];
-    const isDirector = viewer().role === "DIRECTOR" || viewer().role === "ADMIN";
     render(main,
-      h("div.head", {}, h("h1", {}, t("Plan")), scopePicker({ company, teams, selected: scope.id, widest: isDirector ? null : scope.id }), periodPicker(period, funnel.period.label)),
+      h("div.head", {}, h("h1", {}, t("Plan")), scopePicker({ groups, withCompany: canForAll("SET_GOALS"), selected: scope.id }), periodPicker(period, funnel.period.label)),
       h("div.plan", {},
         h("section.panel.plan-form", {}, h("header", {}, h("h2", {}, t("How the targets come about"))),
           plan.metrics.map((metric, index) => metricForm(metric, metrics, {

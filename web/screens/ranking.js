@@ -13,7 +13,7 @@ import { chosenMetric, empty, metricPicker, periodPicker, scopePicker } from "..
 import { LEADERBOARD, LEADERBOARD_FIELDS, rankingRows } from "../parts/ranking_list.js";
 
 const RANKING = gql`query RankingStart($metric: String!, $period: PeriodInput, $scope: ID, $first: Int!, $rankBy: RankBy!) {
-  company { id name currency timeZone } teams { id name parent { id } } metrics { key name unit }
+  company { id name currency timeZone } groups { id name ... on Team { parent { id } } } metrics { key name unit }
   leaderboard(metric: $metric, period: $period, scope: $scope, first: $first, rankBy: $rankBy) { ...LeaderboardFields }
 }
 ${LEADERBOARD_FIELDS}`;
@@ -24,13 +24,13 @@ export async function show(main) {
   const [period, metric, scope] = [chosenPeriod(), chosenMetric(), parameter("scope")];
   const rankBy = parameter("by") === "ATTAINMENT" ? "ATTAINMENT" : "VALUE";
   const choices = { metric, period, scope, first: FIRST, rankBy };
-  let { company, teams, metrics, leaderboard: board } = await query(RANKING, choices);
+  let { company, groups, metrics, leaderboard: board } = await query(RANKING, choices);
   useCompany(company);
   document.title = `${t("Ranking")} · Scoreline`;
   const draw = onNextFrame(() => {
     const update = () => render(main,
       h("div.head", {}, h("h1", {}, t("Ranking")),
-        scopePicker({ company, teams, selected: scope || company.id, widest: null }), metricPicker(metrics, metric),
+        scopePicker({ groups, withCompany: true, selected: scope || company.id }), metricPicker(metrics, metric),
         h("div.segments", { role: "group", "aria-label": t("Ranked by") }, [["VALUE", t("Value")], ["ATTAINMENT", t("Percent of goal")]].map(([by, label]) =>
           h("button", { type: "button", "aria-pressed": String(by === rankBy), onclick: () => go(withParameters({ by })) }, label))),
         periodPicker(period, board.period.label)),

@@ -4,7 +4,7 @@ import { query } from "../core/client.js";
 import { h, onNextFrame, render } from "../core/dom.js";
 import { gql } from "../core/gql.js";
 import { plural, t } from "../core/i18n.js";
-import { viewer } from "../core/session.js";
+import { canForAll } from "../core/session.js";
 import { button, empty, link } from "../parts/controls.js";
 import { COMPANY_FIELDS, companyForm } from "../parts/company_form.js";
 import { notify } from "../parts/dialog.js";
@@ -22,7 +22,7 @@ ${COMPANY_FIELDS}`;
 
 /** @type {import("../main.js").Screen} */
 export async function show(main) {
-  if (viewer().role !== "ADMIN") {
+  if (!canForAll("ADMINISTER")) {
     render(main, empty(t("The first day is for administrators.")));
     return undefined;
   }

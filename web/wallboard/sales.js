@@ -65,13 +65,13 @@ function forecastSection({ confidence, booked, expected, low, high, target, atta
     isKnown && Number(low) < Number(high) ? h("p", {}, `${t("▨ 80% interval:")} ${whole(low, "MONEY")} – ${whole(high, "MONEY")}`) : openPipeline ? h("p", {}, `${t("open deals:")} ${openPipeline.deals}`) : null);
 }
 
-/** Goals that still run: those of the scope first, then those of its teams and people. @param {any} state @returns {any[]} */
+/** Goals that still run: those of the scope first, then those of its groups and people. @param {any} state @returns {any[]} */
 export function runningGoals({ goals, scope }) {
   const all = [...goals.values()];
   // The server does not withdraw a goal whose period is over. The current day is that of the server's clock.
   const newest = all.reduce((last, { progress }) => (progress.asOf > last ? progress.asOf : last), "1970-01-01T00:00:00Z");
   const today = calendarDate(newest);
-  const order = (/** @type {any} */ { owner, period, metric }) => [owner.id === scope.id ? 0 : owner.__typename === "Team" ? 1 : 2, KINDS.indexOf(period.kind), metric.unit === "MONEY" ? 0 : 1].join(" ");
+  const order = (/** @type {any} */ { owner, period, metric }) => [owner.id === scope.id ? 0 : owner.__typename === "Employee" ? 2 : 1, KINDS.indexOf(period.kind), metric.unit === "MONEY" ? 0 : 1].join(" ");
   return all.filter(({ period }) => period.end >= today).sort((one, other) => order(one).localeCompare(order(other)) || one.metric.key.localeCompare(other.metric.key) || one.owner.name.localeCompare(other.owner.name));
 }
 

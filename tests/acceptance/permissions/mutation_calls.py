@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from domain.permissions import Action
-from tests.acceptance.permissions import expected_permissions
-from tests.acceptance.permissions.expected_permissions import Grid
+from tests.acceptance.permissions import expected_reads, expected_writes
 from tests.acceptance.permissions.operations import MatrixOperation, SubjectKind
+from tests.acceptance.permissions.permission_grids import Grid
 from tests.acceptance.permissions.query_calls import RECORDS
 
 
@@ -21,14 +21,12 @@ def _write_mutation_by_id(field: str, fact: str) -> str:
 
 def _define_record(field: str, input_fields: str) -> MatrixOperation:
     return MatrixOperation(
-        field, _write_mutation(field, input_fields), Action.RECORD, SubjectKind.PERSON, expected_permissions.RECORDING
+        field, _write_mutation(field, input_fields), Action.RECORD, SubjectKind.PERSON, expected_writes.RECORDING
     )
 
 
 def _define_change(name: str, text: str, restore: str = "") -> MatrixOperation:
-    return MatrixOperation(
-        name, text, Action.RECORD, SubjectKind.RECORD, expected_permissions.CHANGING, restore=restore
-    )
+    return MatrixOperation(name, text, Action.RECORD, SubjectKind.RECORD, expected_writes.CHANGING, restore=restore)
 
 
 def _define_reassignment(field: str, input_fields: str, owner: str) -> MatrixOperation:
@@ -40,7 +38,7 @@ def _define_reassignment(field: str, input_fields: str, owner: str) -> MatrixOpe
         write_with_owner("heir"),
         Action.REASSIGN,
         SubjectKind.RECORD,
-        expected_permissions.REASSIGNING,
+        expected_writes.REASSIGNING,
         restore=write_with_owner("who"),
     )
 
@@ -49,7 +47,7 @@ def _define_company_action(
     field: str,
     input_fields: str,
     action: Action = Action.ADMINISTER,
-    grid: Grid = expected_permissions.COMPANY_SETTINGS,
+    grid: Grid = expected_writes.COMPANY_SETTINGS,
 ) -> MatrixOperation:
     return MatrixOperation(field, _write_mutation(field, input_fields), action, SubjectKind.COMPANY, grid)
 
@@ -74,56 +72,56 @@ MUTATIONS: Final = [
         _write_mutation("signIn", 'email: "cid@example.com", password: "correct horse"'),
         None,
         SubjectKind.VIEWER,
-        expected_permissions.SIGN_IN,
+        expected_writes.SIGN_IN,
     ),
     MatrixOperation(
         "refreshSession",
         'refreshSession(refreshToken: "$refresh") { userErrors { code } }',
         None,
         SubjectKind.VIEWER,
-        expected_permissions.SIGN_IN,
+        expected_writes.SIGN_IN,
     ),
     MatrixOperation(
         "signOut",
         'signOut(refreshToken: "$refresh") { userErrors { code } }',
         None,
         SubjectKind.VIEWER,
-        expected_permissions.SIGN_IN,
+        expected_writes.SIGN_IN,
     ),
     MatrixOperation(
         "requestPasswordReset",
         'requestPasswordReset(email: "nobody@example.com") { userErrors { code } }',
         None,
         SubjectKind.VIEWER,
-        expected_permissions.SIGN_IN,
+        expected_writes.SIGN_IN,
     ),
     MatrixOperation(
         "setPassword",
         _write_mutation("setPassword", 'token: "$link", password: "correct horse"'),
         None,
         SubjectKind.VIEWER,
-        expected_permissions.SIGN_IN,
+        expected_writes.SIGN_IN,
     ),
     MatrixOperation(
         "inviteEmployee",
         _write_mutation("inviteEmployee", 'employee: "$who", send: false'),
         Action.ADMINISTER,
         SubjectKind.PERSON,
-        expected_permissions.EMPLOYEE_SETTINGS,
+        expected_writes.EMPLOYEE_SETTINGS,
     ),
     MatrixOperation(
         "endSessions",
         _write_mutation("endSessions", 'currentPassword: "correct horse"'),
         None,
         SubjectKind.VIEWER,
-        expected_permissions.PROFILE,
+        expected_writes.PROFILE,
     ),
     MatrixOperation(
         "unlockSignIn",
         'unlockSignIn(employee: "$who") { userErrors { code } }',
         Action.ADMINISTER,
         SubjectKind.PERSON,
-        expected_permissions.EMPLOYEE_SETTINGS,
+        expected_writes.EMPLOYEE_SETTINGS,
     ),
     _define_company_action("createEmployee", 'name: "New", email: "new$n@example.com"'),
     MatrixOperation(
@@ -131,7 +129,7 @@ MUTATIONS: Final = [
         _write_mutation("updateEmployee", 'id: "$who", name: "$name"'),
         Action.ADMINISTER,
         SubjectKind.PERSON,
-        expected_permissions.EMPLOYEE_SETTINGS,
+        expected_writes.EMPLOYEE_SETTINGS,
     ),
     _define_company_action("createTeam", 'name: "New"'),
     MatrixOperation(
@@ -139,7 +137,7 @@ MUTATIONS: Final = [
         _write_mutation("updateTeam", 'id: "$who", name: "Renamed"'),
         Action.ADMINISTER,
         SubjectKind.TEAM,
-        expected_permissions.TEAM_SETTINGS,
+        expected_writes.TEAM_SETTINGS,
     ),
     _define_company_action("updateCompany", 'name: "Acme"'),
     MatrixOperation(
@@ -147,28 +145,28 @@ MUTATIONS: Final = [
         'setCompanyDays(days: [{date: "2030-05-06", kind: OFF, name: "Party"}]) { userErrors { code } }',
         Action.ADMINISTER,
         SubjectKind.COMPANY,
-        expected_permissions.COMPANY_SETTINGS,
+        expected_writes.COMPANY_SETTINGS,
     ),
     MatrixOperation(
         "removeCompanyDays",
         'removeCompanyDays(dates: ["2030-05-06"]) { userErrors { code } }',
         Action.ADMINISTER,
         SubjectKind.COMPANY,
-        expected_permissions.COMPANY_SETTINGS,
+        expected_writes.COMPANY_SETTINGS,
     ),
     MatrixOperation(
         "setAbsence",
         _write_mutation("setAbsence", 'employee: "$who", from: "$day", to: "$day", kind: OTHER'),
         Action.SET_ABSENCES,
         SubjectKind.PERSON,
-        expected_permissions.SETTING_ABSENCES,
+        expected_writes.SETTING_ABSENCES,
     ),
     MatrixOperation(
         "removeAbsence",
         _write_mutation_by_id("removeAbsence", "absence"),
         Action.SET_ABSENCES,
         SubjectKind.ABSENCE,
-        expected_permissions.REMOVING_ABSENCES,
+        expected_writes.REMOVING_ABSENCES,
     ),
     _define_company_action("setExchangeRate", 'currency: "USD", rate: "0.9"'),
     _define_company_action("savePipeline", 'name: "New", stages: [{name: "First"}]'),
@@ -178,7 +176,7 @@ MUTATIONS: Final = [
             f"{field}(input: {{{_IMPORT}{more_fields}}}) {{ userErrors {{ code }} }}",
             Action.ADMINISTER,
             SubjectKind.COMPANY,
-            expected_permissions.COMPANY_SETTINGS,
+            expected_writes.COMPANY_SETTINGS,
         )
         for field, more_fields in (("previewImport", ""), ("runImport", ', dryRun: true, idempotencyKey: "once"'))
     ),
@@ -187,7 +185,7 @@ MUTATIONS: Final = [
         _write_mutation_by_id("cancelImport", "import"),
         Action.ADMINISTER,
         SubjectKind.COMPANY,
-        expected_permissions.COMPANY_SETTINGS,
+        expected_writes.COMPANY_SETTINGS,
     ),
     _define_company_action("createDevice", 'name: "New", kind: WALLBOARD'),
     MatrixOperation(
@@ -195,59 +193,59 @@ MUTATIONS: Final = [
         _write_mutation_by_id("revokeDevice", "who"),
         Action.ADMINISTER,
         SubjectKind.DEVICE,
-        expected_permissions.DEVICES,
+        expected_reads.DEVICES,
     ),
     _define_company_action(
-        "createMetric", 'key: "new_$n", name: "New"', Action.DEFINE_METRICS, expected_permissions.METRICS
+        "createMetric", 'key: "new_$n", name: "New"', Action.DEFINE_METRICS, expected_writes.METRICS
     ),
     MatrixOperation(
         "setGoal",
         _write_mutation("setGoal", 'owner: "$who", metric: "deals_won", target: 9, period: {kind: DAY, on: "$day"}'),
         Action.SET_GOALS,
         SubjectKind.PERSON,
-        expected_permissions.SETTING_GOALS,
+        expected_writes.SETTING_GOALS,
     ),
     MatrixOperation(
         "updateGoal",
         _write_mutation("updateGoal", 'id: "$goal", target: $n, reason: "raised"'),
         Action.SET_GOALS,
         SubjectKind.GOAL,
-        expected_permissions.CHANGING_GOALS,
+        expected_writes.CHANGING_GOALS,
     ),
     MatrixOperation(
         "archiveGoal",
         _write_mutation_by_id("archiveGoal", "old"),
         Action.SET_GOALS,
         SubjectKind.GOAL,
-        expected_permissions.CHANGING_GOALS,
+        expected_writes.CHANGING_GOALS,
     ),
     MatrixOperation(
         "applyPlan",
         'applyPlan(input: {plan: {$planned}, hash: "$hash"}) { userErrors { code } }',
         Action.SET_GOALS,
         SubjectKind.PERSON,
-        expected_permissions.SETTING_GOALS,
+        expected_writes.SETTING_GOALS,
     ),
     MatrixOperation(
         "undoPlan",
         _write_mutation_by_id("undoPlan", "plan"),
         Action.SET_GOALS,
         SubjectKind.PLAN,
-        expected_permissions.PLANS,
+        expected_writes.PLANS,
     ),
     MatrixOperation(
         "submitForecast",
         _write_mutation("submitForecast", 'scope: "$who", amount: {amount: $n}'),
         Action.SUBMIT_FORECAST,
         SubjectKind.TEAM,
-        expected_permissions.SUBMITTING,
+        expected_writes.SUBMITTING,
     ),
     MatrixOperation(
         "adjustForecast",
         _write_mutation("adjustForecast", 'scope: "$who", amount: {amount: $n}, note: "Holidays"'),
         Action.ADJUST_FORECAST,
         SubjectKind.PERSON,
-        expected_permissions.SETTING_GOALS,
+        expected_writes.SETTING_GOALS,
     ),
     _define_record("recordDeal", 'title: "Desks", owner: "$who"'),
     MatrixOperation(
@@ -255,7 +253,7 @@ MUTATIONS: Final = [
         'recordDeals(inputs: [{title: "Desks", owner: "$who"}]) { userErrors { code } }',
         Action.RECORD,
         SubjectKind.PERSON,
-        expected_permissions.RECORDING,
+        expected_writes.RECORDING,
     ),
     _define_change("updateDeal", _write_mutation("updateDeal", 'id: "$deal", title: "Chairs $n"')),
     _define_reassignment("updateDeal", 'id: "$deal"', "owner"),
@@ -271,14 +269,14 @@ MUTATIONS: Final = [
         _write_mutation_by_id("deleteRefund", "refund"),
         Action.DELETE,
         SubjectKind.RECORD,
-        expected_permissions.DELETING,
+        expected_writes.DELETING,
     ),
     MatrixOperation(
         "deleteDeal",
         _write_mutation_by_id("deleteDeal", "deal"),
         Action.DELETE,
         SubjectKind.RECORD,
-        expected_permissions.DELETING,
+        expected_writes.DELETING,
         restore=_RECREATE["deal"],
     ),
     *(
@@ -287,7 +285,7 @@ MUTATIONS: Final = [
             _write_mutation_by_id("deleteRecord", fact),
             Action.DELETE,
             SubjectKind.RECORD,
-            expected_permissions.DELETING,
+            expected_writes.DELETING,
             restore=_RECREATE[fact],
         )
         for fact in RECORDS
@@ -324,7 +322,7 @@ MUTATIONS: Final = [
     _define_change("completeTask", _write_mutation_by_id("completeTask", "task")),
     _define_change("reopenTask", _write_mutation_by_id("reopenTask", "task")),
     MatrixOperation(
-        "heartbeat", "heartbeat { userErrors { code } }", None, SubjectKind.VIEWER, expected_permissions.PROFILE
+        "heartbeat", "heartbeat { userErrors { code } }", None, SubjectKind.VIEWER, expected_writes.PROFILE
     ),
     _define_company_action("createAlertRule", _RULE, Action.MANAGE_ALERT_RULES),
     MatrixOperation(
@@ -332,27 +330,27 @@ MUTATIONS: Final = [
         f'updateAlertRule(id: "$who", input: {{{_RULE}}}) {{ userErrors {{ code }} }}',
         Action.MANAGE_ALERT_RULES,
         SubjectKind.RULE,
-        expected_permissions.RULES,
+        expected_reads.RULES,
     ),
     MatrixOperation(
         "deleteAlertRule",
         _write_mutation_by_id("deleteAlertRule", "spare"),
         Action.MANAGE_ALERT_RULES,
         SubjectKind.RULE,
-        expected_permissions.RULES,
+        expected_reads.RULES,
     ),
     MatrixOperation(
         "markAlertsRead",
         'markAlertsRead(ids: ["$alert"]) { userErrors { code } }',
         Action.VIEW_ALERTS,
         SubjectKind.INBOX,
-        expected_permissions.INBOXES,
+        expected_reads.INBOXES,
     ),
     MatrixOperation(
         "updateProfile",
         _write_mutation("updateProfile", 'language: "en"'),
         None,
         SubjectKind.VIEWER,
-        expected_permissions.PROFILE,
+        expected_writes.PROFILE,
     ),
 ]

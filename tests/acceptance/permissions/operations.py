@@ -14,9 +14,9 @@ from enum import Enum
 from typing import Final
 
 from domain.permissions import Action, DeviceKind, Reach, Role, reach
-from tests.acceptance.permissions import expected_permissions
+from tests.acceptance.permissions import expected_writes
 from tests.acceptance.permissions.company import PEOPLE
-from tests.acceptance.permissions.expected_permissions import ABSENT, ALLOWED, FORBIDDEN, UNAUTHENTICATED, Grid
+from tests.acceptance.permissions.permission_grids import ABSENT, ALLOWED, FORBIDDEN, UNAUTHENTICATED, Grid
 
 
 class SubjectKind(Enum):
@@ -79,9 +79,9 @@ ACTORS: Final = (*_ACTOR_ROLES, "stranger")
 def expected_mark(operation: MatrixOperation, actor: str, subject: str, *, is_action: bool) -> str:
     """Return the mark that the permission table gives for the operation by this actor on this subject."""
     if actor == "stranger":
-        return ALLOWED if operation.grid is expected_permissions.SIGN_IN else UNAUTHENTICATED
+        return ALLOWED if operation.grid is expected_writes.SIGN_IN else UNAUTHENTICATED
     if operation.kind is SubjectKind.VIEWER:
-        is_allowed = operation.grid is expected_permissions.SIGN_IN or isinstance(_ACTOR_ROLES[actor], Role)
+        is_allowed = operation.grid is expected_writes.SIGN_IN or isinstance(_ACTOR_ROLES[actor], Role)
         return ALLOWED if is_allowed else FORBIDDEN
     action = operation.action
     assert action is not None

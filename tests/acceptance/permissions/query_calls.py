@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from domain.permissions import Action
-from tests.acceptance.permissions import expected_permissions
+from tests.acceptance.permissions import expected_reads, expected_writes
 from tests.acceptance.permissions.operations import MatrixOperation, SubjectKind
 
 
@@ -25,35 +25,35 @@ QUERIES: Final = [
             f'node(id: "${fact}") {{ id }}',
             Action.VIEW_CARD,
             SubjectKind.RECORD,
-            expected_permissions.CARDS,
+            expected_reads.CARDS,
         )
         for fact in (*RECORDS, "activity")
     ),
     MatrixOperation(
-        "node: employee", 'node(id: "$who") { id }', Action.VIEW_PEOPLE, SubjectKind.PERSON, expected_permissions.PEOPLE
+        "node: employee", 'node(id: "$who") { id }', Action.VIEW_PEOPLE, SubjectKind.PERSON, expected_reads.PEOPLE
     ),
     MatrixOperation(
-        "node: team", 'node(id: "$who") { id }', Action.VIEW_PEOPLE, SubjectKind.TEAM, expected_permissions.TEAMS
+        "node: team", 'node(id: "$who") { id }', Action.VIEW_PEOPLE, SubjectKind.TEAM, expected_reads.TEAMS
     ),
     MatrixOperation(
-        "node: goal", 'node(id: "$goal") { id }', Action.VIEW_GOALS, SubjectKind.GOAL, expected_permissions.GOALS
+        "node: goal", 'node(id: "$goal") { id }', Action.VIEW_GOALS, SubjectKind.GOAL, expected_reads.GOALS
     ),
     MatrixOperation(
-        "node: device", 'node(id: "$who") { id }', Action.ADMINISTER, SubjectKind.DEVICE, expected_permissions.DEVICES
+        "node: device", 'node(id: "$who") { id }', Action.ADMINISTER, SubjectKind.DEVICE, expected_reads.DEVICES
     ),
     MatrixOperation(
         "node: company",
         'node(id: "$who") { id }',
         Action.VIEW_CATALOGUE,
         SubjectKind.COMPANY,
-        expected_permissions.CATALOGUE,
+        expected_reads.CATALOGUE,
     ),
     MatrixOperation(
         "node: stage",
         'node(id: "$stage") { id }',
         Action.VIEW_CATALOGUE,
         SubjectKind.COMPANY,
-        expected_permissions.CATALOGUE,
+        expected_reads.CATALOGUE,
     ),
     *(
         MatrixOperation(
@@ -61,7 +61,7 @@ QUERIES: Final = [
             f'byExternalId(type: {fact.upper()}, externalId: "{fact}-$name") {{ id }}',
             Action.VIEW_CARD,
             SubjectKind.RECORD,
-            expected_permissions.CARDS,
+            expected_reads.CARDS,
         )
         for fact in RECORDS
     ),
@@ -70,63 +70,56 @@ QUERIES: Final = [
         'byExternalId(type: EMPLOYEE, externalId: "employee-$name") { id }',
         Action.VIEW_PEOPLE,
         SubjectKind.PERSON,
-        expected_permissions.PEOPLE,
+        expected_reads.PEOPLE,
+    ),
+    MatrixOperation("viewer", "viewer { role }", Action.VIEW_CATALOGUE, SubjectKind.COMPANY, expected_reads.CATALOGUE),
+    MatrixOperation("company", "company { id }", Action.VIEW_CATALOGUE, SubjectKind.COMPANY, expected_reads.CATALOGUE),
+    MatrixOperation("metrics", "metrics { key }", Action.VIEW_CATALOGUE, SubjectKind.COMPANY, expected_reads.CATALOGUE),
+    MatrixOperation(
+        "pipelines", "pipelines { id }", Action.VIEW_CATALOGUE, SubjectKind.COMPANY, expected_reads.CATALOGUE
     ),
     MatrixOperation(
-        "viewer", "viewer { role }", Action.VIEW_CATALOGUE, SubjectKind.COMPANY, expected_permissions.CATALOGUE
-    ),
-    MatrixOperation(
-        "company", "company { id }", Action.VIEW_CATALOGUE, SubjectKind.COMPANY, expected_permissions.CATALOGUE
-    ),
-    MatrixOperation(
-        "metrics", "metrics { key }", Action.VIEW_CATALOGUE, SubjectKind.COMPANY, expected_permissions.CATALOGUE
-    ),
-    MatrixOperation(
-        "pipelines", "pipelines { id }", Action.VIEW_CATALOGUE, SubjectKind.COMPANY, expected_permissions.CATALOGUE
-    ),
-    MatrixOperation(
-        "employee", 'employee(id: "$who") { id }', Action.VIEW_PEOPLE, SubjectKind.PERSON, expected_permissions.PEOPLE
+        "employee", 'employee(id: "$who") { id }', Action.VIEW_PEOPLE, SubjectKind.PERSON, expected_reads.PEOPLE
     ),
     MatrixOperation(
         "employee: by externalId",
         'employee(id: "ext:employee-$name") { id }',
         Action.VIEW_PEOPLE,
         SubjectKind.PERSON,
-        expected_permissions.PEOPLE,
+        expected_reads.PEOPLE,
     ),
     MatrixOperation(
         "employees",
         "employees(first: 100) { edges { node { id } } }",
         Action.VIEW_PEOPLE,
         SubjectKind.PERSON,
-        expected_permissions.PEOPLE,
+        expected_reads.PEOPLE,
         listed_id="$who",
     ),
+    MatrixOperation("team", 'team(id: "$who") { id }', Action.VIEW_PEOPLE, SubjectKind.TEAM, expected_reads.TEAMS),
     MatrixOperation(
-        "team", 'team(id: "$who") { id }', Action.VIEW_PEOPLE, SubjectKind.TEAM, expected_permissions.TEAMS
+        "teams", "teams { id }", Action.VIEW_PEOPLE, SubjectKind.TEAM, expected_reads.TEAMS, listed_id="$who"
     ),
     MatrixOperation(
-        "teams", "teams { id }", Action.VIEW_PEOPLE, SubjectKind.TEAM, expected_permissions.TEAMS, listed_id="$who"
+        "groups", "groups { id }", Action.VIEW_PEOPLE, SubjectKind.TEAM, expected_reads.TEAMS, listed_id="$who"
     ),
-    MatrixOperation(
-        "goal", 'goal(id: "$goal") { id }', Action.VIEW_GOALS, SubjectKind.GOAL, expected_permissions.GOALS
-    ),
+    MatrixOperation("goal", 'goal(id: "$goal") { id }', Action.VIEW_GOALS, SubjectKind.GOAL, expected_reads.GOALS),
     MatrixOperation(
         "goal: entries",
         'goal(id: "$goal") { within: entries(first: 1) { edges { node { id } } } }',
         Action.VIEW_ENTRIES,
         SubjectKind.ENTRIES,
-        expected_permissions.ENTRIES,
+        expected_reads.ENTRIES,
     ),
     MatrixOperation(
-        "node: plan", 'node(id: "$plan") { id }', Action.SET_GOALS, SubjectKind.PLAN, expected_permissions.PLANS
+        "node: plan", 'node(id: "$plan") { id }', Action.SET_GOALS, SubjectKind.PLAN, expected_writes.PLANS
     ),
     MatrixOperation(
         "planPreview",
         "planPreview(input: {$planned}) { hash }",
         Action.SET_GOALS,
         SubjectKind.PERSON,
-        expected_permissions.SETTING_GOALS,
+        expected_writes.SETTING_GOALS,
         is_action=True,
     ),
     MatrixOperation(
@@ -134,7 +127,7 @@ QUERIES: Final = [
         'goals(scope: "$who") { id }',
         Action.VIEW_GOALS,
         SubjectKind.GOAL,
-        expected_permissions.GOALS,
+        expected_reads.GOALS,
         listed_id="$goal",
     ),
     MatrixOperation(
@@ -142,7 +135,7 @@ QUERIES: Final = [
         "goals { id }",
         Action.VIEW_GOALS,
         SubjectKind.GOAL,
-        expected_permissions.GOALS,
+        expected_reads.GOALS,
         listed_id="$goal",
     ),
     MatrixOperation(
@@ -150,42 +143,42 @@ QUERIES: Final = [
         'leaderboard(scope: "$who") { total }',
         Action.VIEW_LEADERBOARD,
         SubjectKind.SCOPE,
-        expected_permissions.LEADERBOARDS,
+        expected_reads.LEADERBOARDS,
     ),
     MatrixOperation(
         "leaderboard: around",
         'leaderboard(around: "$who") { total }',
         Action.VIEW_LEADERBOARD,
         SubjectKind.SCOPE,
-        {key: mark for key, mark in expected_permissions.LEADERBOARDS.items() if key[1] in ("Ann", "Bob")},
+        {key: mark for key, mark in expected_reads.LEADERBOARDS.items() if key[1] in ("Ann", "Bob")},
     ),
     MatrixOperation(
         "forecast",
         'forecast(scope: "$who") { expected }',
         Action.VIEW_FORECAST,
         SubjectKind.SCOPE,
-        expected_permissions.FORECASTS,
+        expected_reads.FORECASTS,
     ),
     MatrixOperation(
         "statistics",
         'statistics(scope: "$who") { winRatePercent }',
         Action.VIEW_CARD,
         SubjectKind.SCOPE,
-        expected_permissions.STATISTICS,
+        expected_reads.STATISTICS,
     ),
     MatrixOperation(
         "funnel",
         'funnel(scope: "$who") { stages { entered } }',
         Action.VIEW_CARD,
         SubjectKind.SCOPE,
-        expected_permissions.STATISTICS,
+        expected_reads.STATISTICS,
     ),
     MatrixOperation(
         "employee: absences",
         'employee(id: "$who") { within: absences { id } }',
         Action.VIEW_WORK_TIME,
         SubjectKind.SCOPE,
-        expected_permissions.WORK_TIME,
+        expected_reads.WORK_TIME,
         listed_id="$leave",
     ),
     MatrixOperation(
@@ -193,41 +186,41 @@ QUERIES: Final = [
         'employee(id: "$who") { within: workTime { totalHours } }',
         Action.VIEW_WORK_TIME,
         SubjectKind.SCOPE,
-        expected_permissions.WORK_TIME,
+        expected_reads.WORK_TIME,
     ),
     MatrixOperation(
         "alerts",
         "alerts(last: 100) { edges { node { id } } }",
         Action.VIEW_ALERTS,
         SubjectKind.INBOX,
-        expected_permissions.INBOXES,
+        expected_reads.INBOXES,
         listed_id="$alert",
     ),
     MatrixOperation(
-        "node: alert", 'node(id: "$alert") { id }', Action.VIEW_ALERTS, SubjectKind.INBOX, expected_permissions.INBOXES
+        "node: alert", 'node(id: "$alert") { id }', Action.VIEW_ALERTS, SubjectKind.INBOX, expected_reads.INBOXES
     ),
     MatrixOperation(
         "alertRules",
         "alertRules { id }",
         Action.MANAGE_ALERT_RULES,
         SubjectKind.RULE,
-        expected_permissions.RULES,
+        expected_reads.RULES,
         listed_id="$who",
     ),
     MatrixOperation(
-        "node: rule", 'node(id: "$who") { id }', Action.MANAGE_ALERT_RULES, SubjectKind.RULE, expected_permissions.RULES
+        "node: rule", 'node(id: "$who") { id }', Action.MANAGE_ALERT_RULES, SubjectKind.RULE, expected_reads.RULES
     ),
     MatrixOperation(
         "testAlertRule",
         "testAlertRule(input: {kind: DEAL_LOST, recipients: [MANAGER]}) { alerts perDay }",
         Action.MANAGE_ALERT_RULES,
         SubjectKind.COMPANY,
-        expected_permissions.COMPANY_SETTINGS,
+        expected_writes.COMPANY_SETTINGS,
         is_action=True,
     ),
     *(
         MatrixOperation(
-            field, _write_connection(field, "$who"), Action.VIEW_CARD, SubjectKind.RECORD, expected_permissions.CARDS
+            field, _write_connection(field, "$who"), Action.VIEW_CARD, SubjectKind.RECORD, expected_reads.CARDS
         )
         for field in _FACTS_BY_CONNECTION
     ),
@@ -237,7 +230,7 @@ QUERIES: Final = [
             _write_connection(field, "$company", "first: 100" if field == "tasks" else "last: 100"),
             Action.VIEW_CARD,
             SubjectKind.RECORD,
-            expected_permissions.CARDS,
+            expected_reads.CARDS,
             listed_id=f"${fact}",
         )
         for field, fact in _FACTS_BY_CONNECTION.items()
@@ -247,19 +240,19 @@ QUERIES: Final = [
         'duplicates(scope: "$who", reasons: [NAME]) { records { ... on Client { id } } }',
         Action.VIEW_CARD,
         SubjectKind.RECORD,
-        expected_permissions.CARDS,
+        expected_reads.CARDS,
     ),
     MatrixOperation(
         "devices",
         "devices { id }",
         Action.ADMINISTER,
         SubjectKind.DEVICE,
-        expected_permissions.DEVICES,
+        expected_reads.DEVICES,
         listed_id="$who",
     ),
     *(
         MatrixOperation(
-            field, text, Action.ADMINISTER, SubjectKind.COMPANY, expected_permissions.COMPANY_SETTINGS, is_action=True
+            field, text, Action.ADMINISTER, SubjectKind.COMPANY, expected_writes.COMPANY_SETTINGS, is_action=True
         )
         for field, text in (
             ("importRun", 'importRun(id: "$import") { id }'),
@@ -274,59 +267,59 @@ SUBSCRIPTIONS: Final = [
         'goalProgress(goals: ["$goal"]) { id }',
         Action.VIEW_GOALS,
         SubjectKind.GOAL,
-        expected_permissions.GOALS,
+        expected_reads.GOALS,
     ),
     MatrixOperation(
         "leaderboard",
         'leaderboard(scope: "$who") { total }',
         Action.VIEW_LEADERBOARD,
         SubjectKind.SCOPE,
-        expected_permissions.LEADERBOARDS,
+        expected_reads.LEADERBOARDS,
     ),
     MatrixOperation(
         "dealWon",
         'dealWon(scope: "$who", after: "$rung") { id }',
         Action.VIEW_WINS,
         SubjectKind.SCOPE,
-        expected_permissions.LEADERBOARDS,
+        expected_reads.LEADERBOARDS,
     ),
     MatrixOperation(
         "forecast",
         'forecast(scope: "$who") { expected }',
         Action.VIEW_FORECAST,
         SubjectKind.SCOPE,
-        expected_permissions.FORECASTS,
+        expected_reads.FORECASTS,
     ),
     MatrixOperation(
         "presence",
         'presence(scope: "$who") { id }',
         Action.VIEW_PEOPLE,
         SubjectKind.SCOPE,
-        expected_permissions.PRESENCE,
+        expected_reads.PRESENCE,
     ),
     MatrixOperation(
         "importProgress",
         'importProgress(id: "$import") { id }',
         Action.ADMINISTER,
         SubjectKind.COMPANY,
-        expected_permissions.COMPANY_SETTINGS,
+        expected_writes.COMPANY_SETTINGS,
         is_action=True,
     ),
     MatrixOperation(
-        "alerts", 'alerts(after: "$alert") { id }', Action.VIEW_ALERTS, SubjectKind.INBOX, expected_permissions.INBOXES
+        "alerts", 'alerts(after: "$alert") { id }', Action.VIEW_ALERTS, SubjectKind.INBOX, expected_reads.INBOXES
     ),
     MatrixOperation(
         "activities",
         'activities(scope: "$who", after: "$before") { id }',
         Action.VIEW_CARD,
         SubjectKind.RECORD,
-        expected_permissions.CARDS,
+        expected_reads.CARDS,
     ),
     MatrixOperation(
         "undoneActivities",
         'undoneActivities(scope: "$who", after: "$gone") { activity }',
         Action.VIEW_CARD,
         SubjectKind.RECORD,
-        expected_permissions.CARDS,
+        expected_reads.CARDS,
     ),
 ]

@@ -16,9 +16,9 @@ from websockets.asyncio.client import ClientConnection
 from graph.execution import operations
 from graph.schema import create_schema
 from tests.acceptance.permissions.company import ApiClient, RightsCompany, run_rights_company
-from tests.acceptance.permissions.expected_permissions import ABSENT, ALLOWED, FORBIDDEN, UNAUTHENTICATED
 from tests.acceptance.permissions.mutation_calls import MUTATIONS
 from tests.acceptance.permissions.operations import ACTORS, MatrixOperation, expected_mark
+from tests.acceptance.permissions.permission_grids import ABSENT, ALLOWED, FORBIDDEN, UNAUTHENTICATED
 from tests.acceptance.permissions.query_calls import QUERIES, SUBSCRIPTIONS
 from tests.http_server import receive_message, send_message
 

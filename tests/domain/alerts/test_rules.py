@@ -32,7 +32,7 @@ DEAL, TASK = ("Deal", 7), ("Task", 3)
 
 
 def build_candidate(kind=AlertKind.DEAL_LOST, subject=DEAL, at=AT, employee=1, team=2, amount=None):
-    return AlertCandidate(kind, subject, at, employee, team, amount)
+    return AlertCandidate(kind, subject, at, employee, frozenset({team}), amount)
 
 
 def build_event(event_kind, /, *, subject=DEAL, employee=1, actor=None, **data):
@@ -146,17 +146,31 @@ def test_candidate_registered_within_cool_down_stays_active():
     ],
 )
 def test_recipients_are_selected_once_each(recipients, employee_id, manager_ids, expected):
-    assert select_recipients(recipients, employee_id, manager_ids, [8, 9], assigner_id=4) == expected
+    assert select_recipients(recipients, employee_id, [manager_ids], [8, 9], assigner_id=4) == expected
+
+
+def test_managers_of_all_teams_at_the_top_of_a_group_are_alerted():
+    assert select_recipients([Recipient.MANAGER], None, [[5, 6], [], [7, 6], [5]], [8, 9]) == [5, 7]
+    assert select_recipients([Recipient.MANAGER], None, [], [8, 9]) == [8, 9]
+
+
+def test_rule_of_a_group_matches_goals_of_groups_within_it():
+    rule = Rule(1, AlertKind.GOAL_ACHIEVED, team_ids=frozenset({2, 3, 4}))
+
+    def is_matched(*team_ids):
+        return matches(rule, AlertCandidate(rule.kind, ("Goal", 1), AT, None, frozenset(team_ids)))
+
+    assert (is_matched(2, 3), is_matched(2, 5), is_matched()) == (True, False, False)
 
 
 def test_manager_is_alerted_in_place_of_an_assigner_who_is_gone():
-    assert select_recipients([Recipient.ASSIGNER], 1, [5], [8, 9]) == [5]
+    assert select_recipients([Recipient.ASSIGNER], 1, [[5]], [8, 9]) == [5]
 
 
 def test_occurrence_that_had_its_alert_is_not_registered_again():
     deduplicator, rule = AlertDeduplicator(), Rule(1, AlertKind.TASK_OVERDUE)
     candidates = [
-        AlertCandidate(AlertKind.TASK_OVERDUE, TASK, AT, 1, 2, occurrence=occurrence)
+        AlertCandidate(AlertKind.TASK_OVERDUE, TASK, AT, 1, frozenset({2}), occurrence=occurrence)
         for occurrence in ("Monday", "Tuesday", "Monday")
     ]
 

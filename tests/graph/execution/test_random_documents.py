@@ -106,7 +106,8 @@ async def test_results_of_random_documents_equal_those_of_the_library() -> None:
     async with open_privacy_company() as world:
         with_data = [await execute_both(world, seed) for seed in range(DOCUMENTS)]
 
-    assert sum(with_data) > DOCUMENTS / 2, "most documents must have a result"
+    # a fifth of them are asked without a session, and one field out of reach may leave nothing of a document
+    assert sum(with_data) > DOCUMENTS / 3, "many documents must have a result"
 
 
 async def execute_both(world: World, seed: int) -> bool:

@@ -163,6 +163,7 @@ ATTRIBUTES: Final = frozenset(  # of rows, of settings, or of the clock: visible
         "Metric": "unit builtIn",
         "Money": "amount",
         "Period": "kind start end workdays workdaysElapsed workdaysLeft workdaysList",
+        "Permission": "action reach",  # the permission table, for the viewer
         "Refund": "at recordedAt",
         "Result": "at value",
         "ScoreEntry": "effectiveOn effectiveAt late recordedAt amount",

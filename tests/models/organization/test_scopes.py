@@ -8,6 +8,7 @@ import pytest
 
 from models.organization.company import Company
 from models.organization.people import Employee, Team, TeamTree
+from models.organization.scope_groups import list_groups
 from models.organization.scopes import (
     COMPANY,
     EmployeeScope,
@@ -16,7 +17,6 @@ from models.organization.scopes import (
     by_kind,
     covering_scopes,
     key_of_row,
-    list_groups,
     scope_key,
     team_or_company,
 )
@@ -88,5 +88,5 @@ def test_row_and_stored_kind_give_the_same_key() -> None:
 
 
 def test_groups_are_the_company_and_all_teams(tree: TeamTree) -> None:
-    assert list_groups(tree) == [COMPANY, TeamScope(TOP), TeamScope(BELOW), TeamScope(APART)]
+    assert list_groups(tree) == (COMPANY, TeamScope(TOP), TeamScope(BELOW), TeamScope(APART))
     assert (team_or_company(TOP), team_or_company(None), team_or_company(0)) == (TeamScope(TOP), COMPANY, COMPANY)

@@ -14,6 +14,7 @@ from graphql import parse, validate
 
 from domain.alerts.rules import ALERT_DEFINITIONS, AlertKind
 from domain.i18n.languages import LANGUAGES, TRANSLATIONS
+from domain.permissions import Action, Role
 from graph.schema import create_schema
 from server.http.web_app import POLICY, SCREEN_PATHS, load_web_app, read_messages
 from tests.http_server import RunningServer, run_test_server
@@ -97,13 +98,30 @@ async def test_first_screen_is_small() -> None:
     assert sum(len(app.files[path].compressed or b"") for path in {*loaded, *screen}) < 80_000
 
 
+async def test_screens_name_roles_only_to_show_and_choose_them() -> None:
+    frame = (WEB / "parts" / "frame.js").read_text()
+    [names] = re.findall(r"roleNames = \(\) => \(\{(.*?)\}\);", frame)
+    comparisons = {path: re.findall(r"viewer\(\)\.role\b.*", (WEB / path).read_text()) for path in SCRIPTS}
+
+    assert re.findall(r"\b([A-Z_]+): t\(", names) == [*Role]
+    assert {path: found for path, found in comparisons.items() if found} == {}
+
+
+async def test_screens_ask_for_actions_of_the_permission_table() -> None:
+    asked = {action for path in SCRIPTS for action in re.findall(r'canFor\w+\("(\w+)"\)', (WEB / path).read_text())}
+
+    assert asked
+    assert asked <= Action.__members__.keys()
+
+
 @pytest.mark.parametrize("code", TRANSLATIONS)
 async def test_texts_are_served_in_every_language(server: RunningServer, code: str) -> None:
     texts = (await server.http.get(f"/web/{load_web_app().digest}/texts/{code}.json")).json()
 
     assert len(texts) == len(read_messages())
     assert texts["Sign in"] != "Sign in"
-    assert all(len(text) == 3 for text in texts.values() if isinstance(text, list))
+    categories = {*LANGUAGES[code].locale.plural_form.tags, "other"}
+    assert {frozenset(text) for text in texts.values() if isinstance(text, dict)} == {frozenset(categories)}
 
 
 async def test_form_of_alert_rules_knows_each_kind_and_its_settings() -> None:
