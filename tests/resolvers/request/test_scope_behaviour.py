@@ -23,8 +23,8 @@ async def world(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
         await world.create_team("Sales")
         for team in ("North", "South", "East"):
             await world.create_team(team, "Sales")
-        for name, team in (("Ann", "North"), ("Eve", "East"), ("Max", None), ("Mia", None)):
-            await world.create_employee(name, team)
+        for name, team_name in (("Ann", "North"), ("Eve", "East"), ("Max", None), ("Mia", None)):
+            await world.create_employee(name, team_name)
         for team, manager in (("North", "Max"), ("South", "Max"), ("East", "Mia")):
             await world.mutate("updateTeam", id=world.global_ids[team], manager=world.global_ids[manager])
         add_squads(monkeypatch)
