@@ -13,12 +13,11 @@ const LONGEST_TIMEOUT = 2 ** 31 - 1; // of the browser, in milliseconds
 /** @typedef {{role: string, language: string | null, unreadAlerts: number, scope: {id: string, lastMonth?: {series: {total: string}[]} | null}, employee: Person}} Viewer */
 
 // The plan asks at once whether there is a past to start from: a query for it would be one more before its first paint.
-const VIEWER = `viewer { role language unreadAlerts scope { __typename id
-  lastMonth: statistics(period: {kind: MONTH, offset: -1}, interval: MONTH, metrics: ["deals_won_amount"]) @include(if: $isPlan) { series { total } } } employee { id name team { id name } } }`;
-const SIGN_IN = gql`mutation SignIn($input: SignInInput!, $isPlan: Boolean!) {
+const VIEWER = "viewer { role language unreadAlerts scope { __typename id lastMonth: statistics(period: {kind: MONTH, offset: -1}, interval: MONTH, metrics: $metrics) @include(if: $isPlan) { series { total } } } employee { id name team { id name } } }";
+const SIGN_IN = gql`mutation SignIn($input: SignInInput!, $isPlan: Boolean!, $metrics: [String!] = ["deals_won_amount"]) {
   signIn(input: $input) { accessToken refreshToken expiresAt trustToken ${VIEWER} userErrors { message } }
 }`;
-const REFRESH_SESSION = gql`mutation Refresh($token: String!, $isPlan: Boolean!) {
+const REFRESH_SESSION = gql`mutation Refresh($token: String!, $isPlan: Boolean!, $metrics: [String!] = ["deals_won_amount"]) {
   refreshSession(refreshToken: $token) { accessToken refreshToken expiresAt ${VIEWER} userErrors { message } }
 }`;
 const SIGN_OUT = gql`mutation SignOut($token: String!) { signOut(refreshToken: $token) { userErrors { message } } }`;
