@@ -58,6 +58,7 @@ async function readStart(scope, period) {
     return await query(START, { scope, period, input: planInput(plan, scope, period) });
   } catch (error) {
     if (!(error instanceof RequestError)) throw error;
+    if (error.field.endsWith(".base") && plan.metrics.length === 1) plan.metrics[0].base = "TOTAL"; // what it would start from is zero
     return { ...await query(START_EMPTY, { scope, period }), problem: error.message };
   }
 }
@@ -176,7 +177,7 @@ export async function show(main) {
               plan.targets.size ? h("button", { type: "button", onclick: () => { plan.targets.clear(); compute(0); } }, plural("Clear {count} set by hand", "Clear {count} set by hand", plan.targets.size)) : null,
               applied ? h("button", { type: "button", onclick: () => undo(applied, false) }, t("Take the plan back")) : null,
               h("button.primary", { type: "button", disabled: busy || Boolean(problem) || !preview?.targetCount, onclick: apply }, preview ? plural("Apply {count} target", "Apply {count} targets", preview.targetCount) : t("Apply")))),
-          h("p.problem", { role: "alert" }, problem),
+          lacksTotal() ? h("p.soft", {}, problem) : h("p.problem", { role: "alert" }, problem),
           preview ? planTable(preview, { plan, shown, teams, onChange: () => compute(), stale: Boolean(problem) }) : problem ? null : h("p.soft", {}, t("Computing …")))));
   });
   draw();
