@@ -68,7 +68,7 @@ export function planTable(preview, { plan, shown, teams, onChange, stale }) {
   columns.push([t("Target"), "right entry", targetCell, h("strong", {}, figure(total?.allocated, metric.unit))]);
   columns.push([t("Difference"), "right wide", differenceCell, null]);
   if (rows.some((/** @type {any} */ { existing }) => existing)) columns.push([t("Set now"), "right soft wide", ({ existing }) => (existing ? figure(existing.target, metric.unit) : "–"), null]);
-  columns.push([t("Chance"), "right", ({ probability }) => chance(probability), chance(total?.probability)]);
+  if (rows.some((/** @type {any} */ { probability }) => probability !== null)) columns.push([t("Chance"), "right", ({ probability }) => chance(probability), chance(total?.probability)]);
   if (rows.some((/** @type {any} */ { workingTimeShare: share }) => share !== null && share !== 1)) columns.push([t("Working time"), "right soft wide", ({ workingTimeShare: share }) => (share === null ? "" : percent(100 * share)), null]);
   return h("div.scroll", { class: stale ? "stale" : null }, h("table.plan-table", {},
     h("thead", {}, h("tr", {}, columns.map(([title, kind]) => h("th", { class: kind || null }, title)))),
