@@ -58,6 +58,6 @@ export function goalLine(goal, { showOwner = false } = {}) {
     h("button.goal-open", { type: "button", onclick: () => openWhy(goal), "aria-label": t("Why this number: {goal}", { goal: goalTitle(goal) }) },
       h("span.row", {}, h("strong.grow", {}, showOwner ? goal.owner.name : goalTitle(goal)), h("span.amount", {}, percent(Math.floor(progress.attainmentPercent)))),
       bar({ value: progress.attainmentPercent, expected: expectedPercent(goal), projected: progress.projectionBasis === "VALUE" ? null : progress.projectedPercent ?? null, pace: progress.pace }),
-      h("span.row", {}, h("small", {}, t("{value} of {target}", { value: figure(progress.value, metric.unit, true), target: figure(target, metric.unit, true) }), showOwner ? null : ` · ${period.kind === "CUSTOM" ? days(period.start, period.end) : period.label}`),
+      h("span.row", {}, h("small.line", {}, t("{value} of {target}", { value: figure(progress.value, metric.unit, true), target: figure(target, metric.unit, true) }), showOwner ? null : ` · ${period.kind === "CUSTOM" ? days(period.start, period.end) : period.label}`),
         h("small", {}, over || !progress.projectionBasis || progress.projectionBasis === "VALUE" ? paceChip(progress.pace) : `→ ${percent(progress.projectedPercent)}`))));
 }
