@@ -77,7 +77,7 @@ function loadStyle(name) {
 /** @param {HTMLElement} element @param {unknown} error */
 function showProblem(element, error) {
   const text = error instanceof Offline || error instanceof TypeError ? t("The server cannot be reached.") : error instanceof Error ? error.message : String(error);
-  render(element, h("div.empty", { role: "alert" }, h("p", {}, text), h("button", { type: "button", onclick: showScreen }, t("Try again"))));
+  render(element, h("div.empty", { role: "alert" }, h("p", {}, text), h("div.actions", {}, h("button", { type: "button", onclick: showScreen }, t("Try again")), element === app || path() + location.search === "/" ? null : h("a.link", { href: "/", "data-go": "" }, t("To the start")))));
 }
 
 async function start() {

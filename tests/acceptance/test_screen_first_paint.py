@@ -23,7 +23,7 @@ CONTENT: Final = {  # by path: what a user came for
     "/ranking": [".full-ranking li"],
     "/people": [".person"],
     "/people/{seller}": [".card .goal-line", ".deal-open", ".chart"],
-    "/plan?base=TOTAL": [".plan-form select"],  # of a company without a past
+    "/plan": [".plan-form select"],  # of a company without a past, whose preview would be refused
     "/alerts": [".inbox"],
     "/setup": [".step form"],
     **{f"/admin/{part}": [".admin .panel"] for part in ADMIN_PARTS},

@@ -59,11 +59,15 @@ async def test_seller_works_on_a_phone_without_network(office: Office) -> None:
         await page.locator(".action-bar button").click()
         await page.locator("dialog").get_by_role("button", name="No answer", exact=True).click()
         await expect(page.locator("button.state")).to_have_text("3 changes wait")
+        await page.locator("button.state").click()  # nothing lies above it
+        await expect(page.locator("dialog .chip.warn")).to_have_count(3)
+        await page.keyboard.press("Escape")
         before = await office.server.execute(WORK, seller=office.seller)
 
         await screen.context.set_offline(False)
 
         await expect(page.locator("button.state")).to_have_text("3 changes answered")
+        await expect(page.locator("button.state")).to_be_visible()
         after = await office.server.execute(WORK, seller=office.seller)
         assert "OPEN" in str(before)
         assert before["employee"]["calls"]["totalCount"] == 0
@@ -96,6 +100,26 @@ async def test_plan_is_applied_and_taken_back(office: Office) -> None:
 
         await expect(page.get_by_text("The plan was taken back.")).to_be_visible()
         assert screen.complaints == []
+
+
+async def test_cells_are_read_as_spreadsheets_write_them(office: Office) -> None:
+    text = "Team 7\t1 234,56\nEUR 700\t1,234.56\n'=SUM\t2.500,00 \u20ac\n1 000 руб.\nZoe\t\u22125"
+    async with office.open_screen(ADMIN["email"]) as screen:
+        rows = await screen.page.evaluate(READ_TABLE, text)
+
+    assert [(row["name"], row["value"]) for row in rows] == [
+        ("Team 7", "1234.56"),
+        (None, "1234.56"),
+        ("=SUM", "2500.00"),
+        (None, "1000"),
+        ("Zoe", None),  # a target is not negative
+    ]
+
+
+READ_TABLE = """async text => {
+  const main = document.querySelector("script[type=module]").src;
+  return (await import(main.replace("main.js", "parts/cells.js"))).readTable(text);
+}"""
 
 
 async def test_pasted_people_are_created_and_invited(office: Office) -> None:
@@ -138,10 +162,15 @@ async def test_team_is_moved_by_keyboard_and_by_pointer(office: Office) -> None:
 TEAMS = "{ teams { name parent { name } } }"
 
 
-async def test_page_is_in_russian_by_choice(office: Office) -> None:
+async def test_page_is_in_russian_by_its_address(office: Office) -> None:
+    await office.server.execute('mutation { updateProfile(input: {language: "en"}) { userErrors { message } } }')
     async with office.open_screen(ADMIN["email"], "/?lang=ru") as screen:
         await expect(screen.page.get_by_role("link", name="Обзор")).to_be_visible()
         await expect(screen.page.locator(".goal-window")).to_contain_text("Откуда это число")
+        await screen.page.get_by_role("link", name="Рейтинг").click()
+        await expect(screen.page.locator("main .ranking")).to_be_visible()
+
+        await expect(screen.page.locator("main h1")).to_have_text("Рейтинг")  # not in the language of the profile
 
 
 async def test_language_of_the_profile_is_that_of_the_page_on_every_device(office: Office) -> None:

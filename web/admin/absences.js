@@ -2,7 +2,7 @@
 
 import { mutate, newKey, query } from "../core/client.js";
 import { h, render } from "../core/dom.js";
-import { day } from "../core/format.js";
+import { days } from "../core/format.js";
 import { gql } from "../core/gql.js";
 import { t } from "../core/i18n.js";
 import { avatar, button, empty, iconButton, panel } from "../parts/controls.js";
@@ -36,6 +36,6 @@ export async function show(element) {
   const names = new Map(kinds());
   render(element, h("div.narrow", {}, panel(t("Absences"), button(t("New absence"), add, { class: "primary" }),
     absences.length ? h("ul.list", {}, absences.map(({ id, from, to, kind, person }) => h("li", { "data-key": id }, avatar(person),
-      h("span.grow", {}, h("span.line", {}, person.name), h("small", {}, `${day(from)} – ${day(to)} ${to.slice(0, 4)}`)), h("span.chip", {}, names.get(kind)),
+      h("span.grow", {}, h("span.line", {}, person.name), h("small", {}, days(from, to))), h("span.chip", {}, names.get(kind)),
       iconButton("close", t("Remove"), attempt(async () => { await mutate(REMOVE, { id, key: newKey() }); await show(element); }))))) : empty(t("No absences.")))));
 }

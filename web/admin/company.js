@@ -2,7 +2,7 @@
 
 import { mutate, newKey, query } from "../core/client.js";
 import { h, render } from "../core/dom.js";
-import { day, number } from "../core/format.js";
+import { dayOfYear, number } from "../core/format.js";
 import { gql } from "../core/gql.js";
 import { t } from "../core/i18n.js";
 import { button, empty, iconButton, panel } from "../parts/controls.js";
@@ -33,8 +33,8 @@ export async function show(element) {
     panel(t("Settings"), null, h("div.two-columns", {}, companyForm(company, () => notify(t("Saved"), { tone: "good" })))),
     h("div.column", {},
       panel(t("Days off and on"), button(t("Add"), addDay), company.days.length ? h("ul.list", {}, company.days.map((/** @type {any} */ { date, kind, name }) => h("li", { "data-key": date },
-        h("span.grow", {}, h("span.line", {}, name), h("small", {}, `${day(date)} ${date.slice(0, 4)}`)), h("span.chip", { class: kind === "ON" ? "warn" : null }, kind === "ON" ? t("a working day") : t("nobody works")),
+        h("span.grow", {}, h("span.line", {}, name), h("small", {}, dayOfYear(date))), h("span.chip", { class: kind === "ON" ? "warn" : null }, kind === "ON" ? t("a working day") : t("nobody works")),
         iconButton("close", t("Remove"), attempt(async () => { await mutate(REMOVE_DAYS, { dates: [date], key: newKey() }); await again(); }))))) : empty(t("Only weekdays and public holidays decide."))),
       panel(t("Exchange rates"), button(t("Add"), addRate), company.exchangeRates.length ? h("ul.list", {}, company.exchangeRates.map((/** @type {any} */ { currency, rate, from }) => h("li", { "data-key": `${currency} ${from}` },
-        h("span.grow", {}, `1 ${currency} = ${number(rate, 6)} ${company.currency}`), h("small", {}, t("from {day}", { day: `${day(from)} ${from.slice(0, 4)}` }))))) : empty(t("All deals are in the company's currency."))))));
+        h("span.grow", {}, `1 ${currency} = ${number(rate, 6)} ${company.currency}`), h("small", {}, t("from {day}", { day: dayOfYear(from) }))))) : empty(t("All deals are in the company's currency."))))));
 }

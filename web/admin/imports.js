@@ -79,7 +79,7 @@ export async function show(element) {
         h("div.actions", {}, h("input", { type: "file", multiple: true, accept: ".csv,.tsv,.txt,.xlsx,.json", "aria-label": t("Files"), onchange: (/** @type {any} */ { target }) => { files = [...target.files]; preview = null; map = ""; if (files.length) look(); } }),
           files.length ? button(t("Check all rows"), () => start(true), { disabled: busy }) : null,
           files.length ? button(t("Import"), () => start(false), { class: "primary", disabled: busy }) : null),
-        preview ? previewOf(preview, assign) : null,
+        preview ? previewOf(preview, map, assign) : null,
         preview?.questions.length || map ? h("details.more", { open: Boolean(preview?.questions.length) }, h("summary", {}, t("Map of the columns")), preview?.questions.map((/** @type {string} */ question) => h("p.late", {}, question)),
           h("textarea.mono", { rows: 14, spellcheck: "false", "aria-label": t("Map of the columns"), value: map, oninput: (/** @type {any} */ { target }) => { map = target.value; } }), button(t("Look again"), look, { disabled: busy })) : null),
       panel(t("Imports"), null, jobs.length ? h("ul.list", {}, jobs.map((job) => h("li", { "data-key": job.id },
@@ -92,13 +92,23 @@ export async function show(element) {
   return () => { for (const end of followed.values()) end(); };
 }
 
-/** @param {any} preview @param {(file: string, field: string, column: string) => void} assign */
-const previewOf = ({ map, files, ignoredFiles }, assign) => [
+/**
+ * The fields that a found map leaves open for a file, as lines such as `# owner = ""`.
+ * @param {string} map @param {string} file
+ */
+function openFields(map, file) {
+  const [, section = ""] = map.split(JSON.stringify(file));
+  const [lines] = section.split("[[file]]");
+  return [...lines.matchAll(/^# (\w+) = ""/gm)].map(([, field]) => field).filter((field) => !lines.includes(`\n${field} = `));
+}
+
+/** @param {any} preview @param {string} mapText @param {(file: string, field: string, column: string) => void} assign */
+const previewOf = ({ map, files, ignoredFiles }, mapText, assign) => [
   h("p.soft", {}, t("Read as: {map}", { map })),
-  files.map((/** @type {any} */ file) => h("section", {}, h("h3", {}, `${file.name} · ${file.kind} · ${plural("{count} line", "{count} lines", file.lines)}`),
+  files.map((/** @type {any} */ file) => h("section", {}, h("h3", {}, [file.name, file.kind, file.lines ? plural("{count} line", "{count} lines", file.lines) : null].filter(Boolean).join(" · ")),
     h("div.scroll", {}, h("table", {}, h("thead", {}, h("tr", {}, [t("Column"), t("Taken as"), t("Examples")].map((each) => h("th", {}, each)))),
       h("tbody", {}, file.columns.map((/** @type {any} */ { name, field, samples }) => h("tr", {}, h("td", {}, name), h("td", {}, field ? h("span.chip.fine", {}, field) : h("small", {}, t("not read"))), h("td.soft", {}, samples.join(", "))))))),
-    file.missingFields.map((/** @type {string} */ field) => h("label.field.missing", {}, t("Column of {field}", { field }),
+    [...openFields(mapText, file.name), ...file.missingFields].map((/** @type {string} */ field) => h("label.field.missing", {}, t("Column of {field}", { field }),
       h("select", { onchange: (/** @type {any} */ { target }) => assign(file.name, field, target.value) }, h("option", { value: "" }, t("choose a column")),
         file.columns.filter((/** @type {any} */ column) => !column.field).map((/** @type {any} */ { name }) => h("option", { value: name }, name))))),
     file.problems.slice(0, 10).map((/** @type {any} */ { line, column, reason }) => h("p.late", {}, `${line}${column ? `, ${column}` : ""}: ${reason}`)))),

@@ -80,7 +80,7 @@ export async function show(element) {
   }))));
   const told = recipientNames();
   render(element, h("div.narrow", {}, panel(t("Alert rules"), button(t("New rule"), add, { class: "primary" }),
-    alertRules.length ? h("ul.list", {}, alertRules.map((/** @type {any} */ rule) => h("li", { "data-key": rule.id, class: rule.enabled ? null : "read" },
+    alertRules.length ? h("ul.list.rules", {}, alertRules.map((/** @type {any} */ rule) => h("li", { "data-key": rule.id, class: rule.enabled ? null : "read" },
       h("span.grow", {}, h("strong", {}, kinds[rule.kind] || rule.kind), rule.enabled ? null : h("span.chip", {}, t("not in use")),
         h("small.block", {}, [rule.days ? plural("{count} day", "{count} days", rule.days) : null, rule.hours ? t("{count} h", { count: rule.hours }) : null, rule.percent ? plural("{count} point", "{count} points", rule.percent) : null, rule.stage?.name, rule.minAmount ? t("from {amount}", { amount: money(rule.minAmount) }) : null, rule.scope.name, rule.recipients.map((/** @type {string} */ each) => told[each] || each).join(", ")].filter(Boolean).join(" · "))),
       button(t("Try"), () => tryOut(inputOf(rule)), { "aria-label": t("Try: {rule}", { rule: kinds[rule.kind] }) }),

@@ -9,21 +9,29 @@ import { attempt, notify } from "../parts/dialog.js";
 import { grip } from "../parts/drag_rows.js";
 import { openForm, orNull } from "../parts/form.js";
 
-const TEAMS = gql`query AdminTeams { teams { id name parent { id name } manager { id name } members { id } } employees(first: 100) { edges { node { id name } } } }`;
+const TEAMS = gql`query AdminTeams($after: String) { teams { id name parent { id name } manager { id name } members { id } } employees(first: 100, after: $after) { pageInfo { hasNextPage endCursor } edges { node { id name } } } }`;
 const CREATE = gql`mutation AddTeam($input: CreateTeamInput!) { createTeam(input: $input) { team { id } userErrors { path code message } } }`;
 const UPDATE = gql`mutation ChangeTeam($input: UpdateTeamInput!) { updateTeam(input: $input) { team { id } userErrors { path code message } } }`;
+
+/** @param {{edges: {node: any}[]}} connection */
+const edges = (connection) => connection.edges.map(({ node }) => node);
 
 /** @param {HTMLElement} element */
 export async function show(element) {
   const { teams, employees } = await query(TEAMS);
-  const people = employees.edges.map((/** @type {any} */ { node }) => [node.id, node.name]);
+  const people = edges(employees);
+  for (let { hasNextPage, endCursor } = employees.pageInfo; hasNextPage;) {
+    const { employees: page } = await query(TEAMS, { after: endCursor });
+    people.push(...edges(page));
+    ({ hasNextPage, endCursor } = page.pageInfo);
+  }
   /** @param {any} team @returns {number} */
   const depth = (team) => (team.parent ? 1 + depth(teams.find((/** @type {any} */ { id }) => id === team.parent.id)) : 0);
   /** @param {any} [team] @returns {import("../parts/form.js").Field[]} */
   const fields = (team) => [
     { name: "name", label: t("Name"), value: team?.name, required: true },
     { name: "parent", label: t("Part of"), type: "select", value: team?.parent?.id || "", options: [["", t("no other team")], ...teams.filter((/** @type {any} */ { id }) => id !== team?.id).map((/** @type {any} */ { id, name }) => [id, name])] },
-    { name: "manager", label: t("Manager"), type: "select", value: team?.manager?.id || "", options: [["", t("nobody")], ...people] },
+    { name: "manager", label: t("Manager"), type: "select", value: team?.manager?.id || "", options: [["", t("nobody")], ...people.map((/** @type {any} */ { id, name }) => /** @type {[string, string]} */ ([id, name]))] },
   ];
   const save = (/** @type {string} */ document, /** @type {any} */ id) => async (/** @type {Record<string, any>} */ { name, parent, manager }) => {
     await mutate(document, { input: { ...id, name, parent: orNull(parent), manager: orNull(manager), idempotencyKey: newKey() } });
@@ -46,7 +54,7 @@ export async function show(element) {
   render(element, h("div.narrow", {}, panel(t("Teams"), button(t("New team"), () => openForm(t("New team"), fields(), save(CREATE, {})), { class: "primary" }),
     teams.length ? h("table.rows", {}, h("tbody", {},
       h("tr.top", { "data-drop": "", "data-name": t("the company"), "data-key": "top" }, h("td.soft", { colspan: 4 }, t("Drag a team by its grip onto another one, or here to make it part of none."))),
-      teams.map((/** @type {any} */ team) => h("tr", { "data-key": `${team.id} ${team.parent?.id}`, "data-drop": team.id, "data-name": team.name },
-        h("td", {}, h("span.plan-owner", { style: { "--depth": depth(team) } }, grip(team.id, team.name, move), h("strong", {}, team.name))), h("td.soft", {}, team.manager?.name || "–"), h("td.right.soft", {}, plural("{count} person", "{count} people", team.members.length)),
+      teams.map((/** @type {any} */ team) => h("tr", { "data-key": `${team.id} ${team.parent?.id}`, "data-drop": team.id, "data-name": team.name, style: { "--depth": depth(team) } },
+        h("td", {}, h("span.plan-owner", {}, grip(team.id, team.name, move), h("strong", {}, team.name))), h("td.soft", {}, team.manager?.name || "–"), h("td.right.soft", {}, plural("{count} person", "{count} people", team.members.length)),
         h("td.right", {}, button(t("Change"), () => openForm(team.name, fields(team), save(UPDATE, { id: team.id })), { "aria-label": t("Change: {name}", { name: team.name }) })))))) : empty(t("No teams yet.")))));
 }

@@ -6,12 +6,13 @@ import { accessToken, expireToken, Offline } from "./session.js";
 const ATTEMPTS = 4;
 const WAITS = new Set(["THROTTLED", "UNAVAILABLE", "TIMEOUT"]);
 
-/** An error of the whole request, with the code of docs/api.md. */
+/** An error of the whole request, with the code of docs/api.md, and the field that it is about. */
 export class RequestError extends Error {
-  /** @param {string} code @param {string} message */
-  constructor(code, message) {
+  /** @param {string} code @param {string} message @param {string} [field] */
+  constructor(code, message, field = "") {
     super(message);
     this.code = code;
+    this.field = field;
   }
 }
 
@@ -57,7 +58,7 @@ export async function query(document, variables = {}, { attempts = ATTEMPTS } = 
     const last = failures + 1 >= attempts;
     if (!last && (extensions.code === "TOKEN_EXPIRED" || extensions.code === "UNAUTHENTICATED")) expireToken();
     else if (!last && WAITS.has(extensions.code)) await pause(extensions.retryAfterMs ? extensions.retryAfterMs / 1000 : backOff(failures));
-    else throw new RequestError(extensions.code, message);
+    else throw new RequestError(extensions.code, message, extensions.field);
   }
 }
 

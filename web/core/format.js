@@ -34,6 +34,9 @@ const write = (value, options) => formatOf(Intl.NumberFormat, options).format(va
 /** @param {number | string | null | undefined} value @param {number} [digits] */
 export const number = (value, digits = 1) => (value === null || value === undefined ? "–" : write(Number(value), { maximumFractionDigits: digits }));
 
+/** Without groups of digits, as spreadsheets read it; empty for null. @param {number | string | null} value */
+export const plainNumber = (value) => (value === null ? "" : write(Number(value), { maximumFractionDigits: 2, useGrouping: false }));
+
 /** @param {number | string | null | undefined} value @param {string} [currency] */
 export function money(value, currency = company.currency) {
   if (value === null || value === undefined) return "–";
@@ -59,6 +62,10 @@ export function figure(value, unit, short = false) {
 /** @param {number | null | undefined} value of 100 @param {number} [digits] */
 export const percent = (value, digits = 0) => (value === null || value === undefined ? "–" : write(value / 100, { style: "percent", maximumFractionDigits: digits }));
 
+/** A change with its sign; to say how many times a tiny value has grown would say nothing. @param {number} value percent, or points @param {boolean} [points] */
+export const changeText = (value, points = false) =>
+  Math.abs(value) > 999 ? `> ${percent(999)}` : `${value > 0 ? "+" : "−"}${points ? number(Math.abs(value), 0) : percent(Math.abs(value))}`;
+
 /** A probability is never shown as impossible or certain. @param {number | null | undefined} value 0 to 1 */
 export function chance(value) {
   if (value === null || value === undefined) return "–";
@@ -79,6 +86,10 @@ export const timeOfDay = (at) => date(at, { hour: "2-digit", minute: "2-digit" }
 export const dayOf = (at) => date(at, { day: "numeric", month: "short" });
 /** @param {string} day a calendar date */
 export const day = (day) => calendarDay(day, { day: "numeric", month: "short" });
+/** @param {string} day a calendar date */
+export const dayOfYear = (day) => calendarDay(day, { day: "numeric", month: "short", year: "numeric" });
+/** @param {string} from a calendar date @param {string} to the last day */
+export const days = (from, to) => formatOf(Intl.DateTimeFormat, { timeZone: "UTC", day: "numeric", month: "short", year: "numeric" }).formatRange(new Date(`${from}T00:00Z`), new Date(`${to}T00:00Z`));
 /** @param {string} day a calendar date */
 export const weekday = (day) => calendarDay(day, { weekday: "short", day: "numeric" });
 /** The calendar date of an instant in the company's time zone. @param {string | Date} at */

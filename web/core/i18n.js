@@ -14,9 +14,14 @@ export const languageName = (code) => {
   return name[0].toLocaleUpperCase(code) + name.slice(1);
 };
 
+const CHOICE = "scoreline.language"; // of this tab by its address, or of this browser by the menu
+const chosen = () => sessionStorage.getItem(CHOICE) || localStorage.getItem(CHOICE);
+
 /** Choose the language by the address, the last choice or the browser, and load its texts. */
 export async function loadTexts() {
-  const wanted = new URLSearchParams(location.search).get("lang") || localStorage.getItem("scoreline.language") || navigator.language.slice(0, 2);
+  const inAddress = new URLSearchParams(location.search).get("lang") || "";
+  if (LANGUAGES.includes(inAddress)) sessionStorage.setItem(CHOICE, inAddress); // other screens of the tab keep it
+  const wanted = chosen() || navigator.language.slice(0, 2);
   state.language = LANGUAGES.includes(wanted) ? wanted : "en";
   state.rules = new Intl.PluralRules(state.language);
   document.documentElement.lang = state.language;
@@ -27,11 +32,12 @@ export async function loadTexts() {
 }
 
 /** Whether the address or an earlier choice in this browser says the language. */
-export const isLanguageChosen = () => new URLSearchParams(location.search).has("lang") || localStorage.getItem("scoreline.language") !== null;
+export const isLanguageChosen = () => chosen() !== null;
 
 /** @param {string} code */
 export function chooseLanguage(code) {
-  localStorage.setItem("scoreline.language", code);
+  sessionStorage.removeItem(CHOICE);
+  localStorage.setItem(CHOICE, code);
   const address = new URL(location.href);
   address.searchParams.delete("lang");
   location.replace(address);

@@ -4,12 +4,13 @@ import { parameter, withParameters } from "./address.js";
 import { t } from "./i18n.js";
 
 export const KINDS = ["WEEK", "MONTH", "QUARTER", "YEAR"];
+const FARTHEST = 99_999; // the server names the offsets that it takes, but cannot read larger numbers
 
 /** @returns {{kind: string, offset: number}} */
 export function chosenPeriod(fallback = { kind: "MONTH", offset: 0 }) {
   const kind = parameter("period") || fallback.kind;
   const offset = parameter("offset");
-  return { kind: KINDS.includes(kind) ? kind : "MONTH", offset: offset === null ? fallback.offset : Math.trunc(Number(offset)) || 0 };
+  return { kind: KINDS.includes(kind) ? kind : "MONTH", offset: offset === null ? fallback.offset : Math.max(-FARTHEST, Math.min(FARTHEST, Math.trunc(Number(offset)) || 0)) };
 }
 
 /** @param {string} kind */

@@ -10,13 +10,14 @@ const RENEW_SECONDS = 60; // before the token expires
 const LONGEST_TIMEOUT = 2 ** 31 - 1; // of the browser, in milliseconds
 
 /** @typedef {{id: string, name: string, team: {id: string, name: string} | null}} Person */
-/** @typedef {{role: string, permissions: {action: string, reach: string}[], language: string | null, unreadAlerts: number, scope: {id: string}, employee: Person}} Viewer */
+/** @typedef {{role: string, permissions: {action: string, reach: string}[], language: string | null, unreadAlerts: number, scope: {id: string, lastMonth?: {series: {total: string}[]} | null}, employee: Person}} Viewer */
 
-const VIEWER = "viewer { role permissions { action reach } language unreadAlerts scope { __typename id } employee { id name team { id name } } }";
-const SIGN_IN = gql`mutation SignIn($input: SignInInput!) {
+// The plan asks at once whether there is a past to start from: a query for it would be one more before its first paint.
+const VIEWER = "viewer { role permissions { action reach } language unreadAlerts scope { __typename id lastMonth: statistics(period: {kind: MONTH, offset: -1}, interval: MONTH, metrics: $metrics) @include(if: $isPlan) { series { total } } } employee { id name team { id name } } }";
+const SIGN_IN = gql`mutation SignIn($input: SignInInput!, $isPlan: Boolean!, $metrics: [String!] = ["deals_won_amount"]) {
   signIn(input: $input) { accessToken refreshToken expiresAt trustToken ${VIEWER} userErrors { message } }
 }`;
-const REFRESH_SESSION = gql`mutation Refresh($token: String!) {
+const REFRESH_SESSION = gql`mutation Refresh($token: String!, $isPlan: Boolean!, $metrics: [String!] = ["deals_won_amount"]) {
   refreshSession(refreshToken: $token) { accessToken refreshToken expiresAt ${VIEWER} userErrors { message } }
 }`;
 const SIGN_OUT = gql`mutation SignOut($token: String!) { signOut(refreshToken: $token) { userErrors { message } } }`;
@@ -29,6 +30,8 @@ export class SignedOut extends Error {}
 /** @type {{token: string, expiresAt: number, viewer: Viewer | null, isDevice: boolean, clockSkew: number}} */
 const state = { token: "", expiresAt: 0, viewer: null, isDevice: false, clockSkew: 0 };
 const events = new EventTarget();
+
+const isPlan = () => location.pathname === "/plan";
 
 /** @returns {Viewer} */
 export const viewer = () => /** @type {Viewer} */ (state.viewer);
@@ -92,7 +95,7 @@ function keep(payload) {
  */
 export async function signIn(email, password) {
   const trustToken = localStorage.getItem(TRUST) || undefined;
-  const payload = await ask(SIGN_IN, { input: { email, password, trustToken } });
+  const payload = await ask(SIGN_IN, { input: { email, password, trustToken }, isPlan: isPlan() });
   if (payload.userErrors.length) throw new Error(payload.userErrors[0].message);
   if (payload.trustToken) localStorage.setItem(TRUST, payload.trustToken);
   keep(payload);
@@ -112,7 +115,7 @@ export async function accessToken({ renew = false } = {}) {
     if (state.token !== known) return state.token; // another call of this page has renewed it meanwhile
     const token = localStorage.getItem(REFRESH);
     if (!token) throw ended();
-    const payload = await ask(REFRESH_SESSION, { token });
+    const payload = await ask(REFRESH_SESSION, { token, isPlan: isPlan() });
     if (payload.userErrors.length || !payload.accessToken) throw ended();
     keep(payload);
     return state.token;

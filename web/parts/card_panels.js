@@ -1,7 +1,7 @@
 /** The panels of a person's card. */
 
 import { h } from "../core/dom.js";
-import { ago, chance, dayAndTime, duration, figure, money, number, percent, shortMoney } from "../core/format.js";
+import { ago, chance, changeText, dayAndTime, duration, figure, money, number, percent, shortMoney } from "../core/format.js";
 import { plural, t } from "../core/i18n.js";
 import { changeChip, changeOf, completeTask, openDealActions } from "./card_actions.js";
 import { empty, panel } from "./controls.js";
@@ -48,8 +48,8 @@ export const chartsPanel = ({ series, winRatePercent, averageDealAmount, medianS
       const value = figure(total, metric.unit, true);
       return h("figure.chart", { "data-key": metric.key },
         h("figcaption.row", {}, h("span.line.grow.soft", {}, metric.name), h("strong", {}, value),
-          change === null || Math.abs(change) < 0.5 ? null : h("small", { class: change > 0 ? "good" : "bad", title: t("compared with the same part of the period before") }, `${change > 0 ? "+" : "−"}${percent(Math.abs(change))}`)),
-        columns(points, metric.unit, `${metric.name}: ${value}`, today));
+          change === null || Math.abs(change) < 0.5 ? null : h("small", { class: change > 0 ? "good" : "bad", title: t("compared with the same part of the period before") }, changeText(change))),
+        points.some((/** @type {any} */ point) => Number(point.value)) ? columns(points, metric.unit, `${metric.name}: ${value}`, today) : null);
     })));
 
 /** Clients over the stages of the funnel. @param {any} funnel */

@@ -15,6 +15,7 @@ export const ALERT_FIELDS = gql`fragment AlertFields on Alert {
   subject { __typename ... on Deal { id title status } ... on Task { id } ... on Goal { id } }
 }`;
 export const ALERTS = gql`subscription Alerts($after: String) { alerts(after: $after) { ...AlertFields } } ${ALERT_FIELDS}`;
+export const NEWS_FIELDS = gql`fragment NewsFields on Activity { id cursor kind at summary employee { id name } subject { __typename ... on Goal { owner { __typename id name } } } }`;
 const MARK_READ = gql`mutation Read($ids: [ID!], $key: String!) { markAlertsRead(ids: $ids, idempotencyKey: $key) { unreadAlerts userErrors { message } } }`;
 
 /** Kinds of activities that a head of sales wants to hear of. */
@@ -52,8 +53,8 @@ const toneOf = (kind) => ({ DEAL_WON: "good", GOAL_ACHIEVED: "good", LEAD_CONVER
 
 /** @param {any[]} activities */
 export const newsList = (activities) =>
-  activities.length ? h("ul.list.news", {}, activities.map(({ id, kind, at, summary, employee }) => h("li", { "data-key": id },
-    h("i", { class: toneOf(kind) }), h("span.grow", {}, h("span", {}, summary), h("small.line", {}, [employee?.name, ago(at)].filter(Boolean).join(" · ")))))) : empty(t("Nothing yet."));
+  activities.length ? h("ul.list.news", {}, activities.map(({ id, kind, at, summary, employee, subject }) => h("li", { "data-key": id },
+    h("i", { class: toneOf(kind) }), h("span.grow", {}, h("span", {}, summary), h("small.line", {}, [employee?.name || subject?.owner?.name, ago(at)].filter(Boolean).join(" · ")))))) : empty(t("Nothing yet."));
 
 /** @param {Map<string, any>} people by id */
 export function onlineList(people) {

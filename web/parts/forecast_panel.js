@@ -18,15 +18,16 @@ export const FORECAST_FIELDS = gql`fragment ForecastFields on Forecast {
 export function forecastPanel(forecast, past) {
   const { confidence, booked, pipeline, newBusiness, expected, low, high, target, attainmentProbability, openPipeline } = forecast;
   const known = confidence !== "NONE";
+  const isOver = openPipeline === null; // then all of it is booked
   const difference = target ? Number(expected) - Number(target) : 0;
   const accuracy = past?.accuracy;
-  return panel(t("Forecast against plan"), confidence === "NORMAL" ? null : h("span.chip.warn", {}, known ? t("rough") : t("too little history")),
+  return panel(t("Forecast against plan"), isOver || confidence === "NORMAL" ? null : h("span.chip.warn", {}, known ? t("rough") : t("too little history")),
     h("p.big", {}, money(known ? expected : booked)),
     target ? h("p.soft", { class: difference < 0 ? "late" : "good" }, difference < 0 ? t("{amount} below the target of {target}", { amount: shortMoney(-difference), target: money(target) }) : t("{amount} above the target of {target}", { amount: shortMoney(difference), target: money(target) })) : h("p.soft", {}, t("no target for this period")),
     forecastBar(forecast),
-    h("dl.facts", {},
+    isOver ? null : h("dl.facts", {},
       fact(h("span.key.booked", {}, t("Won")), shortMoney(booked)),
-      fact(t("From open deals"), shortMoney(pipeline), openPipeline ? plural("{count} deal", "{count} deals", openPipeline.deals) : null),
+      fact(t("From open deals"), shortMoney(pipeline), plural("{count} deal", "{count} deals", openPipeline.deals)),
       fact(t("New business"), shortMoney(newBusiness)),
       known ? fact(h("span.key.range", {}, t("Range")), `${shortMoney(low)} – ${shortMoney(high)}`) : null,
       target ? fact(t("Chance"), chance(attainmentProbability)) : null),

@@ -1,7 +1,7 @@
 /** A goal in a window of its own, and as a line of a list. */
 
 import { h } from "../core/dom.js";
-import { calendarDate, chance, figure, percent } from "../core/format.js";
+import { calendarDate, chance, days, figure, percent } from "../core/format.js";
 import { gql } from "../core/gql.js";
 import { t } from "../core/i18n.js";
 import { goalTitle, paceChip } from "./controls.js";
@@ -39,7 +39,7 @@ export function goalWindow(goal, points, forecast, workdays) {
       h("div", {},
         h("p.big", {}, figure(progress.value, metric.unit)),
         h("p.soft", {}, t("of {target}", { target: figure(target, metric.unit) })),
-        h("p.soft", { class: gap < 0 ? "late" : "good" }, gap < 0 ? t("{amount} behind an even pace", { amount: figure(-gap, metric.unit, true) }) : t("{amount} ahead of an even pace", { amount: figure(gap, metric.unit, true) })))),
+        h("p.soft", { class: gap < 0 ? "late" : gap > 0 ? "good" : null }, !gap ? t("at an even pace") : gap < 0 ? t("{amount} behind an even pace", { amount: figure(-gap, metric.unit, true) }) : t("{amount} ahead of an even pace", { amount: figure(gap, metric.unit, true) })))),
     paceChart(goal, points, range, workdays),
     h("dl.facts", {},
       fact(t("Projection"), hasProjection ? figure(progress.projected, metric.unit, true) : "–", hasProjection ? percent(progress.projectedPercent) : null),
@@ -56,8 +56,8 @@ export function goalLine(goal, { showOwner = false } = {}) {
   const over = period.end < calendarDate(progress.asOf);
   return h("li.goal-line", { "data-key": goal.id },
     h("button.goal-open", { type: "button", onclick: () => openWhy(goal), "aria-label": t("Why this number: {goal}", { goal: goalTitle(goal) }) },
-      h("span.row", {}, h("span.line.grow", {}, h("strong", {}, showOwner ? goal.owner.name : goalTitle(goal)), showOwner ? null : h("small", {}, ` ${period.label}`)), h("span.amount", {}, percent(Math.floor(progress.attainmentPercent)))),
+      h("span.row", {}, h("strong.grow", {}, showOwner ? goal.owner.name : goalTitle(goal)), h("span.amount", {}, percent(Math.floor(progress.attainmentPercent)))),
       bar({ value: progress.attainmentPercent, expected: expectedPercent(goal), projected: progress.projectionBasis === "VALUE" ? null : progress.projectedPercent ?? null, pace: progress.pace }),
-      h("span.row", {}, h("small", {}, t("{value} of {target}", { value: figure(progress.value, metric.unit, true), target: figure(target, metric.unit, true) })),
+      h("span.row", {}, h("small.line", {}, t("{value} of {target}", { value: figure(progress.value, metric.unit, true), target: figure(target, metric.unit, true) }), showOwner ? null : ` · ${period.kind === "CUSTOM" ? days(period.start, period.end) : period.label}`),
         h("small", {}, over || !progress.projectionBasis || progress.projectionBasis === "VALUE" ? paceChip(progress.pace) : `→ ${percent(progress.projectedPercent)}`))));
 }

@@ -2,7 +2,7 @@
 
 import { mutate, newKey } from "../core/client.js";
 import { h } from "../core/dom.js";
-import { calendarDate, day as dayName, money, shortMoney } from "../core/format.js";
+import { calendarDate, day as dayName, dayOf, money, shortMoney } from "../core/format.js";
 import { gql } from "../core/gql.js";
 import { plural, t } from "../core/i18n.js";
 import { canForOthers } from "../core/session.js";
@@ -69,16 +69,19 @@ export function callsPanel(past, { scope, period, forecast, reread }) {
   const { submitted, submissions, adjustment, categories } = past;
   const cumulative = new Map(categories.map((/** @type {any} */ row) => [row.category, row.cumulative]));
   const ownCall = submissions.find((/** @type {any} */ call) => call.scope.id === scope.id);
-  const mayCall = CALLED_PERIODS.has(period.kind) && canForOthers("SUBMIT_FORECAST");
-  return panel(t("What people expect"), null,
+  const isOver = forecast.openPipeline === null; // then only what was said before is of interest
+  if (isOver && submitted === null && !ownCall && !adjustment) return null;
+  const mayCall = !isOver && CALLED_PERIODS.has(period.kind) && canForOthers("SUBMIT_FORECAST");
+  return panel(isOver ? t("What people expected") : t("What people expect"), null,
     h("dl.facts", {},
-      fact(t("Forecast"), shortMoney(forecast.expected)),
-      fact(t("Committed"), shortMoney(cumulative.get("COMMIT"))),
-      fact(t("Best case"), shortMoney(cumulative.get("BEST_CASE"))),
+      isOver ? fact(t("Won"), shortMoney(forecast.booked)) : [
+        fact(t("Forecast"), shortMoney(forecast.expected)),
+        fact(t("Committed"), shortMoney(cumulative.get("COMMIT"))),
+        fact(t("Best case"), shortMoney(cumulative.get("BEST_CASE")))],
       submitted === null ? null : fact(t("Submitted by sellers"), shortMoney(submitted)),
       ownCall ? fact(t("Submitted"), shortMoney(ownCall.amount)) : null,
       adjustment ? fact(t("Adjusted"), shortMoney(adjustment.amount)) : null),
-    adjustment ? h("p.soft", {}, `${adjustment.author?.name ?? ""}, ${dayName(adjustment.at.slice(0, 10))}: ${adjustment.note}`) : null,
+    adjustment ? h("p.soft", {}, `${adjustment.author?.name ?? ""}, ${dayOf(adjustment.at)}: ${adjustment.note}`) : null,
     mayCall ? h("div.actions", {}, button(t("Submit"), () => openCall(t("Submit a forecast"), SUBMIT, "submitForecast", false)), button(t("Adjust"), () => openCall(t("Adjust the forecast"), ADJUST, "adjustForecast", true))) : null);
 
   /** @param {string} title @param {string} document @param {string} name @param {boolean} needsNote */

@@ -1,9 +1,9 @@
 /** The targets of a plan as a table in which any of them can be set by hand. */
 
 import { h } from "../core/dom.js";
-import { chance, figure, number, percent } from "../core/format.js";
+import { chance, figure, number, percent, plainNumber } from "../core/format.js";
 import { t } from "../core/i18n.js";
-import { moveByKey, readNumber, readTable } from "./cells.js";
+import { moveByKey, nameCell, readNumber, readTable } from "./cells.js";
 import { notify } from "./dialog.js";
 
 /**
@@ -62,13 +62,13 @@ export function planTable(preview, { plan, shown, teams, onChange, stale }) {
    * @type {[string, string, (row: any, index: number) => any, any][]}
    */
   const columns = [[t("Who"), "", ownerCell, t("Sum of the people")]];
-  if (shown.weights === "GIVEN") columns.push([t("Weight"), "right", weightCell, null]);
-  columns.push([t("Last result"), "right soft wide", ({ lastResult }) => figure(lastResult, metric.unit), null]);
+  if (shown.weights === "GIVEN") columns.push([t("Weight"), "right entry", weightCell, null]);
+  if (rows.some((/** @type {any} */ { base: start, lastResult }) => start !== lastResult)) columns.push([t("Last result"), "right soft wide", ({ lastResult }) => figure(lastResult, metric.unit), null]);
   columns.push([t("Base"), "right soft wide", ({ base: start }) => figure(start, metric.unit), null]);
-  columns.push([t("Target"), "right", targetCell, h("strong", {}, figure(total?.allocated, metric.unit))]);
+  columns.push([t("Target"), "right entry", targetCell, h("strong", {}, figure(total?.allocated, metric.unit))]);
   columns.push([t("Difference"), "right wide", differenceCell, null]);
   if (rows.some((/** @type {any} */ { existing }) => existing)) columns.push([t("Set now"), "right soft wide", ({ existing }) => (existing ? figure(existing.target, metric.unit) : "–"), null]);
-  columns.push([t("Chance"), "right", ({ probability }) => chance(probability), chance(total?.probability)]);
+  if (rows.some((/** @type {any} */ { probability }) => probability !== null)) columns.push([t("Chance"), "right", ({ probability }) => chance(probability), chance(total?.probability)]);
   if (rows.some((/** @type {any} */ { workingTimeShare: share }) => share !== null && share !== 1)) columns.push([t("Working time"), "right soft wide", ({ workingTimeShare: share }) => (share === null ? "" : percent(100 * share)), null]);
   return h("div.scroll", { class: stale ? "stale" : null }, h("table.plan-table", {},
     h("thead", {}, h("tr", {}, columns.map(([title, kind]) => h("th", { class: kind || null }, title)))),
@@ -77,6 +77,6 @@ export function planTable(preview, { plan, shown, teams, onChange, stale }) {
     total ? h("tfoot", {}, h("tr", {}, columns.map(([, kind, , below]) => h("td", { class: kind || null }, below)))) : null));
 }
 
-/** The rows as text that a spreadsheet takes. @param {any[]} rows */
+/** The rows as text that a spreadsheet in the language of the page takes. @param {any[]} rows */
 export const tableText = (rows) =>
-  [[t("Who"), t("Last result"), t("Base"), t("Target")], ...rows.map(({ owner, lastResult, base, target }) => [owner.name, lastResult, base ?? "", target])].map((cells) => cells.join("\t")).join("\n");
+  [[t("Who"), t("Last result"), t("Base"), t("Target")], ...rows.map(({ owner, lastResult, base, target }) => [nameCell(owner.name), ...[lastResult, base, target].map(plainNumber)])].map((cells) => cells.join("\t")).join("\n");

@@ -26,14 +26,15 @@ function movement({ rank, previousRank }) {
 /** @param {any} board @param {string} [marked] id of an employee to mark */
 export function rankingRows({ standings, metric }, marked) {
   const best = Math.max(...standings.map((/** @type {any} */ { value, target }) => Math.max(Number(value), Number(target || 0))), 0) || 1;
+  const hasTargets = standings.some((/** @type {any} */ { attainmentPercent }) => attainmentPercent !== null);
   return standings.map((/** @type {any} */ standing) => {
     const { employee, rank, value, target, attainmentPercent } = standing;
     return h("li", { "data-key": employee.id, "aria-current": employee.id === marked ? "true" : null },
       h("a.rank-row", { href: `/people/${employee.id}`, "data-go": "" },
-        h("span.rank", { "data-rank": rank }, rank), movement(standing), avatar(employee, employee.online),
+        h("span.rank", { "data-rank": Number(value) > 0 ? rank : null }, rank), movement(standing), avatar(employee, employee.online),
         h("span.grow", {},
           h("span.row", {}, h("span.line.grow", {}, h("strong", {}, employee.name), h("small", {}, ` ${employee.team?.name || ""}`)),
-            h("span.amount", {}, figure(value, metric.unit)), h("small.share", {}, attainmentPercent === null ? "" : percent(attainmentPercent))),
+            h("span.amount", {}, figure(value, metric.unit)), hasTargets ? h("small.share", {}, attainmentPercent === null ? "" : percent(attainmentPercent)) : null),
           h("span.rank-bar", { "aria-hidden": "true" }, h("i", { style: { width: `${Math.max(0, (100 * Number(value)) / best)}%` } }), target ? h("b", { style: { left: `${(100 * Number(target)) / best}%` }, title: t("target") }) : null))));
   });
 }

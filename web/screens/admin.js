@@ -24,13 +24,14 @@ export async function show(main, [chosen]) {
     render(main, empty(t("This page is for administrators.")));
     return undefined;
   }
-  const part = chosen in PARTS ? chosen : "people";
+  const part = Object.hasOwn(PARTS, chosen || "") ? chosen : "people";
   const names = { people: t("People"), teams: t("Teams"), company: t("Company and calendar"), absences: t("Absences"), pipelines: t("Pipelines"), metrics: t("Metrics"), rules: t("Alert rules"), devices: t("Devices"), imports: t("Imports") };
   const body = h("div.admin");
   document.title = `${/** @type {any} */ (names)[part]} · Scoreline`;
   render(main, h("div.head", {}, h("h1", {}, t("Administration"))),
     h("nav.admin-tabs", { "aria-label": t("Administration") }, Object.entries(names).map(([name, text]) => h("a", { href: `/admin/${name}`, "data-go": "", "aria-current": name === part ? "page" : null }, text))),
     body);
+  main.querySelector(".admin-tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" }); // on a phone the tabs are wider than the screen
   render(body, h("p.loading", {}, t("Loading …")));
   return (await PARTS[part]()).show(body);
 }

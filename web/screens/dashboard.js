@@ -3,7 +3,7 @@
 import { go, parameter } from "../core/address.js";
 import { query } from "../core/client.js";
 import { glide, h, onNextFrame, rememberParts, render } from "../core/dom.js";
-import { calendarDate, figure, number, percent, shortMoney, useCompany } from "../core/format.js";
+import { calendarDate, changeText, figure, number, percent, shortMoney, useCompany } from "../core/format.js";
 import { gql } from "../core/gql.js";
 import { t } from "../core/i18n.js";
 import { chosenPeriod } from "../core/period.js";
@@ -11,7 +11,7 @@ import { canForAll, viewer } from "../core/session.js";
 import { subscribe } from "../core/socket.js";
 import { chosenMetric, empty, goalTitle, link, metricPicker, panel, periodPicker, scopePicker } from "../parts/controls.js";
 import { spark } from "../parts/charts.js";
-import { ALERT_FIELDS, ALERTS, alertList, markRead, NEWS_KINDS, onlineList } from "../parts/feed.js";
+import { ALERT_FIELDS, ALERTS, alertList, markRead, NEWS_FIELDS, NEWS_KINDS, onlineList } from "../parts/feed.js";
 import { FORECAST_FIELDS, forecastPanel } from "../parts/forecast_panel.js";
 import { FUNNEL_FIELDS, funnelTable } from "../parts/funnel_panel.js";
 import { GOAL_FIELDS, GOAL_STATE, goalLine, goalWindow } from "../parts/goal_window.js";
@@ -32,9 +32,9 @@ const DASHBOARD = gql`query Dashboard($scope: ID, $period: PeriodInput, $kinds: 
   forecast(scope: $scope, period: $period) { ...ForecastFields }
   leaderboard(metric: $metric, period: $period, scope: $scope, first: $places) { ...LeaderboardFields }
   alerts(unreadOnly: true, first: 5) { edges { node { ...AlertFields } } }
-  activities(scope: $scope, kinds: $kinds, first: 6) { edges { node { id cursor kind at summary employee { id name } } } }
+  activities(scope: $scope, kinds: $kinds, first: 6) { edges { node { ...NewsFields } } }
 }
-${STATISTICS_FIELDS} ${GOAL_STATE} ${FORECAST_FIELDS} ${LEADERBOARD_FIELDS} ${FUNNEL_FIELDS} ${ALERT_FIELDS}`;
+${STATISTICS_FIELDS} ${GOAL_STATE} ${FORECAST_FIELDS} ${LEADERBOARD_FIELDS} ${FUNNEL_FIELDS} ${ALERT_FIELDS} ${NEWS_FIELDS}`;
 const FORECAST_PAST = gql`query ForecastPast($scope: ID, $period: PeriodInput) {
   forecast(scope: $scope, period: $period) {
     saidBefore { day booked expected low high }
@@ -51,7 +51,7 @@ const FIGURES = gql`query Figures($scope: ID, $period: PeriodInput, $interval: I
 ${STATISTICS_FIELDS} ${FUNNEL_FIELDS}`;
 const GOALS = gql`subscription Goals($goals: [ID!]) { goalProgress(goals: $goals) { ...GoalFields } } ${GOAL_FIELDS}`;
 const FORECAST = gql`subscription Forecast($scope: ID, $period: PeriodInput) { forecast(scope: $scope, period: $period) { ...ForecastFields } } ${FORECAST_FIELDS}`;
-const ACTIVITIES = gql`subscription News($scope: ID, $after: String) { activities(scope: $scope, after: $after) { id cursor kind at summary employee { id name } } }`;
+const ACTIVITIES = gql`subscription News($scope: ID, $after: String) { activities(scope: $scope, after: $after) { ...NewsFields } } ${NEWS_FIELDS}`;
 const PRESENCE = gql`subscription Presence($scope: ID) { presence(scope: $scope) { id name online active } }`;
 
 const FIGURES_OF_ALL = ["deals_won_amount", "deals_won", "leads_created", "calls_made"];
@@ -62,7 +62,7 @@ const TEAM_GOALS = 12;
 const NEWS_LENGTH = 12;
 const ALERTS_LENGTH = 5;
 const PLACES = 10; // of the ranking
-const MANY_GOALS = 8;
+const MANY_GOALS = 4;
 
 /** @type {import("../main.js").Screen} */
 export async function show(main) {
@@ -205,7 +205,7 @@ function drawDashboard(main, state, { scope, period, span, metric }) {
     drawDashboard(main, state, { scope, period, span, metric });
     await markRead([alert.id]);
   };
-  const isLong = others.length + teamGoals.length > MANY_GOALS; // then the news stand in the other column
+  const isLong = inPeriod.length > 0 && others.length + teamGoals.length > MANY_GOALS; // then the news stand in the other column
   const changed = part("since", [since, news, forecast, past, isLong, minute], () => sincePanel(since, news, forecast, past?.saidBefore, metrics));
   const update = () => render(main,
     part("head", [], () => h("div.head", { "data-key": "head" }, h("h1", {}, scope.name),
@@ -221,14 +221,15 @@ function drawDashboard(main, state, { scope, period, span, metric }) {
         part("others", [...others, inPeriod.length], () => others.length || !inPeriod.length ? panel(inPeriod.length ? t("Goals of other periods") : t("Goals"), null,
           others.length ? h("ul.goal-lines.wide", {}, others.map((goal) => goalLine(goal))) : empty(t("No goals for this period."), link("/plan", h("span.link", {}, t("Plan the targets"))))) : null),
         part("teams", teamGoals, () => teamGoals.length ? panel(t("Teams: {metric}", { metric: goalTitle(teamGoals[0]) }), h("small", {}, span.label), h("ul.goal-lines.wide", {}, teamGoals.map((goal) => goalLine(goal, { showOwner: true })))) : null),
+        h("div.side-by-side", { "data-key": "judgement" },
+          part("drivers", [past], () => driversPanel(past)),
+          part("calls", [forecast, past], () => callsPanel(past, { scope, period, forecast, reread: state.reread }))),
         isLong ? null : changed,
         part("funnel", [funnel], () => panel(t("Funnel"), h("small", {}, span.label), funnelTable(funnel)))),
       h("div.column", {},
         part("ranking", [board], () => panel(t("Ranking"), h("small", {}, t("total {total}", { total: figure(board.total, board.metric.unit, true) })),
           board.standings.length ? h("ol.ranking", {}, rankingRows(board)) : empty(t("Nobody is ranked yet.")))),
         part("forecast", [forecast, past], () => forecastPanel(forecast, past)),
-        part("drivers", [past], () => driversPanel(past)),
-        part("calls", [forecast, past], () => callsPanel(past, { scope, period, forecast, reread: state.reread })),
         isLong ? changed : null,
         part("alerts", [alerts, minute], () => panel(t("Alerts"), link("/alerts", h("span.link", {}, t("All"))), alertList(alerts, read))),
         part("online", [people], () => panel(t("Online"), null, onlineList(people))))));
@@ -245,13 +246,13 @@ function kpis(statistics, series) {
     const each = series.get(key);
     if (!each) return null;
     const values = each.points.filter((/** @type {any} */ { start }) => start <= today).map((/** @type {any} */ { value }) => Number(value));
-    return kpi(each.metric.name, figure(each.total, each.metric.unit, true), Number(each.total), Number(each.previousTotal), spark(values));
+    return kpi(each.metric.name, figure(each.total, each.metric.unit, true), Number(each.total), Number(each.previousTotal), values.length > 1 ? spark(values) : null);
   };
   return [
     counted("deals_won_amount"), counted("deals_won"),
     kpi(t("Win rate"), percent(statistics.winRatePercent), statistics.winRatePercent, statistics.previousWinRatePercent, null, true),
     kpi(t("Average deal"), shortMoney(statistics.averageDealAmount), Number(statistics.averageDealAmount), Number(statistics.previousAverageDealAmount)),
-    kpi(t("Sales cycle"), t("{count} days", { count: number(statistics.medianSalesCycleDays, 0) }), statistics.medianSalesCycleDays, statistics.previousMedianSalesCycleDays, null, false, true),
+    kpi(t("Sales cycle"), statistics.medianSalesCycleDays === null ? "–" : t("{count} days", { count: number(statistics.medianSalesCycleDays, 0) }), statistics.medianSalesCycleDays, statistics.previousMedianSalesCycleDays, null, false, true),
     counted("leads_created"), counted("calls_made"),
   ];
 }
@@ -263,6 +264,6 @@ function kpis(statistics, series) {
 function kpi(name, text, value, previous, picture = null, points = false, less = false) {
   const change = value === null || !previous ? null : points ? value - previous : (100 * (value - previous)) / previous;
   const better = change !== null && (less ? change < 0 : change > 0);
-  const shown = change === null || Math.abs(change) < 0.5 ? null : `${change > 0 ? "+" : "−"}${points ? number(Math.abs(change), 0) : percent(Math.abs(change))}`;
-  return h("div.kpi", { "data-key": name }, h("span.line.soft", { title: name }, name), h("span.row", {}, h("strong", {}, text), shown ? h("small", { class: better ? "good" : "bad", title: t("compared with the same part of the period before") }, shown) : null), picture);
+  const shown = change === null || Math.abs(change) < 0.5 ? null : changeText(change, points);
+  return h("div.kpi", { "data-key": name }, h("span.soft", {}, name), h("span.row", {}, h("strong", {}, text), shown ? h("small", { class: better ? "good" : "bad", title: t("compared with the same part of the period before") }, shown) : null), picture);
 }

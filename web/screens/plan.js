@@ -46,17 +46,20 @@ let planned = ""; // scope and period that the targets by hand belong to
 
 const lacksTotal = () => plan.metrics.some(({ base, total }) => base === "TOTAL" && readNumber(total) === null);
 
+const hasNoPast = () => viewer().scope.lastMonth?.series.every(({ total }) => !Number(total)) || false;
+
 /**
- * Read what can be chosen, with the first preview. A preview that the server refuses is computed again, to show why.
+ * Read what can be chosen, with the first preview, or with why there is none.
  * @param {string} scope @param {{kind: string, offset: number}} period
  */
 async function readStart(scope, period) {
-  if (lacksTotal()) return query(START_EMPTY, { scope, period });
+  if (lacksTotal()) return { ...await query(START_EMPTY, { scope, period }), problem: t("Enter the total.") };
   try {
     return await query(START, { scope, period, input: planInput(plan, scope, period) });
   } catch (error) {
     if (!(error instanceof RequestError)) throw error;
-    return query(START_EMPTY, { scope, period });
+    if (error.field.endsWith(".base") && plan.metrics.length === 1) plan.metrics[0].base = "TOTAL"; // what it would start from is zero
+    return { ...await query(START_EMPTY, { scope, period }), problem: error.message };
   }
 }
 
@@ -71,7 +74,7 @@ export async function show(main) {
   const wanted = parameter("scope") || viewer().scope.id;
   const key = [wanted, period.kind, period.offset].join(" ");
   if (planned !== key) { plan.targets.clear(); plan.leftOut.clear(); }
-  if (!planned && parameter("base") === "TOTAL") plan.metrics[0].base = "TOTAL"; // of a company without a past
+  if (!planned && (parameter("base") === "TOTAL" || hasNoPast())) plan.metrics[0].base = "TOTAL"; // of a company without a past
   planned = key;
   const data = await readStart(wanted, period);
   const { company, teams, groups, metrics, funnel } = data;
@@ -81,7 +84,7 @@ export async function show(main) {
   /** @type {any} */
   let preview = data.planPreview || null;
   /** @type {string} */
-  let problem = "";
+  let problem = data.problem || "";
   let busy = false;
   /** @type {any} */
   let applied = data.activities.edges.map((/** @type {any} */ { node }) => node.subject).find((/** @type {any} */ each) => each?.id && !each.undoneAt && each.scope.id === scope.id && each.period.label === funnel.period.label) || null;
@@ -173,9 +176,9 @@ export async function show(main) {
               plan.targets.size ? h("button", { type: "button", onclick: () => { plan.targets.clear(); compute(0); } }, plural("Clear {count} set by hand", "Clear {count} set by hand", plan.targets.size)) : null,
               applied ? h("button", { type: "button", onclick: () => undo(applied, false) }, t("Take the plan back")) : null,
               h("button.primary", { type: "button", disabled: busy || Boolean(problem) || !preview?.targetCount, onclick: apply }, preview ? plural("Apply {count} target", "Apply {count} targets", preview.targetCount) : t("Apply")))),
-          h("p.problem", { role: "alert" }, problem),
+          lacksTotal() ? h("p.soft", {}, problem) : h("p.problem", { role: "alert" }, problem),
           preview ? planTable(preview, { plan, shown, teams, onChange: () => compute(), stale: Boolean(problem) }) : problem ? null : h("p.soft", {}, t("Computing …")))));
   });
-  preview ? draw() : compute(0);
+  draw();
   return () => { clearTimeout(waiting); number += 1; };
 }

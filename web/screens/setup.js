@@ -50,7 +50,7 @@ export async function show(main) {
         step(2, t("People and teams"), hasPeople,
           h("p.soft", {}, t("Paste one person a line: name, e-mail, team, role. From a spreadsheet, a CSV file, or typed. Teams are created as they are named.")),
           h("textarea", { rows: 7, spellcheck: "false", "aria-label": t("List of people"), placeholder: "Ann Berg; ann@example.com; North; manager\nBo Lind; bo@example.com; North", value: text, oninput: (/** @type {any} */ { target }) => { text = target.value; rows = readPeople(text); draw(); } }),
-          rows.length ? h("div.scroll", {}, h("table", {}, h("thead", {}, h("tr", {}, [t("Name"), t("E-mail"), t("Team"), t("Role")].map((each) => h("th", {}, each)), h("td"))),
+          rows.length ? h("div.scroll", {}, h("table.rows", {}, h("thead", {}, h("tr", {}, [t("Name"), t("E-mail"), t("Team"), t("Role")].map((each) => h("th", {}, each)), h("td"))),
             h("tbody", {}, rows.map((row) => h("tr", {}, h("td", {}, row.name), h("td", {}, row.email), h("td", {}, row.team), h("td", {}, roleName(row.role)),
               h("td", {}, row.problem ? h("small.bad", {}, row.problem) : row.state ? h("span.chip.fine", {}, row.link ? t("created") : t("invited by mail")) : null)))))) : null,
           h("div.actions", {},

@@ -85,7 +85,7 @@ function header(shown) {
     board ? h("span.days", {}, t("{period}, working days left: {count}", { period: board.period.label, count: board.period.workdaysLeft })) : null,
     board ? h("span.total", {}, t("Won this month"), h("b", {}, rotation.money(board.total))) : null,
     h("div.controls", {}, all.length > 1 ? all.map(({ name, title }) => h("button.dot", { type: "button", title, "aria-label": title, "aria-current": name === shown.name ? "true" : null, onclick: () => { rotation.show(name); draw(); } }, h("i"))) : null, soundButton(draw)),
-    h("span.state", { role: "status" }, isLive() ? t("Live") : begun ? t("Offline, reconnecting…") : t("Connecting…")));
+    h("span.state", { role: "status", class: isLive() ? null : "lost" }, isLive() ? t("Live") : begun ? t("Offline, reconnecting…") : t("Connecting…")));
 }
 
 /** Read everything that is known at once; also after a connection was lost, as goals may have ended meanwhile. */
