@@ -52,6 +52,7 @@ def fit_tail(excess: Floats) -> tuple[float, float]:
     count = 30 + int(size**0.5)
     quarter = excess[int(size / 4 + 0.5) - 1] or excess[excess > 0][0]
     grid = 1 / excess[-1] + (1 - np.sqrt(count / (np.arange(count) + 0.5))) / (3 * quarter)
+    grid = grid[grid != 0]  # where shape and scale have no ratio
     shapes = np.log1p(-grid[:, None] * excess).mean(axis=1)
     profile = size * (np.log(-grid / shapes) - shapes - 1)
     weights = np.exp(profile - profile.max())

@@ -21,6 +21,7 @@ from domain.forecasting.deal_table import DealTable, known_at
 from domain.forecasting.error_metrics import ErrorMetrics, ForecastOutcome, compute_error_metrics
 from domain.forecasting.forecast import Confidence, FittedModel
 from domain.forecasting.goal_chances import GoalChance, list_goal_chances
+from domain.forecasting.past_goals import calibrate_goals
 from domain.forecasting.seasonality import first_day, last_day, month_of
 from domain.forecasting.training import ModelTrainer
 from domain.primitives.calendar import Calendar
@@ -112,7 +113,8 @@ def forecast_origin(
     results = []
     for horizon in horizons:
         days = _forecast_days(origin, horizon)
-        window = yield from model.compute_window(*days)
+        calibration = yield from calibrate_goals(model, *days)
+        window = yield from model.compute_window(*days, goal_calibration=calibration)
         seller_forecasts = window.forecast_sellers(deals)
         yield from seller_forecasts.draw(np.ones(len(sellers), dtype=np.bool_))
         baselines = Baselines(model.trainer, deals, seller_forecasts.amounts, days, HORIZON_MONTHS[horizon])

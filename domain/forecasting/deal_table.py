@@ -290,6 +290,45 @@ def find_first_differences(first: DealTable, second: DealTable) -> FirstDifferen
     return FirstDifferences(arrivals, wins, min(arrivals, closings, _first_other_visit(first, second)))
 
 
+def find_first_amount_difference(first: DealTable, second: DealTable) -> int:
+    """Return the first day at the end of which the amounts known in two tables differ; NEVER if they are the same.
+
+    first, second  tables that `known_at` has returned. Deals of which only one has any are compared by
+                   `find_first_differences`
+    """
+    _, first_rows, second_rows = np.intersect1d(first.key, second.key, assume_unique=True, return_indices=True)
+    is_closed = first.closed[first_rows] != NEVER
+    is_other_win = _is_other(first.worth[first_rows], second.worth[second_rows])
+    is_other_deal = first.product[first_rows] != second.product[second_rows]
+    for name in ("stated_worth", "gross", "price"):
+        is_hidden = ~is_closed if name != "price" else np.zeros(len(is_closed), dtype=np.bool_)
+        is_other_deal |= ~is_hidden & _is_other(getattr(first, name)[first_rows], getattr(second, name)[second_rows])
+    is_other_deal |= np.isin(first.key[first_rows], list(_keys_of_other_undo_entries(first, second)))
+    return min(
+        int(first.closed[first_rows][is_other_win].min(initial=NEVER)),
+        int(first.created[first_rows][is_other_deal].min(initial=NEVER)),
+    )
+
+
+def _keys_of_other_undo_entries(first: DealTable, second: DealTable) -> set[int]:
+    """Return the keys of the deals with an entry of the undo log that only one of the tables has."""
+    entries = [
+        (table.key[table.undo.row], table.undo.day, table.undo.field, np.nan_to_num(table.undo.value, nan=-1.0))
+        for table in (first, second)
+    ]
+    if all(np.array_equal(*columns) for columns in zip(*entries, strict=True)):
+        return set()
+    first_entries, second_entries = (
+        set(zip(*(column.tolist() for column in columns), strict=True)) for columns in entries
+    )
+    return {entry[0] for entry in first_entries ^ second_entries}
+
+
+def _is_other(first: Floats, second: Floats) -> Bools:
+    """Return where two columns differ; NaN equals NaN."""
+    return np.not_equal(first, second) & ~(np.isnan(first) & np.isnan(second))
+
+
 def _first_other_visit(first: DealTable, second: DealTable) -> int:
     """Return the first day of an entry into a stage that only one of the tables has, NEVER if there is none."""
     visits = [(table.key[table.visits.row], table.visits.day, table.visits.stage) for table in (first, second)]

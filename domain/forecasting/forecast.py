@@ -13,7 +13,7 @@ to the mean of the whole.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from enum import StrEnum
 from fractions import Fraction
 from functools import cached_property
@@ -24,12 +24,15 @@ import numpy as np
 from domain.forecasting import monte_carlo, random_variates
 from domain.forecasting.arrays import NEVER, Bools, Floats, Ints, sum_by_index
 from domain.forecasting.cooperative import Steps
-from domain.forecasting.deal_table import DealTable
+from domain.forecasting.deal_table import DealTable, find_first_amount_difference
 from domain.forecasting.deal_value_model import AmountTables, OpenDealEstimator
+from domain.forecasting.distribution import Distribution
+from domain.forecasting.goal_calibration import UNCALIBRATED, GoalCalibration, PastGoals
 from domain.forecasting.random_variates import DRAWS, OpenDeals, RandomStreams
+from domain.forecasting.seasonality import last_day
 from domain.forecasting.training import ModelTrainer, WinProbabilities
 
-_MIN_MONTHS: Final = 2  # complete months needed for any forecast
+MIN_MONTHS: Final = 2  # complete months needed for any forecast
 _MIN_WINS: Final = 20  # wins needed for any forecast
 _NORMAL_MONTHS: Final = 6  # complete months needed for normal confidence
 _MAX_INTERVAL_RATIO: Final = 4  # p90 / p10 above which an interval is too wide
@@ -49,7 +52,7 @@ class Confidence(StrEnum):
 
 def rate_confidence(months: int, wins: float) -> Confidence:
     """Return the confidence that a history of `months` complete months and `wins` wins allows."""
-    if months < _MIN_MONTHS or wins < _MIN_WINS:
+    if months < MIN_MONTHS or wins < _MIN_WINS:
         return Confidence.NONE
     return Confidence.NORMAL if months >= _NORMAL_MONTHS else Confidence.LOW
 
@@ -60,17 +63,37 @@ class FittedModel:
     It depends on the past alone, so it is computed once a day.
 
     trainer     the fitted parts that do not depend on amounts
-    past_deals  the same deals, with `worth` on the requested basis: revenue, profit, or 1 each to count deals
+    past_deals  the same deals, with `worth` on the requested basis: revenue, profit, or 1 each to count deals; they get
+                the stage entries of the trainer's
     sellers     a permanent key of each seller, shape (sellers,); it seeds the seller's random draws
+    day         of an inner forecast: an earlier day than the trainer's, at the end of which `past_deals` were known, with
+                their stage entries
+    before      an earlier model of the same sellers and basis: what it has measured of goals of windows in which nothing has
+                changed since is taken over
     """
 
-    def __init__(self, trainer: ModelTrainer, past_deals: DealTable, sellers: Sequence[str]) -> None:
-        self.trainer, self.past_deals = trainer, past_deals
+    def __init__(
+        self,
+        trainer: ModelTrainer,
+        past_deals: DealTable,
+        sellers: Sequence[str],
+        *,
+        day: int | None = None,
+        before: FittedModel | None = None,
+    ) -> None:
+        self.trainer, self.sellers = trainer, sellers
+        self.day = trainer.day if day is None else day
+        self.past_deals = replace(past_deals, visits=trainer.table.visits) if day is None else past_deals
         self.seller_hashes = np.array([monte_carlo.hash_seller_key(seller) for seller in sellers], dtype=np.uint64)
+        self.past_goals: dict[tuple[int, int], PastGoals] = {}  # by month before the window, and its months
+        if before is not None:
+            self._take_over(before)
 
-    @property
-    def day(self) -> int:
-        return self.trainer.day
+    def _take_over(self, before: FittedModel) -> None:
+        key, until = self.trainer.same_until or (None, 0)
+        if key is before.trainer.key:
+            until = min(until, find_first_amount_difference(before.past_deals, self.past_deals) - 1)
+            self.past_goals |= {key: goals for key, goals in before.past_goals.items() if last_day(sum(key)) <= until}
 
     @cached_property
     def confidence(self) -> Confidence:
@@ -86,14 +109,17 @@ class FittedModel:
 
     @cached_property
     def open_deal_estimator(self) -> OpenDealEstimator:
-        return OpenDealEstimator(self.past_deals, self.trainer.table.visits)
+        return OpenDealEstimator(self.past_deals, self.past_deals.visits)
 
-    def compute_window(self, first: int, last: int, day_left: float = 1.0) -> Steps[ForecastWindow]:
+    def compute_window(
+        self, first: int, last: int, day_left: float = 1.0, goal_calibration: GoalCalibration = UNCALIBRATED
+    ) -> Steps[ForecastWindow]:
         """Compute the window from day `first` to day `last`, without the open deals and without any draws.
 
-        day_left  the part of the running day, the one after `day`, that is still ahead: 1 to 0
+        day_left          the part of the running day, the one after `day`, that is still ahead: 1 to 0
+        goal_calibration  corrects the probabilities of goals
         """
-        window = ForecastWindow(self, first, last, day_left)
+        window = ForecastWindow(self, first, last, day_left, goal_calibration)
         yield from window.prepare()
         return window
 
@@ -114,8 +140,11 @@ class ForecastWindow:
     A seller's draws are made by the first `SellerForecasts.draw` that needs them: most requests are about few sellers.
     """
 
-    def __init__(self, model: FittedModel, first: int, last: int, day_left: float) -> None:
+    def __init__(
+        self, model: FittedModel, first: int, last: int, day_left: float, goal_calibration: GoalCalibration
+    ) -> None:
         self.model, self.first, self.last, self.day_left = model, first, last, day_left
+        self.goal_calibration = goal_calibration
         self.latest: SellerForecasts | None = None  # the last forecast made, of which unchanged draws are taken over
         seller_count = len(model.seller_hashes)
         self.multipliers, self.count_draws, self.new_draws = (np.zeros((seller_count, DRAWS)) for _ in range(3))
@@ -134,7 +163,7 @@ class ForecastWindow:
     def prepare(self) -> Steps[None]:
         """Compute what all sellers share; must be completed before the window is used."""
         model, first, last, day_left = self.model, self.first, self.last, self.day_left
-        errors = yield from model.trainer.compute_errors(last - first + 1)
+        errors = yield from model.trainer.compute_errors(last - first + 1, model.day)
         yield from model.trainer.prepare(model.day, last)
         self.probabilities = model.trainer.compute_win_probabilities(model.day, first, last, day_left)
         yield
@@ -337,7 +366,17 @@ class SellerForecasts:
         draws = (
             (_WEIGHT_PARTS - pipeline_parts) * np.sort(count_draws) + pipeline_parts * np.sort(pipeline_draws)
         ) / _WEIGHT_PARTS
-        return Distribution(Fraction(total, _WEIGHT_PARTS * DRAWS), float(self.from_open[members].sum()), draws)
+        return Distribution(
+            Fraction(total, _WEIGHT_PARTS * DRAWS),
+            float(self.from_open[members].sum()),
+            draws,
+            self.goal_calibration,
+        )
+
+    @property
+    def goal_calibration(self) -> GoalCalibration:
+        """What corrects the probabilities of goals."""
+        return self.window.goal_calibration
 
     def means_of_sellers(self, sellers: Ints) -> list[Fraction]:
         """Return the mean of each seller by itself, as `aggregate` does; shape of `sellers`, which must have been drawn."""
@@ -361,31 +400,6 @@ class SellerForecasts:
             (_WEIGHT_PARTS - pipeline_parts) * count_draws + pipeline_parts * pipeline_draws
         ) / _WEIGHT_PARTS
         return mixed
-
-
-@dataclass(frozen=True)
-class Distribution:
-    """Distribution of the amount that a group of sellers wins, in the smallest unit.
-
-    mean       exact, so that the means of parts add up to that of the whole
-    from_open  the part of the mean that comes from deals open now
-    draws      equally likely values in rising order; shape (DRAWS,)
-    """
-
-    mean: Fraction
-    from_open: float
-    draws: Floats
-
-    @property
-    def quantiles(self) -> tuple[float, float, float]:
-        """The 10th, 50th and 90th percentile."""
-        low, median, high = np.quantile(self.draws, (0.1, 0.5, 0.9))
-        return float(low), float(median), float(high)
-
-    def probability_of_at_least(self, amount: float) -> float:
-        """Return the probability that the total is at least `amount`."""
-        draws_below = int(self.draws.searchsorted(amount))
-        return (len(self.draws) - draws_below) / len(self.draws)
 
 
 def is_too_wide(low: float, high: float) -> bool:

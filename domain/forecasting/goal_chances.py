@@ -8,18 +8,27 @@ from itertools import pairwise
 from typing import Final, NamedTuple
 
 from domain.forecasting.baselines import LAST_VALUE, MEAN_OF_3_MONTHS, BaselineForecast
-from domain.forecasting.forecast import Distribution
+from domain.forecasting.distribution import Distribution
+from domain.forecasting.goal_calibration import TARGET_UPLIFTS
 
 _TARGET_BASES: Final = frozenset({LAST_VALUE, MEAN_OF_3_MONTHS})  # on which plans are based
-_UPLIFTS: Final = (0.8, 0.9, 1.0, 1.1, 1.25)
 CHANCE_BOUNDS: Final = (0.0, 0.05, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
 
 
 class GoalChance(NamedTuple):
-    """A target that a plan might have set, in the smallest unit, and the probability that it would be reached."""
+    """A target that a plan might have set, in the smallest unit, and the probability that it would be reached.
+
+    uncalibrated  the share of the draws that reach it, before it was calibrated
+    """
 
     target: float
     probability: float
+    uncalibrated: float
+
+    @property
+    def as_drawn(self) -> GoalChance:
+        """The same without calibration."""
+        return GoalChance(self.target, self.uncalibrated, self.uncalibrated)
 
 
 @dataclass(frozen=True)
@@ -44,9 +53,12 @@ def list_goal_chances(distribution: Distribution, baselines: Iterable[BaselineFo
         baseline.value * uplift
         for baseline in baselines
         if baseline.name in _TARGET_BASES and baseline.value > 0
-        for uplift in _UPLIFTS
+        for uplift in TARGET_UPLIFTS
     ]
-    return tuple(GoalChance(target, distribution.probability_of_at_least(target)) for target in targets)
+    return tuple(
+        GoalChance(target, distribution.probability_of_at_least(target), distribution.share_of_draws(target))
+        for target in targets
+    )
 
 
 def compute_reliability(chances_and_actuals: Iterable[tuple[Sequence[GoalChance], float]]) -> list[ChanceReliability]:

@@ -8,26 +8,37 @@ month ends.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from typing import Final
 
 import numpy as np
 
-from domain.forecasting import deal_value_model, model_averaging, monte_carlo
-from domain.forecasting.arrays import NEVER, Bools, Floats, Ints
+from domain.forecasting import model_averaging, monte_carlo
+from domain.forecasting.arrays import NEVER, Bools, Floats, Ints, sum_by_index
 from domain.forecasting.cooperative import Steps
 from domain.forecasting.daily_volume import DailyVolume, SellerActivity, SellerRecords
-from domain.forecasting.forecast import Confidence, Distribution, rate_confidence
+from domain.forecasting.deal_value_model import AmountTables
+from domain.forecasting.distribution import Distribution
+from domain.forecasting.forecast import Confidence, rate_confidence
+from domain.forecasting.goal_calibration import (
+    MONTH_WEIGHT,
+    UNCALIBRATED,
+    GoalCalibration,
+    PastGoals,
+    compare_with_goals,
+    find_plan_bases,
+    fit_goal_calibration,
+)
 from domain.forecasting.model_averaging import ModelErrors
 from domain.forecasting.monte_carlo import EvenTotal
 from domain.forecasting.random_variates import DRAWS, RandomStreams
-from domain.forecasting.seasonality import DAYS_PER_MONTH, first_day, last_day
+from domain.forecasting.seasonality import first_day, last_day, months_of
+from domain.forecasting.training import last_complete_month, window_months
 from domain.primitives.calendar import Calendar
 
 _LOOK_BACK_MONTHS: Final = 6  # month ends at which the model is tested
-_MAX_WINDOW_MONTHS: Final = 3  # longest test window, in months
 _History = tuple[Ints, Ints, Floats]  # days, sellers and amounts
 
 
@@ -39,9 +50,15 @@ class MetricWindow:
     """
 
     def __init__(
-        self, model: FittedMetricModel, streams: RandomStreams, expected: Floats, errors: _WindowErrors
+        self,
+        tables: AmountTables | None,
+        streams: RandomStreams,
+        expected: Floats,
+        errors: _WindowErrors,
+        goal_calibration: GoalCalibration,
     ) -> None:
-        self._model, self._streams, self._expected, self._errors = model, streams, expected, errors
+        self._tables, self._streams, self._expected, self._errors = tables, streams, expected, errors
+        self.goal_calibration = goal_calibration
         self.draws = np.zeros((len(expected), DRAWS))
         self._is_drawn = np.zeros(len(expected), dtype=np.bool_)
 
@@ -57,7 +74,7 @@ class MetricWindow:
     def draw(self, members: Bools) -> Steps[None]:
         """Make the draws of those of the sellers that have none yet; several such computations may take turns."""
         while len(rows := np.flatnonzero(members & ~self._is_drawn)[: monte_carlo.BATCH_SIZE]):
-            amounts, errors = self._model.amount_tables, self._errors
+            amounts, errors = self._tables, self._errors
             self.draws[rows] = monte_carlo.sample_wins(
                 self._expected[rows],
                 monte_carlo.error_multipliers(self._streams, errors.common, errors.seller_sd, rows),
@@ -82,7 +99,9 @@ class MetricWindow:
         if not self.has_draws(members):
             raise ValueError("draw the sellers of a group before you aggregate them")
         draws = self.draws[members].sum(axis=0)
-        return Distribution(Fraction(int(draws.astype(np.int64).sum()), DRAWS), 0.0, np.sort(draws))
+        return Distribution(
+            Fraction(int(draws.astype(np.int64).sum()), DRAWS), 0.0, np.sort(draws), self.goal_calibration
+        )
 
     def draws_of_sellers(self, sellers: Ints) -> Floats:
         """Return the draws of each seller by itself, as `aggregate` does, in rising order; shape (sellers, DRAWS)."""
@@ -130,9 +149,9 @@ class FittedMetricModel:
         counted = amounts if is_count else np.ones(len(amounts))
         first = int(days.min()) if len(days) else day
         self.volume = DailyVolume(days, counted, sellers, first=first, day=day, count=len(names), calendar=calendar)
-        age = (day - days).astype(np.float64)
-        self.amount_tables = None if is_count else deal_value_model.AmountTables(amounts, age, sellers, len(names))
-        self._errors: dict[int, ModelErrors] = {}
+        self.amount_tables = self._build_amount_tables(day)
+        self._errors: dict[tuple[int, int], ModelErrors] = {}
+        self._past_goals: dict[tuple[int, int], PastGoals] = {}  # by month before the window, and its months
         self._expected_events: dict[tuple[int, int, int], tuple[Floats, float]] = {}
         if before is not None and self._is_same_metric(before):
             self._take_over(before)
@@ -148,8 +167,17 @@ class FittedMetricModel:
         if not self.volume.take_over(before.volume, until, until):
             return
         self._expected_events |= {key: events for key, events in before._expected_events.items() if key[0] <= until}
-        if before.day == self.day == until:
-            self._errors |= before._errors
+        self._errors |= {key: errors for key, errors in before._errors.items() if key[1] <= until}
+        self._past_goals |= {key: goals for key, goals in before._past_goals.items() if last_day(sum(key)) <= until}
+
+    def _build_amount_tables(self, day: int) -> AmountTables | None:
+        """Return the amounts of a day with a record, as known at the end of `day`; None for a metric counted in pieces."""
+        if self.is_count:
+            return None
+        days, sellers, amounts = self._history
+        is_known = days <= day
+        age = (day - days[is_known]).astype(np.float64)
+        return AmountTables(amounts[is_known], age, sellers[is_known], len(self.names))
 
     @property
     def confidence(self) -> Confidence:
@@ -160,15 +188,59 @@ class FittedMetricModel:
 
         presence  the part of the window's working time in which each seller is still to work, 0 to 1; shape (sellers,)
         """
-        errors = yield from self._compute_errors(last - first + 1)
-        yield from self.volume.fit_counts_in_steps(self.day)
-        expected, log_sd = self._expect_events(self.day, first, last)
+        calibration = yield from self._calibrate_goals(last - first + 1)
+        return (yield from self._compute_window(self.day, first, last, presence, self.amount_tables, calibration))
+
+    def _compute_window(
+        self,
+        day: int,
+        first: int,
+        last: int,
+        presence: Floats,
+        tables: AmountTables | None,
+        calibration: GoalCalibration,
+    ) -> Steps[MetricWindow]:
+        errors = yield from self._compute_errors(last - first + 1, day)
+        yield from self.volume.fit_counts_in_steps(day)
+        expected, log_sd = self._expect_events(day, first, last)
         streams = RandomStreams(first * 10_000 + last - first, self._seller_hashes)
         common = monte_carlo.common_multipliers(streams, errors.common_sd(log_sd, expected))
         even_total = yield from monte_carlo.compute_even_total(streams, expected, errors.evenness, (1,))
-        return MetricWindow(
-            self, streams, expected * presence, _WindowErrors(common, errors.seller_sd, errors.dispersion, even_total)
+        window_errors = _WindowErrors(common, errors.seller_sd, errors.dispersion, even_total)
+        return MetricWindow(tables, streams, expected * presence, window_errors, calibration)
+
+    def _calibrate_goals(self, length: int) -> Steps[GoalCalibration]:
+        """Calibrate the probabilities of goals in windows of about `length` days, as `past_goals` does."""
+        windows = []
+        for months, weight in ((window_months(length), 1.0), (1, MONTH_WEIGHT))[: 1 + (window_months(length) > 1)]:
+            for month in self._list_test_ends(months, self.day):
+                if (month, months) not in self._past_goals:
+                    self._past_goals[month, months] = yield from self._measure_goals(month, months)
+                goals = self._past_goals[month, months]
+                windows.append(replace(goals, weight=weight * goals.weight))
+        return fit_goal_calibration(windows)
+
+    def _measure_goals(self, month: int, months: int) -> Steps[PastGoals]:
+        """Return the goals of the window of so many months after `month`, as known at its end."""
+        day, first, last = last_day(month), first_day(month + 1), last_day(month + months)
+        days, sellers, amounts = self._history
+        is_known = days <= day
+        bases = find_plan_bases(
+            months_of(days[is_known]) - month - 1,
+            sellers[is_known],
+            amounts[is_known],
+            months,
+            month - self.volume.first_month + 1,
+            self._seller_hashes,
         )
+        tables = self._build_amount_tables(day)
+        yield
+        presence = np.ones(len(self.names))
+        window = yield from self._compute_window(day, first, last, presence, tables, UNCALIBRATED)
+        yield from window.draw(np.isin(np.arange(len(self.names)), bases.sellers))
+        is_in_window = (days >= first) & (days <= last)
+        actual = sum_by_index(sellers[is_in_window], amounts[is_in_window], len(self.names))
+        return compare_with_goals(bases, window.draws_of_sellers(bases.sellers), actual[bases.sellers])
 
     def _expect_events(self, day: int, first: int, last: int) -> tuple[Floats, float]:
         """Return each seller's expected events as known at the end of `day`, and the sd of their log; cached."""
@@ -188,11 +260,11 @@ class FittedMetricModel:
         activity = self._records.activity_at(day)
         return SellerActivity(activity.first_active_day, np.full(len(activity.idle_from), NEVER))
 
-    def _compute_errors(self, length: int) -> Steps[ModelErrors]:
-        months = min(_MAX_WINDOW_MONTHS, max(1, round(length / DAYS_PER_MONTH)))
-        if months not in self._errors:
-            last_end = self.volume.last_month - months
-            ends = range(self.volume.first_month + 1, last_end + 1)[-_LOOK_BACK_MONTHS:]
+    def _compute_errors(self, length: int, day: int) -> Steps[ModelErrors]:
+        months = window_months(length)
+        key = months, day
+        if key not in self._errors:
+            ends = self._list_test_ends(months, day)
             windows = [(last_day(month), first_day(month + 1), last_day(month + months)) for month in ends]
             expected = []
             for window in windows:
@@ -202,16 +274,21 @@ class FittedMetricModel:
                     yield
                 expected.append(self._expect_events(*window))
             actual = [self.volume.totals_by_seller(first, last) for _, first, last in windows]
-            self._errors[months] = model_averaging.measure_errors(
+            self._errors[key] = model_averaging.measure_errors(
                 events := [of_sellers for of_sellers, _ in expected],
                 events,
                 actual,
                 months,
                 log_sds=[log_sd for _, log_sd in expected],
-                dispersion=self.volume.dispersion_at(self.day),
-                evenness=self.volume.evenness_at(self.day),
+                dispersion=self.volume.dispersion_at(day),
+                evenness=self.volume.evenness_at(day),
             )
-        return self._errors[months]
+        return self._errors[key]
+
+    def _list_test_ends(self, months: int, day: int) -> range:
+        """Return the months at the ends of which the model is tested with windows of so many months, over by `day`."""
+        last_end = last_complete_month(day) - months
+        return range(self.volume.first_month + 1, last_end + 1)[-_LOOK_BACK_MONTHS:]
 
 
 def _first_difference(first: _History, second: _History) -> int:

@@ -69,6 +69,10 @@ class ModelTrainer:
 
     Everything is computed on first use and cached: the inner forecasts of the recent month ends share hazards,
     month-end snapshots and exposure sums with each other and with the forecast itself.
+
+    key         identifies the trainer
+    same_until  the key of the trainer `before`, and the day up to which everything learnt there still holds; None if
+                nothing does
     """
 
     def __init__(
@@ -81,11 +85,13 @@ class ModelTrainer:
         won, ones = table.won, np.ones(table.size)
         self.wins = DailyVolume(table.closed[won], ones[won], table.seller[won], **observation)  # type: ignore[arg-type]
         self.arrivals = DailyVolume(table.created, ones, table.seller, **observation)  # type: ignore[arg-type]
+        self.key = object()
+        self.same_until: tuple[object, int] | None = None
         self._month_end_snapshots: dict[tuple[int, int], MonthEndSnapshot] = {}
         self._hazards: dict[int, Hazards] = {}
         self._win_probabilities: dict[tuple[int, int, int, float], WinProbabilities] = {}
         self._expected_wins: dict[tuple[int, int, int, float], ExpectedWins] = {}
-        self._errors: dict[int, ModelErrors] = {}
+        self._errors: dict[tuple[int, int], ModelErrors] = {}
         if before is not None and before.calendar == calendar and np.array_equal(before.active, active):
             self._take_over(before)
 
@@ -102,8 +108,6 @@ class ModelTrainer:
         ) == forecasting_calibration.count_cells(before.table.visits)
         if not has_same_weights or not has_same_stages:
             return
-        if before.day == self.day == until:
-            self._errors |= before._errors
         self._hazards |= {month: hazards for month, hazards in before._hazards.items() if last_day(month) <= until}
         self._month_end_snapshots |= {
             key: snapshot for key, snapshot in before._month_end_snapshots.items() if last_day(sum(key)) <= until
@@ -113,6 +117,8 @@ class ModelTrainer:
         }
         if self.arrivals.day_weights == before.arrivals.day_weights:
             self._expected_wins |= {key: wins for key, wins in before._expected_wins.items() if key[0] <= until}
+            self._errors |= {key: errors for key, errors in before._errors.items() if key[1] <= until}
+            self.same_until = before.key, until
 
     @property
     def seller_count(self) -> int:
@@ -142,7 +148,7 @@ class ModelTrainer:
     def prepare(self, day: int, last: int) -> Steps[None]:
         """Compute one at a time what forecasts up to `last` as of the end of `day` need, as far as it is not known."""
         months = self._calibrated_months(day, last)
-        for month in self._month_ends_before(_last_complete_month(day), months):
+        for month in self._month_ends_before(last_complete_month(day), months):
             if (month, months) not in self._month_end_snapshots:
                 self._month_end_snapshot(month, months)
                 yield
@@ -156,8 +162,8 @@ class ModelTrainer:
 
     def _calibrated_months(self, day: int, last: int) -> int:
         """Return the length in months of the windows by which forecasts up to `last` are calibrated."""
-        months = _window_months(last - day)
-        month = _last_complete_month(day)
+        months = window_months(last - day)
+        month = last_complete_month(day)
         return months if len(self._month_ends_before(month, months)) >= _MIN_CALIBRATION_ENDS else 1
 
     def _month_end_snapshot(self, month: int, months: int) -> MonthEndSnapshot:
@@ -179,7 +185,7 @@ class ModelTrainer:
             by_age = self.compute_hazards(month_of(day)).win_probability_by_age(day + 1, first, last, day_left)
             months = self._calibrated_months(day, last)
             self._win_probabilities[key] = WinProbabilities(
-                by_age, self.compute_calibration(_last_complete_month(day), months)
+                by_age, self.compute_calibration(last_complete_month(day), months)
             )
         return self._win_probabilities[key]
 
@@ -243,21 +249,33 @@ class ModelTrainer:
         by_counts, from_new, log_sd = self._expected_by_counts_and_new(day, first, last, day_left)
         return ExpectedWins(by_counts, sum_by_index(deals.seller, probabilities, self.seller_count), from_new, log_sd)
 
-    def compute_errors(self, length: int) -> Steps[ModelErrors]:
-        """Compute the models' errors at recent month ends, for windows of about `length` days; cached."""
-        months = _window_months(length)
-        if months not in self._errors:
-            self._errors[months] = yield from self._measure_errors(months)
-        return self._errors[months]
+    def compute_errors(self, length: int, day: int) -> Steps[ModelErrors]:
+        """Compute the models' errors at recent month ends, for windows of about `length` days; cached.
 
-    def _measure_errors(self, months: int) -> Steps[ModelErrors]:
-        last = self.wins.last_month - months
+        day  the trainer's day, or an earlier one: only windows that were over by its end are used
+        """
+        key = window_months(length), day
+        if key not in self._errors:
+            self._errors[key] = yield from self._measure_errors(length, day)
+        return self._errors[key]
+
+    def list_test_windows(self, length: int, day: int) -> list[tuple[int, int]]:
+        """Return the recent months, with the months of the windows after them, at the ends of which models are tested.
+
+        length, day  as for `compute_errors`
+        """
+        months = window_months(length)
+        last = last_complete_month(day) - months
         ends = [
             month
             for month in range(self.wins.first_month, last + 1)
             if self.wins.total_until(last_day(month)) >= _MIN_WINS
-        ][-_LOOK_BACK_MONTHS:]
-        windows = [(last_day(month), first_day(month + 1), last_day(month + months)) for month in ends]
+        ]
+        return [(month, months) for month in ends[-_LOOK_BACK_MONTHS:]]
+
+    def _measure_errors(self, length: int, day: int) -> Steps[ModelErrors]:
+        test_windows, months = self.list_test_windows(length, day), window_months(length)
+        windows = [(last_day(month), first_day(month + 1), last_day(month + months)) for month, _ in test_windows]
         expected: list[ExpectedWins] = []
         for window in windows:
             if (*window, _WHOLE_DAY) not in self._expected_wins:
@@ -270,7 +288,7 @@ class ModelTrainer:
                 self.compute_expected_wins(*window)
                 yield
             expected.append(self.compute_expected_wins(*window))
-        yield from self.wins.fit_counts_in_steps(self.day)
+        yield from self.wins.fit_counts_in_steps(day)
         actual = [self.wins.totals_by_seller(first, last_day_) for _, first, last_day_ in windows]
         return model_averaging.measure_errors(
             [wins.by_counts for wins in expected],
@@ -278,17 +296,17 @@ class ModelTrainer:
             actual,
             months,
             log_sds=[wins.log_sd for wins in expected],
-            dispersion=self.wins.dispersion_at(self.day),
-            evenness=self.wins.evenness_at(self.day),
+            dispersion=self.wins.dispersion_at(day),
+            evenness=self.wins.evenness_at(day),
         )
 
 
-def _last_complete_month(day: int) -> int:
+def last_complete_month(day: int) -> int:
     """Return the last month that is complete at the end of the day."""
     month = month_of(day)
     return month if day == last_day(month) else month - 1
 
 
-def _window_months(length: int) -> int:
+def window_months(length: int) -> int:
     """Return the months of the test windows for a window of so many days."""
     return min(_MAX_WINDOW_MONTHS, max(1, round(length / DAYS_PER_MONTH)))

@@ -160,6 +160,8 @@ def past_facts_of(
         deals.owner[rows],
         deals.product[rows],
         np.nan_to_num(deals.initial_amount[rows], nan=-1),
+        np.where(is_closed, np.nan_to_num(deals.amount[rows], nan=-1), 0),
+        np.where(is_closed, deals.currency[rows], 0),
         np.where(is_closed, np.nan_to_num(deals.value[rows]), 0),
         np.where(is_closed, np.nan_to_num(deals.profit[rows]), 0),
     ]
@@ -189,7 +191,13 @@ def build_trainer(snapshot: DealSnapshot, before: ModelTrainer | None) -> Steps[
     return TrainedPast(ModelTrainer(deals, day, snapshot.calendar, snapshot.sellers.active, before), order)
 
 
-def build_model(snapshot: DealSnapshot, past: TrainedPast, basis: Basis) -> Steps[FittedModel]:
+def build_model(
+    snapshot: DealSnapshot, past: TrainedPast, basis: Basis, before: FittedModel | None
+) -> Steps[FittedModel]:
+    """Build the model of a basis.
+
+    before  an earlier model of the same sellers and basis, if there is one, from which what still holds is taken over
+    """
     if basis is Basis.COUNT:
         deals = past.trainer.table
     else:
@@ -197,7 +205,7 @@ def build_model(snapshot: DealSnapshot, past: TrainedPast, basis: Basis) -> Step
         yield
         deals = known_at(table, snapshot.today - 1)
         yield
-    model = FittedModel(past.trainer, deals, snapshot.sellers.keys)
+    model = FittedModel(past.trainer, deals, snapshot.sellers.keys, before=before)
     yield
     _ = model.amount_tables, model.open_deal_estimator  # compute the cached properties here, in the worker thread
     return model

@@ -23,6 +23,7 @@ from domain.forecasting.cooperative import Steps
 from domain.forecasting.deal_table import DealTable
 from domain.forecasting.forecast import FittedModel, ForecastWindow, SellerForecasts
 from domain.forecasting.metric_forecast import MetricWindow
+from domain.forecasting.past_goals import calibrate_goals
 from domain.forecasting.training import ModelTrainer
 from domain.primitives.calendar import Calendar
 from domain.primitives.working_time import share_of_day_left
@@ -81,6 +82,7 @@ class ForecastEngine:
         self._tasks: OrderedDict[TaskKey, asyncio.Task[object]] = OrderedDict()
         # the keys of the sellers and the latest trainer, from which the next one takes over what still holds
         self._last_trainer: tuple[tuple[str, ...], ModelTrainer] | None = None
+        self._last_models: dict[Basis, FittedModel] = {}  # likewise
         self._last_results: dict[TaskKey, object] = {}  # by slot, see `compute_from_last`
         self._worker = ThreadPoolExecutor(1, "forecast")
         self._metric_histories = MetricHistoryCache()
@@ -144,7 +146,13 @@ class ForecastEngine:
 
         async def fit() -> FittedModel:
             past = await self.get_trainer(snapshot)
-            return await self.run_chunked(build_model(snapshot, past, basis))
+            before = self._last_models.get(basis)
+            if before is not None and before.sellers != snapshot.sellers.keys:
+                before = None
+            model = await self.run_chunked(build_model(snapshot, past, basis, before))
+            if isinstance(snapshot.past_version, int):  # not a scenario
+                self._last_models[basis] = model
+            return model
 
         return await self.memoize(("fit", snapshot.past_version, snapshot.today, basis), fit)
 
@@ -170,7 +178,8 @@ class ForecastEngine:
 
         async def compute_window() -> ForecastWindow:
             model = await self.fit_model(snapshot, basis)
-            return await self.run_chunked(model.compute_window(first, last, day_left))
+            calibration = await self.run_chunked(calibrate_goals(model, first, last))
+            return await self.run_chunked(model.compute_window(first, last, day_left, calibration))
 
         async def forecast() -> SellerForecasts:
             open_deals = await self.get_open_deals(snapshot, basis)

@@ -18,7 +18,8 @@ from typing import Final
 
 import numpy as np
 
-from domain.forecasting.forecast import MAX_HORIZON_DAYS, Confidence, Distribution, SellerForecasts
+from domain.forecasting.distribution import Distribution
+from domain.forecasting.forecast import MAX_HORIZON_DAYS, Confidence, SellerForecasts
 from domain.forecasting.metric_forecast import FittedMetricModel, MetricWindow
 from domain.goals.progress import ProjectionBasis, calculate_percent
 from domain.permissions import Action

@@ -45,7 +45,12 @@ class ScopeForecasts:
         """
         keys = [key for key in self.scopes if key in amounts]
         limits = np.array([amounts[key] for key in keys], dtype=np.float64)
-        return self._compute(keys, lambda draws, rows: np.mean(draws >= limits[rows, np.newaxis], axis=1))
+        return self._compute(
+            keys,
+            lambda draws, rows: self.source.goal_calibration.correct(
+                np.mean(draws >= limits[rows, np.newaxis], axis=1)
+            ),
+        )
 
     def medians(self) -> dict[ScopeKey, float]:
         """Return the 50th percentile of each scope."""

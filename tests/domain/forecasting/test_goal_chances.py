@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 
 from domain.forecasting.baselines import LAST_VALUE, MEAN_OF_3_MONTHS, BaselineForecast
-from domain.forecasting.forecast import Distribution
+from domain.forecasting.distribution import Distribution
 from domain.forecasting.goal_chances import ChanceReliability, GoalChance, compute_reliability, list_goal_chances
 
 
@@ -20,12 +20,17 @@ def test_goals_are_near_the_results_on_which_plans_are_based() -> None:
     ]
 
     assert list_goal_chances(distribution, baselines) == (
-        (32.0, 0.69), (36.0, 0.65), (40.0, 0.61), (44.0, 0.57), (50.0, 0.51),
+        (32.0, 0.69, 0.69), (36.0, 0.65, 0.65), (40.0, 0.61, 0.61), (44.0, 0.57, 0.57), (50.0, 0.51, 0.51),
     )  # fmt: skip
 
 
 def test_each_class_has_the_share_of_its_goals_that_was_reached() -> None:
-    chances = [GoalChance(10.0, 0.7), GoalChance(20.0, 0.75), GoalChance(30.0, 0.8), GoalChance(5.0, 1.0)]
+    chances = [
+        GoalChance(10.0, 0.7, 0.7),
+        GoalChance(20.0, 0.75, 0.75),
+        GoalChance(30.0, 0.8, 0.8),
+        GoalChance(5.0, 1.0, 1.0),
+    ]
 
     assert compute_reliability([(chances, 20.0), (chances[:2], 9.0)]) == [
         ChanceReliability(0.7, 0.8, 4, 0.725, 0.5),

@@ -25,7 +25,7 @@ def table():
 def train(table, before=None):
     """Return a trainer that has learnt all that a forecast of the next weeks needs, and the forecast of wins."""
     trainer = ModelTrainer(table, DAY, CALENDAR, np.ones(LAW.sellers, dtype=bool), before)
-    errors = run_to_completion(trainer.compute_errors(30))
+    errors = run_to_completion(trainer.compute_errors(30, trainer.day))
     return trainer, errors, trainer.compute_expected_wins(DAY, DAY + 1, DAY + 30)
 
 

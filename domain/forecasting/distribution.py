@@ -1,0 +1,42 @@
+"""Distribution of the amount that a group of sellers brings in a window."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from domain.forecasting.arrays import Floats
+from domain.forecasting.goal_calibration import UNCALIBRATED, GoalCalibration
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """Distribution of the amount that a group of sellers wins, in the smallest unit.
+
+    mean       exact, so that the means of parts add up to that of the whole
+    from_open  the part of the mean that comes from deals open now
+    draws      equally likely values in rising order; shape (DRAWS,)
+    goal_calibration  corrects the probabilities of goals
+    """
+
+    mean: Fraction
+    from_open: float
+    draws: Floats
+    goal_calibration: GoalCalibration = UNCALIBRATED
+
+    @property
+    def quantiles(self) -> tuple[float, float, float]:
+        """The 10th, 50th and 90th percentile."""
+        low, median, high = np.quantile(self.draws, (0.1, 0.5, 0.9))
+        return float(low), float(median), float(high)
+
+    def probability_of_at_least(self, amount: float) -> float:
+        """Return the probability that the total is at least `amount`, as calibrated on the past."""
+        return self.goal_calibration.correct_one(self.share_of_draws(amount))
+
+    def share_of_draws(self, amount: float) -> float:
+        """Return the share of the draws that are at least `amount`."""
+        draws_below = int(self.draws.searchsorted(amount))
+        return (len(self.draws) - draws_below) / len(self.draws)

@@ -1,0 +1,81 @@
+"""Past goals: what a model would have said at recent month ends about goals near the last results, and what came."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from domain.forecasting.arrays import sum_by_index
+from domain.forecasting.cooperative import Steps
+from domain.forecasting.deal_table import DealTable, known_at
+from domain.forecasting.forecast import MIN_MONTHS, FittedModel
+from domain.forecasting.goal_calibration import (
+    MONTH_WEIGHT,
+    GoalCalibration,
+    PastGoals,
+    compare_with_goals,
+    find_plan_bases,
+    fit_goal_calibration,
+)
+from domain.forecasting.seasonality import DAYS_PER_MONTH, first_day, last_day, months_of
+from domain.forecasting.training import window_months
+
+
+def calibrate_goals(model: FittedModel, first: int, last: int) -> Steps[GoalCalibration]:
+    """Calibrate the probabilities of goals in windows as long as the one from day `first` to day `last`.
+
+    Of windows of several months few are over and those overlap, so months count too, half. What has been measured at a
+    month end is kept in the model.
+    """
+    trainer, length = model.trainer, last - first + 1
+    lengths = {length: 1.0} | ({round(DAYS_PER_MONTH): MONTH_WEIGHT} if window_months(length) > 1 else {})
+    windows: list[PastGoals] = []
+    for window_length, weight in lengths.items():
+        for month, months in trainer.list_test_windows(window_length, model.day):
+            if month < trainer.wins.first_month + MIN_MONTHS - 1:  # nothing is forecast so early
+                continue
+            if (month, months) not in model.past_goals:
+                model.past_goals[month, months] = yield from _measure_goals(model, month, months)
+            goals = model.past_goals[month, months]
+            windows.append(replace(goals, weight=weight * goals.weight))
+    return fit_goal_calibration(windows)
+
+
+def _measure_goals(model: FittedModel, month: int, months: int) -> Steps[PastGoals]:
+    """Return the goals of the window of so many months after `month`, as known at its end."""
+    day, first, last = last_day(month), first_day(month + 1), last_day(month + months)
+    deals = _deals_at(model, day)
+    yield
+    past_model = FittedModel(model.trainer, deals, model.sellers, day=day)
+    _ = past_model.amount_tables, past_model.open_deal_estimator
+    yield
+    window = yield from past_model.compute_window(first, last)
+    bases = find_plan_bases(
+        months_of(np.where(deals.won, deals.closed, first)) - month - 1,
+        deals.seller,
+        np.nan_to_num(deals.worth),
+        months,
+        month - model.trainer.wins.first_month + 1,
+        model.seller_hashes,
+    )
+    forecasts = window.forecast_sellers(deals)
+    yield from forecasts.draw(np.isin(np.arange(len(model.sellers)), bases.sellers))
+    past_deals = model.past_deals
+    won = past_deals.won & (past_deals.closed >= first) & (past_deals.closed <= last)
+    actual = sum_by_index(past_deals.seller[won], np.nan_to_num(past_deals.worth[won]), len(model.sellers))
+    return compare_with_goals(bases, forecasts.draws_of_sellers(bases.sellers), actual[bases.sellers])
+
+
+def _deals_at(model: FittedModel, day: int) -> DealTable:
+    """Return the deals as known at the end of `day`, without the amounts of those that are still open.
+
+    Such an amount may have been changed since, and may still be: what was measured would not hold.
+    """
+    deals = known_at(model.past_deals, day)
+    is_open = model.past_deals.open[model.past_deals.created <= day]
+    return replace(
+        deals,
+        stated_worth=np.where(is_open, np.nan, deals.stated_worth),
+        gross=np.where(is_open, np.nan, deals.gross),
+    )
