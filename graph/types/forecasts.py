@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import strawberry
 
+from domain.forecasting.goal_chances import ChanceReliability
 from graph.base.enums import AccuracyState, Confidence, DriversSince, MoneyBasis
 from graph.base.field_declarations import NOTHING, WHOLE_VIEWER, declare
 from graph.base.row_types import Info
@@ -46,6 +47,32 @@ class DealForecast:
     expected: Decimal = strawberry.field(description="What it adds to `pipeline`.")
 
 
+def _count_goals(root: ChanceReliability) -> int:
+    return root.count
+
+
+def _percent_field(name: str, description: str) -> float:
+    def read(root: ChanceReliability) -> float:
+        return 100 * float(getattr(root, name))
+
+    return strawberry.field(resolver=read, description=description)
+
+
+@strawberry.type(
+    description="""How reliable the probabilities of goals were: of the goals with a probability in a range, how many were
+reached. The goals are those of 80 to 125 % of the last results of past periods, on which plans are based."""
+)
+class GoalReliability:
+    low_percent: float = _percent_field("low", "Lower end of the range of probabilities, percent.")
+    high_percent: float = _percent_field("high", "Upper end of the range, percent; only 100 belongs to it.")
+    predicted_percent: float = _percent_field("mean_probability", "Mean probability of these goals, percent.")
+    reached_percent: float = _percent_field("reached", "Share of these goals that was reached, percent.")
+    goals: int = strawberry.field(
+        resolver=_count_goals,
+        description="How many goals these are. Ten of one period are not independent: they have the same result.",
+    )
+
+
 @strawberry.type(
     description="Accuracy of past forecasts of the scope, each made only from what was known before its period began."
 )
@@ -60,6 +87,10 @@ class ForecastAccuracy:
     )
     weighted_pipeline_wape: float = strawberry.field(
         description="The same error for the plain stage-weighted pipeline."
+    )
+    goal_reliability: list[GoalReliability] = strawberry.field(
+        description="Whether probabilities of goals held, by range in rising order; ranges without a goal are left out.",
+        metadata=declare(NOTHING, length=11),
     )
 
     @strawberry.field(

@@ -12,6 +12,7 @@ from domain.forecasting.arrays import NEVER
 from domain.forecasting.backtest import BacktestForecast, Horizon, actual_outcome, completed
 from domain.forecasting.baselines import WEIGHTED_PIPELINE
 from domain.forecasting.error_metrics import ErrorMetrics, ForecastOutcome, compute_error_metrics
+from domain.forecasting.goal_chances import ChanceReliability, compute_reliability
 from domain.forecasting.seasonality import last_day, month_of
 from resolvers.forecasting import backtests
 from resolvers.forecasting.backtests import BacktestData
@@ -26,13 +27,17 @@ QUARTERLY_MIN_DAYS: Final = 46  # days of a period from which quarterly forecast
 
 @dataclass(frozen=True)
 class Accuracy:
-    """Error metrics in percent, over `periods` past periods."""
+    """Error metrics in percent, over `periods` past periods.
+
+    goal_reliability  of the probabilities of goals near the last results, as calibrated then
+    """
 
     periods: int
     wape: float
     bias_percent: float
     interval_coverage_percent: float
     weighted_pipeline_wape: float
+    goal_reliability: list[ChanceReliability]
 
 
 class AccuracyState(StrEnum):
@@ -107,14 +112,20 @@ def _score(data: BacktestData, forecasts: list[BacktestForecast]) -> Accuracy | 
     baseline_metrics = compute_error_metrics(
         [ForecastOutcome(*baseline.quantiles, baseline.value, outcome) for baseline, outcome in weighted_pipeline]
     )
-    return _to_accuracy(model_metrics, baseline_metrics) if model_metrics and baseline_metrics else None
+    if model_metrics is None or baseline_metrics is None:
+        return None
+    reliability = compute_reliability((forecast.goal_chances, outcome) for forecast, outcome in forecasts_and_outcomes)
+    return _to_accuracy(model_metrics, baseline_metrics, reliability)
 
 
-def _to_accuracy(model_metrics: ErrorMetrics, baseline_metrics: ErrorMetrics) -> Accuracy:
+def _to_accuracy(
+    model_metrics: ErrorMetrics, baseline_metrics: ErrorMetrics, goal_reliability: list[ChanceReliability]
+) -> Accuracy:
     return Accuracy(
         model_metrics.count,
         100 * model_metrics.wape,
         100 * model_metrics.bias,
         100 * model_metrics.coverage,
         100 * baseline_metrics.wape,
+        goal_reliability,
     )

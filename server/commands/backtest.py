@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -26,7 +27,7 @@ from domain.forecasting.backtest import (
     list_month_ends,
 )
 from domain.forecasting.error_metrics import ErrorMetrics
-from domain.forecasting.goal_chances import compute_reliability
+from domain.forecasting.goal_chances import CHANCE_BOUNDS, ChanceReliability, compute_reliability
 from domain.forecasting.seasonality import first_day, last_day, month_of
 from domain.primitives.money import from_minor, from_scaled, minor_digits
 from models.organization import company, people
@@ -143,20 +144,30 @@ def _format_tables(data: BacktestData, forecasts: Sequence[BacktestForecast]) ->
 
 
 def _format_reliability(data: BacktestData, forecasts: Sequence[BacktestForecast]) -> Iterator[str]:
-    """Yield the table of goals near the last results: with which probability they would be reached, and how many were."""
-    reliability = compute_reliability(
-        (forecast.goal_chances, actual_outcome(data.table, forecast)) for forecast in forecasts
-    )
-    if not reliability:
+    """Yield the table of goals near the last results: with which probability they would be reached, and how many were.
+
+    As drawn, and as calibrated on what was known then; a goal may be in another class then.
+    """
+    chances = [(forecast.goal_chances, actual_outcome(data.table, forecast)) for forecast in forecasts]
+    drawn = [([chance.as_drawn for chance in goals], actual) for goals, actual in chances]
+    columns = [{(item.low, item.high): item for item in compute_reliability(goals)} for goals in (drawn, chances)]
+    if not columns[0]:
         return
+    title = f"{'goals':>8}{'said':>8}{'reached':>9}"
     yield from (
         "",
         "Goals of 80 to 125 % of the last results",
-        f"  {'probability':<28}{'goals':>8}{'said':>8}{'reached':>9}",
+        f"  {'':<28}{'as drawn':>25}   {'calibrated':>25}",
+        f"  {'probability':<28}{title}   {title}",
     )
-    for item in reliability:
-        name = f"{item.low:.0%} to {item.high:.0%}"
-        yield f"  {name:<28}{item.count:>8}{item.mean_probability:>8.0%}{item.reached:>9.0%}"
+    for low, high in pairwise(CHANCE_BOUNDS):
+        cells = [_format_class(column.get((low, high))) for column in columns]
+        if any(cell.strip() for cell in cells):
+            yield f"  {f'{low:.0%} to {high:.0%}':<28}{'   '.join(cells)}".rstrip()
+
+
+def _format_class(item: ChanceReliability | None) -> str:
+    return " " * 25 if item is None else f"{item.count:>8}{item.mean_probability:>8.1%}{item.reached:>9.1%}"
 
 
 def _format_line(name: str, scores: ErrorMetrics) -> str:

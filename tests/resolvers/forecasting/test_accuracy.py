@@ -42,7 +42,8 @@ async def record_open_deal(world: World) -> str:
 
 async def test_forecast_has_accuracy_of_past_forecasts(any_database: World) -> None:
     document = """query($period: PeriodInput, $scope: ID) { forecast(period: $period, scope: $scope) { accuracy {
-      periods wape biasPercent intervalCoveragePercent weightedPipelineWape } } }"""
+      periods wape biasPercent intervalCoveragePercent weightedPipelineWape
+      goalReliability { lowPercent highPercent predictedPercent reachedPercent goals } } } }"""
     for scope in ("company", "North", "Ann"):
         accuracy = (await any_database.query(document, scope=any_database.global_ids[scope], period=NEXT_MONTH))[
             "forecast"
@@ -52,6 +53,11 @@ async def test_forecast_has_accuracy_of_past_forecasts(any_database: World) -> N
         assert 0 < accuracy["wape"] < 100
         assert 0 <= accuracy["intervalCoveragePercent"] <= 100
         assert accuracy["weightedPipelineWape"] > 0
+        reliability = accuracy["goalReliability"]
+        assert 0 < sum(item["goals"] for item in reliability) <= 4 * 10  # ten goals for each period
+        for item in reliability:
+            assert item["lowPercent"] <= item["predictedPercent"] <= item["highPercent"]
+            assert 0 <= item["reachedPercent"] <= 100
 
 
 async def test_accuracy_of_a_quarter_uses_quarterly_forecasts(world: World) -> None:

@@ -46,6 +46,8 @@ def test_backtest_prints_metrics_with_baselines_and_writes_csv(home: Workspace, 
         "WAPE",
         "The next three months",
         "Goals of 80 to 125 % of the last results",
+        "as drawn",
+        "calibrated",
     ):
         assert text in result.out
     assert list(csv_rows[0]) == ["origin", "horizon", "scope", "p10", "p50", "p90", "mean"]
