@@ -23,10 +23,10 @@ import numpy as np
 from domain.forecasting.arrays import Bools, Floats, Ints, UInts, sum_by_index
 
 TARGET_UPLIFTS: Final = (0.8, 0.9, 1.0, 1.1, 1.25)  # of the results on which plans are based
-MAX_SELLERS: Final = 32  # sellers of a month end: they share the month's luck, so more would say little more
+MAX_SELLERS: Final = 16  # sellers of a month end: they share its luck, so more would say little more, and cost draws
 BASE_MONTHS: Final = 3  # months of the mean on which a plan is based, beside the last result
 MONTH_WEIGHT: Final = 0.5  # of a goal for a month where a longer window is calibrated
-_PRIOR_PRECISION: Final = 5.0  # of each exponent; 1 / variance
+_PRIOR_PRECISION: Final = 3.5  # of each exponent; 1 / variance
 _MIN_EXPONENT, _MAX_EXPONENT = 0.5, 2.0
 _MIN_SAID: Final = 0.002  # probabilities are taken to be this far from 0 and 1 when the exponents are fitted
 _NEWTON_STEPS: Final = 12
