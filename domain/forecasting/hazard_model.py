@@ -20,7 +20,9 @@ from domain.forecasting.arrays import Floats, Ints
 from domain.forecasting.deal_table import DealTable
 from domain.forecasting.seasonality import DayWeights, months_of
 
-AGE_BIN_STARTS: Final = np.array([0, 1, 3, 8, 15, 31, 61, 91, 121, 151, 181, 271])  # first day of each age bin
+AGE_BIN_STARTS: Final = np.array(
+    [0, 1, 3, 8, 15, 31, 61, 91, 106, 121, 136, 151, 181, 271]
+)  # first day of each age bin; fine where deals die
 MAX_AGE_DAYS: Final = int(AGE_BIN_STARTS[-1])  # older deals are treated as being of this age
 _NO_LIMIT_DAYS: Final = 10**7  # end of the last age bin
 _HALF_LIFE_MONTHS: Final = 12.0  # months after which an observation counts half
@@ -33,7 +35,7 @@ _POSITION_PRIOR_EVENTS: Final = 10.0  # prior weight, in events, of "no pattern 
 
 @dataclass(frozen=True)
 class Exposure:
-    """Days at risk and events, by age bin and month; shape (12, M) each.
+    """Days at risk and events, by age bin and month; shape (14, M) each.
 
     The months are consecutive and begin with `first_month`. The columns up to any month are what was known at its end,
     so one object serves the forecast and all inner forecasts at earlier month ends.
@@ -81,7 +83,7 @@ def count_exposure(table: DealTable, day_weights: DayWeights, first: int, last: 
 
 @dataclass(frozen=True)
 class Hazards:
-    """Probabilities per (weighted) day, by age bin and quarter position; shape (12, 3) each."""
+    """Probabilities per (weighted) day, by age bin and quarter position; shape (14, 3) each."""
 
     won: Floats
     lost: Floats

@@ -129,7 +129,7 @@ async def compute_numbers(world: World, engine: ForecastEngine, *, one_by_one: b
                 window.count_draws, window.new_draws, window.multipliers, forecasts.open_draws, forecasts.amounts,
                 forecasts.win_probabilities, forecasts.contributions, forecasts.from_open, forecasts.deal_keys,
             )  # fmt: skip
-            numbers[basis, months] = [array.tolist() for array in arrays], window.pipeline_parts
+            numbers[basis, months] = [array.tolist() for array in arrays], window.pipeline_parts, window.goal_calibration
     return numbers
 
 
@@ -149,7 +149,9 @@ async def compute_metric_numbers(world: World, engine: ForecastEngine) -> dict[t
             window = await find_forecast_source(
                 context, snapshot, histories, metric.key, metric.unit, COMPANY, period, context.now()
             )
-            numbers[metric.key, months] = None if window is None else window.draws_of_sellers(np.arange(2)).tolist()
+            numbers[metric.key, months] = (
+                None if window is None else (window.draws_of_sellers(np.arange(2)).tolist(), window.goal_calibration)
+            )
     return numbers
 
 
