@@ -16,6 +16,7 @@ from domain.forecasting.forecast import FittedModel
 from domain.forecasting.training import ModelTrainer
 from domain.primitives.calendar import Calendar
 from models.forecasting import deal_tables
+from models.forecasting.amount_history import AmountHistory
 from models.forecasting.deal_columns import DealColumns
 from models.forecasting.deal_tables import Basis, Pricing, SellerIndex, StageEntries
 from models.organization.company import ExchangeRateTable
@@ -45,6 +46,7 @@ class DealSnapshot:
     currency: str
     deals: DealColumns
     all_stage_entries: StageEntries
+    amount_history: AmountHistory
     sellers: SellerIndex
     rates: ExchangeRateTable
     pricing: Pricing
@@ -77,7 +79,12 @@ class DealSnapshot:
     def build_table_without_entries(self, basis: Basis, order: Ints) -> Steps[DealTable]:
         """Return the table of the basis without stage entries; its rows are the snapshot's deals in the given order."""
         no_entries = deal_tables.empty_stage_entries()
-        table = deal_tables.build_table(self.deals, no_entries, self.sellers, self.pricing, basis)
+        recorded = self.amount_history.recorded_days(self.deals)
+        undo = self.amount_history.build_undo_log(self.deals, self.pricing)
+        yield
+        table = deal_tables.build_table(
+            self.deals, no_entries, self.sellers, self.pricing, basis, recorded=recorded, undo=undo
+        )
         yield
         return reorder(table, order)
 
@@ -130,9 +137,7 @@ def has_same_past(first: DealSnapshot, second: DealSnapshot, deal_ids: Ints) -> 
     if len(deal_ids) > _MAX_CHANGED_DEALS or first.all_stage_entries.has_moves != second.all_stage_entries.has_moves:
         return False
     yesterday = first.today - 1
-    return past_facts_of(first.deals, first.stage_entries, deal_ids.tolist(), yesterday) == past_facts_of(
-        second.deals, second.stage_entries, deal_ids.tolist(), yesterday
-    )
+    return past_facts_of(first, deal_ids.tolist(), yesterday) == past_facts_of(second, deal_ids.tolist(), yesterday)
 
 
 def sellers_of(deals: DealColumns, deal_ids: Sequence[int]) -> set[int]:
@@ -141,10 +146,9 @@ def sellers_of(deals: DealColumns, deal_ids: Sequence[int]) -> set[int]:
     return {*deals.owner[rows].tolist(), *deals.winner[rows].tolist()}
 
 
-def past_facts_of(
-    deals: DealColumns, stage_entries: StageEntries, deal_ids: Sequence[int], day: int
-) -> list[tuple[object, ...]]:
+def past_facts_of(snapshot: DealSnapshot, deal_ids: Sequence[int], day: int) -> list[tuple[object, ...]]:
     """Return all facts of these deals that training up to the end of `day` uses, for comparison."""
+    deals, stage_entries = snapshot.deals, snapshot.stage_entries
     present_ids = np.array(
         [id_ for id_, is_known in zip(deal_ids, deals.contains(deal_ids), strict=True) if is_known], dtype=np.int64
     )
@@ -174,7 +178,8 @@ def past_facts_of(
             strict=True,
         )
     )
-    return [*zip(*(column.tolist() for column in columns), strict=True), *entered]
+    amounts = snapshot.amount_history.facts_of(deals.id[rows[is_closed]].tolist())
+    return [*zip(*(column.tolist() for column in columns), strict=True), *entered, *amounts]
 
 
 def build_trainer(snapshot: DealSnapshot, before: ModelTrainer | None) -> Steps[TrainedPast]:

@@ -28,7 +28,7 @@ from domain.forecasting.training import ModelTrainer
 from domain.primitives.calendar import Calendar
 from domain.primitives.working_time import share_of_day_left
 from models.db.json_aggregates import JsonChunks
-from models.forecasting import deal_columns, deal_tables
+from models.forecasting import amount_history, deal_columns, deal_data, deal_tables
 from models.forecasting.deal_columns import DealColumns
 from models.forecasting.deal_tables import Basis, Pricing, StageEntries
 from models.live import change_log
@@ -289,10 +289,11 @@ class ForecastEngine:
         return snapshot if position == snapshot.position else replace(snapshot, position=position)
 
     async def _read_all(self, calendar: Calendar, currency: str, today: int, past_version: int) -> DealSnapshot:
-        texts = await deal_tables.fetch_deal_data(None)
+        texts = await deal_data.fetch_deal_data(None)
         deals, stage_entries, _ = await self._parse(
             texts, deal_columns.empty_columns(), deal_tables.empty_stage_entries()
         )
+        amounts = await self.run_in_worker(partial(amount_history.parse_amount_history, texts, calendar))
         sellers, prices, rates = (
             deal_tables.parse_sellers(texts),
             deal_tables.parse_prices(texts),
@@ -310,6 +311,7 @@ class ForecastEngine:
             currency,
             deals,
             stage_entries,
+            amounts,
             sellers,
             rates,
             pricing,
@@ -321,8 +323,11 @@ class ForecastEngine:
         The data may be newer than `position`, which was read before it. What changed in between is then read twice, and
         nothing is missed.
         """
-        texts = await deal_tables.fetch_deal_data(snapshot.last_ids)
+        texts = await deal_data.fetch_deal_data(snapshot.last_ids)
         deals, stage_entries, changed_ids = await self._parse(texts, snapshot.deals, snapshot.all_stage_entries)
+        amount_updates = await self.run_in_worker(
+            partial(amount_history.parse_amount_history, texts, snapshot.calendar)
+        )
         sellers, prices = deal_tables.parse_sellers(texts), deal_tables.parse_prices(texts)
         if has_same_names_and_teams(sellers, snapshot.sellers):
             sellers = snapshot.sellers  # keep the identical object: caches compare it by identity
@@ -332,7 +337,8 @@ class ForecastEngine:
             )
         rates = deal_tables.parse_rates(texts, snapshot.currency)
         updated = replace(
-            snapshot, position=position, present_version=position, last_ids=_last_ids(texts), today=today, deals=deals, all_stage_entries=stage_entries, sellers=sellers,
+            snapshot, position=position, present_version=position, last_ids=_last_ids(texts), today=today, deals=deals, all_stage_entries=stage_entries,
+            amount_history=snapshot.amount_history.merge(amount_updates, changed_ids), sellers=sellers,
             rates=rates, pricing=_build_pricing(rates, deals, prices, today),
         )  # fmt: skip
         is_past_unchanged = (

@@ -91,15 +91,9 @@ def _with_deals_closed(snapshot: DealSnapshot, new_statuses: Mapping[int, DealSt
     winner[rows] = np.where(state[rows] == STATE_CODES[DealStatus.WON], snapshot.deals.owner[rows], 0)
     deals = replace(snapshot.deals, state=state, closed=closed, winner=winner)
     yesterday, scenario_key = snapshot.today - 1, tuple(sorted(new_statuses.items()))
-    has_same_past = past_facts_of(snapshot.deals, snapshot.stage_entries, deal_ids, yesterday) == past_facts_of(
-        deals, snapshot.stage_entries, deal_ids, yesterday
-    )
-    return replace(
-        snapshot,
-        present_version=(snapshot.present_version, scenario_key),
-        past_version=snapshot.past_version if has_same_past else (snapshot.past_version, scenario_key),
-        deals=deals,
-    )
+    scenario = replace(snapshot, present_version=(snapshot.present_version, scenario_key), deals=deals)
+    has_same_past = past_facts_of(snapshot, deal_ids, yesterday) == past_facts_of(scenario, deal_ids, yesterday)
+    return scenario if has_same_past else replace(scenario, past_version=(snapshot.past_version, scenario_key))
 
 
 def _booked_amount(deal: Deal, basis: Basis) -> int | None:

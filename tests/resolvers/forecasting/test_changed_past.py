@@ -36,7 +36,8 @@ class PastChanger:
         self._world, self._random = world, random.Random(seed)
         self.changes: list[Callable[[], Awaitable[object]]] = [
             self.win, self.win, self.lose, self.create, self.create_won, self.delete, self.reopen, self.change_price,
-            self.hand_over, self.hand_over_open, self.correct_closing, self.move,
+            self.hand_over, self.hand_over_open, self.correct_closing, self.move, self.change_open_price,
+            self.win_for_another_amount,
         ]  # fmt: skip
 
     async def change(self) -> str:
@@ -65,6 +66,13 @@ class PastChanger:
     async def win(self) -> None:
         deal = await self._deal(DealStatus.OPEN)
         await self._world.mutate("winDeal", id=self._id(deal), at=self._moment_after(deal))
+
+    async def win_for_another_amount(self) -> None:
+        deal = await self._deal(DealStatus.OPEN)
+        await self._world.mutate("winDeal", id=self._id(deal), at=self._moment_after(deal), amount=self._money())
+
+    async def change_open_price(self) -> None:
+        await self._world.mutate("updateDeal", id=self._id(await self._deal(DealStatus.OPEN)), amount=self._money())
 
     async def lose(self) -> None:
         deal = await self._deal(DealStatus.OPEN)
@@ -129,7 +137,11 @@ async def compute_numbers(world: World, engine: ForecastEngine, *, one_by_one: b
                 window.count_draws, window.new_draws, window.multipliers, forecasts.open_draws, forecasts.amounts,
                 forecasts.win_probabilities, forecasts.contributions, forecasts.from_open, forecasts.deal_keys,
             )  # fmt: skip
-            numbers[basis, months] = [array.tolist() for array in arrays], window.pipeline_parts, window.goal_calibration
+            numbers[basis, months] = (
+                [array.tolist() for array in arrays],
+                window.pipeline_parts,
+                window.goal_calibration,
+            )
     return numbers
 
 
