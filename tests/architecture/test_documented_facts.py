@@ -106,7 +106,7 @@ STATED_FACTS = [
     ("docs/decisions/single-writer.md", f"statements that take {SERVER_LIMITS.statement} s"),
     ("docs/forecast.md", f"{DRAWS:,} draws per seller"),
     ("docs/forecast.md", f"from {count_model._YEARLY_MIN_MONTHS} months of data on"),
-    ("docs/forecast.md", f"fewer than {forecast._MIN_MONTHS} complete months or {forecast._MIN_WINS} wins"),
+    ("docs/forecast.md", f"fewer than {forecast.MIN_MONTHS} complete months or {forecast._MIN_WINS} wins"),
     ("docs/forecast.md", f"Below {forecast._NORMAL_MONTHS} complete months"),
     ("docs/forecast.md", f"more than {forecast.MAX_HORIZON_DAYS} days ahead"),
     ("docs/funnel.md", f"At least {funnel.MIN_SAMPLE} deals are decided"),
