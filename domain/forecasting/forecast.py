@@ -182,8 +182,9 @@ class ForecastWindow:
         common_sd = errors.common_sd(expected.log_sd, self._expected_by_counts)
         self._common_multipliers = monte_carlo.common_multipliers(self._streams, common_sd)
         self._seller_sd, self._dispersion = errors.seller_sd, errors.dispersion
+        is_inner = model.day != model.trainer.day  # of single sellers, on whom the evenness of totals has no effect
         self._even_total = yield from monte_carlo.compute_even_total(
-            self._streams, self._expected_by_counts, errors.evenness, (1, 2)
+            self._streams, self._expected_by_counts, 1.0 if is_inner else errors.evenness, (1, 2)
         )
 
     def draw(self, sellers: Ints) -> None:

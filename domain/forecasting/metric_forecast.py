@@ -205,7 +205,10 @@ class FittedMetricModel:
         expected, log_sd = self._expect_events(day, first, last)
         streams = RandomStreams(first * 10_000 + last - first, self._seller_hashes)
         common = monte_carlo.common_multipliers(streams, errors.common_sd(log_sd, expected))
-        even_total = yield from monte_carlo.compute_even_total(streams, expected, errors.evenness, (1,))
+        is_inner = day != self.day  # of single sellers, on whom the evenness of totals has no effect
+        even_total = yield from monte_carlo.compute_even_total(
+            streams, expected, 1.0 if is_inner else errors.evenness, (1,)
+        )
         window_errors = _WindowErrors(common, errors.seller_sd, errors.dispersion, even_total)
         return MetricWindow(tables, streams, expected * presence, window_errors, calibration)
 
