@@ -296,7 +296,10 @@ def find_first_amount_difference(first: DealTable, second: DealTable) -> int:
     first, second  tables that `known_at` has returned. Deals of which only one has any are compared by
                    `find_first_differences`
     """
-    _, first_rows, second_rows = np.intersect1d(first.key, second.key, assume_unique=True, return_indices=True)
+    if np.array_equal(first.key, second.key):  # no deal was added or moved, as usual
+        first_rows = second_rows = np.arange(first.size)
+    else:
+        _, first_rows, second_rows = np.intersect1d(first.key, second.key, assume_unique=True, return_indices=True)
     is_closed = first.closed[first_rows] != NEVER
     is_other_win = _is_other(first.worth[first_rows], second.worth[second_rows])
     is_other_deal = first.product[first_rows] != second.product[second_rows]

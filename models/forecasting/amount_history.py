@@ -8,7 +8,6 @@ backwards.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -46,24 +45,34 @@ class AmountChange:
 
 @dataclass(frozen=True)
 class AmountHistory:
-    """The day on which each deal was recorded, and the changes of its amount in the order of recording; by deal id."""
+    """When deals were recorded, and the changes of their amounts.
 
-    recorded: dict[int, int]
+    deal, recorded  each deal that an activity names, in rising order of ids, and the day of its first; shape (D,)
+    changes         by deal id, in the order of recording
+    """
+
+    deal: Ints
+    recorded: Ints
     changes: dict[int, tuple[AmountChange, ...]]
 
     def merge(self, updates: AmountHistory, replaced_ids: Ints) -> AmountHistory:
         """Return the history with that of the deals `replaced_ids` replaced by `updates`."""
-        replaced = set(replaced_ids.tolist())
-        if not replaced:
+        if not len(replaced_ids):
             return self
-        return AmountHistory(
-            {deal: day for deal, day in self.recorded.items() if deal not in replaced} | updates.recorded,
-            {deal: rows for deal, rows in self.changes.items() if deal not in replaced} | updates.changes,
-        )
+        is_kept = ~np.isin(self.deal, replaced_ids)
+        deal = np.concatenate([self.deal[is_kept], updates.deal])
+        recorded = np.concatenate([self.recorded[is_kept], updates.recorded])
+        order = np.argsort(deal, kind="stable")
+        replaced = set(replaced_ids.tolist())
+        changes = {deal_id: rows for deal_id, rows in self.changes.items() if deal_id not in replaced}
+        return AmountHistory(deal[order], recorded[order], changes | updates.changes)
 
-    def recorded_days(self, deals: DealColumns) -> Ints:
-        """Return the day on which each of the deals was recorded, NEVER if no activity names it; in their order."""
-        return np.array([self.recorded.get(deal_id, NEVER) for deal_id in deals.id.tolist()], dtype=np.int64)
+    def recorded_days(self, deal_ids: Ints) -> Ints:
+        """Return the day on which each of the deals was recorded, NEVER if no activity names it; shape of `deal_ids`."""
+        if not len(self.deal):
+            return np.full(len(deal_ids), NEVER)
+        rows = np.minimum(np.searchsorted(self.deal, deal_ids), len(self.deal) - 1)
+        return np.where(self.deal[rows] == deal_ids, self.recorded[rows], NEVER)
 
     def build_undo_log(self, deals: DealColumns, pricing: Pricing) -> UndoLog:
         """Return the changes as entries that restore the amount before, in the company's currency."""
@@ -91,13 +100,10 @@ class AmountHistory:
             np.full(len(rows), np.nan),
         )
 
-    def facts_of(self, deal_ids: Sequence[int]) -> list[tuple[object, ...]]:
+    def facts_of(self, deal_ids: Ints) -> list[tuple[object, ...]]:
         """Return all that the history says of these deals, for comparison."""
-        return [(deal, self.recorded.get(deal, NEVER), self.changes.get(deal, ())) for deal in deal_ids]
-
-
-def empty_amount_history() -> AmountHistory:
-    return AmountHistory({}, {})
+        ids, recorded = deal_ids.tolist(), self.recorded_days(deal_ids).tolist()
+        return [(deal, day, self.changes.get(deal, ())) for deal, day in zip(ids, recorded, strict=True)]
 
 
 def select_statements(condition: str) -> list[str]:
@@ -121,16 +127,18 @@ def select_statements(condition: str) -> list[str]:
 def parse_amount_history(texts: json_aggregates.JsonChunks, calendar: Calendar) -> AmountHistory:
     """Parse the history as it was read."""
     day_of = partial(company_day, calendar)
-    recorded = {
-        deal: day_of(to_datetime(moment)) for deal, moment in json_aggregates.parse_rows(texts.get(RECORDED_PART, ()))
-    }
+    recorded = sorted(
+        (deal, day_of(to_datetime(moment))) for deal, moment in json_aggregates.parse_rows(texts.get(RECORDED_PART, ()))
+    )
     changes: dict[int, list[AmountChange]] = {}
     for activity, deal, moment, text in json_aggregates.parse_rows(texts.get(CHANGES_PART, ())):
         changed = orjson.loads(text).get("changed") or {}
         before = tuple((name, changed[name][0]) for name in ("amount", "currency") if name in changed)
         if before:
             changes.setdefault(deal, []).append(AmountChange(activity, day_of(to_datetime(moment)), before))
+    deals, days = np.array(recorded, dtype=np.int64).reshape(-1, 2).T
     return AmountHistory(
-        recorded,
+        deals,
+        days,
         {deal: tuple(sorted(rows, key=lambda change: change.activity)) for deal, rows in changes.items()},
     )

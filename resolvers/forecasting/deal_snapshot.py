@@ -79,7 +79,7 @@ class DealSnapshot:
     def build_table_without_entries(self, basis: Basis, order: Ints) -> Steps[DealTable]:
         """Return the table of the basis without stage entries; its rows are the snapshot's deals in the given order."""
         no_entries = deal_tables.empty_stage_entries()
-        recorded = self.amount_history.recorded_days(self.deals)
+        recorded = self.amount_history.recorded_days(self.deals.id)
         undo = self.amount_history.build_undo_log(self.deals, self.pricing)
         yield
         table = deal_tables.build_table(
@@ -178,7 +178,7 @@ def past_facts_of(snapshot: DealSnapshot, deal_ids: Sequence[int], day: int) -> 
             strict=True,
         )
     )
-    amounts = snapshot.amount_history.facts_of(deals.id[rows[is_closed]].tolist())
+    amounts = snapshot.amount_history.facts_of(deals.id[rows[is_closed]])
     return [*zip(*(column.tolist() for column in columns), strict=True), *entered, *amounts]
 
 

@@ -75,7 +75,7 @@ async def test_amount_history_equals_that_of_all_activities(world: World) -> Non
 
     assert [value for _, _, value in changes] == [10_000, 20_000, 30_000, 25_000, None, 7_000]
     assert changes == list_amounts(reader.undo_log)
-    assert history.recorded_days(snapshot.deals).tolist() == reader.recorded.tolist()
+    assert history.recorded_days(snapshot.deals.id).tolist() == reader.recorded.tolist()
 
 
 async def test_updated_amount_history_equals_one_that_is_read_anew(world: World) -> None:
@@ -87,7 +87,9 @@ async def test_updated_amount_history_equals_one_that_is_read_anew(world: World)
 
     anew = await take_snapshot(world, ForecastEngine())
 
-    assert updated.amount_history == anew.amount_history
+    ids = anew.deals.id
+    assert len(updated.amount_history.deal) == len(ids)
+    assert updated.amount_history.facts_of(ids) == anew.amount_history.facts_of(ids)
     assert len(updated.amount_history.changes) == 2
 
 
@@ -100,7 +102,7 @@ async def test_change_of_an_open_deal_today_does_not_change_the_past(world: Worl
 
     after = await take_snapshot(world, engine)
 
-    assert after.amount_history != before.amount_history
+    assert len(after.amount_history.changes) == 1 + len(before.amount_history.changes)
     assert after.past_version == before.past_version
 
 
