@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Final
 
 import numpy as np
 
 from domain.forecasting.arrays import Floats
 from domain.forecasting.goal_calibration import UNCALIBRATED, GoalCalibration
+
+_MAX_INTERVAL_RATIO: Final = 4  # p90 / p10 above which an interval is too wide
 
 
 @dataclass(frozen=True)
@@ -40,3 +43,13 @@ class Distribution:
         """Return the share of the draws that are at least `amount`."""
         draws_below = int(self.draws.searchsorted(amount))
         return (len(self.draws) - draws_below) / len(self.draws)
+
+
+def is_too_wide(low: float, high: float) -> bool:
+    """Return whether the interval from p10 to p90 is too wide for normal confidence."""
+    return high > _MAX_INTERVAL_RATIO * low
+
+
+def exact_sum(draws: Floats) -> int:
+    """Return the sum of draws, which are whole numbers, without rounding."""
+    return int(draws.astype(np.int64).sum())

@@ -26,7 +26,7 @@ from domain.forecasting.arrays import NEVER, Bools, Floats, Ints, sum_by_index
 from domain.forecasting.cooperative import Steps
 from domain.forecasting.deal_table import DealTable, find_first_amount_difference
 from domain.forecasting.deal_value_model import AmountTables, OpenDealEstimator
-from domain.forecasting.distribution import Distribution
+from domain.forecasting.distribution import Distribution, exact_sum
 from domain.forecasting.goal_calibration import UNCALIBRATED, GoalCalibration, PastGoals
 from domain.forecasting.random_variates import DRAWS, OpenDeals, RandomStreams
 from domain.forecasting.seasonality import last_day
@@ -35,7 +35,6 @@ from domain.forecasting.training import ModelTrainer, WinProbabilities
 MIN_MONTHS: Final = 2  # complete months needed for any forecast
 _MIN_WINS: Final = 20  # wins needed for any forecast
 _NORMAL_MONTHS: Final = 6  # complete months needed for normal confidence
-_MAX_INTERVAL_RATIO: Final = 4  # p90 / p10 above which an interval is too wide
 MAX_HORIZON_DAYS: Final = 800  # a window may end at most this many days ahead
 _MIN_PROBABILITY: Final = 1e-6  # the win probability of an open deal stays this far from 0 and 1
 _WEIGHT_PARTS: Final = 1000  # model weights are rounded to thousandths, so that means are exact fractions
@@ -251,6 +250,7 @@ class SellerForecasts:
 
     def __init__(self, window: ForecastWindow, deals: DealTable, rows: Ints, win_probabilities: Floats) -> None:
         self.window, self.deals, self.rows, self.win_probabilities = window, deals, rows, win_probabilities
+        self.goal_calibration = window.goal_calibration
         self.amounts, self.contributions = np.zeros(len(rows)), np.zeros(len(rows))
         seller_count = len(window.model.seller_hashes)
         self.open_draws, self.from_open = np.zeros((seller_count, DRAWS)), np.zeros(seller_count)
@@ -363,7 +363,7 @@ class SellerForecasts:
         pipeline_parts = self.window.pipeline_parts
         count_draws = self.window.count_draws[members].sum(axis=0)
         pipeline_draws = (self.open_draws[members] + self.window.new_draws[members]).sum(axis=0)
-        total = (_WEIGHT_PARTS - pipeline_parts) * _exact_sum(count_draws) + pipeline_parts * _exact_sum(pipeline_draws)
+        total = (_WEIGHT_PARTS - pipeline_parts) * exact_sum(count_draws) + pipeline_parts * exact_sum(pipeline_draws)
         draws = (
             (_WEIGHT_PARTS - pipeline_parts) * np.sort(count_draws) + pipeline_parts * np.sort(pipeline_draws)
         ) / _WEIGHT_PARTS
@@ -373,11 +373,6 @@ class SellerForecasts:
             draws,
             self.goal_calibration,
         )
-
-    @property
-    def goal_calibration(self) -> GoalCalibration:
-        """What corrects the probabilities of goals."""
-        return self.window.goal_calibration
 
     def means_of_sellers(self, sellers: Ints) -> list[Fraction]:
         """Return the mean of each seller by itself, as `aggregate` does; shape of `sellers`, which must have been drawn."""
@@ -401,12 +396,3 @@ class SellerForecasts:
             (_WEIGHT_PARTS - pipeline_parts) * count_draws + pipeline_parts * pipeline_draws
         ) / _WEIGHT_PARTS
         return mixed
-
-
-def is_too_wide(low: float, high: float) -> bool:
-    """Return whether the interval from p10 to p90 is too wide for normal confidence."""
-    return high > _MAX_INTERVAL_RATIO * low
-
-
-def _exact_sum(draws: Floats) -> int:
-    return int(draws.astype(np.int64).sum())

@@ -28,7 +28,7 @@ BASE_MONTHS: Final = 3  # months of the mean on which a plan is based, beside th
 MONTH_WEIGHT: Final = 0.5  # of a goal for a month where a longer window is calibrated
 _PRIOR_PRECISION: Final = 3.5  # of each exponent; 1 / variance
 _MIN_EXPONENT, _MAX_EXPONENT = 0.5, 2.0
-_MIN_SAID: Final = 0.002  # probabilities are taken to be this far from 0 and 1 when the exponents are fitted
+_MIN_PROBABILITY: Final = 0.002  # probabilities are taken to be this far from 0 and 1 when the exponents are fitted
 _NEWTON_STEPS: Final = 12
 
 
@@ -115,10 +115,12 @@ def fit_goal_calibration(windows: Sequence[PastGoals]) -> GoalCalibration:
     """Fit the exponents to the goals of recent windows; without any goal, nothing is corrected."""
     if not sum(len(goals.reached) for goals in windows):
         return UNCALIBRATED
-    said = np.clip(np.concatenate([goals.probabilities for goals in windows]), _MIN_SAID, 1 - _MIN_SAID)
+    predicted = np.clip(
+        np.concatenate([goals.probabilities for goals in windows]), _MIN_PROBABILITY, 1 - _MIN_PROBABILITY
+    )
     reached = np.concatenate([goals.reached for goals in windows])
     weight = np.concatenate([np.full(len(goals.reached), goals.weight) for goals in windows])
-    features = np.stack([np.log(2 * said), -np.log(2 * (1 - said))], axis=1)
+    features = np.stack([np.log(2 * predicted), -np.log(2 * (1 - predicted))], axis=1)
     exponents = np.ones(2)
     for _ in range(_NEWTON_STEPS):
         fitted = 1 / (1 + np.exp(-(features @ exponents)))

@@ -23,7 +23,8 @@ from domain.errors.operation_errors import ResourceNotFound
 from domain.forecasting.arrays import Bools
 from domain.forecasting.cooperative import Steps
 from domain.forecasting.deal_table import DealTable
-from domain.forecasting.forecast import MAX_HORIZON_DAYS, Confidence, SellerForecasts, is_too_wide
+from domain.forecasting.distribution import is_too_wide
+from domain.forecasting.forecast import MAX_HORIZON_DAYS, Confidence, SellerForecasts
 from domain.permissions import Action
 from domain.primitives.money import from_minor
 from domain.primitives.periods import Period

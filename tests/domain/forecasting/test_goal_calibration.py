@@ -34,9 +34,9 @@ GRID = np.linspace(0, 1, 1001)
 def simulate_goals(goals: int, exponent: float, seed: int = 1) -> PastGoals:
     """Return goals of which those below one half come with the odds raised to the exponent."""
     rng = np.random.default_rng(seed)
-    said = rng.uniform(0.02, 0.98, goals)
-    true = GoalCalibration(exponent, 1.0).correct(said)
-    return PastGoals(said, rng.random(goals) < true, 1.0)
+    predicted = rng.uniform(0.02, 0.98, goals)
+    true = GoalCalibration(exponent, 1.0).correct(predicted)
+    return PastGoals(predicted, rng.random(goals) < true, 1.0)
 
 
 def test_low_chances_that_seldom_came_are_lowered() -> None:
@@ -161,11 +161,11 @@ def test_probabilities_of_all_groups_are_calibrated_in_the_same_way(table, fitte
     distribution = forecasts.aggregate(members)
     amounts = np.quantile(distribution.draws, (0.0, 0.05, 0.5, 0.9, 0.99))
 
-    said = [distribution.probability_of_at_least(amount) for amount in amounts]
+    probabilities = [distribution.probability_of_at_least(amount) for amount in amounts]
 
     shares = np.array([distribution.share_of_draws(amount) for amount in amounts])
-    assert said == calibration.correct(shares).tolist()
-    assert said == sorted(said, reverse=True)
+    assert probabilities == calibration.correct(shares).tolist()
+    assert probabilities == sorted(probabilities, reverse=True)
     assert distribution.probability_of_at_least(0) == 1.0
     assert distribution.probability_of_at_least(distribution.draws[-1] + 1) == 0.0
 
