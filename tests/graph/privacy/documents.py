@@ -176,8 +176,17 @@ ATTRIBUTES: Final = frozenset(  # of rows, of settings, or of the clock: visible
     }.items()
     for field in fields.split()
 )
-# Learnt from the deals of the whole company, like every estimate of the forecast: the win rates of stages.
-ESTIMATES: Final = frozenset({"ForecastAccuracy.weightedPipelineWape"})
+# Learnt from the deals of the whole company, like every estimate of the forecast: the win rates of stages, and the
+# calibration of the probabilities of goals.
+ESTIMATES: Final = frozenset(
+    {
+        "ForecastAccuracy.weightedPipelineWape",
+        *(
+            f"GoalReliability.{name}"
+            for name in ("lowPercent", "highPercent", "predictedPercent", "reachedPercent", "goals")
+        ),
+    }
+)
 # Of payloads: the tokens and number of the viewer's sessions, and the caller's own work time and inbox.
 PAYLOAD_ATTRIBUTES: Final = frozenset(
     {
