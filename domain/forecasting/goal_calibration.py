@@ -14,13 +14,14 @@ Source: Kull, Silva Filho & Flach, "Beta calibration" (2017), of which this is t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
 from domain.forecasting.arrays import Bools, Floats, Ints, UInts, sum_by_index
+from domain.forecasting.cooperative import Steps
 
 TARGET_UPLIFTS: Final = (0.8, 0.9, 1.0, 1.1, 1.25)  # of the results on which plans are based
 MAX_SELLERS: Final = 16  # sellers of a month end: they share its luck, so more would say little more, and cost draws
@@ -128,3 +129,23 @@ def fit_goal_calibration(windows: Sequence[PastGoals]) -> GoalCalibration:
         curvature = (features.T * (weight * fitted * (1 - fitted))) @ features + _PRIOR_PRECISION * np.eye(2)
         exponents = np.clip(exponents + np.linalg.solve(curvature, gradient), _MIN_EXPONENT, _MAX_EXPONENT)
     return GoalCalibration(*exponents.tolist())
+
+
+def calibrate_on_windows(
+    windows: Iterable[tuple[int, int, float]],
+    past_goals: dict[tuple[int, int], PastGoals],
+    measure: Callable[[int, int], Steps[PastGoals]],
+) -> Steps[GoalCalibration]:
+    """Fit the exponents to the goals of past windows.
+
+    windows     the month before each window, its months, and its weight
+    past_goals  what has been measured so far, by month and months; it is added to
+    measure     measures the goals of a window
+    """
+    weighted = []
+    for month, months, weight in windows:
+        if (month, months) not in past_goals:
+            past_goals[month, months] = yield from measure(month, months)
+        goals = past_goals[month, months]
+        weighted.append(replace(goals, weight=weight * goals.weight))
+    return fit_goal_calibration(weighted)

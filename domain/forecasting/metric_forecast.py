@@ -8,7 +8,7 @@ month ends.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from typing import Final
@@ -27,9 +27,9 @@ from domain.forecasting.goal_calibration import (
     UNCALIBRATED,
     GoalCalibration,
     PastGoals,
+    calibrate_on_windows,
     compare_with_goals,
     find_plan_bases,
-    fit_goal_calibration,
 )
 from domain.forecasting.model_averaging import ModelErrors
 from domain.forecasting.monte_carlo import EvenTotal
@@ -214,14 +214,12 @@ class FittedMetricModel:
 
     def _calibrate_goals(self, length: int) -> Steps[GoalCalibration]:
         """Calibrate the probabilities of goals in windows of about `length` days, as `past_goals` does."""
-        windows = []
-        for months, weight in ((window_months(length), 1.0), (1, MONTH_WEIGHT))[: 1 + (window_months(length) > 1)]:
-            for month in self._list_test_ends(months, self.day):
-                if (month, months) not in self._past_goals:
-                    self._past_goals[month, months] = yield from self._measure_goals(month, months)
-                goals = self._past_goals[month, months]
-                windows.append(replace(goals, weight=weight * goals.weight))
-        return fit_goal_calibration(windows)
+        windows = [
+            (month, months, weight)
+            for months, weight in ((window_months(length), 1.0), (1, MONTH_WEIGHT))[: 1 + (window_months(length) > 1)]
+            for month in self._list_test_ends(months, self.day)
+        ]
+        return (yield from calibrate_on_windows(windows, self._past_goals, self._measure_goals))
 
     def _measure_goals(self, month: int, months: int) -> Steps[PastGoals]:
         """Return the goals of the window of so many months after `month`, as known at its end."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -14,9 +15,9 @@ from domain.forecasting.goal_calibration import (
     MONTH_WEIGHT,
     GoalCalibration,
     PastGoals,
+    calibrate_on_windows,
     compare_with_goals,
     find_plan_bases,
-    fit_goal_calibration,
 )
 from domain.forecasting.seasonality import DAYS_PER_MONTH, first_day, last_day, months_of
 from domain.forecasting.training import window_months
@@ -30,16 +31,14 @@ def calibrate_goals(model: FittedModel, first: int, last: int) -> Steps[GoalCali
     """
     trainer, length = model.trainer, last - first + 1
     lengths = {length: 1.0} | ({round(DAYS_PER_MONTH): MONTH_WEIGHT} if window_months(length) > 1 else {})
-    windows: list[PastGoals] = []
-    for window_length, weight in lengths.items():
-        for month, months in trainer.list_test_windows(window_length, model.day):
-            if month < trainer.wins.first_month + MIN_MONTHS - 1:  # nothing is forecast so early
-                continue
-            if (month, months) not in model.past_goals:
-                model.past_goals[month, months] = yield from _measure_goals(model, month, months)
-            goals = model.past_goals[month, months]
-            windows.append(replace(goals, weight=weight * goals.weight))
-    return fit_goal_calibration(windows)
+    first_month = trainer.wins.first_month + MIN_MONTHS - 1  # nothing is forecast earlier
+    windows = [
+        (month, months, weight)
+        for window_length, weight in lengths.items()
+        for month, months in trainer.list_test_windows(window_length, model.day)
+        if month >= first_month
+    ]
+    return (yield from calibrate_on_windows(windows, model.past_goals, partial(_measure_goals, model)))
 
 
 def _measure_goals(model: FittedModel, month: int, months: int) -> Steps[PastGoals]:
