@@ -7,7 +7,7 @@ change is explained, are kept for two weeks.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from functools import partial
@@ -62,8 +62,8 @@ async def take_snapshots(context: RequestContext) -> bool:
         return False
     groups = [Scope(key, row) for key, row in (await load_scope_rows(context, list_groups(context.tree))).items()]
     employees = [] if has_pipeline else [key_of_row(row) for row in await people.load_active(None)]
-    morning = await _load_morning(context, groups, employees)
-    pipeline = None if has_pipeline else await _build_pipeline_snapshot(context, today, morning)
+    morning, bookings = await _load_morning(context, groups, employees)
+    pipeline = None if has_pipeline else await _build_pipeline_snapshot(context, today, morning, bookings)
     async with context.unit_of_work():
         if not has_forecasts:
             await rows.save_all(morning.groups)
@@ -74,16 +74,17 @@ async def take_snapshots(context: RequestContext) -> bool:
 
 @dataclass(frozen=True)
 class _Morning:
-    """The forecasts of one moment, the deals that they were made from, and what was booked then."""
+    """The forecasts of one moment, and the deals that they were made from."""
 
     deals: DealSnapshot
     groups: Sequence[ForecastSnapshot]
     totals: ForecastTotals  # of groups and employees
-    bookings: Mapping[Basis, Bookings]
 
 
-async def _load_morning(context: RequestContext, groups: Sequence[Scope], employees: Sequence[ScopeKey]) -> _Morning:
-    """Compute all forecasts. They and what is booked are read again if a deal is won in between."""
+async def _load_morning(
+    context: RequestContext, groups: Sequence[Scope], employees: Sequence[ScopeKey]
+) -> tuple[_Morning, Mapping[Basis, Bookings]]:
+    """Return all forecasts, and what was booked when they were made: both are read again if a deal is won in between."""
     first = await resolve_query_period(context, PeriodKey(PeriodKind.QUARTER))
     last = await resolve_query_period(context, PeriodKey(PeriodKind.QUARTER, offset=1))
 
@@ -95,16 +96,14 @@ async def _load_morning(context: RequestContext, groups: Sequence[Scope], employ
 
     bookings = await read_bookings()
     for _ in range(_MAX_READS):
-        before, morning = bookings, await _compute_morning(context, groups, employees, bookings)
+        before, morning = bookings, await _compute_morning(context, groups, employees)
         bookings = await read_bookings()
         if all(rows.equals(before[basis]) for basis, rows in bookings.items()):
             break
-    return replace(morning, bookings=bookings)
+    return morning, bookings
 
 
-async def _compute_morning(
-    context: RequestContext, groups: Sequence[Scope], employees: Sequence[ScopeKey], bookings: Mapping[Basis, Bookings]
-) -> _Morning:
+async def _compute_morning(context: RequestContext, groups: Sequence[Scope], employees: Sequence[ScopeKey]) -> _Morning:
     group_rows: list[ForecastSnapshot] = []
     totals: dict[str, dict[str, tuple[int, int]]] = {}
     today = await context.today()
@@ -123,17 +122,19 @@ async def _compute_morning(
                 pipeline_snapshots.scope_text(key): totals_of_key for key, totals_of_key in of_employees.items()
             }
         totals[pipeline_snapshots.forecast_key(period, query.basis)] = of_query
-    return _Morning(deals, group_rows, totals, bookings)
+    return _Morning(deals, group_rows, totals)
 
 
-async def _build_pipeline_snapshot(context: RequestContext, today: date, morning: _Morning) -> PipelineSnapshot:
+async def _build_pipeline_snapshot(
+    context: RequestContext, today: date, morning: _Morning, bookings: Mapping[Basis, Bookings]
+) -> PipelineSnapshot:
     engine = get_forecast_engine(context)
     open_deals, stage_entries = morning.deals.open_deals
     return PipelineSnapshot(
         day=today,
         taken_at=context.now(),
         deals=await engine.run_in_worker(partial(pipeline_snapshots.serialize_deals, open_deals, stage_entries)),
-        bookings=await engine.run_in_worker(partial(pipeline_snapshots.serialize_bookings, morning.bookings)),
+        bookings=await engine.run_in_worker(partial(pipeline_snapshots.serialize_bookings, bookings)),
         forecasts=await engine.run_in_worker(partial(pipeline_snapshots.serialize_forecasts, morning.totals)),
     )
 
