@@ -37,6 +37,8 @@ _MAX_WINDOW_MONTHS: Final = 3  # longest window for which they are compared
 _DAY_BITS: Final = 31  # bits of a day where it is packed with a seller's index into one number
 _DAY_MASK: Final = (1 << _DAY_BITS) - 1
 _DISPERSION_MONTHS: Final = 36  # months from which the dispersion is learnt
+_UNSETTLED_MONTHS: Final = 3  # months before the running one in which events may still be dated back
+_MIN_SETTLED_DAYS: Final = 180  # days from which weights are learnt without them
 _MIN_MONTH_EXPOSURE: Final = 0.3  # observed part of a month, from which the month is used
 
 
@@ -118,7 +120,15 @@ class DailyVolume:
 
     @cached_property
     def day_weights(self) -> DayWeights:
-        return fit_day_weights(self.calendar, self.days, self.first, self.day, self.amounts)
+        """The weights of days, learnt from the time before the last three complete months if that is half a year or more.
+
+        Events are dated back a few weeks now and then. Learnt from the latest months too, the weights would change with
+        such an event, and all that rests on them would have to be learnt again.
+        """
+        settled = last_day(self.last_month - _UNSETTLED_MONTHS)
+        end = settled if settled - self.first >= _MIN_SETTLED_DAYS else self.day
+        use = slice(self._count_until(end))
+        return fit_day_weights(self.calendar, self.days[use], self.first, end, self.amounts[use])
 
     @cached_property
     def last_month(self) -> int:

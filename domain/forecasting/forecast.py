@@ -67,8 +67,8 @@ class FittedModel:
     sellers     a permanent key of each seller, shape (sellers,); it seeds the seller's random draws
     day         of an inner forecast: an earlier day than the trainer's, at the end of which `past_deals` were known, with
                 their stage entries
-    before      an earlier model of the same sellers and basis: what it has measured of goals of windows in which nothing has
-                changed since is taken over
+    before      an earlier model of the same sellers and basis: what it has measured of goals at month ends before which
+                nothing has changed since is taken over
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class FittedModel:
         key, until = self.trainer.same_until or (None, 0)
         if key is before.trainer.key:
             until = min(until, find_first_amount_difference(before.past_deals, self.past_deals) - 1)
-            self.past_goals |= {key: goals for key, goals in before.past_goals.items() if last_day(sum(key)) <= until}
+            self.past_goals |= {key: goals for key, goals in before.past_goals.items() if last_day(key[0]) <= until}
 
     @cached_property
     def confidence(self) -> Confidence:

@@ -22,6 +22,7 @@ import numpy as np
 
 from domain.forecasting.arrays import Bools, Floats, Ints, UInts, sum_by_index
 from domain.forecasting.cooperative import Steps
+from domain.forecasting.seasonality import first_day, last_day
 
 TARGET_UPLIFTS: Final = (0.8, 0.9, 1.0, 1.1, 1.25)  # of the results on which plans are based
 MAX_SELLERS: Final = 16  # sellers of a month end: they share its luck, so more would say little more, and cost draws
@@ -58,12 +59,31 @@ UNCALIBRATED: Final = GoalCalibration()
 
 @dataclass(frozen=True)
 class PastGoals:
-    """Goals of one past window that plans might have set; shape (goals,) each.
+    """Goals of one past window that plans might have set, as seen before it; shape (sellers, goals) each.
 
-    probabilities  to reach them, as drawn from what was known before the window
-    reached        whether they were reached
+    sellers        indexes of the sellers; shape (sellers,)
+    targets        amounts to reach
+    probabilities  to reach them, as drawn
     weight         what each counts for: goals of one seller, and of windows that overlap, say the same several times
     """
+
+    sellers: Ints
+    targets: Floats
+    probabilities: Floats
+    weight: float
+
+    def compare_with(self, actual: Floats) -> GoalOutcomes:
+        """Return what came of the goals.
+
+        actual  what each seller of the company won in the window; shape (all sellers,)
+        """
+        reached = actual[self.sellers, np.newaxis] >= self.targets
+        return GoalOutcomes(self.probabilities.ravel(), reached.ravel(), self.weight)
+
+
+@dataclass(frozen=True)
+class GoalOutcomes:
+    """Goals of one past window, and whether they were reached; shape (goals,) each. `weight` as for `PastGoals`."""
 
     probabilities: Floats
     reached: Bools
@@ -100,19 +120,18 @@ def find_plan_bases(
     return PlanBases(months, sellers, bases[:, sellers])
 
 
-def compare_with_goals(bases: PlanBases, draws: Floats, actual: Floats) -> PastGoals:
+def list_past_goals(bases: PlanBases, draws: Floats) -> PastGoals:
     """Return the goals that lie up to 20 % below or 25 % above the bases.
 
-    draws   of each of the sellers of `bases`, in rising order; shape (sellers, draws)
-    actual  what each of them won; shape (sellers,)
+    draws  of each of the sellers of `bases`, in rising order; shape (sellers, draws)
     """
     targets = np.concatenate([bases.amounts * uplift for uplift in TARGET_UPLIFTS]).T
     shares = [1 - row.searchsorted(limits) / len(row) for row, limits in zip(draws, targets, strict=True)]
     probabilities = np.array(shares).reshape(targets.shape)
-    return PastGoals(probabilities.ravel(), (actual[:, None] >= targets).ravel(), 1 / (targets.shape[1] * bases.months))
+    return PastGoals(bases.sellers, targets, probabilities, 1 / (targets.shape[1] * bases.months))
 
 
-def fit_goal_calibration(windows: Sequence[PastGoals]) -> GoalCalibration:
+def fit_goal_calibration(windows: Sequence[GoalOutcomes]) -> GoalCalibration:
     """Fit the exponents to the goals of recent windows; without any goal, nothing is corrected."""
     if not sum(len(goals.reached) for goals in windows):
         return UNCALIBRATED
@@ -135,17 +154,19 @@ def calibrate_on_windows(
     windows: Iterable[tuple[int, int, float]],
     past_goals: dict[tuple[int, int], PastGoals],
     measure: Callable[[int, int], Steps[PastGoals]],
+    sum_results: Callable[[int, int], Floats],
 ) -> Steps[GoalCalibration]:
     """Fit the exponents to the goals of past windows.
 
-    windows     the month before each window, its months, and its weight
-    past_goals  what has been measured so far, by month and months; it is added to
-    measure     measures the goals of a window
+    windows      the month before each window, its months, and its weight
+    past_goals   what has been measured so far, by month and months; it is added to
+    measure      measures the goals of a window, as known before it
+    sum_results  returns what each seller won from one day to another
     """
     weighted = []
     for month, months, weight in windows:
         if (month, months) not in past_goals:
             past_goals[month, months] = yield from measure(month, months)
-        goals = past_goals[month, months]
-        weighted.append(replace(goals, weight=weight * goals.weight))
+        outcomes = past_goals[month, months].compare_with(sum_results(first_day(month + 1), last_day(month + months)))
+        weighted.append(replace(outcomes, weight=weight * outcomes.weight))
     return fit_goal_calibration(weighted)

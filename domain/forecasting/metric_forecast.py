@@ -28,8 +28,8 @@ from domain.forecasting.goal_calibration import (
     GoalCalibration,
     PastGoals,
     calibrate_on_windows,
-    compare_with_goals,
     find_plan_bases,
+    list_past_goals,
 )
 from domain.forecasting.model_averaging import ModelErrors
 from domain.forecasting.monte_carlo import EvenTotal
@@ -168,7 +168,7 @@ class FittedMetricModel:
             return
         self._expected_events |= {key: events for key, events in before._expected_events.items() if key[0] <= until}
         self._errors |= {key: errors for key, errors in before._errors.items() if key[1] <= until}
-        self._past_goals |= {key: goals for key, goals in before._past_goals.items() if last_day(sum(key)) <= until}
+        self._past_goals |= {key: goals for key, goals in before._past_goals.items() if last_day(key[0]) <= until}
 
     def _build_amount_tables(self, day: int) -> AmountTables | None:
         """Return the amounts of a day with a record, as known at the end of `day`; None for a metric counted in pieces."""
@@ -219,7 +219,7 @@ class FittedMetricModel:
             for months, weight in ((window_months(length), 1.0), (1, MONTH_WEIGHT))[: 1 + (window_months(length) > 1)]
             for month in self._list_test_ends(months, self.day)
         ]
-        return (yield from calibrate_on_windows(windows, self._past_goals, self._measure_goals))
+        return (yield from calibrate_on_windows(windows, self._past_goals, self._measure_goals, self._sum_results))
 
     def _measure_goals(self, month: int, months: int) -> Steps[PastGoals]:
         """Return the goals of the window of so many months after `month`, as known at its end."""
@@ -239,9 +239,13 @@ class FittedMetricModel:
         presence = np.ones(len(self.names))
         window = yield from self._compute_window(day, first, last, presence, tables, UNCALIBRATED)
         yield from window.draw(np.isin(np.arange(len(self.names)), bases.sellers))
+        return list_past_goals(bases, window.draws_of_sellers(bases.sellers))
+
+    def _sum_results(self, first: int, last: int) -> Floats:
+        """Return the amounts of each seller from day `first` to day `last`; shape (sellers,)."""
+        days, sellers, amounts = self._history
         is_in_window = (days >= first) & (days <= last)
-        actual = sum_by_index(sellers[is_in_window], amounts[is_in_window], len(self.names))
-        return compare_with_goals(bases, window.draws_of_sellers(bases.sellers), actual[bases.sellers])
+        return sum_by_index(sellers[is_in_window], amounts[is_in_window], len(self.names))
 
     def _expect_events(self, day: int, first: int, last: int) -> tuple[Floats, float]:
         """Return each seller's expected events as known at the end of `day`, and the sd of their log; cached."""

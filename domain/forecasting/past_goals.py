@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from domain.forecasting.arrays import sum_by_index
+from domain.forecasting.arrays import Floats, sum_by_index
 from domain.forecasting.cooperative import Steps
 from domain.forecasting.deal_table import DealTable, known_at
 from domain.forecasting.forecast import MIN_MONTHS, FittedModel
@@ -16,8 +16,8 @@ from domain.forecasting.goal_calibration import (
     GoalCalibration,
     PastGoals,
     calibrate_on_windows,
-    compare_with_goals,
     find_plan_bases,
+    list_past_goals,
 )
 from domain.forecasting.seasonality import DAYS_PER_MONTH, first_day, last_day, months_of
 from domain.forecasting.training import window_months
@@ -38,7 +38,8 @@ def calibrate_goals(model: FittedModel, first: int, last: int) -> Steps[GoalCali
         for month, months in trainer.list_test_windows(window_length, model.day)
         if month >= first_month
     ]
-    return (yield from calibrate_on_windows(windows, model.past_goals, partial(_measure_goals, model)))
+    measure, sum_results = partial(_measure_goals, model), partial(_sum_results, model)
+    return (yield from calibrate_on_windows(windows, model.past_goals, measure, sum_results))
 
 
 def _measure_goals(model: FittedModel, month: int, months: int) -> Steps[PastGoals]:
@@ -60,21 +61,24 @@ def _measure_goals(model: FittedModel, month: int, months: int) -> Steps[PastGoa
     )
     forecasts = window.forecast_sellers(deals)
     yield from forecasts.draw(np.isin(np.arange(len(model.sellers)), bases.sellers))
-    past_deals = model.past_deals
-    won = past_deals.won & (past_deals.closed >= first) & (past_deals.closed <= last)
-    actual = sum_by_index(past_deals.seller[won], np.nan_to_num(past_deals.worth[won]), len(model.sellers))
-    return compare_with_goals(bases, forecasts.draws_of_sellers(bases.sellers), actual[bases.sellers])
+    return list_past_goals(bases, forecasts.draws_of_sellers(bases.sellers))
+
+
+def _sum_results(model: FittedModel, first: int, last: int) -> Floats:
+    """Return what each seller won from day `first` to day `last`; shape (sellers,)."""
+    deals = model.past_deals
+    won = deals.won & (deals.closed >= first) & (deals.closed <= last)
+    return sum_by_index(deals.seller[won], np.nan_to_num(deals.worth[won]), len(model.sellers))
 
 
 def _deals_at(model: FittedModel, day: int) -> DealTable:
-    """Return the deals as known at the end of `day`, without the amounts of those that are still open.
+    """Return the deals as known at the end of `day`, without the amounts of those that were open.
 
-    Such an amount may have been changed since, and may still be: what was measured would not hold.
+    Such an amount may have been changed since, or with the closing, and may still be: what was measured would not hold.
     """
     deals = known_at(model.past_deals, day)
-    is_open = model.past_deals.open[model.past_deals.created <= day]
     return replace(
         deals,
-        stated_worth=np.where(is_open, np.nan, deals.stated_worth),
-        gross=np.where(is_open, np.nan, deals.gross),
+        stated_worth=np.where(deals.open, np.nan, deals.stated_worth),
+        gross=np.where(deals.open, np.nan, deals.gross),
     )

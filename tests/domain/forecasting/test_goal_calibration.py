@@ -14,10 +14,10 @@ from domain.forecasting.forecast import FittedModel
 from domain.forecasting.goal_calibration import (
     UNCALIBRATED,
     GoalCalibration,
-    PastGoals,
-    compare_with_goals,
+    GoalOutcomes,
     find_plan_bases,
     fit_goal_calibration,
+    list_past_goals,
 )
 from domain.forecasting.metric_forecast import FittedMetricModel
 from domain.forecasting.past_goals import calibrate_goals
@@ -31,12 +31,12 @@ ORIGIN = last_day(month_of(START) + 9)
 GRID = np.linspace(0, 1, 1001)
 
 
-def simulate_goals(goals: int, exponent: float, seed: int = 1) -> PastGoals:
+def simulate_goals(goals: int, exponent: float, seed: int = 1) -> GoalOutcomes:
     """Return goals of which those below one half come with the odds raised to the exponent."""
     rng = np.random.default_rng(seed)
     predicted = rng.uniform(0.02, 0.98, goals)
     true = GoalCalibration(exponent, 1.0).correct(predicted)
-    return PastGoals(predicted, rng.random(goals) < true, 1.0)
+    return GoalOutcomes(predicted, rng.random(goals) < true, 1.0)
 
 
 def test_low_chances_that_seldom_came_are_lowered() -> None:
@@ -74,13 +74,14 @@ def test_goals_are_near_the_last_result_and_the_mean_of_three_months() -> None:
         np.array([-1, -1, -2, -4, 0]), np.array([0, 1, 0, 0, 0]), np.array([6.0, 5.0, 3.0, 100.0, 50.0]), 1, 9,
         np.array([2, 1, 3], dtype=np.uint64),
     )  # fmt: skip
-    goals = compare_with_goals(bases, np.tile(np.arange(1.0, 11.0), (2, 1)), np.array([5.0, 3.0]))
+    goals = list_past_goals(bases, np.tile(np.arange(1.0, 11.0), (2, 1)))
+    outcomes = goals.compare_with(np.array([3.0, 5.0, 9.0]))
 
     assert bases.sellers.tolist() == [1, 0]  # the third has no result
     assert bases.amounts.tolist() == [[5.0, 6.0], [5 / 3, 3.0]]
-    assert goals.probabilities[:4].tolist() == pytest.approx([0.7, 0.9, 0.6, 0.9])
-    assert goals.reached.reshape(2, -1).sum(axis=1).tolist() == [8, 3]
-    assert goals.weight == 0.1
+    assert outcomes.probabilities[:4].tolist() == pytest.approx([0.7, 0.9, 0.6, 0.9])
+    assert outcomes.reached.reshape(2, -1).sum(axis=1).tolist() == [8, 3]
+    assert outcomes.weight == 0.1
 
 
 def fit_model(table, before: FittedModel | None = None) -> FittedModel:
@@ -134,17 +135,34 @@ def test_calibration_does_not_depend_on_amounts_of_deals_that_are_still_open(tab
     assert calibrate(fit_model(other), 1) == calibrate(fitted, 1)
 
 
-def test_what_was_measured_is_taken_over_up_to_the_change_and_gives_the_same(table, fitted: FittedModel) -> None:
-    changed_on = ORIGIN - 40
-    row = np.flatnonzero(table.won & (table.closed > changed_on) & (table.closed < changed_on + 8))[0]
+def with_larger_win(table, row: int):
     worth = table.worth.copy()
-    worth[row] *= 3
-    other = replace(table, worth=worth)
+    worth[row] *= 30
+    return replace(table, worth=worth)
+
+
+def with_late_win(table, row: int):
+    """Return the table with an open deal won after all, and dated back to the middle of a month."""
+    closed, won, worth = table.closed.copy(), table.won.copy(), table.worth.copy()
+    closed[row], won[row], worth[row] = ORIGIN - 45, True, 30 * np.nanmax(table.worth)
+    return replace(table, closed=closed, won=won, worth=worth)
+
+
+@pytest.mark.parametrize("change", [with_larger_win, with_late_win])
+def test_what_was_measured_is_taken_over_up_to_the_change_and_gives_the_same(
+    change, table, fitted: FittedModel
+) -> None:
+    if change is with_larger_win:
+        row = np.flatnonzero(table.won & (table.closed > ORIGIN - 50) & (table.closed < ORIGIN - 38))[0]
+    else:
+        is_candidate = (table.closed > ORIGIN) & (table.created < ORIGIN - 60) & (table.created > ORIGIN - 100)
+        row = np.flatnonzero(is_candidate)[0]
+    other = change(table, row)
 
     model = fit_model(other, before=fitted)
 
     assert 0 < len(model.past_goals) < len(fitted.past_goals)
-    assert all(last_day(sum(key)) < table.closed[row] for key in model.past_goals)
+    assert max(last_day(month) for month, _ in model.past_goals) == last_day(month_of(int(other.closed[row])) - 1)
     assert all(model.past_goals[key] is fitted.past_goals[key] for key in model.past_goals)
     assert calibrate(model, 1) == calibrate(fit_model(other), 1)
 
