@@ -215,8 +215,8 @@ def _convert_arguments(
     """Return the arguments by the names of the function's parameters; inputs are instances of their classes."""
     if field.arguments is not None:
         return field.arguments
-    given = _given_arguments(execution, field)
-    converted = convert_arguments(execution.strawberry_schema, definition.arguments, given)
+    values = _given_arguments(execution, field)
+    converted = convert_arguments(execution.strawberry_schema, definition.arguments, values)
     if _are_constant(field, converted):
         field.arguments = converted
     return converted
@@ -255,14 +255,14 @@ def _given_arguments(execution: ExecutionState, field: SelectedField) -> dict[st
     details = field.details[0]
     if not (field.definition.args or details.node.arguments):
         return {}
-    given: dict[str, object] = get_argument_values(
+    values: dict[str, object] = get_argument_values(
         field.definition,
         details.node,
         execution.variable_values,
         details.fragment_variable_values,
         execution.hide_suggestions,
     )
-    return given
+    return values
 
 
 def _adapt(resolver: StrawberryResolver[object], function: Callable[..., object]) -> CallWithArguments:

@@ -250,14 +250,14 @@ async def undo(
     kept_goal_ids  goals that stay as they are
     reason         of the restored targets
     """
-    more, kept = ("AND NOT planned.goal_id = ANY(?)", [sorted(kept_goal_ids)]) if kept_goal_ids else ("", [])
+    more, excluded = ("AND NOT planned.goal_id = ANY(?)", [sorted(kept_goal_ids)]) if kept_goal_ids else ("", [])
     restores_goals = not all(row.is_new for row in rows)
     if restores_goals:
         for sql in _RECORD_UNDONE_SQL:
-            await connection.execute(sql.format(more=more), [undone_at, undone_by_id, reason, plan.id, *kept])
-    await connection.execute(_ARCHIVE_SQL.format(which="is_new", more=more), [undone_at, plan.id, *kept])
+            await connection.execute(sql.format(more=more), [undone_at, undone_by_id, reason, plan.id, *excluded])
+    await connection.execute(_ARCHIVE_SQL.format(which="is_new", more=more), [undone_at, plan.id, *excluded])
     if restores_goals:
-        await connection.execute(_RESTORE_SQL.format(more=more), [plan.id, *kept])
+        await connection.execute(_RESTORE_SQL.format(more=more), [plan.id, *excluded])
     plan.undone_at, plan.undone_by_id = undone_at, undone_by_id
     await row_store.save(plan, "undone_at", "undone_by_id")
 

@@ -86,14 +86,14 @@ async def prepare_plan(context: RequestContext, input: PreviewedPlanInput) -> Pr
 
 async def _prepare(context: RequestContext, input: PreviewedPlanInput) -> PreparedPlan:
     try:
-        seen = PlanDigest.from_text(input.hash)
+        previewed = PlanDigest.from_text(input.hash)
     except InvalidHash as error:
         raise Invalid("This is not the hash of a preview: take that of `planPreview`.", "input", "hash") from error
     try:
         preview = await compute_plan(context, input.plan)
     except UserError as error:
         raise error.with_path_prefix("input", "plan") from error
-    await _check_digest(context, preview, seen)
+    await _check_digest(context, preview, previewed)
     reason = validation.clean_optional_line(input.reason, "input", "reason")
     prepared = PreparedPlan(preview)
     names = {
@@ -152,21 +152,21 @@ async def _prepare(context: RequestContext, input: PreviewedPlanInput) -> Prepar
     return prepared
 
 
-async def _check_digest(context: RequestContext, preview: PlanPreview, seen: PlanDigest) -> None:
+async def _check_digest(context: RequestContext, preview: PlanPreview, previewed: PlanDigest) -> None:
     """Raise Conflict if the plan is another than that of the preview, or what its targets follow from has moved."""
     digest = preview.digest
-    if digest.plan != seen.plan:
+    if digest.plan != previewed.plan:
         raise Conflict("This is another plan than that of the preview: preview it again.", "input", "hash")
-    if digest.facts == seen.facts:
+    if digest.facts == previewed.facts:
         return
-    moved = digest.find_moved(seen)
-    if not moved:
+    moved_metrics = digest.find_moved(previewed)
+    if not moved_metrics:
         raise Conflict("The figures behind this plan have moved: preview it again.", "input", "hash")
     raise Conflict(
         "The figures behind this plan have moved for {names}: preview it again.",
         "input",
         "hash",
-        names=await _list_names(context, moved),
+        names=await _list_names(context, moved_metrics),
     )
 
 
