@@ -208,44 +208,46 @@ async def raise_alerts(
         [(RaisedAlert, len(to_raise)), (Alert, sum(map(len, recipients)))]
     )
     raised_alerts = [
-        RaisedAlert(
-            id=alert_id,
-            rule_id=active_rule.row.id,
-            kind=candidate.kind,
-            subject_kind=candidate.subject[0],
-            subject_id=candidate.subject[1],
-            employee_id=candidate.employee_id,
-            occurred_at=candidate.at,
-            raised_at=context.now(),
-            notified=notify,
-            data=dict(candidate.data),
-            occurrence=candidate.occurrence,
-        )
+        _build_raised_alert(context, alert_id, active_rule, candidate, notified=notify)
         for alert_id, (active_rule, candidate, notify) in zip(raised_ids, to_raise, strict=True)
+    ]
+    notified = [
+        (row, active_rule, employee)
+        for row, (active_rule, _, _), employees in zip(raised_alerts, to_raise, recipients, strict=True)
+        for employee in employees
     ]
     in_inboxes = [
         Notification(alert_id, employee, active_rule.row.channels, row)
-        for alert_id, (row, active_rule, employee) in zip(
-            inbox_ids,
-            [
-                (row, active_rule, employee)
-                for row, (active_rule, _, _), employees in zip(raised_alerts, to_raise, recipients, strict=True)
-                for employee in employees
-            ],
-            strict=True,
-        )
+        for alert_id, (row, active_rule, employee) in zip(inbox_ids, notified, strict=True)
     ]
     context.open_unit_of_work.alert_changes.raised_ids += raised_ids
-    await alerts.insert_alerts(
-        raised_alerts,
-        [
-            Alert(id=notification.alert_id, raised_id=notification.raised.id, recipient_id=notification.recipient.id)
-            for notification in in_inboxes
-        ],
-    )
+    inbox_rows = [
+        Alert(id=notification.alert_id, raised_id=notification.raised.id, recipient_id=notification.recipient.id)
+        for notification in in_inboxes
+    ]
+    await alerts.insert_alerts(raised_alerts, inbox_rows)
     context.publish(*(f"alerts:{notification.recipient.id}" for notification in in_inboxes))
     await notifications.enqueue(context, in_inboxes)
     return True
+
+
+def _build_raised_alert(
+    context: RequestContext, alert_id: int, active_rule: ActiveRule, candidate: AlertCandidate, *, notified: bool
+) -> RaisedAlert:
+    subject_kind, subject_id = candidate.subject
+    return RaisedAlert(
+        id=alert_id,
+        rule_id=active_rule.row.id,
+        kind=candidate.kind,
+        subject_kind=subject_kind,
+        subject_id=subject_id,
+        employee_id=candidate.employee_id,
+        occurred_at=candidate.at,
+        raised_at=context.now(),
+        notified=notified,
+        data=dict(candidate.data),
+        occurrence=candidate.occurrence,
+    )
 
 
 async def _load_deduplicator(

@@ -71,39 +71,30 @@ async def set_goal(context: RequestContext, input: GoalInput, *, allows_departed
     set_target = target if full_target is None else full_target
     tiers = clean_tiers(input.threshold, input.stretch, set_target, metric.unit, company.currency)
     slices = await choose_slices(context, scope.key, metric, goal_period, set_target, input.shape, input.slices)
-    given_name = validation.clean_optional_line(input.name, "input", "name")
+    chosen_name = validation.clean_optional_line(input.name, "input", "name")
+    default_name = f"{metric_name(metric, context.language)}, {format_period(goal_period, context.language)}"
+    goal = Goal(
+        name=(chosen_name or default_name)[:200],
+        owner_kind=scope.kind,
+        owner_id=scope.id,
+        metric=metric.key,
+        target=target,
+        full_target=full_target,
+        kind=goal_period.kind,
+        first_day=goal_period.start,
+        last_day=goal_period.end,
+        recurring=input.recurring,
+        created_by_id=context.viewer.id,
+        created_at=context.now(),
+        **tiers,
+        **slices,
+    )
     existing = await goals.find_competing(scope.key, metric.key, goal_period, until=goal_period.end)
     if existing is not None:
-        existing_tiers = existing.tiers_beside(existing.set_target)
-        is_repetition = (
-            existing.period, existing.target, existing.full_target, existing.recurring,
-            existing_tiers.threshold, existing_tiers.stretch, existing.shape, existing.slices,
-        ) == (
-            goal_period, target, full_target, input.recurring,
-            tiers["threshold"], tiers["stretch"], slices["shape"], slices["slices"],
-        )  # fmt: skip
-        if is_repetition and given_name in (None, existing.name):
+        if _is_repetition(goal, existing) and chosen_name in (None, existing.name):
             return existing
         raise Conflict("There is a goal for this metric, owner and period already: change that one.", "input", "period")
-    name = given_name or f"{metric_name(metric, context.language)}, {format_period(goal_period, context.language)}"
-    goal = await row_store.insert(
-        Goal(
-            name=name[:200],
-            owner_kind=scope.kind,
-            owner_id=scope.id,
-            metric=metric.key,
-            target=target,
-            full_target=full_target,
-            kind=goal_period.kind,
-            first_day=goal_period.start,
-            last_day=goal_period.end,
-            recurring=input.recurring,
-            created_by_id=context.viewer.id,
-            created_at=context.now(),
-            **tiers,
-            **slices,
-        )
-    )
+    await row_store.insert(goal)
     [value] = await scores.goal_values([goal])
     goal.announced = goal.tiers.list_marks(value)  # reached when it is set: no crossing, so no announcement
     if goal.announced:
@@ -114,6 +105,23 @@ async def set_goal(context: RequestContext, input: GoalInput, *, allows_departed
     )
     mark_moved(context, goal)
     return goal
+
+
+def _is_repetition(goal: Goal, existing: Goal) -> bool:
+    """Return whether a new goal of the same metric, owner and period asks for what there is already."""
+    wanted, present = (
+        (
+            one.period,
+            one.target,
+            one.full_target,
+            one.recurring,
+            one.tiers_beside(one.set_target),
+            one.shape,
+            one.slices,
+        )
+        for one in (goal, existing)
+    )
+    return wanted == present
 
 
 async def update_goal(context: RequestContext, input: GoalUpdateInput, *, needs_reason: bool = True) -> Goal:

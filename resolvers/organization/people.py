@@ -82,38 +82,13 @@ async def update_employee(context: RequestContext, input: EmployeeInput, passwor
 async def _apply_employee_input(
     context: RequestContext, employee: Employee, input: EmployeeInput, password_hash: str | None
 ) -> Employee:
-    resolver = IdResolver(context)
-    await resolver.load_by_global_ids("Employee", [input.manager or None])
-    await resolver.load_by_global_ids("Team", [input.team or None])
     original = row_store.column_values(employee)
-    if input.name is not None:
-        employee.set_name(validation.clean_name(input.name, "input", "name"))
-    if input.email is not None:
-        employee.email = validation.clean_email(input.email, "input", "email")
-        if employee.email != original["email"] and await people.has_email(employee.email):
-            raise Conflict("Another employee has this e-mail address already.", "input", "email")
-    employee.role = input.role or employee.role
-    if input.team is not UNSET:
-        team_global_id = input.team
-        employee.team_id = None if team_global_id is None else resolver.resolve_team(team_global_id, "input", "team").id
-    if input.manager is not UNSET:
-        manager_global_id = input.manager
-        employee.manager_id = None if manager_global_id is None else resolve_manager(resolver, manager_global_id)
-        await _check_no_management_cycle(employee)
-    if input.avatar_url is not UNSET:
-        employee.avatar_url = _validate_avatar_url(input.avatar_url)
-    if input.joined_on is not UNSET:
-        joined_on = input.joined_on
-        employee.joined_on = None if joined_on is None else validation.clean_day(joined_on, "input", "joinedOn")
-    elif original["id"] is None:
-        employee.joined_on = await _default_joining_day(context)
-    if input.active is not None:
-        employee.active = input.active
+    await _assign_input(context, employee, input, original)
     if password_hash is not None:
         employee.password_hash = password_hash
     await _ensure_admin_remains(employee, original)
     quota_day = await employee_quotas.resolve_quota_day(context, input)
-    changed_fields = [name for name, old in original.items() if getattr(employee, name) != old]
+    changed_fields = {name for name, old in original.items() if getattr(employee, name) != old}
     if changed_fields:
         await row_store.save(employee)
     if (
@@ -130,17 +105,59 @@ async def _apply_employee_input(
         former_name=original["name"] or employee.name,
         former_role=original["role"] or employee.role,
     )
-    if {"team_id", "role", "active"} & set(changed_fields):  # inactivity counts anew, for another manager or none
+    if {"team_id", "role", "active"} & changed_fields:  # inactivity counts anew, for another manager or none
         await evaluation.resolve_all([("Employee", employee.id)], context.now())
     await inactivity.reschedule({employee.id: context.now()})
-    has_new_password = bool(original["password_hash"]) and "password_hash" in changed_fields
+    await _secure_account(context, employee, original, changed_fields)
+    context.publish("people", f"employee:{employee.id}")
+    if {"joined_on", "active", "team_id"} & changed_fields and original["id"] is not None:
+        await calendar.follow_working_time(context, [employee.id])
+    return employee
+
+
+async def _assign_input(
+    context: RequestContext, employee: Employee, input: EmployeeInput, original: Mapping[str, object]
+) -> None:
+    """Set the columns of an employee to what is given; `original` has their values before."""
+    resolver = IdResolver(context)
+    await resolver.load_by_global_ids("Employee", [input.manager or None])
+    await resolver.load_by_global_ids("Team", [input.team or None])
+    if input.name is not None:
+        employee.set_name(validation.clean_name(input.name, "input", "name"))
+    if input.email is not None:
+        employee.email = validation.clean_email(input.email, "input", "email")
+        if employee.email != original["email"] and await people.has_email(employee.email):
+            raise Conflict("Another employee has this e-mail address already.", "input", "email")
+    employee.role = input.role or employee.role
+    if input.team is not UNSET:
+        employee.team_id = None if input.team is None else resolver.resolve_team(input.team, "input", "team").id
+    if input.manager is not UNSET:
+        employee.manager_id = None if input.manager is None else resolve_manager(resolver, input.manager)
+        await _check_no_management_cycle(employee)
+    if input.avatar_url is not UNSET:
+        employee.avatar_url = _validate_avatar_url(input.avatar_url)
+    if input.joined_on is not UNSET:
+        day = input.joined_on
+        employee.joined_on = None if day is None else validation.clean_day(day, "input", "joinedOn")
+    elif original["id"] is None:
+        employee.joined_on = await _default_joining_day(context)
+    if input.active is not None:
+        employee.active = input.active
+
+
+async def _secure_account(
+    context: RequestContext, employee: Employee, original: Mapping[str, object], changed_fields: Collection[str]
+) -> None:
+    """End sessions and links that no longer hold after the change of an employee, and note it in the audit log."""
+    has_password_changed = "password_hash" in changed_fields
+    has_new_password = has_password_changed and bool(original["password_hash"])
     if not employee.active or has_new_password:
         await sessions.revoke_sessions(employee.id, context.now())
-    if {"email", "password_hash"} & set(changed_fields):  # a link may be in the mailbox of another address
+    if has_password_changed or "email" in changed_fields:  # a link may be in the mailbox of another address
         await password_links.void_links(employee.id, context.now())
     if has_new_password:
         await sign_ins.unlock(employee.id, context.now())
-    if "password_hash" in changed_fields:
+    if has_password_changed:
         audit.record(context, "password set", employee=employee.id)
     if original["id"] is None:
         audit.record(context, "employee created", employee=employee.id, role=employee.role)
@@ -153,10 +170,6 @@ async def _apply_employee_input(
             role=employee.role,
             active=employee.active,
         )
-    context.publish("people", f"employee:{employee.id}")
-    if {"joined_on", "active", "team_id"} & set(changed_fields) and original["id"] is not None:
-        await calendar.follow_working_time(context, [employee.id])
-    return employee
 
 
 async def _default_joining_day(context: RequestContext) -> date | None:
