@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from domain.errors.operation_errors import ResourceNotFound
 from domain.goals.progress import ProjectionBasis, next_elapsed_change, next_pace_change
+from domain.primitives.calendar import Calendar
 from domain.primitives.working_time import next_share_of_day
 from models.goals.goals import Goal
 from resolvers.goals import goals, progress, projection
@@ -47,87 +49,109 @@ async def goal_progress(
     """
     if global_ids is not None and None in await goals.find_all(context, global_ids):
         raise ResourceNotFound("There is no such goal: give the ids of goals that you can see.", field="goals")
-    goal_ids = goals.decode_goal_ids(global_ids or ())
-    sent_states: dict[int, object] = {}
-    projections_by_goal: dict[int, GoalProjection] = {}
-    projection_cache: projection.ProjectionCache = {}
-
-    def state_key(goal_state: GoalState) -> object:
-        return (
-            comparison_key(goal_state),
-            goal_state.progress.expected_by_now if with_expected else None,
-            [tier_state.progress.pace for tier_state in list_tier_states(goal_state)] if with_tiers else None,
-            projections_by_goal.get(goal_state.goal.id),
-            reference_version(context),
-        )
-
-    async def time_changes(goal_states: Sequence[GoalState]) -> list[datetime]:
-        """Return when each goal changes next because time passes, as far as it does on this day."""
-        calendar = await context.calendar()
-        instants: list[datetime | None] = []
-        for goal_state in goal_states:
-            projection = projections_by_goal.get(goal_state.goal.id)
-            is_forecast = projection is not None and projection.basis is ProjectionBasis.FORECAST
-            follows_clock = with_expected or (projection is not None and not is_forecast)
-            find_next = next_elapsed_change if follows_clock else next_pace_change
-            paces = [goal_state.progress]
-            if with_tiers and not follows_clock:
-                paces = [tier_state.progress for tier_state in list_tier_states(goal_state)]
-            instants += [find_next(pace, goal_state.as_of, calendar) for pace in paces]
-            if is_forecast:
-                instants.append(next_share_of_day(goal_state.as_of, calendar))
-        return [instant for instant in instants if instant is not None]
-
-    async def read() -> StateSnapshot[list[GoalState]]:
-        await refresh_viewer(context)
-        tomorrow = await next_day_start(context)
-        if global_ids is not None:
-            goal_values = await goals.visible_goals_with_values(context, goal_ids, after_news=bool(sent_states))
-            goal_states = await progress.goal_states(context, list(goal_values), list(goal_values.values()))
-        else:
-            is_by_scope = scope_global_id is not None
-            rows = await (
-                goals.list_goals(context, scope_global_id, None, None, include_archived=False)
-                if is_by_scope
-                else goals.list_own_goals(context)
-            )
-            missing_ids = [goal_id for goal_id in sent_states if goal_id not in {row.id for row in rows}]
-            rows += [
-                row for row in await goals.find_visible(context, missing_ids) if row and row.archived_at is not None
-            ]
-            goal_states = await progress.load_goal_states(context, rows)
-        context.loaders.preload(progress.load_goal_states, {goal_state.goal: goal_state for goal_state in goal_states})
-        topics = with_viewer_topics(
-            context, ("goals", "absences", *(f"goal:{goal_state.goal.id}" for goal_state in goal_states))
-        )
-        if with_projections:
-            projections = await projection.project_goals(context, goal_states, projection_cache)
-            context.loaders.preload(projection.project_goals, dict(zip(goal_states, projections, strict=True)))
-            projections_by_goal.update(
-                (goal_state.goal.id, projection)
-                for goal_state, projection in zip(goal_states, projections, strict=True)
-            )
-            topics |= projection.projection_topics(context, [goal_state.goal for goal_state in goal_states])
-        return StateSnapshot(goal_states, topics, wake_at=min([tomorrow, *await time_changes(goal_states)]))
-
+    selection = _Selection(global_ids, scope_global_id, with_projections, with_expected, with_tiers)
+    reader = _GoalReader(context, selection)
     async for goal_states in state_stream(
         context.hub,
         with_viewer_topics(context, ("goals",)),
-        read,
-        key=lambda goal_states: [state_key(goal_state) for goal_state in goal_states],
+        reader.read,
+        key=lambda goal_states: [reader.state_key(goal_state) for goal_state in goal_states],
         retryable_errors=RETRYABLE_ERRORS,
     ):
-        changed = [
-            goal_state for goal_state in goal_states if sent_states.get(goal_state.goal.id) != state_key(goal_state)
-        ]
-        sent_states = {
-            goal_state.goal.id: state_key(goal_state)
-            for goal_state in goal_states
-            if goal_state.goal.archived_at is None or global_ids is not None
+        for goal in reader.take_changed(goal_states):
+            yield goal
+
+
+@dataclass(frozen=True)
+class _Selection:
+    """The arguments of `goal_progress`."""
+
+    global_ids: Sequence[str] | None
+    scope_global_id: str | None
+    with_projections: bool
+    with_expected: bool
+    with_tiers: bool
+
+
+class _GoalReader:
+    """Reads the goals of a stream again and again, and remembers which of their states have been sent."""
+
+    def __init__(self, context: StreamContext, selection: _Selection) -> None:
+        self._context, self._selection = context, selection
+        self._goal_ids = goals.decode_goal_ids(selection.global_ids or ())
+        self._sent_states: dict[int, object] = {}
+        self._projections: dict[int, GoalProjection] = {}  # by the id of the goal
+        self._projection_cache: projection.ProjectionCache = {}
+
+    async def read(self) -> StateSnapshot[list[GoalState]]:
+        """Return the present states, the topics whose news changes them, and when time does."""
+        context = self._context
+        await refresh_viewer(context)
+        tomorrow = await next_day_start(context)
+        goal_states = await self._read_states()
+        context.loaders.preload(progress.load_goal_states, {state.goal: state for state in goal_states})
+        topics = with_viewer_topics(context, ("goals", "absences", *(f"goal:{state.goal.id}" for state in goal_states)))
+        if self._selection.with_projections:
+            projections = await projection.project_goals(context, goal_states, self._projection_cache)
+            context.loaders.preload(projection.project_goals, dict(zip(goal_states, projections, strict=True)))
+            self._projections |= {
+                state.goal.id: projected for state, projected in zip(goal_states, projections, strict=True)
+            }
+            topics |= projection.projection_topics(context, [state.goal for state in goal_states])
+        calendar = await context.calendar()
+        changes = [instant for state in goal_states for instant in self._next_changes(state, calendar)]
+        return StateSnapshot(goal_states, topics, wake_at=min([tomorrow, *changes]))
+
+    async def _read_states(self) -> list[GoalState]:
+        context, selection = self._context, self._selection
+        if selection.global_ids is not None:
+            has_read = bool(self._sent_states)
+            values = await goals.visible_goals_with_values(context, self._goal_ids, after_news=has_read)
+            return await progress.goal_states(context, list(values), list(values.values()))
+        if selection.scope_global_id is not None:
+            rows = await goals.list_goals(context, selection.scope_global_id, None, None, include_archived=False)
+        else:
+            rows = await goals.list_own_goals(context)
+        present_ids = {row.id for row in rows}
+        missing_ids = [goal_id for goal_id in self._sent_states if goal_id not in present_ids]
+        rows += [row for row in await goals.find_visible(context, missing_ids) if row and row.archived_at is not None]
+        return await progress.load_goal_states(context, rows)
+
+    def _next_changes(self, state: GoalState, calendar: Calendar) -> list[datetime]:
+        """Return when a goal changes next because time passes, as far as it does on this day."""
+        selection, projected = self._selection, self._projections.get(state.goal.id)
+        is_forecast = projected is not None and projected.basis is ProjectionBasis.FORECAST
+        follows_clock = selection.with_expected or (projected is not None and not is_forecast)
+        find_next = next_elapsed_change if follows_clock else next_pace_change
+        paces = [state.progress]
+        if selection.with_tiers and not follows_clock:
+            paces = [tier_state.progress for tier_state in list_tier_states(state)]
+        instants = [find_next(pace, state.as_of, calendar) for pace in paces]
+        if is_forecast:
+            instants.append(next_share_of_day(state.as_of, calendar))
+        return [instant for instant in instants if instant is not None]
+
+    def state_key(self, state: GoalState) -> object:
+        """Return the value by which two states of a goal are compared: what the subscription selects of it."""
+        selection = self._selection
+        return (
+            comparison_key(state),
+            state.progress.expected_by_now if selection.with_expected else None,
+            [tier_state.progress.pace for tier_state in list_tier_states(state)] if selection.with_tiers else None,
+            self._projections.get(state.goal.id),
+            reference_version(self._context),
+        )
+
+    def take_changed(self, goal_states: Sequence[GoalState]) -> list[Goal]:
+        """Return the goals whose state was not sent yet, and note all of them as sent."""
+        keys = {state.goal.id: self.state_key(state) for state in goal_states}
+        changed = [state.goal for state in goal_states if self._sent_states.get(state.goal.id) != keys[state.goal.id]]
+        is_fixed = self._selection.global_ids is not None
+        self._sent_states = {
+            state.goal.id: keys[state.goal.id] for state in goal_states if is_fixed or state.goal.archived_at is None
         }
-        context.active_state_ids = set(sent_states)
-        for goal_state in changed:
-            yield goal_state.goal
+        self._context.active_state_ids = set(self._sent_states)
+        return changed
 
 
 def comparison_key(goal_state: GoalState) -> object:
