@@ -211,12 +211,16 @@ class AlertCandidate:
     managed_by: Sequence[Sequence[int]] = ()
 
 
-def alert_kind_of(event: Event) -> AlertKind | None:
-    """Return the kind of alert that the event may raise, or None (most events raise none)."""
-    for kind in _KINDS_BY_EVENT.get(event.kind, ()):
-        if ALERT_DEFINITIONS[kind].condition(event.data):
-            return kind
-    return None
+def alert_kinds_of(event: Event, now: datetime | None = None) -> list[AlertKind]:
+    """Return the kinds of alert that the event may raise (most events raise none).
+
+    now  leaves out the kinds for which the event happened too long ago; None leaves out none
+    """
+    kinds = [kind for kind in _KINDS_BY_EVENT.get(event.kind, ()) if ALERT_DEFINITIONS[kind].condition(event.data)]
+    if now is None:
+        return kinds
+    max_ages = {kind: ALERT_DEFINITIONS[kind].max_age for kind in kinds}
+    return [kind for kind, max_age in max_ages.items() if max_age is None or now - event.at <= max_age]
 
 
 def occurrence_of(kind: AlertKind, event: Event) -> str | None:
@@ -224,13 +228,6 @@ def occurrence_of(kind: AlertKind, event: Event) -> str | None:
     name = ALERT_DEFINITIONS[kind].occurrence
     value = event.data.get(name) if name else None
     return None if value is None else str(value)
-
-
-def is_too_old(event: Event, now: datetime) -> bool:
-    """Return whether the event happened too long ago to raise an alert of its kind."""
-    kind = alert_kind_of(event)
-    max_age = ALERT_DEFINITIONS[kind].max_age if kind else None
-    return max_age is not None and now - event.at > max_age
 
 
 def subjects_of(event: Event) -> frozenset[Subject]:

@@ -8,7 +8,15 @@ from datetime import date, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from domain.alerts.rules import ALERT_DEFINITIONS, AlertCandidate, Event, Subject, alert_kind_of, occurrence_of
+from domain.alerts.rules import (
+    ALERT_DEFINITIONS,
+    AlertCandidate,
+    AlertKind,
+    Event,
+    Subject,
+    alert_kinds_of,
+    occurrence_of,
+)
 from domain.ledger.record_facts import DealStatus
 from domain.primitives.json_values import JsonObject
 from domain.primitives.money import convert, from_minor, to_minor
@@ -64,19 +72,24 @@ async def load_employees(
 
 
 async def build_candidates(
-    context: RequestContext, events: Sequence[Event], lookup: EmployeeLookup | None = None
+    context: RequestContext,
+    events: Sequence[Event],
+    lookup: EmployeeLookup | None = None,
+    now: datetime | None = None,
 ) -> list[AlertCandidate]:
-    """Return the candidates of the events that may raise an alert, in their order.
+    """Return the candidates of the events that may raise alerts, in their order: one of each kind of alert.
 
     lookup  the employees of the events, if they are loaded already
+    now     leaves out the kinds of alert for which an event happened too long ago; None leaves out none
     """
-    alert_events = [event for event in events if alert_kind_of(event)]
+    alert_events = [(event, kind) for event in events for kind in alert_kinds_of(event, now)]
     if not alert_events:
         return []
-    lookup = lookup or await load_employees(event.employee_id for event in alert_events)
+    lookup = lookup or await load_employees(event.employee_id for event, _ in alert_events)
     converter = await CurrencyConverter.load(context)
-    groups = await load_scope_rows(context, {_group_of(event) for event in alert_events if event.employee_id is None})
-    candidates = [_build_candidate(context, event, lookup, groups, converter) for event in alert_events]
+    group_keys = {_group_of(event) for event, _ in alert_events if event.employee_id is None}
+    groups = await load_scope_rows(context, group_keys)
+    candidates = [_build_candidate(context, event, kind, lookup, groups, converter) for event, kind in alert_events]
     return await _add_stage_names(candidates)
 
 
@@ -102,12 +115,11 @@ async def _add_stage_names(candidates: list[AlertCandidate]) -> list[AlertCandid
 def _build_candidate(
     context: RequestContext,
     event: Event,
+    kind: AlertKind,
     lookup: EmployeeLookup,
     groups: Mapping[ScopeKey, ScopeRow],
     converter: CurrencyConverter,
 ) -> AlertCandidate:
-    kind = alert_kind_of(event)
-    assert kind is not None
     data = {name: event.data[name] for name in _MESSAGE_FIELDS if event.data.get(name) is not None}
     if event.data.get("due"):
         due = datetime.fromisoformat(event.data["due"]).astimezone(ZoneInfo(converter.company.time_zone))

@@ -159,14 +159,13 @@ async def raise_for_events(
 
     alerts_before  what the edit has read; None: nothing
     """
-    events = [event for event in events if not alert_rules.is_too_old(event, context.now())]
-    kinds = {kind for event in events if (kind := alert_rules.alert_kind_of(event))}
-    rules = await active_rules(context, kinds, alerts_before)
+    kinds_by_event = [(event, alert_rules.alert_kinds_of(event, context.now())) for event in events]
+    rules = await active_rules(context, {kind for _, kinds in kinds_by_event for kind in kinds}, alerts_before)
     if not rules:
         return False
-    alert_events = [event for event in events if alert_rules.alert_kind_of(event)]
+    alert_events = [event for event, kinds in kinds_by_event if kinds]
     lookup = await load_employees((event.employee_id for event in alert_events), alerts_before)
-    candidates = await build_candidates(context, alert_events, lookup)
+    candidates = await build_candidates(context, alert_events, lookup, context.now())
     pairs = [(rule, candidate) for candidate in candidates for rule in rules]
     return await raise_alerts(context, pairs, alerts_before)
 

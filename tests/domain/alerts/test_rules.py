@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from domain.alerts import rules
 from domain.alerts.rules import (
     AlertCandidate,
     AlertDeduplicator,
@@ -13,7 +14,7 @@ from domain.alerts.rules import (
     Event,
     Recipient,
     Rule,
-    alert_kind_of,
+    alert_kinds_of,
     inactivity_deadline,
     is_behind,
     matches,
@@ -57,8 +58,22 @@ def build_event(event_kind, /, *, subject=DEAL, employee=1, actor=None, **data):
         (build_event("CALL_MADE", subject=("Call", 1)), None),
     ],
 )
-def test_alert_kind_of_event_matches_event_kind(event, kind):
-    assert alert_kind_of(event) is kind
+def test_alert_kinds_of_event_match_event_kind(event, kind):
+    assert alert_kinds_of(event) == ([kind] if kind else [])
+
+
+def test_event_raises_every_kind_whose_condition_holds(monkeypatch):
+    kinds = [AlertKind.DEAL_LOST, AlertKind.DEAL_HAS_PROBLEMS]
+    monkeypatch.setitem(rules._KINDS_BY_EVENT, "DEAL_LOST", kinds)
+
+    assert alert_kinds_of(build_event("DEAL_LOST", problem="late")) == kinds
+    assert alert_kinds_of(build_event("DEAL_LOST")) == [AlertKind.DEAL_LOST]
+
+
+def test_only_kinds_for_which_the_event_is_recent_are_raised():
+    assert alert_kinds_of(build_event("DEAL_WON"), AT + timedelta(days=1)) == [AlertKind.DEAL_WON]
+    assert alert_kinds_of(build_event("DEAL_WON"), AT + timedelta(days=1, seconds=1)) == []
+    assert alert_kinds_of(build_event("DEAL_LOST"), AT + timedelta(days=400)) == [AlertKind.DEAL_LOST]
 
 
 @pytest.mark.parametrize(
