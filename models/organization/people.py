@@ -81,12 +81,15 @@ class EarlierParent(Model):
     """The team that a team stood below before the day `until`, and since the `until` of the row before.
 
     What is over stays: the credit of a day belongs to the teams above as they stood at the end of that day.
+
+    moved_at  the instant of the first move on that day; None where a server of an older version has stored it
     """
 
     id = fields.IntField(primary_key=True)
     team_id: int = fields.IntField()
     parent_id: int = fields.IntField(default=0)  # 0: none
     until: date = fields.DateField()
+    moved_at: datetime | None = fields.DatetimeField(null=True)
 
     class Meta:
         table = "earlier_parent"
@@ -135,14 +138,31 @@ class TeamTree:
             return self
         tree = self._earlier_trees.get(next_change)
         if tree is None:
-            tree = copy(self)
-            parent_ids = dict(self._parent_ids)
-            for row in reversed(self._earlier_parents):  # of the changes of one team after the day, the first decides
-                if row.until > day and row.team_id in parent_ids:
-                    parent_ids[row.team_id] = row.parent_id or None
-            tree._parent_ids = parent_ids
-            tree._link_children()
+            tree = self._take_back([row for row in self._earlier_parents if row.until > day])
             self._earlier_trees[next_change] = tree
+        return tree
+
+    def as_of(self, moment: datetime, day: date) -> TeamTree:
+        """Return a tree that shows a day, and the days before, as they were seen at a moment of that day.
+
+        Between two moves of a team on that day it stands where the day ends.
+        """
+        later_moves = [
+            row for row in self._earlier_parents if row.until == day and row.moved_at and row.moved_at > moment
+        ]
+        return self.on(day)._take_back(later_moves) if later_moves else self
+
+    def _take_back(self, moves: Sequence[EarlierParent]) -> TeamTree:
+        """Return the tree without some moves, which are ordered by day and are the last ones of their teams."""
+        tree, parent_ids, taken_back = copy(self), dict(self._parent_ids), {id(row) for row in moves}
+        for row in reversed(moves):  # of the moves of one team, the first decides
+            if row.team_id in parent_ids:
+                parent_ids[row.team_id] = row.parent_id or None
+        tree._parent_ids = parent_ids
+        tree._earlier_parents = [row for row in self._earlier_parents if id(row) not in taken_back]
+        tree._change_days = sorted({row.until for row in tree._earlier_parents})
+        tree._earlier_trees = {}
+        tree._link_children()
         return tree
 
     def constant_ranges(self, first_day: date, last_day: date) -> list[tuple[date, date]]:
@@ -210,10 +230,13 @@ async def load_team_tree() -> TeamTree:
     return TeamTree(*await fetch_all_at_once([RowQuery(Team), RowQuery(EarlierParent)]))
 
 
-async def record_parent(team_id: int, parent_id: int | None, until: date) -> None:
-    """Store the team that a team stood below before a day, unless another place before that day is stored."""
+async def record_parent(team_id: int, parent_id: int | None, until: date, moved_at: datetime) -> None:
+    """Store the team that a team stood below before a day, unless another place before that day is stored.
+
+    moved_at  the instant of the move on that day
+    """
     if not await EarlierParent.exists(team_id=team_id, until=until):
-        await EarlierParent.create(team_id=team_id, parent_id=parent_id or 0, until=until)
+        await EarlierParent.create(team_id=team_id, parent_id=parent_id or 0, until=until, moved_at=moved_at)
 
 
 async def load_by_ids(ids: Sequence[int]) -> list[Employee | None]:

@@ -177,7 +177,8 @@ async def _resolve_query(context: RequestContext, query: LeaderboardQuery) -> _R
     today = calendar.day_of(instant)
     period = await resolve_query_period(context, query.period, today=today)
     period_end = calendar.start_of(period.end + timedelta(days=1))
-    team_spans = scope.team_spans(context, period.start, min(period.end, max(period.start, today)))
+    tree = context.tree.as_of(instant, today) if as_of else context.tree
+    team_spans = scope.key.team_spans(tree, period.start, min(period.end, max(period.start, today)))
     score_filter = ScoreFilter(metric.key, period.start, period.end, team_spans, scope.key.employee_id)
     return _ResolvedQuery(
         metric,

@@ -64,7 +64,7 @@ async def _apply_team_input(context: RequestContext, team: Team, input: TeamInpu
         await posting.move_team_totals(team.id, moved_from, old_ancestor_ids, new_ancestor_ids)
         affected_groups = covering_groups(tree, original_parent_id) ^ covering_groups(tree, parent_id)
         if not is_new:
-            await people.record_parent(team.id, original_parent_id, today)
+            await people.record_parent(team.id, original_parent_id, today, context.now())
     team.parent_id = parent_id
     await row_store.save(team)
     if (parent_id, team.manager_id) != (original_parent_id, original_manager_id):

@@ -189,3 +189,30 @@ async def test_as_of_without_period_shows_the_period_that_ran_then(world: World)
         assert (board["period"]["start"], board["total"]) == ("2026-10-01", "70.00")
     board = (await world.query(BOARD, asOf=end_of_october, period={"kind": "MONTH", "on": "2026-11-01"}))["leaderboard"]
     assert (board["period"]["start"], board["total"]) == ("2026-11-01", "0.00")
+
+
+async def test_as_of_before_a_team_moved_shows_the_teams_of_that_moment(world: World) -> None:
+    await world.create_team("East")
+    await world.create_team("West")
+    await world.create_team("Harbour", "East")
+    await world.create_employee("Ida", "Harbour")
+    await record_won_deal(world, "Ida", "50")
+    world.advance(days=1)
+    await record_won_deal(world, "Ida", "7")
+    world.advance(hours=1)
+    before = world.now.isoformat()
+    boards = {name: await world.query(BOARD, scope=world.global_ids[name]) for name in ("East", "West")}
+    world.advance(hours=1)
+    await world.mutate("updateTeam", id=world.global_ids["Harbour"], parent=world.global_ids["West"])
+    world.advance(hours=1)
+
+    for name, board in boards.items():
+        as_of = await world.query(BOARD, scope=world.global_ids[name], asOf=before)
+        assert as_of["leaderboard"]["total"] == board["leaderboard"]["total"]
+        rows = [
+            [(row["employee"]["name"], row["value"]) for row in data["leaderboard"]["standings"]]
+            for data in (as_of, board)
+        ]
+        assert rows[0] == rows[1]
+    now = await world.query(BOARD, scope=world.global_ids["West"], asOf=world.now.isoformat())
+    assert now["leaderboard"]["total"] == "7.00"  # the whole day of the move, and no day before
