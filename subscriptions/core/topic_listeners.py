@@ -34,7 +34,8 @@ class TopicListener:
             date_range is None or date_range[0] < self.date_range[0] or self.date_range[1] < date_range[1]
         )
         self.date_range = date_range
-        if (topics != self._topics and not self._replace_topics(frozenset(topics))) or is_wider:
+        has_new_topics = self._replace_topics(frozenset(topics)) if topics != self._topics else False
+        if has_new_topics or is_wider:
             self.callback()
 
     def close(self) -> None:
@@ -47,16 +48,16 @@ class TopicListener:
             self.callback()
 
     def _replace_topics(self, topics: frozenset[str]) -> bool:
-        """Move the listener in the index to these topics; return whether no topic was added."""
+        """Move the listener in the index to these topics; return whether any of them is new."""
         for topic in self._topics - topics:
             self._listeners_by_topic[topic].discard(self)
             if not self._listeners_by_topic[topic]:
                 del self._listeners_by_topic[topic]
-        for topic in topics - self._topics:
+        new_topics = topics - self._topics
+        for topic in new_topics:
             self._listeners_by_topic.setdefault(topic, set()).add(self)
-        is_subset = topics <= self._topics
         self._topics = topics
-        return is_subset
+        return bool(new_topics)
 
 
 class TopicSignal(CoalescingEvent):
