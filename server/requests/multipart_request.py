@@ -27,7 +27,8 @@ from resolvers.request.import_files import UploadedFile
 from server.requests.request_parsing import BadRequest, GraphQLRequest, parse_json, parse_request
 
 MAX_FILES: Final = 20
-_MAX_NAME_LENGTH: Final = 150
+_MAX_STEM_BYTES: Final = 150  # with the longest suffix, less than the 255 bytes that a file system allows for a name
+_MAX_SUFFIX_LENGTH: Final = 20
 _MAX_PATHS: Final = 100
 _UNSAFE_CHARACTERS: Final = re.compile(r"[^\w .,()+@=\[\]-]")
 _DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -227,7 +228,8 @@ def clean_file_name(name: str) -> str:
     last_part = re.split(r"[/\\]", name)[-1]
     cleaned = _UNSAFE_CHARACTERS.sub("_", last_part).strip(" .")
     stem, suffix = os.path.splitext(cleaned)
-    return f"{stem[:_MAX_NAME_LENGTH]}{suffix[:20]}" or "file"
+    short_stem = stem.encode()[:_MAX_STEM_BYTES].decode(errors="ignore")
+    return f"{short_stem}{suffix[:_MAX_SUFFIX_LENGTH]}" or "file"
 
 
 def _bad_request(reason: Message) -> BadRequest:

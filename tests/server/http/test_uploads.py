@@ -246,3 +246,11 @@ async def test_upload_variable_of_a_json_request_is_bad_input(server: RunningSer
 )
 async def test_file_name_is_cleaned_to_its_last_part(sent: str, cleaned: str) -> None:
     assert clean_file_name(sent) == cleaned
+
+
+async def test_long_names_of_any_letters_fit_a_file_system(tmp_path: Path) -> None:
+    name = clean_file_name(f"{'Сделки за ноябрь ' * 20}.csv")
+
+    (tmp_path / name).write_text("id\n")
+    assert name.startswith("Сделки за ноябрь") and name.endswith(".csv")
+    assert len(clean_file_name("д" * 300 + "." + "ж" * 300).encode()) <= 255
