@@ -35,6 +35,21 @@ class _CommandGroup(click.Group):
             raise click.ClickException(sentence) from error
 
 
+class _AskedOption(click.Option):
+    """An option that is asked for on the terminal; where nobody can answer, its default, or an error that names it."""
+
+    def prompt_for_value(self, ctx: click.Context) -> object:
+        try:
+            return super().prompt_for_value(ctx)
+        except click.Abort:
+            if sys.stdin.isatty():
+                raise
+            click.echo()  # ends the line of the question
+            if not isinstance(self.default, str):
+                raise click.MissingParameter(ctx=ctx, param=self) from None
+            return self.default
+
+
 @click.group(
     cls=_CommandGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
@@ -71,9 +86,10 @@ def restored() -> None:
 
 
 @main.command()
-@click.option("--name", prompt="Company", help="The company's name.")
+@click.option("--name", cls=_AskedOption, prompt="Company", help="The company's name.")
 @click.option(
     "--currency",
+    cls=_AskedOption,
     prompt="Currency (ISO 4217)",
     default="EUR",
     show_default=True,
@@ -81,16 +97,21 @@ def restored() -> None:
 )
 @click.option(
     "--zone",
+    cls=_AskedOption,
     prompt="Time zone (IANA)",
     default="UTC",
     show_default=True,
     help="The company's time zone, by its IANA name; days begin at its midnight.",
 )
 @click.option("--country", default=None, help="ISO 3166 country whose public holidays are not working days.")
-@click.option("--admin", prompt="Administrator's name", help="The first employee, who creates all others.")
-@click.option("--email", prompt="Administrator's e-mail", help="The administrator's e-mail for signing in.")
 @click.option(
-    "--password", prompt=True, hide_input=True, confirmation_prompt=True, envvar="SCORELINE_ADMIN_PASSWORD",
+    "--admin", cls=_AskedOption, prompt="Administrator's name", help="The first employee, who creates all others."
+)
+@click.option(
+    "--email", cls=_AskedOption, prompt="Administrator's e-mail", help="The administrator's e-mail for signing in."
+)
+@click.option(
+    "--password", cls=_AskedOption, prompt=True, hide_input=True, confirmation_prompt=True, envvar="SCORELINE_ADMIN_PASSWORD",
     help="At least 8 characters; may come from SCORELINE_ADMIN_PASSWORD.",
 )  # fmt: skip
 def setup(name: str, currency: str, zone: str, country: str | None, admin: str, email: str, password: str) -> None:

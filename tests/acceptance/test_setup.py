@@ -59,6 +59,17 @@ async def test_commands_lead_from_empty_folder_to_first_deal_on_leaderboard(home
     assert home.run("reconcile").code == 0
 
 
+@pytest.mark.parametrize("missing", ["--name", "--admin", "--email", "--password"])
+def test_setup_names_an_option_that_nobody_can_be_asked_for(missing: str) -> None:
+    options = {"--name": "Acme", "--admin": "Ada Admin", "--email": "admin@example.com", "--password": "correct horse"}
+    arguments = [word for option in options.items() if option[0] != missing for word in option]
+
+    result = CliRunner().invoke(main, ["setup", *arguments], input="")
+
+    assert result.exit_code == 2
+    assert f"Missing option '{missing}'." in result.output
+
+
 async def test_server_without_secret_keeps_one_beside_its_database(tmp_path: Path) -> None:
     home = Workspace(tmp_path, secret=None)
     home.succeed(*SETUP_COMMAND, **PASSWORD_SETTING)
