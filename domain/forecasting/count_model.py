@@ -3,7 +3,7 @@
 Monthly counts y with mean mu and variance phi mu + omega² mu²: phi is 1 for chance and below for a more even business,
 omega the noise that does not average out over many events. The logarithm of mu is a Gaussian process,
 
-    log mu_m = log exposure_m + level_m + g t(m - now) + b_m + s[position in the quarter] + c[calendar month]
+    log mu_m = log exposure_m + a log staff_m + level_m + g t(m - now) + b_m + s[position in the quarter] + c[calendar month]
     level_m  = level_(m-1) + N(0, q²),   g ~ N(0, tau_g²),   b_m ~ N(0, tau_b² r^(2 (m - first)))
     s ~ N(0, tau_s²),   c ~ N(0, tau_c²), c only from 18 months on, one half of it a wave over the year
 
@@ -11,8 +11,11 @@ The trend is damped: t(h) = d + d² + ... + d^h ahead, and t(h) = max(h, -memory
 (d = 0.9) and one that has held as long as there are data (d = 0.99) are both tried. From 6 months on, the first ones may be anything, which is b: where a record begins with
 no deals, wins come only when the first deals have become old enough, and this is no growth.
 
+Where sellers have begun or left, staff is what those of a month are able to bring (`tenure_curves`). Their number may
+decide what the company wins (a = 1), or the market may, which they divide between them (a = 0).
+
 phi is that of the sellers (`measure_dispersion`), or less: totals that are planned are more even than their parts. For
-every point of a small grid of (phi, omega, q, trend, tau_b, tau_s, tau_c) the mode is found by Newton's method and the evidence by Laplace's approximation. The result is the average over
+every point of a small grid of (phi, omega, q, trend, tau_b, tau_s, tau_c, a) the mode is found by Newton's method and the evidence by Laplace's approximation. The result is the average over
 the grid, weighted by evidence times prior: whether there is a season or growth, and whether the level drifts, is not
 decided but averaged over.
 
@@ -71,6 +74,7 @@ _BEGIN_MIN_MONTHS: Final = 6  # months of data from which b is fitted
 _QUARTER_SDS: Final = (0.02, 0.25)  # tau_s
 _YEAR_SDS: Final = (0.02, 0.2)  # tau_c
 _WAVE_PART: Final = 0.5  # part of the variance c that is a wave: neighbouring months are alike
+_STAFFING: Final = ((0.0, 0.65), (1.0, 0.35))  # a, and its prior
 _START_SD: Final = 1.0  # of the first level, as a logarithm relative to the mean rate
 _YEARLY_MIN_MONTHS: Final = 18  # months of data from which c is fitted
 _MAX_MONTHS: Final = 36  # months; older ones say little about the level
@@ -104,9 +108,20 @@ class VolumeForecast:
         return float(self.means.sum())
 
 
+class Staff(NamedTuple):
+    """What sellers are able to bring in some months, in any unit, shape (H,); and the log variance of the sum."""
+
+    capacity: Floats
+    log_variance: float
+
+
 @dataclass(frozen=True)
 class _Grid:
-    """The points of the grid, shape (G,) each; `trend` is an index into `_TRENDS`."""
+    """The points of the grid, shape (G,) each.
+
+    trend     index into `_TRENDS`
+    staffing  exponent a of what the sellers are able to bring
+    """
 
     phi: Floats
     omega: Floats
@@ -115,6 +130,7 @@ class _Grid:
     begin_sd: Floats
     quarter_sd: Floats
     year_sd: Floats
+    staffing: Floats
     prior: Floats
 
     def select(self, rows: slice) -> _Grid:
@@ -146,7 +162,7 @@ class CountPosterior:
     evidence       weight of each, shape (G,), sums to 1
     slopes         of the log-likelihood at the mode, shape (G, M)
     precisions     by which the observations reduce the prior's covariance, shape (G, M, M)
-    log_base_rate  logarithm of the mean monthly rate
+    log_base_rate  logarithm of the mean monthly rate, shape (G,)
     months         the observed months
     """
 
@@ -154,7 +170,7 @@ class CountPosterior:
     evidence: Floats
     slopes: Floats
     precisions: Floats
-    log_base_rate: float
+    log_base_rate: Floats
     months: Ints
 
     @property
@@ -162,8 +178,18 @@ class CountPosterior:
         """The variance of the total relative to its mean, phi."""
         return float(self.evidence @ self.grid.phi)
 
-    def forecast(self, months: Ints, exposure: Floats) -> VolumeForecast:
-        """Return the forecast of `months`, of which `exposure` is the length in average months; shape (H,) both."""
+    @property
+    def has_staff(self) -> bool:
+        """Whether the model was fitted to what sellers were able to bring, which the forecast then needs, too."""
+        return bool(self.grid.staffing.any())
+
+    def forecast(self, months: Ints, exposure: Floats, staff: Staff | None = None) -> VolumeForecast:
+        """Return the forecast of `months`, of which `exposure` is the length in average months; shape (H,) both.
+
+        staff  of these months, if the model was fitted to what sellers were able to bring
+        """
+        if staff is None:
+            staff = Staff(np.ones(len(months)), 0.0)
         size = len(self.months)
         joint = self.grid.covariance(np.concatenate([self.months, months]), int(self.months[0]), int(self.months[-1]))
         cross = joint[:, size:, :size]
@@ -171,13 +197,15 @@ class CountPosterior:
         logs = (
             (cross @ self.slopes[:, :, None])[:, :, 0]
             + np.log(np.maximum(exposure, _MIN_EXPOSURE))
-            + self.log_base_rate
+            + self.grid.staffing[:, None] * np.log(staff.capacity)
+            + self.log_base_rate[:, None]
         )
         variance = np.diagonal(covariance, axis1=1, axis2=2)
         means = np.exp(logs + np.minimum(variance, _MAX_LOG_VARIANCE) / 2)
         totals = means.sum(axis=1)
         shares = means / totals[:, None]
         spread = np.einsum("gh,ghk,gk->g", shares, covariance, shares) + self.grid.omega**2 * (shares**2).sum(axis=1)
+        spread = spread + self.grid.staffing * staff.log_variance
         mean_log_total = float(self.evidence @ np.log(totals))
         log_variance = float(self.evidence @ (spread + (np.log(totals) - mean_log_total) ** 2))
         return VolumeForecast(self.evidence @ means, math.sqrt(log_variance))
@@ -209,26 +237,32 @@ def measure_dispersion(by_month: Floats) -> float:
     return float(np.clip((statistic + _PRIOR_FREEDOM) / (freedom + _PRIOR_FREEDOM), _MIN_DISPERSION, 1.0))
 
 
-def fit_counts(months: Ints, observed: Floats, exposure: Floats, dispersion: float = 1.0) -> CountPosterior:
+def fit_counts(
+    months: Ints, observed: Floats, exposure: Floats, dispersion: float = 1.0, staff: Floats | None = None
+) -> CountPosterior:
     """Fit the model to consecutive months and return the posterior.
 
     months, observed, exposure  shape (M,): month number, count, and the observed part of it in average months
     dispersion                  phi of the sellers
+    staff                       what the sellers were able to bring in each month, in any unit; shape (M,). None if it did not change
     """
-    return run_to_completion(fit_counts_in_steps(months, observed, exposure, dispersion))
+    return run_to_completion(fit_counts_in_steps(months, observed, exposure, dispersion, staff))
 
 
 def fit_counts_in_steps(
-    months: Ints, observed: Floats, exposure: Floats, dispersion: float = 1.0
+    months: Ints, observed: Floats, exposure: Floats, dispersion: float = 1.0, staff: Floats | None = None
 ) -> Steps[CountPosterior]:
     """Do the same in steps, some points of the grid in each."""
     months, observed, exposure = months[-_MAX_MONTHS:], observed[-_MAX_MONTHS:], exposure[-_MAX_MONTHS:]
-    grid = _make_grid(len(months), dispersion)
-    log_base_rate = math.log(max(float(observed.sum()), 0.5) / float(exposure.sum()))
-    offset = np.log(exposure) + log_base_rate
+    grid = _make_grid(len(months), dispersion, has_staff=staff is not None)
+    log_staff = np.log(staff[-_MAX_MONTHS:]) if staff is not None else np.zeros(len(months))
+    log_exposure = np.log(exposure) + grid.staffing[:, None] * log_staff
+    log_base_rate = math.log(max(float(observed.sum()), 0.5)) - np.log(np.exp(log_exposure).sum(axis=1))
+    offset = log_exposure + log_base_rate[:, None]
     parts = []
     for start in range(0, len(grid.prior), _POINTS_PER_STEP):
-        parts.append(_fit_points(grid.select(slice(start, start + _POINTS_PER_STEP)), months, observed, offset))
+        rows = slice(start, start + _POINTS_PER_STEP)
+        parts.append(_fit_points(grid.select(rows), months, observed, offset[rows]))
         yield
     slopes, precisions, log_evidence = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     evidence = np.exp(log_evidence - log_evidence.max())
@@ -253,7 +287,7 @@ def _fit_points(grid: _Grid, months: Ints, observed: Floats, offset: Floats) -> 
     return slopes, precisions, log_evidence
 
 
-def _make_grid(month_count: int, dispersion: float) -> _Grid:
+def _make_grid(month_count: int, dispersion: float, *, has_staff: bool) -> _Grid:
     begin_sds = _BEGIN_SDS if month_count >= _BEGIN_MIN_MONTHS else _BEGIN_SDS[:1]
     year_sds = _YEAR_SDS if month_count >= _YEARLY_MIN_MONTHS else (0.0,)
     points = [
@@ -264,16 +298,23 @@ def _make_grid(month_count: int, dispersion: float) -> _Grid:
             trend,
             begin,
             *season,
-            noise.prior * drift_prior * begin_prior * _TRENDS[trend].prior,
+            staffing,
+            noise.prior * drift_prior * begin_prior * _TRENDS[trend].prior * staffing_prior,
         )
-        for noise, (drift, drift_prior), trend, (begin, begin_prior), *season in product(
-            _NOISES, _DRIFTS, range(len(_TRENDS)), begin_sds, _QUARTER_SDS, year_sds
+        for (staffing, staffing_prior), noise, (drift, drift_prior), trend, (begin, begin_prior), *season in product(
+            _STAFFING if has_staff else _STAFFING[:1],
+            _NOISES,
+            _DRIFTS,
+            range(len(_TRENDS)),
+            begin_sds,
+            _QUARTER_SDS,
+            year_sds,
         )
         if (drift < _DRIFTS[-1][0] and noise.omega < _LARGE_OMEGA)
-        or (_TRENDS[trend].sd < _SMALL_TREND_SD and begin == _BEGIN_SDS[0][0])
+        or (not staffing and _TRENDS[trend].sd < _SMALL_TREND_SD and begin == _BEGIN_SDS[0][0])
     ]
-    phi, omega, drift, trend, begin_sd, quarter_sd, year_sd, prior = np.array(points).T
-    return _Grid(phi, omega, drift, trend.astype(np.int64), begin_sd, quarter_sd, year_sd, prior)
+    phi, omega, drift, trend, begin_sd, quarter_sd, year_sd, staffing, prior = np.array(points).T
+    return _Grid(phi, omega, drift, trend.astype(np.int64), begin_sd, quarter_sd, year_sd, staffing, prior)
 
 
 def _trend_factors(steps: Ints, trend: _Trend) -> Floats:
@@ -325,10 +366,10 @@ def _find_modes(variances: _Variances, covariance: Floats, observed: Floats, off
     that have converged are left out of further steps. Steps are clipped, since with counts far from the mean a full step
     of the logarithms overshoots.
     """
-    logs = np.tile(np.log(np.maximum(observed, 0.5)) - offset, (len(covariance), 1))
+    logs = np.log(np.maximum(observed, 0.5)) - offset
     slopes, rows = np.empty_like(logs), np.arange(len(covariance))
     for _ in range(_MAX_ITERATIONS):
-        before, means = logs[rows], np.exp(logs[rows] + offset)
+        before, means = logs[rows], np.exp(logs[rows] + offset[rows])
         moving = _Variances(variances.phi[rows], variances.square[rows])
         root, matrix = _curvature(moving, covariance[rows], means)
         target = root**2 * before + (observed - means) / moving.relative(means)

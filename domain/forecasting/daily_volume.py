@@ -16,7 +16,7 @@ import numpy as np
 from domain.forecasting import count_model, share_models
 from domain.forecasting.arrays import NEVER, Bools, Floats, Ints, sum_by_index
 from domain.forecasting.cooperative import Steps, run_to_completion
-from domain.forecasting.count_model import CountPosterior, VolumeForecast
+from domain.forecasting.count_model import CountPosterior, Staff, VolumeForecast
 from domain.forecasting.forecast_model import EventHistory
 from domain.forecasting.seasonality import (
     DAYS_PER_MONTH,
@@ -27,6 +27,7 @@ from domain.forecasting.seasonality import (
     month_of,
     months_of,
 )
+from domain.forecasting.tenure_curves import FittedTenureCurves, TenureCurves
 from domain.primitives.calendar import Calendar
 
 IDLE_DAYS: Final = 75  # a seller without a record for this many days is expected to bring nothing
@@ -39,6 +40,8 @@ _DAY_MASK: Final = (1 << _DAY_BITS) - 1
 _DISPERSION_MONTHS: Final = 36  # months from which the dispersion is learnt
 _UNSETTLED_MONTHS: Final = 3  # months before the running one in which events may still be dated back
 _MIN_SETTLED_DAYS: Final = 180  # days from which weights are learnt without them
+_MIN_CAPACITY: Final = 1e-3  # events per block that sellers are able to bring
+_MIN_STAFF_CHANGE: Final = 1.05  # ratio of the highest to the lowest capacity, from which it may explain the totals
 _MIN_MONTH_EXPOSURE: Final = 0.3  # observed part of a month, from which the month is used
 
 
@@ -98,6 +101,7 @@ class DailyVolume:
         self.days, self.amounts, self.sellers = days[order], amounts[order], sellers[order]
         self.first, self.day, self.count, self.calendar = first, day, count, calendar
         self._posteriors: dict[int, CountPosterior] = {}
+        self._tenures: dict[int, FittedTenureCurves] = {}
         self._forecasts: dict[tuple[int, int, int, float], VolumeForecast] = {}
         self._past_shares: dict[tuple[int, int], Floats] = {}
         self._model_weights: dict[tuple[int, int], Floats] = {}
@@ -173,7 +177,11 @@ class DailyVolume:
             edges = [self._count_until(last_day(month)) for month in months.tolist()[:-1]] + [self._count_until(day)]
             observed = np.diff(np.append(0.0, self.amounts.cumsum())[[0, *edges]])  # exact: numbers of events are whole
             self._posteriors[day] = yield from count_model.fit_counts_in_steps(
-                months[use], observed[use], np.maximum(exposure[use], 1e-3), self.dispersion_at(day)
+                months[use],
+                observed[use],
+                np.maximum(exposure[use], 1e-3),
+                self.dispersion_at(day),
+                self._past_staff(day, months[use]),
             )
         return self._posteriors[day]
 
@@ -201,8 +209,38 @@ class DailyVolume:
         if key not in self._forecasts:
             months = np.arange(month_of(first), month_of(last) + 1)
             exposure = self.day_weights.compute_exposure(months, first, last, first_day_share)
-            self._forecasts[key] = self.fit_counts(day).forecast(months, exposure)
+            posterior = self.fit_counts(day)
+            staff = self._staff_ahead(day, months, first, last) if posterior.has_staff else None
+            self._forecasts[key] = posterior.forecast(months, exposure, staff)
         return self._forecasts[key]
+
+    @cached_property
+    def _records(self) -> SellerRecords:
+        return SellerRecords(self.count, self.sellers, self.days)
+
+    def _fit_tenures(self, day: int) -> FittedTenureCurves:
+        """Return when sellers began and left, by their events of this kind, as known at the end of the day; cached."""
+        if day not in self._tenures:
+            history = self._history(day, self._records.activity_at(day), np.ones(self.count, dtype=np.bool_))
+            self._tenures[day] = TenureCurves().fit(history)
+        return self._tenures[day]
+
+    def _past_staff(self, day: int, months: Ints) -> Floats | None:
+        """Return what the sellers were able to bring in each month up to `day`; None if that hardly changed."""
+        tenures = self._fit_tenures(day)
+        if not tenures.has_changes:
+            return None
+        windows = [(max(self.first, first_day(month)), min(day, last_day(month))) for month in months.tolist()]
+        capacity = np.array([max(_MIN_CAPACITY, tenures.past_capacity(*window)) for window in windows])
+        return capacity if capacity.max() > _MIN_STAFF_CHANGE * capacity.min() else None
+
+    def _staff_ahead(self, day: int, months: Ints, first: int, last: int) -> Staff:
+        """Return what they will be able to bring in the months from day `first` to day `last`."""
+        tenures = self._fit_tenures(day)
+        windows = [(max(first, first_day(month)), min(last, last_day(month))) for month in months.tolist()]
+        capacity = np.array([max(_MIN_CAPACITY, tenures.capacity(*window).mean) for window in windows])
+        total = tenures.capacity(first, last)
+        return Staff(capacity, total.variance / max(_MIN_CAPACITY, total.mean) ** 2)
 
     def compute_shares(self, day: int, first: int, last: int, activity_at: ActivityAt, active: Bools) -> Floats:
         """Return each seller's share of the volume of a window; shape (sellers,), sums to 1, or all 0 without sellers.

@@ -22,6 +22,7 @@ from domain.forecasting.arrays import Floats
 from domain.forecasting.discounted_rates import DiscountedRates
 from domain.forecasting.forecast_model import EventHistory, ForecastModel
 from domain.forecasting.order_cycles import OrderCycles
+from domain.forecasting.tenure_curves import TenureCurves
 from domain.forecasting.window_blocks import WindowBlocks
 
 SHARE_MODELS: Final[tuple[ForecastModel, ...]] = (
@@ -30,8 +31,9 @@ SHARE_MODELS: Final[tuple[ForecastModel, ...]] = (
     DiscountedRates(36.0),
     WindowBlocks(1),
     OrderCycles(91),
+    TenureCurves(),
 )
-_PRIOR_WEIGHTS: Final = np.array([0.6, 0.1, 0.1, 0.1, 0.1])
+_PRIOR_WEIGHTS: Final = np.array([0.3, 0.1, 0.1, 0.1, 0.1, 0.3])
 _MIN_EVENTS: Final = 0.5  # floor of expectations that are divided by
 _LEARNING_RATE: Final = 0.5  # of the log-likelihood: month ends are alike, so their evidence is less than it seems
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from domain.forecasting.count_model import fit_counts, measure_dispersion
+from domain.forecasting.count_model import Staff, fit_counts, measure_dispersion
 
 JANUARY = 2024 * 12
 
@@ -156,3 +156,32 @@ def test_totals_that_are_more_even_than_their_parts_are_recognized():
 
     assert dispersions[0] < 0.5
     assert dispersions[1] > 0.9
+
+
+def test_total_follows_the_sellers_where_it_did_so_far():
+    months = np.arange(24)
+    staff = np.where(months < 8, 1.0, np.where(months < 16, 1.5, 1.2))
+    rng = np.random.default_rng(3)
+    ahead = Staff(np.array([1.8]), 0.0)
+
+    by_sellers, by_market = (
+        fit_counts(months, rng.poisson(100 * factor).astype(float), np.ones(24), 1.0, staff)
+        for factor in (staff, np.ones(24))
+    )
+    followed, not_followed = (fit.forecast(np.array([24]), np.ones(1), ahead).total for fit in (by_sellers, by_market))
+
+    assert followed == pytest.approx(180, rel=0.08)
+    assert not_followed == pytest.approx(100, rel=0.08)
+
+
+def test_unknown_staff_ahead_widens_the_total_only_where_it_follows_the_sellers():
+    months, staff = np.arange(24), np.where(np.arange(24) < 12, 1.0, 1.5)
+    fits = [fit_counts(months, 100 * factor, np.ones(24), 1.0, staff) for factor in (staff, np.ones(24))]
+
+    widths = [
+        [fit.forecast(np.array([24]), np.ones(1), Staff(np.array([1.5]), variance)).log_sd for variance in (0, 0.04)]
+        for fit in fits
+    ]
+
+    assert widths[0][1] > widths[0][0] + 0.1
+    assert widths[1][1] < widths[1][0] + 0.02
