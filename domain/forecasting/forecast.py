@@ -172,7 +172,8 @@ class ForecastWindow:
             float(expected.by_counts.sum()),
             float((expected.from_open + expected.from_new).sum()),
         )
-        target_total = (1 - errors.weight) * count_total + errors.weight * pipeline_total
+        weight = errors.weight(expected.log_sd, expected.pipeline_log_sd)
+        target_total = (1 - weight) * count_total + weight * pipeline_total
         self.pipeline_factor = target_total / pipeline_total if pipeline_total > 0 else 1.0
         self.pipeline_parts = round(_WEIGHT_PARTS * errors.share_weight)
         self._expected_by_counts = expected.by_counts * (target_total / count_total if count_total > 0 else 1.0)

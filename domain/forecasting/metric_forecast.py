@@ -284,7 +284,8 @@ class FittedMetricModel:
                 events,
                 actual,
                 months,
-                log_sds=[log_sd for _, log_sd in expected],
+                log_sds=(log_sds := [log_sd for _, log_sd in expected]),
+                second_log_sds=log_sds,
                 dispersion=self.volume.dispersion_at(day),
                 evenness=self.volume.evenness_at(day),
             )

@@ -1,12 +1,13 @@
 """Weighted averaging of two models by their past errors.
 
-At recent month ends both models forecast the window after it, knowing only what was known then. The model with the
-smaller errors has the larger weight, and the remaining error of the combination gives the width of the forecast. The
-total and its distribution over the sellers have separate weights, since a model may be good at one and bad at the
-other. With few month ends everything is shrunk towards equal weights, and towards the width that the models claim.
+At recent month ends both models forecast the window after it, knowing only what was known then. The errors relative to
+what a model claimed then, times what it claims now, are its variance, and the model with the smaller one has the larger
+weight: counts tell little of a young company, where the open deals are known. The remaining error of the combination
+gives the width of the forecast. The total and its distribution over the sellers have separate weights, since a model may
+be good at one and bad at the other. With few month ends everything is shrunk towards what the models claim.
 
 Source: Bates & Granger, "The combination of forecasts" (1969), for weights by inverse squared errors; Claeskens et
-al., "The forecast combination puzzle" (2016), for shrinking them to equal weights.
+al., "The forecast combination puzzle" (2016), for shrinking them to the weights that are known before any test.
 """
 
 from __future__ import annotations
@@ -34,7 +35,9 @@ _MIN_WINS: Final = 0.5  # wins; floor of expectations that are divided by
 class ModelErrors:
     """Errors of the two models at recent month ends.
 
-    weight           weight of the second model in the total, 0 to 1
+    first_scale      mean squared error of the first model's total relative to its variance before any test, about 1
+    second_scale     the same of the second model's
+    months           length of the windows
     share_weight     weight of the second model in the distribution over the sellers, 0 to 1
     scale            mean squared error of the combination relative to the variance that was claimed then, about 1
     effective_count  number of independent month ends this is worth: windows of several months overlap
@@ -43,13 +46,22 @@ class ModelErrors:
     evenness         that of the total relative to this: below 1 if the total is more even than its parts, as plans are
     """
 
-    weight: float
+    first_scale: float
+    second_scale: float
+    months: int
     share_weight: float
     scale: float
     effective_count: float
     seller_sd: float
     dispersion: float
     evenness: float
+
+    def weight(self, log_sd: float, second_log_sd: float) -> float:
+        """Return the weight of the second model in the total, 0 to 1, from the log sds that both models claim now."""
+        if not self.effective_count:
+            return _UNTESTED_WEIGHT
+        sds = np.array([log_sd]), np.array([second_log_sd])
+        return float(_weigh(self.first_scale, self.second_scale, *sds, self.months)[0])
 
     def common_sd(self, log_sd: float, expected: Floats) -> float:
         """Return the standard deviation of the relative error that all sellers share.
@@ -66,7 +78,7 @@ class ModelErrors:
 
 
 _UNTESTED_WEIGHT: Final = 1 / 3  # of the second model in the total before any test: the pipeline has more to learn
-NO_EVIDENCE: Final = ModelErrors(_UNTESTED_WEIGHT, 0.5, 1.0, 0.0, _PRIOR_SELLER_ERROR, 1.0, 1.0)
+NO_EVIDENCE: Final = ModelErrors(1.0, 1.0, 1, 0.5, 1.0, 0.0, _PRIOR_SELLER_ERROR, 1.0, 1.0)
 
 
 def measure_errors(
@@ -76,6 +88,7 @@ def measure_errors(
     months: int,
     *,
     log_sds: Sequence[float],
+    second_log_sds: Sequence[float],
     dispersion: float,
     evenness: float,
 ) -> ModelErrors:
@@ -84,7 +97,8 @@ def measure_errors(
     first, second  wins that each model expected
     actual         observed wins
     months         length of the windows; windows that begin a month apart overlap
-    log_sds        standard deviation of the logarithm of the total that the count model claimed, of each month end
+    log_sds        standard deviation of the logarithm of the total that the first model claimed, of each month end
+    second_log_sds  the same of the second model
     dispersion     variance of a seller's wins relative to their mean
     evenness       that of the total relative to this, at most 1
     """
@@ -93,16 +107,16 @@ def measure_errors(
     effective_count = 1 + (len(actual) - 1) / months
     total = np.array([max(1.0, float(wins.sum())) for wins in actual])
     first_totals, second_totals = (np.array([float(wins.sum()) for wins in expected]) for expected in (first, second))
-    first_error, second_error = (
+    first_scale, second_scale = (
         _shrink(
-            max(0.0, _excess_error(expected, total, dispersion * evenness)),
+            max(0.0, _excess_error(expected, total, dispersion * evenness, _model_variance(np.array(sds), months))),
             effective_count,
-            _PRIOR_ERROR / math.sqrt(months),
+            1.0,
             _PRIOR_MONTH_ENDS,
         )
-        for expected in (first_totals, second_totals)
+        for expected, sds in ((first_totals, log_sds), (second_totals, second_log_sds))
     )
-    weight = first_error / (first_error + second_error)
+    weight = _weigh(first_scale, second_scale, np.array(log_sds), np.array(second_log_sds), months)
     claimed = np.array([_claimed_variance(log_sd) for log_sd in log_sds]) + dispersion * evenness / total
     combined = (1 - weight) * first_totals + weight * second_totals
     shares = [
@@ -127,7 +141,9 @@ def measure_errors(
         _PRIOR_SELLER_MONTH_ENDS,
     )
     return ModelErrors(
-        weight,
+        first_scale,
+        second_scale,
+        months,
         share_weight,
         (effective_count * float((_relative_errors(combined, total) ** 2 / claimed).mean()) + _PRIOR_SCALE_MONTH_ENDS)
         / (effective_count + _PRIOR_SCALE_MONTH_ENDS),
@@ -138,8 +154,21 @@ def measure_errors(
     )
 
 
-def _excess_error(expected: Floats, actual: Floats, dispersion: float) -> float:
-    return float(np.mean(_relative_errors(expected, actual) ** 2 - dispersion / actual))
+def _model_variance(log_sds: Floats, months: int) -> Floats:
+    """Return the variance of a model's relative error before any test: for three parts what the model claims."""
+    return np.asarray((3 * log_sds**2 + _PRIOR_ERROR**2 / months) / 4)
+
+
+def _weigh(first_scale: float, second_scale: float, log_sds: Floats, second_log_sds: Floats, months: int) -> Floats:
+    """Return the weights of the second model by inverse variances; shape of `log_sds`."""
+    first, second = (
+        scale * _model_variance(sds, months) for scale, sds in ((first_scale, log_sds), (second_scale, second_log_sds))
+    )
+    return np.asarray(first / (first + second))
+
+
+def _excess_error(expected: Floats, actual: Floats, dispersion: float, variance: Floats) -> float:
+    return float(np.mean((_relative_errors(expected, actual) ** 2 - dispersion / actual) / variance))
 
 
 def _relative_errors(expected: Floats, actual: Floats) -> Floats:

@@ -6,6 +6,7 @@ give the weights of the two models and the width of the forecast.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -28,6 +29,8 @@ _LOOK_BACK_MONTHS: Final = 6  # month ends at which the models are tested
 _MIN_WINS: Final = 20.0  # wins needed by a month end to test the models there
 _MAX_WINDOW_MONTHS: Final = 3  # longest test window, in months
 _MIN_CALIBRATION_ENDS: Final = 6  # month ends with a window of the own length, from which it is used
+_PROBABILITY_LOG_SD: Final = 0.06  # of the sum of win probabilities, which no number of deals reduces
+_MIN_EXPECTED: Final = 1e-9  # wins; floor of expectations that are divided by
 _WHOLE_DAY: Final = 1.0  # part of the running day that is still ahead
 _MIN_WEIGHT: Final = 1e-9  # of the days of a month that are ahead, which may be a day that is over
 
@@ -48,16 +51,25 @@ class WinProbabilities:
 class ExpectedWins:
     """Expected number of wins of each seller in a window; shape (sellers,) each.
 
-    by_counts  the count model's
-    from_open  the pipeline model's, from deals that are open
-    from_new   the pipeline model's, from deals yet to be created
-    log_sd     standard deviation of the logarithm of the total, as the count model claims
+    by_counts        the count model's
+    from_open        the pipeline model's, from deals that are open
+    from_new         the pipeline model's, from deals yet to be created
+    log_sd           standard deviation of the logarithm of the total, as the count model claims
+    arrivals_log_sd  the same of the number of deals to be created
     """
 
     by_counts: Floats
     from_open: Floats
     from_new: Floats
     log_sd: float
+    arrivals_log_sd: float
+
+    @property
+    def pipeline_log_sd(self) -> float:
+        """What the pipeline model claims: that of the deals to be created, and that of the win probabilities."""
+        from_new, from_open = float(self.from_new.sum()), float(self.from_open.sum())
+        new_share = from_new / max(from_new + from_open, _MIN_EXPECTED)
+        return math.hypot(self.arrivals_log_sd * new_share, _PROBABILITY_LOG_SD)
 
 
 class ModelTrainer:
@@ -201,8 +213,8 @@ class ModelTrainer:
 
     def _expected_by_counts_and_new(
         self, day: int, first: int, last: int, day_left: float
-    ) -> tuple[Floats, Floats, float]:
-        """Return each seller's expected wins by the count model, those from new deals, and the count model's log sd."""
+    ) -> tuple[Floats, Floats, float, float]:
+        """Return each seller's expected wins by the count model, those from new deals, and the log sds of both totals."""
         activity_at = self._records.activity_at
         by_counts = self.wins.forecast(day, first, last, day_left if first == day + 1 else _WHOLE_DAY)
         arrivals = self.arrivals.forecast(day, day + 1, last, day_left)
@@ -219,6 +231,7 @@ class ModelTrainer:
             by_counts.total * self.wins.compute_shares(day, first, last, activity_at, self.active),
             from_new * shares / max(float(shares.sum()), 1e-12),
             by_counts.log_sd,
+            arrivals.log_sd,
         )
 
     @cached_property
@@ -246,8 +259,10 @@ class ModelTrainer:
         probabilities = self.compute_open_probabilities(
             deals, np.arange(deals.size), self.compute_win_probabilities(day, first, last, day_left), day
         )
-        by_counts, from_new, log_sd = self._expected_by_counts_and_new(day, first, last, day_left)
-        return ExpectedWins(by_counts, sum_by_index(deals.seller, probabilities, self.seller_count), from_new, log_sd)
+        by_counts, from_new, log_sd, arrivals_log_sd = self._expected_by_counts_and_new(day, first, last, day_left)
+        return ExpectedWins(
+            by_counts, sum_by_index(deals.seller, probabilities, self.seller_count), from_new, log_sd, arrivals_log_sd
+        )
 
     def compute_errors(self, length: int, day: int) -> Steps[ModelErrors]:
         """Compute the models' errors at recent month ends, for windows of about `length` days; cached.
@@ -296,6 +311,7 @@ class ModelTrainer:
             actual,
             months,
             log_sds=[wins.log_sd for wins in expected],
+            second_log_sds=[wins.pipeline_log_sd for wins in expected],
             dispersion=self.wins.dispersion_at(day),
             evenness=self.wins.evenness_at(day),
         )

@@ -12,9 +12,16 @@ RNG = np.random.default_rng(5)
 ACTUAL = [RNG.poisson([60.0, 40.0, 20.0]).astype(float) for _ in range(6)]
 
 
-def measure_errors(first, second, actual, months, log_sd=0.05, dispersion=1.0) -> ModelErrors:
+def measure_errors(first, second, actual, months, log_sd=0.05, dispersion=1.0, second_log_sd=None) -> ModelErrors:
     return model_averaging.measure_errors(
-        first, second, actual, months, log_sds=[log_sd] * len(actual), dispersion=dispersion, evenness=1.0
+        first,
+        second,
+        actual,
+        months,
+        log_sds=[log_sd] * len(actual),
+        second_log_sds=[log_sd if second_log_sd is None else second_log_sd] * len(actual),
+        dispersion=dispersion,
+        evenness=1.0,
     )
 
 
@@ -24,13 +31,13 @@ def off_by(share):
 
 def test_second_model_has_less_weight_without_month_ends():
     assert measure_errors([], [], [], 1) == NO_EVIDENCE
-    assert NO_EVIDENCE.weight == pytest.approx(1 / 3)
+    assert NO_EVIDENCE.weight(0.1, 0.1) == pytest.approx(1 / 3)
     assert NO_EVIDENCE.share_weight == 0.5
 
 
 def test_model_with_smaller_errors_has_larger_weight():
-    assert measure_errors(off_by(0.4), off_by(0.05), ACTUAL, 1).weight > 0.75
-    assert measure_errors(off_by(0.05), off_by(0.4), ACTUAL, 1).weight < 0.25
+    assert measure_errors(off_by(0.4), off_by(0.05), ACTUAL, 1).weight(0.05, 0.05) > 0.75
+    assert measure_errors(off_by(0.05), off_by(0.4), ACTUAL, 1).weight(0.05, 0.05) < 0.25
 
 
 def test_weight_is_shrunk_to_one_half_with_few_month_ends():
@@ -39,7 +46,22 @@ def test_weight_is_shrunk_to_one_half_with_few_month_ends():
         measure_errors(off_by(0.4), off_by(0.05), ACTUAL, 1),
     )
 
-    assert 0.5 < few.weight < many.weight
+    assert 0.5 < few.weight(0.05, 0.05) < many.weight(0.05, 0.05)
+
+
+def test_model_that_claims_less_now_has_larger_weight_after_the_same_errors():
+    errors = measure_errors(off_by(0.2), off_by(0.2), ACTUAL, 1, log_sd=0.2)
+
+    assert errors.weight(0.2, 0.2) == pytest.approx(0.5)
+    assert errors.weight(0.2, 0.1) > 0.7
+    assert errors.weight(0.1, 0.2) < 0.3
+
+
+def test_errors_count_relative_to_what_was_claimed_then():
+    """A model that had claimed to know little, and knew more, is better than one that was as far off as it claimed."""
+    modest = measure_errors(off_by(0.2), off_by(0.2), ACTUAL, 1, log_sd=0.2, second_log_sd=0.4)
+
+    assert modest.weight(0.1, 0.1) > 0.6
 
 
 def test_overlapping_windows_count_as_fewer_month_ends():
