@@ -34,7 +34,7 @@ class Horizon(StrEnum):
 
 HORIZON_MONTHS: Final[Mapping[Horizon, int]] = {Horizon.MONTH: 1, Horizon.QUARTER: 3}
 MODEL_NAME: Final = "this forecast"
-_GROUPS_PER_STEP: Final = 64  # groups per step
+_GROUPS_PER_STEP: Final = 24  # groups per step
 
 
 class Level(StrEnum):

@@ -59,7 +59,9 @@ def _measure_goals(model: FittedModel, month: int, months: int) -> Steps[PastGoa
         month - model.trainer.wins.first_month + 1,
         model.seller_hashes,
     )
+    yield
     forecasts = window.forecast_sellers(deals)
+    yield
     yield from forecasts.draw(np.isin(np.arange(len(model.sellers)), bases.sellers))
     return list_past_goals(bases, forecasts.draws_of_sellers(bases.sellers))
 

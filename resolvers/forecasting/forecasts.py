@@ -45,7 +45,7 @@ from resolvers.request.scopes import Scope, ScopeArgument
 BOOKED_METRICS: Final[Mapping[Basis, str]] = {Basis.REVENUE: "deals_won_amount", Basis.PROFIT: "deals_won_profit"}
 
 
-_SCOPES_PER_STEP: Final = 100  # forecasts that are built without a turn for other computations
+_SCOPES_PER_STEP: Final = 40  # forecasts that are built without a turn for other computations
 
 
 class MoneyBasis(StrEnum):
