@@ -3,89 +3,53 @@
 Monthly counts y with mean mu and variance phi mu + omega² mu²: phi is 1 for chance and below for a more even business,
 omega the noise that does not average out over many events. The logarithm of mu is a Gaussian process,
 
-    log mu_m = log exposure_m + a log staff_m + level_m + g t(m - now) + b_m + s[position in the quarter] + c[calendar month]
+    log mu_m = log exposure_m + a log staff_m + level_m + j [m >= step] + g t(m - now) + b_m + s[position in the quarter]
+             + c[calendar month]
     level_m  = level_(m-1) + N(0, q²),   g ~ N(0, tau_g²),   b_m ~ N(0, tau_b² r^(2 (m - first)))
-    s ~ N(0, tau_s²),   c ~ N(0, tau_c²), c only from 18 months on, one half of it a wave over the year
+    s ~ N(0, tau_s²),   j ~ N(0, tau_j²),   c ~ N(0, tau_c²), c only from 18 months on, one half of it a wave over the year
 
 The trend is damped: t(h) = d + d² + ... + d^h ahead, and t(h) = max(h, -memory) for the past. A trend of the last year
-(d = 0.9) and one that has held as long as there are data (d = 0.99) are both tried. From 6 months on, the first ones may be anything, which is b: where a record begins with
-no deals, wins come only when the first deals have become old enough, and this is no growth.
+(d = 0.9) and one that has held as long as there are data (d = 0.99) are both tried. From 6 months on, the first ones may
+be anything, which is b: where a record begins with no deals, wins come only when the first deals have become old enough,
+and this is no growth. There may have been a step j in one of the months after, as when a large part of the business was
+taken over: from two months after it on, it is told from growth and from a level that drifts.
 
 Where sellers have begun or left, staff is what those of a month are able to bring (`tenure_curves`). Their number may
 decide what the company wins (a = 1), or the market may, which they divide between them (a = 0).
 
 phi is that of the sellers (`measure_dispersion`), or less: totals that are planned are more even than their parts. For
-every point of a small grid of (phi, omega, q, trend, tau_b, tau_s, tau_c, a) the mode is found by Newton's method and the evidence by Laplace's approximation. The result is the average over
-the grid, weighted by evidence times prior: whether there is a season or growth, and whether the level drifts, is not
-decided but averaged over.
+every point of a small grid of (phi, omega, q, trend, tau_b, tau_s, tau_c, a, step) the mode is found by Newton's method
+and the evidence by Laplace's approximation. The result is the average over the grid, weighted by evidence times prior:
+whether there is a season or growth, and whether the level drifts or has jumped, is not decided but averaged over.
 
 Source: Rasmussen & Williams, "Gaussian Processes for Machine Learning" (2006), sections 3.4 and 5.4, for mode and
 evidence; Nelder & Pregibon, "An extended quasi-likelihood function" (1987), for counts more even than chance; Harvey,
 "Forecasting, Structural Time Series Models and the Kalman Filter" (1989), for level and season; Gardner & McKenzie,
 "Forecasting trends in time series" (1985), for the damped trend; McCullagh & Nelder, "Generalized Linear Models"
-(1989), section 4.5, for the dispersion.
+(1989), section 4.5, for the dispersion; Adams & MacKay, "Bayesian online changepoint detection" (2007), for the step.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
-from itertools import product
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import numpy as np
 
 from domain.forecasting.arrays import Floats, Ints
 from domain.forecasting.cooperative import Steps, run_to_completion
+from domain.forecasting.count_grid import Grid, make_grid
 
-
-class _Noise(NamedTuple):
-    """Noise of the totals: phi relative to that of the sellers, omega, and the prior."""
-
-    evenness: float
-    omega: float
-    prior: float
-
-
-class _Trend(NamedTuple):
-    """A trend: standard deviation of the logarithm per month, months of the past it is learnt from, damping, prior."""
-
-    sd: float
-    memory_months: int
-    damping: float
-    prior: float
-
-
-_NOISES: Final = (
-    _Noise(1.0, 0.01, 0.6),
-    _Noise(1.0, 0.05, 0.16),
-    _Noise(1.0, 0.15, 0.08),
-    _Noise(1.0, 0.4, 0.04),
-    _Noise(1.0, 1.0, 0.02),
-    _Noise(0.25, 0.01, 0.1),
-)
-_DRIFTS: Final = ((0.003, 0.66), (0.03, 0.18), (0.12, 0.16))  # q, of the logarithm per month, and its prior
-_TRENDS: Final = (_Trend(0.001, 12, 0.9, 0.6), _Trend(0.06, 12, 0.9, 0.1), _Trend(0.05, 10_000, 0.99, 0.3))
-_SMALL_TREND_SD: Final = 0.01  # larger trends, and other first months, are not tried where nothing could tell them:
-_LARGE_OMEGA: Final = 0.4  # with noise from here on, and with the largest drift, which looks like growth
-_BEGIN_SDS: Final = ((0.0, 0.6), (1.0, 0.4))  # tau_b, and its prior
-_BEGIN_DECAY: Final = 0.5  # r, per month
-_BEGIN_MIN_MONTHS: Final = 6  # months of data from which b is fitted
-_QUARTER_SDS: Final = (0.02, 0.25)  # tau_s
-_YEAR_SDS: Final = (0.02, 0.2)  # tau_c
-_WAVE_PART: Final = 0.5  # part of the variance c that is a wave: neighbouring months are alike
-_STAFFING: Final = ((0.0, 0.65), (1.0, 0.35))  # a, and its prior
-_START_SD: Final = 1.0  # of the first level, as a logarithm relative to the mean rate
-_YEARLY_MIN_MONTHS: Final = 18  # months of data from which c is fitted
 _MAX_MONTHS: Final = 36  # months; older ones say little about the level
 _MAX_LOG_VARIANCE: Final = (
     0.1  # cap of a log variance in the log-normal mean, so that a wide posterior does not inflate the mean
 )
 _MIN_EXPOSURE: Final = 1e-9  # months; a month of which nothing is left has no logarithm
 _MAX_STEP: Final = 2.0  # of Newton's method, in logarithms
+_POINTS_PER_STEP: Final = 96  # of the grid
 _TOLERANCE: Final = 1e-4  # of the modes, which are logarithms
 _MAX_ITERATIONS: Final = 40
-_POINTS_PER_STEP: Final = 96  # of the grid
 _CORRECTION: Final = 1 / 6  # events added to a count where its variance is needed, as it may be 0
 _MIN_EXPECTED: Final = 1.0  # events that a seller's month must have been expected to have, to be compared
 _PRIOR_FREEDOM: Final = 15.0  # degrees of freedom that the prior of the dispersion, chance, counts for
@@ -116,45 +80,6 @@ class Staff(NamedTuple):
 
 
 @dataclass(frozen=True)
-class _Grid:
-    """The points of the grid, shape (G,) each.
-
-    trend     index into `_TRENDS`
-    staffing  exponent a of what the sellers are able to bring
-    """
-
-    phi: Floats
-    omega: Floats
-    drift: Floats
-    trend: Ints
-    begin_sd: Floats
-    quarter_sd: Floats
-    year_sd: Floats
-    staffing: Floats
-    prior: Floats
-
-    def select(self, rows: slice) -> _Grid:
-        return _Grid(*(getattr(self, field.name)[rows] for field in fields(self)))
-
-    def covariance(self, months: Ints, first: int, last: int) -> Floats:
-        """Return the prior's covariance of log rates; shape (G, months, months).
-
-        first, last  the first and the last observed month
-        """
-        steps = (months - first).astype(np.float64)
-        result = _START_SD**2 + np.multiply.outer(self.drift**2, np.minimum.outer(steps, steps))
-        for index, trend in enumerate(_TRENDS):
-            factors = _trend_factors(months - last, trend)
-            result += np.multiply.outer((self.trend == index) * trend.sd**2, np.outer(factors, factors))
-        result += np.multiply.outer(self.begin_sd**2, np.diag(_BEGIN_DECAY ** (2 * steps)))
-        distance = months[:, None] - months
-        result += np.multiply.outer(self.quarter_sd**2, distance % 3 == 0)
-        wave = np.cos(distance * (2 * np.pi / 12))
-        result += np.multiply.outer(self.year_sd**2, _WAVE_PART * wave + (1 - _WAVE_PART) * (distance % 12 == 0))
-        return np.asarray(result)
-
-
-@dataclass(frozen=True)
 class CountPosterior:
     """Posterior of the count model at G grid points, for M observed months.
 
@@ -166,7 +91,7 @@ class CountPosterior:
     months         the observed months
     """
 
-    grid: _Grid
+    grid: Grid
     evidence: Floats
     slopes: Floats
     precisions: Floats
@@ -254,7 +179,7 @@ def fit_counts_in_steps(
 ) -> Steps[CountPosterior]:
     """Do the same in steps, some points of the grid in each."""
     months, observed, exposure = months[-_MAX_MONTHS:], observed[-_MAX_MONTHS:], exposure[-_MAX_MONTHS:]
-    grid = _make_grid(len(months), dispersion, has_staff=staff is not None)
+    grid = make_grid(len(months), dispersion, has_staff=staff is not None)
     log_staff = np.log(staff[-_MAX_MONTHS:]) if staff is not None else np.zeros(len(months))
     log_exposure = np.log(exposure) + grid.staffing[:, None] * log_staff
     log_base_rate = math.log(max(float(observed.sum()), 0.5)) - np.log(np.exp(log_exposure).sum(axis=1))
@@ -269,7 +194,7 @@ def fit_counts_in_steps(
     return CountPosterior(grid, evidence / evidence.sum(), slopes, precisions, log_base_rate, months)
 
 
-def _fit_points(grid: _Grid, months: Ints, observed: Floats, offset: Floats) -> tuple[Floats, Floats, Floats]:
+def _fit_points(grid: Grid, months: Ints, observed: Floats, offset: Floats) -> tuple[Floats, Floats, Floats]:
     """Return slopes and precisions as in `CountPosterior`, and the logarithm of the evidence of each point."""
     covariance = grid.covariance(months, int(months[0]), int(months[-1]))
     variances = _Variances(grid.phi[:, None], grid.omega[:, None] ** 2)
@@ -285,43 +210,6 @@ def _fit_points(grid: _Grid, months: Ints, observed: Floats, offset: Floats) -> 
         - np.linalg.slogdet(matrix)[1] / 2
     )
     return slopes, precisions, log_evidence
-
-
-def _make_grid(month_count: int, dispersion: float, *, has_staff: bool) -> _Grid:
-    begin_sds = _BEGIN_SDS if month_count >= _BEGIN_MIN_MONTHS else _BEGIN_SDS[:1]
-    year_sds = _YEAR_SDS if month_count >= _YEARLY_MIN_MONTHS else (0.0,)
-    points = [
-        (
-            dispersion * noise.evenness,
-            noise.omega,
-            drift,
-            trend,
-            begin,
-            *season,
-            staffing,
-            noise.prior * drift_prior * begin_prior * _TRENDS[trend].prior * staffing_prior,
-        )
-        for (staffing, staffing_prior), noise, (drift, drift_prior), trend, (begin, begin_prior), *season in product(
-            _STAFFING if has_staff else _STAFFING[:1],
-            _NOISES,
-            _DRIFTS,
-            range(len(_TRENDS)),
-            begin_sds,
-            _QUARTER_SDS,
-            year_sds,
-        )
-        if (drift < _DRIFTS[-1][0] and noise.omega < _LARGE_OMEGA)
-        or (not staffing and _TRENDS[trend].sd < _SMALL_TREND_SD and begin == _BEGIN_SDS[0][0])
-    ]
-    phi, omega, drift, trend, begin_sd, quarter_sd, year_sd, staffing, prior = np.array(points).T
-    return _Grid(phi, omega, drift, trend.astype(np.int64), begin_sd, quarter_sd, year_sd, staffing, prior)
-
-
-def _trend_factors(steps: Ints, trend: _Trend) -> Floats:
-    """Return what the trend is multiplied by, so many months after the last observed one."""
-    damping = trend.damping
-    ahead = damping * (1 - damping ** np.maximum(steps, 0)) / (1 - damping)
-    return np.asarray(np.where(steps > 0, ahead, np.maximum(steps, -trend.memory_months)), dtype=np.float64)
 
 
 @dataclass(frozen=True)

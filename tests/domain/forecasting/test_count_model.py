@@ -185,3 +185,15 @@ def test_unknown_staff_ahead_widens_the_total_only_where_it_follows_the_sellers(
 
     assert widths[0][1] > widths[0][0] + 0.1
     assert widths[1][1] < widths[1][0] + 0.02
+
+
+@pytest.mark.parametrize("after", [2, 4, 8])
+def test_level_after_a_step_is_known_soon_and_without_the_width_of_a_drift(after):
+    months = np.arange(14 + after)
+    counts = np.where(months < 14, 100.0, 145.0)
+
+    result = fit_counts(months, counts, np.ones(len(months))).forecast(months[-1:] + 1, np.ones(1))
+    steady = fit_counts(months, np.full(len(months), 145.0), np.ones(len(months))).forecast(months[-1:] + 1, np.ones(1))
+
+    assert result.total == pytest.approx(145, rel=0.05)
+    assert result.log_sd < 1.6 * steady.log_sd + 0.05
