@@ -14,7 +14,7 @@ from domain.alerts.rules import ALERT_DEFINITIONS, AlertKind
 from domain.analytics import funnel
 from domain.auth import password_policy
 from domain.auth.password_links import LINK_LIFETIMES, LinkPurpose
-from domain.forecasting import count_model, deal_value_model, forecast, training
+from domain.forecasting import count_grid, deal_value_model, forecast, training
 from domain.forecasting.random_variates import DRAWS
 from domain.primitives import calendar
 from graph.base.field_declarations import WHOLE_VIEWER, declaration_of
@@ -105,7 +105,7 @@ STATED_FACTS = [
     ("docs/decisions/single-writer.md", f"idle for {SERVER_LIMITS.idle_in_transaction} s"),
     ("docs/decisions/single-writer.md", f"statements that take {SERVER_LIMITS.statement} s"),
     ("docs/forecast.md", f"{DRAWS:,} draws per seller"),
-    ("docs/forecast.md", f"from {count_model._YEARLY_MIN_MONTHS} months of data on"),
+    ("docs/forecast.md", f"from {count_grid._YEARLY_MIN_MONTHS} months of data on"),
     ("docs/forecast.md", f"fewer than {forecast.MIN_MONTHS} complete months or {forecast._MIN_WINS} wins"),
     ("docs/forecast.md", f"Below {forecast._NORMAL_MONTHS} complete months"),
     ("docs/forecast.md", f"more than {forecast.MAX_HORIZON_DAYS} days ahead"),

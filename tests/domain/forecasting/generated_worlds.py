@@ -163,6 +163,17 @@ def company_with_newcomers(seed: int) -> World:
     return SalesLaw(rates).simulate(seed)
 
 
+def company_with_turnover(seed: int) -> World:
+    """A company where every three months a seller leaves, and another begins three weeks before and needs five months."""
+    rates = _rates(seed, 120)
+    day = np.arange(len(DAYS))
+    for number in range(6):
+        start = first_day(month_of(START) + 6 + 3 * number) - START
+        rates[number] *= np.clip((day - start) / 150, 0, 1)
+        rates[SELLERS - 1 - number] *= day < start + 20
+    return SalesLaw(rates).simulate(seed)
+
+
 def company_with_old_giants(seed: int) -> World:
     """A company that won three giants in its first year, one 700 times the median; there are none in its law."""
     law = SalesLaw(_rates(seed, 60), spread=0.8)
