@@ -1,15 +1,15 @@
-"""Forecast model: rates of sellers who begin, need some months until they sell as much as the others, and leave.
+"""Forecast model: rates of sellers that begin, need some months until they sell as much as the others, and leave.
 
 The events of seller i in block b of 30 days have the mean
 
     lambda_i c(t_ib) g_b x_ib
 
-with the rate lambda_i of a seller who knows the business, the curve c of the blocks t since the seller's first event,
+with the rate lambda_i of an experienced seller, the curve c of the blocks t since the seller's first event,
 the level g_b of the company, and the part x_ib of the block in which the seller was there. The curve rises from a first
 value to 1, or is 1 from the beginning, and lambda_i has a Gamma prior around the mean of all. The evidence of each curve
 of a small grid has a closed form, and the prediction is the mean over the grid: what the company's newcomers used to
-sell in their first months is not decided but averaged over. Sellers who were there when the record began are no
-newcomers, and the event with which the others begin is not counted, as nobody begins without one.
+sell in their first months is not decided but averaged over. Sellers that were there when the record began are no
+newcomers, and the event with which the others begin is not counted, as there is no beginning without one.
 
 After a silence of s blocks a seller is still there with the probability
 
