@@ -23,10 +23,10 @@ def make_history(starts, rates, seed=1, *, now=NOW, is_expected=None, ends=None)
             count = rng.poisson(rate((day - start) / BLOCK) / BLOCK)
             days += [day] * count
             sellers += [seller] * count
-    days, sellers = np.array(days), np.array(sellers)
-    first = np.array([days[sellers == seller].min(initial=10**6) for seller in range(len(starts))])
+    event_days, event_sellers = np.array(days), np.array(sellers)
+    first = np.array([event_days[event_sellers == seller].min(initial=10**6) for seller in range(len(starts))])
     expected = np.ones(len(starts), bool) if is_expected is None else np.array(is_expected)
-    return EventHistory(days, np.ones(len(days)), sellers, 0, now, first, expected)
+    return EventHistory(event_days, np.ones(len(days)), event_sellers, 0, now, first, expected)
 
 
 def flat(blocks):
