@@ -35,7 +35,7 @@ from server.background.password_mail_worker import PasswordMailWorker
 from server.background.scheduler import Scheduler
 from server.clock import utc_now
 from server.context_factory import ContextFactory, StreamContextFactory, build_state
-from server.http import static_pages, uploads
+from server.http import problem_pages, static_pages, uploads
 from server.http.export_endpoint import ExportEndpoint
 from server.http.graphql_endpoint import ALLOWED_METHODS, GraphQLEndpoint
 from server.http.metrics_endpoint import answer_metrics
@@ -285,6 +285,7 @@ def create_app(settings: Settings, demo_accounts: DemoAccounts | None = None) ->
             Route("/web/{digest}/{path:path}", web_app.handle_file),
         ],
         middleware=[Middleware(DataHeadersMiddleware)],
+        exception_handlers={404: problem_pages.handle_not_found, 500: problem_pages.handle_failure},
         lifespan=lifespan,
     )
     starlette_app.router.redirect_slashes = False

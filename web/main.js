@@ -8,6 +8,7 @@ import { prepareOffline } from "./core/offline.js";
 import { send } from "./core/outbox.js";
 import { accessToken, canForOthers, hasSession, isSignedIn, Offline, onSignedOut, restoreViewer, viewer } from "./core/session.js";
 import { disconnect } from "./core/socket.js";
+import { notFound } from "./parts/controls.js";
 import { showFrame } from "./parts/frame.js";
 import { applyTheme } from "./parts/theme.js";
 
@@ -48,8 +49,10 @@ async function showScreen() {
   const profileLanguage = viewer().language;
   if (profileLanguage && profileLanguage !== language() && !isLanguageChosen()) return chooseLanguage(profileLanguage);
   if (path() === "/" && !canForOthers("VIEW_CARD")) return go(`/people/${viewer().employee.id}`, { replace: true });
-  const [pattern, load, style] = SCREENS.find(([each]) => each.test(path())) || SCREENS[SCREENS.length - 1];
   const main = showFrame(app);
+  const screen = SCREENS.find(([each]) => each.test(path()));
+  if (!screen) return showNotFound(main);
+  const [pattern, load, style] = screen;
   render(main, h("p.loading", {}, t("Loading …")));
   try {
     const [{ show }] = await Promise.all([load(), style ? loadStyle(style) : null]);
@@ -72,6 +75,12 @@ function loadStyle(name) {
     link.onerror = () => { link.remove(); reject(new Offline()); };
     document.head.append(link);
   });
+}
+
+/** @param {HTMLElement} main */
+function showNotFound(main) {
+  document.title = `${t("This page does not exist")} · Scoreline`;
+  render(main, notFound());
 }
 
 /** @param {HTMLElement} element @param {unknown} error */

@@ -7,7 +7,7 @@ const BASE = ""; // of the files: inserted by the server
 /** @type {string[]} */
 const PATHS = []; // of the files below it: inserted by the server
 const PAGE = "/";
-const SCREENS = /^\/(?:ranking|people(?:\/[^/]+)?|plan|alerts|setup|admin(?:\/\w+)?)?$/;
+const OTHERS = /^\/(?:graphql|wallboard|password|export|health|metrics|web)(?:\/|$)/; // not opened by the page: all other addresses are
 const NETWORK_SECONDS = 4; // after which a bad network counts as none
 
 const worker = /** @type {any} */ (self);
@@ -19,7 +19,7 @@ worker.addEventListener("fetch", (/** @type {any} */ event) => {
   const { request } = event;
   const { origin, pathname } = new URL(request.url);
   if (request.method !== "GET" || origin !== location.origin) return;
-  if (request.mode === "navigate" && SCREENS.test(pathname)) event.respondWith(openPage(request));
+  if (request.mode === "navigate" && !OTHERS.test(pathname)) event.respondWith(openPage(request));
   else if (pathname.startsWith(BASE)) event.respondWith(openFile(request));
 });
 
@@ -34,13 +34,18 @@ async function replaceOthers() {
   await worker.clients.claim();
 }
 
-/** The page from the server, so that new versions are seen at once; without a network the one that is kept. @param {Request} request */
+/**
+ * The page from the server, so that new versions are seen at once; the one that is kept without a network, and where only a
+ * proxy answers, as while the server starts.
+ * @param {Request} request
+ */
 async function openPage(request) {
-  const kept = async () => (await caches.match(PAGE, { cacheName })) || Response.error();
+  const kept = () => caches.match(PAGE, { cacheName });
   try {
-    return await fetch(request, { signal: AbortSignal.timeout(NETWORK_SECONDS * 1000) });
+    const answer = await fetch(request, { signal: AbortSignal.timeout(NETWORK_SECONDS * 1000) });
+    return answer.status < 502 ? answer : (await kept()) || answer;
   } catch {
-    return kept();
+    return (await kept()) || Response.error();
   }
 }
 

@@ -18,6 +18,7 @@ from starlette.responses import Response
 
 from domain.i18n.languages import LANGUAGES, TRANSLATIONS
 from domain.messages import Plural
+from domain.primitives.global_ids import decode_global_id
 
 _FOLDER: Final = Path(__file__).parents[2] / "web"
 _MEDIA_TYPES: Final = {
@@ -94,8 +95,19 @@ class WebApp:
         return replace(self, page=_make_file(page.encode(), self.page.media_type))
 
     async def handle_screen(self, request: Request) -> Response:
-        """Answer with the page, which browsers revalidate each time, so that they see new versions."""
-        return _make_response(self.page, request, _PAGE_HEADERS)
+        """Answer with the page, which browsers revalidate each time, so that they see new versions.
+
+        The status is 404 where no screen can have the address; the page says so with the links of its viewer around it.
+        """
+        exists = self._has_screen(**request.path_params)
+        return _make_response(self.page, request, _PAGE_HEADERS, status=200 if exists else 404)
+
+    def _has_screen(self, id: str | None = None, part: str | None = None) -> bool:
+        """Return whether the parameters of an address can be those of a screen: the id of a person, a subject."""
+        person = decode_global_id(id) if id is not None else None
+        return (id is None or (person is not None and person[0] == "Employee")) and (
+            part is None or f"admin/{part}.js" in self.files
+        )
 
     async def handle_wallboard(self, request: Request) -> Response:
         """Answer with the wallboard, which is a client of the public API and contains no data and no secret."""
@@ -209,13 +221,13 @@ def _make_file(content: bytes, media_type: str) -> WebFile:
     return WebFile(content, compressed if len(compressed) < len(content) else None, media_type, f'"{digest}"')
 
 
-def _make_response(file: WebFile, request: Request, headers: Mapping[str, str]) -> Response:
+def _make_response(file: WebFile, request: Request, headers: Mapping[str, str], *, status: int = 200) -> Response:
     """Return a response with a file: compressed where the browser accepts it, without body where it has it already."""
     accepts_gzip = "gzip" in request.headers.get("accept-encoding", "")
     all_headers = {"etag": file.etag, "vary": "Accept-Encoding", **headers}
-    if file.etag in request.headers.get("if-none-match", ""):
+    if status == 200 and file.etag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=all_headers)
     if accepts_gzip and file.compressed is not None:
         all_headers["content-encoding"] = "gzip"
-        return Response(file.compressed, headers=all_headers, media_type=file.media_type)
-    return Response(file.content, headers=all_headers, media_type=file.media_type)
+        return Response(file.compressed, status, all_headers, file.media_type)
+    return Response(file.content, status, all_headers, file.media_type)

@@ -69,7 +69,11 @@ export const paceChip = (pace) => h("span.chip", { "data-pace": pace }, paceName
 export const panel = (title, aside, ...children) => h("section.panel", { "data-key": `panel ${title}` }, h("header", {}, h("h2", {}, title), aside), ...children);
 
 /** @param {string} text @param {any} [action] */
-export const empty = (text, action) => h("div.empty", {}, h("p", {}, text), action);
+export const empty = (text, action) => h("div.empty", {}, text ? h("p", {}, text) : null, action);
+
+/** Stands for a screen whose address leads nowhere. @param {string} [text] */
+export const notFound = (text = t("The address is mistyped, or what it has led to is no longer there.")) =>
+  empty("", [h("h2", {}, t("This page does not exist")), h("p", {}, text), h("div.actions", {}, h("a.button", { href: "/", "data-go": "" }, t("To the start")))]);
 
 /** A goal's name: a default one (metric and period) is in the language of its author, so it is written anew. @param {any} goal */
 export function goalTitle({ name, metric, period }) {

@@ -3,7 +3,7 @@
 import { h, render } from "../core/dom.js";
 import { t } from "../core/i18n.js";
 import { canForAll } from "../core/session.js";
-import { empty } from "../parts/controls.js";
+import { empty, notFound } from "../parts/controls.js";
 
 /** @type {Record<string, () => Promise<{show: (element: HTMLElement) => Promise<(() => void) | void>}>>} */
 const PARTS = {
@@ -24,7 +24,12 @@ export async function show(main, [chosen]) {
     render(main, empty(t("This page is for administrators.")));
     return undefined;
   }
-  const part = Object.hasOwn(PARTS, chosen || "") ? chosen : "people";
+  const part = chosen || "people";
+  if (!Object.hasOwn(PARTS, part)) {
+    document.title = `${t("This page does not exist")} · Scoreline`;
+    render(main, notFound());
+    return undefined;
+  }
   const names = { people: t("People"), teams: t("Teams"), company: t("Company and calendar"), absences: t("Absences"), pipelines: t("Pipelines"), metrics: t("Metrics"), rules: t("Alert rules"), devices: t("Devices"), imports: t("Imports") };
   const body = h("div.admin");
   document.title = `${/** @type {any} */ (names)[part]} · Scoreline`;

@@ -13,7 +13,7 @@ import { keepSnapshot, readSnapshot } from "../core/snapshot.js";
 import { isLive, onLiveChange, subscribe } from "../core/socket.js";
 import { openCall } from "../parts/card_actions.js";
 import { callsPanel, chartsPanel, clientsPanel, dealsPanel, historyPanel, hoursPanel, leadsPanel, stagesPanel, tasksPanel } from "../parts/card_panels.js";
-import { avatar, button, empty, iconButton, panel, periodPicker } from "../parts/controls.js";
+import { avatar, button, empty, iconButton, link, panel, periodPicker } from "../parts/controls.js";
 import { FUNNEL_FIELDS } from "../parts/funnel_panel.js";
 import { GOAL_FIELDS, GOAL_STATE, goalLine } from "../parts/goal_window.js";
 import { roleName } from "../parts/frame.js";
@@ -65,7 +65,8 @@ export async function show(main, [id]) {
     return snapshot.data;
   });
   if (!data.employee) {
-    render(main, empty(t("There is no such person, or the card is not yours to see.")));
+    document.title = `${t("Card")} · Scoreline`;
+    render(main, empty(t("There is no such person, or the card is not yours to see."), link("/people", t("To all people"))));
     return undefined;
   }
   useCompany(data.company);
