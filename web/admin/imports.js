@@ -76,7 +76,9 @@ export async function show(element) {
   function draw() {
     render(element, h("div.column", {},
       h("section.panel.import", {}, h("header", {}, h("h2", {}, t("New import"))), h("p.soft", {}, t("CSV files and workbooks of another system. Nothing is stored before you start the import.")),
-        h("div.actions", {}, h("input", { type: "file", multiple: true, accept: ".csv,.tsv,.txt,.xlsx,.json", "aria-label": t("Files"), onchange: (/** @type {any} */ { target }) => { files = [...target.files]; preview = null; map = ""; if (files.length) look(); } }),
+        h("label.drop", {}, h("strong", {}, files.length ? files.map(({ name }) => name).join(", ") : t("Choose files, or drop them here")), h("small", {}, files.length ? t("Choose others") : "CSV, TSV, XLSX, JSON"),
+          h("input", { type: "file", multiple: true, accept: ".csv,.tsv,.txt,.xlsx,.json", "aria-label": t("Files"), onchange: (/** @type {any} */ { target }) => { files = [...target.files]; preview = null; map = ""; draw(); if (files.length) look(); } })),
+        h("div.actions", {},
           files.length ? button(t("Check all rows"), () => start(true), { disabled: busy }) : null,
           files.length ? button(t("Import"), () => start(false), { class: "primary", disabled: busy }) : null),
         preview ? previewOf(preview, map, assign) : null,

@@ -8,30 +8,22 @@ import { button, empty, panel } from "../parts/controls.js";
 import { attempt, notify } from "../parts/dialog.js";
 import { grip } from "../parts/drag_rows.js";
 import { openForm, orNull } from "../parts/form.js";
+import { personField } from "./person_field.js";
 
-const TEAMS = gql`query AdminTeams($after: String) { teams { id name parent { id name } manager { id name } members { id } } employees(first: 100, after: $after) { pageInfo { hasNextPage endCursor } edges { node { id name } } } }`;
+const TEAMS = gql`query AdminTeams { teams { id name parent { id name } manager { id name } members { id } } }`;
 const CREATE = gql`mutation AddTeam($input: CreateTeamInput!) { createTeam(input: $input) { team { id } userErrors { path code message } } }`;
 const UPDATE = gql`mutation ChangeTeam($input: UpdateTeamInput!) { updateTeam(input: $input) { team { id } userErrors { path code message } } }`;
 
-/** @param {{edges: {node: any}[]}} connection */
-const edges = (connection) => connection.edges.map(({ node }) => node);
-
 /** @param {HTMLElement} element */
 export async function show(element) {
-  const { teams, employees } = await query(TEAMS);
-  const people = edges(employees);
-  for (let { hasNextPage, endCursor } = employees.pageInfo; hasNextPage;) {
-    const { employees: page } = await query(TEAMS, { after: endCursor });
-    people.push(...edges(page));
-    ({ hasNextPage, endCursor } = page.pageInfo);
-  }
+  const { teams } = await query(TEAMS);
   /** @param {any} team @returns {number} */
   const depth = (team) => (team.parent ? 1 + depth(teams.find((/** @type {any} */ { id }) => id === team.parent.id)) : 0);
   /** @param {any} [team] @returns {import("../parts/form.js").Field[]} */
   const fields = (team) => [
     { name: "name", label: t("Name"), value: team?.name, required: true },
     { name: "parent", label: t("Part of"), type: "select", value: team?.parent?.id || "", options: [["", t("no other team")], ...teams.filter((/** @type {any} */ { id }) => id !== team?.id).map((/** @type {any} */ { id, name }) => [id, name])] },
-    { name: "manager", label: t("Manager"), type: "select", value: team?.manager?.id || "", options: [["", t("nobody")], ...people.map((/** @type {any} */ { id, name }) => /** @type {[string, string]} */ ([id, name]))] },
+    { name: "manager", label: t("Manager"), control: personField("manager", team?.manager) },
   ];
   const save = (/** @type {string} */ document, /** @type {any} */ id) => async (/** @type {Record<string, any>} */ { name, parent, manager }) => {
     await mutate(document, { input: { ...id, name, parent: orNull(parent), manager: orNull(manager), idempotencyKey: newKey() } });

@@ -11,6 +11,7 @@ import { openDialog } from "./dialog.js";
  * @property {string} name
  * @property {string} label
  * @property {"text" | "email" | "password" | "number" | "date" | "time" | "select" | "checkbox" | "checks" | "textarea"} [type]
+ * @property {any[]} [control] in place of that of the type; an input of the name in it has the value
  * @property {any} [value]
  * @property {[string, string][]} [options] of a choice: value and text
  * @property {boolean} [required]
@@ -51,13 +52,13 @@ export function form(fields, { label, submit, more = null }) {
 }
 
 /** @param {Field} field @param {HTMLElement} note */
-function row({ name, label, type = "text", value, options = [], required = false, hint, rows = 4 }, note) {
+function row({ name, label, type = "text", value, options = [], required = false, hint, rows = 4, control: own }, note) {
   const help = hint ? h("small", {}, hint) : null;
   if (type === "checkbox") return h("label.check", {}, h("input", { type, name, checked: Boolean(value) }), h("span", {}, label, help), note);
   if (type === "checks") return h("fieldset.checks", {}, h("legend.soft", {}, label), options.map(([each, text]) => h("label.check", {}, h("input", { type: "checkbox", name, value: each, checked: (value || []).includes(each) }), text)), note);
-  const control = type === "select" ? h("select", { name, required }, options.map(([each, text]) => h("option", { value: each, selected: String(value ?? "") === each }, text)))
+  const control = own || (type === "select" ? h("select", { name, required }, options.map(([each, text]) => h("option", { value: each, selected: String(value ?? "") === each }, text)))
     : type === "textarea" ? h("textarea", { name, rows, required, value: value ?? "", spellcheck: "false" })
-      : h("input", { type: type === "number" ? "text" : type, inputmode: type === "number" ? "decimal" : null, name, required, value: value ?? "", autocomplete: "off" });
+      : h("input", { type: type === "number" ? "text" : type, inputmode: type === "number" ? "decimal" : null, name, required, value: value ?? "", autocomplete: "off" }));
   return h("label.field", {}, label, control, help, note);
 }
 
