@@ -92,7 +92,8 @@ async def read_request(context: RequestContext, input: PlanInput) -> PlanRequest
     }
     named_ids = {key.employee_id for key, _ in by_hand if key.employee_id is not None}
     carrier_ids = quota_ids - left_out
-    sellers = [employee for employee in employees if employee.id in named_ids | carrier_ids]
+    seller_ids = named_ids | carrier_ids
+    sellers = [employee for employee in employees if employee.id in seller_ids]
     if not sellers:
         raise Conflict("There is nobody in this scope who carries a quota.", "input", "scope")
     owners = arrange_owners(context.tree, scope, sellers)

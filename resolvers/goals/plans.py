@@ -325,7 +325,7 @@ async def undo_plan(context: RequestContext, prepared: PreparedUndo) -> GoalPlan
     if changed_ids and not prepared.keep_changed:
         names = await _list_names(context, [row.scope for row in prepared.rows if row.goal_id in changed_ids])
         raise Conflict(
-            "Goals of this plan were changed since, of {names}: `keepChanged` leaves them as they are.",
+            "Goals of this plan were changed since, of {names}. They can stay as they are (`keepChanged`).",
             "id",
             names=names,
         )

@@ -2,15 +2,48 @@
 
 import { h } from "../core/dom.js";
 import { chance, figure, number, percent, plainNumber } from "../core/format.js";
-import { t } from "../core/i18n.js";
+import { plural, t } from "../core/i18n.js";
 import { moveByKey, nameCell, readNumber, readTable } from "./cells.js";
 import { notify } from "./dialog.js";
 
+const MANY = 200; // rows, from which on the people of a team are shown when it is opened
+const PAGE = 100; // people of a team that are shown at once
+
+/**
+ * The rows to show of a large plan: all teams, of the opened ones a page of people, those set by hand, and those searched for.
+ * `hidden` stands after a page, for the rest of the team.
+ * @param {any[]} rows @param {any} plan @returns {({row: any, index: number} | {hidden: number, team: string})[]}
+ */
+function visibleRows(rows, plan) {
+  if (rows.length <= MANY) return rows.map((row, index) => ({ row, index }));
+  const search = plan.search.trim().toLocaleLowerCase();
+  /** @type {any[]} */
+  const visible = [];
+  const counts = new Map();
+  /** @type {{hidden: number, team: string} | null} */
+  let rest = null;
+  rows.forEach((row, index) => {
+    const { owner, byHand } = row;
+    if (search) {
+      if (visible.length < PAGE && owner.name.toLocaleLowerCase().includes(search)) visible.push({ row, index });
+      return;
+    }
+    const team = owner.__typename === "Employee" ? owner.team?.id || "" : null;
+    if (team === null || rest?.team !== team) rest = null;
+    const count = counts.get(team) || 0;
+    if (team === null || byHand || count < (plan.opened.get(team) || 0)) visible.push({ row, index });
+    else if (rest) rest.hidden += 1;
+    else if (plan.opened.has(team) || team === "") visible.push(rest = { hidden: 1, team });
+    counts.set(team, count + 1);
+  });
+  return visible;
+}
+
 /**
  * @param {any} preview
- * @param {{plan: any, shown: any, teams: any[], onChange: () => void, stale: boolean}} options
+ * @param {{plan: any, shown: any, teams: any[], onChange: () => void, redraw: () => void, stale: boolean}} options
  */
-export function planTable(preview, { plan, shown, teams, onChange, stale }) {
+export function planTable(preview, { plan, shown, teams, onChange, redraw, stale }) {
   const rows = preview.targets.filter((/** @type {any} */ { metric }) => metric.key === shown.metric);
   const total = preview.totals.find((/** @type {any} */ { metric }) => metric.key === shown.metric);
   if (!rows.length) return h("p.soft", {}, t("There is nobody to set targets for."));
@@ -32,15 +65,19 @@ export function planTable(preview, { plan, shown, teams, onChange, stale }) {
     if (cells.length < 2 && !cells[0]?.name) return;
     event.preventDefault();
     const missing = cells.filter(({ name, value }, offset) => {
-      const row = name === null ? rows[index + offset] : rows.find((/** @type {any} */ { owner }) => owner.name.toLocaleLowerCase() === name.toLocaleLowerCase());
+      const row = name === null ? shownRows[shownRows.indexOf(rows[index]) + offset] : rows.find((/** @type {any} */ { owner }) => owner.name.toLocaleLowerCase() === name.toLocaleLowerCase());
       if (row && value !== null) set(row.owner.id, value);
       return !row && value !== null;
     });
     if (missing.length) notify(t("Not found: {names}", { names: missing.map(({ name }) => name || "?").join(", ") }), { tone: "bad" });
     onChange();
   };
+  const withPeople = rows.length > MANY ? new Set(rows.map((/** @type {any} */ { owner }) => owner.team?.id)) : new Set();
+  /** @param {string} team */
+  const toggle = (team) => { plan.opened.has(team) ? plan.opened.delete(team) : plan.opened.set(team, PAGE); redraw(); };
   /** @param {any} row */
   const ownerCell = ({ owner }) => h("span.plan-owner", { style: { "--depth": depth(owner) } },
+    withPeople.has(owner.id) ? h("button.icon.fold", { type: "button", "aria-expanded": String(plan.opened.has(owner.id)), "aria-label": t("People of {name}", { name: owner.name }), onclick: () => toggle(owner.id) }, plan.opened.has(owner.id) ? "▾" : "▸") : null,
     owner.__typename === "Employee" ? h("input", { type: "checkbox", checked: !plan.leftOut.has(owner.id), "aria-label": t("{name} gets a target", { name: owner.name }), onchange: (/** @type {any} */ { target: box }) => { box.checked ? plan.leftOut.delete(owner.id) : plan.leftOut.add(owner.id); onChange(); } }) : null,
     h("span.line", { title: owner.name }, owner.name));
   /** @param {any} row */
@@ -70,10 +107,17 @@ export function planTable(preview, { plan, shown, teams, onChange, stale }) {
   if (rows.some((/** @type {any} */ { existing }) => existing)) columns.push([t("Set now"), "right soft wide", ({ existing }) => (existing ? figure(existing.target, metric.unit) : "–"), null]);
   if (rows.some((/** @type {any} */ { probability }) => probability !== null)) columns.push([t("Chance"), "right", ({ probability }) => chance(probability), chance(total?.probability)]);
   if (rows.some((/** @type {any} */ { workingTimeShare: share }) => share !== null && share !== 1)) columns.push([t("Working time"), "right soft wide", ({ workingTimeShare: share }) => (share === null ? "" : percent(100 * share)), null]);
-  return h("div.scroll", { class: stale ? "stale" : null }, h("table.plan-table", {},
+  const visible = visibleRows(rows, plan);
+  const shownRows = visible.flatMap((each) => ("hidden" in each ? [] : [each.row]));
+  const rowOf = (/** @type {any} */ row, /** @type {number} */ index) => h("tr", { "data-key": row.owner.id, class: row.owner.__typename !== "Employee" ? "team" : plan.leftOut.has(row.owner.id) ? "out" : null },
+    columns.map(([, kind, content]) => h("td", { class: kind || null }, content(row, index))));
+  const more = (/** @type {{hidden: number, team: string}} */ { hidden, team }) => h("tr", { "data-key": `more ${team}` }, h("td", { colspan: columns.length },
+    h("button.link", { type: "button", onclick: () => { plan.opened.set(team, (plan.opened.get(team) || 0) + PAGE); redraw(); } }, plural("Show {count} more person", "Show {count} more people", Math.min(PAGE, hidden)), ` (${number(hidden)})`)));
+  return h("div.scroll", { class: stale ? "stale" : null },
+    rows.length > MANY ? h("label.search", {}, h("span.hidden", {}, t("Search by name")), h("input", { type: "search", placeholder: t("Search by name"), value: plan.search, oninput: (/** @type {any} */ { target }) => { plan.search = target.value; redraw(); } })) : null,
+    h("table.plan-table", {},
     h("thead", {}, h("tr", {}, columns.map(([title, kind]) => h("th", { class: kind || null }, title)))),
-    h("tbody", {}, rows.map((/** @type {any} */ row, /** @type {number} */ index) => h("tr", { "data-key": row.owner.id, class: row.owner.__typename !== "Employee" ? "team" : plan.leftOut.has(row.owner.id) ? "out" : null },
-      columns.map(([, kind, content]) => h("td", { class: kind || null }, content(row, index)))))),
+    h("tbody", {}, visible.map((each) => "hidden" in each ? more(each) : rowOf(each.row, each.index))),
     total ? h("tfoot", {}, h("tr", {}, columns.map(([, kind, , below]) => h("td", { class: kind || null }, below)))) : null));
 }
 

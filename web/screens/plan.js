@@ -1,7 +1,7 @@
 /** The plan workbench: targets of a scope, its teams and people for a period, computed live and applied at once. */
 
 import { parameter } from "../core/address.js";
-import { mutate, newKey, query, Refused, RequestError } from "../core/client.js";
+import { mutate, newKey, pause, query, Refused, RequestError } from "../core/client.js";
 import { h, onNextFrame, render } from "../core/dom.js";
 import { useCompany } from "../core/format.js";
 import { gql } from "../core/gql.js";
@@ -10,7 +10,8 @@ import { chosenPeriod } from "../core/period.js";
 import { canForAll, canForOthers, viewer } from "../core/session.js";
 import { readNumber } from "../parts/cells.js";
 import { empty, periodPicker, scopePicker } from "../parts/controls.js";
-import { notify } from "../parts/dialog.js";
+import { notify, openDialog } from "../parts/dialog.js";
+import { openForm } from "../parts/form.js";
 import { metricForm, newMetric, planInput } from "../parts/plan_form.js";
 import { planTable, tableText } from "../parts/plan_table.js";
 
@@ -36,12 +37,13 @@ ${CHOICES}`;
 const PREVIEW = gql`query PlanPreview($input: PlanInput!) { planPreview(input: $input) { ...PreviewFields } }
 ${PREVIEW_FIELDS}`;
 const APPLY = gql`mutation ApplyPlan($input: ApplyPlanInput!) { applyPlan(input: $input) { plan { id goalCount } userErrors { path code message } } }`;
-const UNDO = gql`mutation UndoPlan($id: ID!, $keepChanged: Boolean!, $key: String!) { undoPlan(id: $id, keepChanged: $keepChanged, idempotencyKey: $key) { plan { id undoneAt } userErrors { path code message } } }`;
+const UNDO = gql`mutation UndoPlan($id: ID!, $keepChanged: Boolean!, $reason: String, $key: String!) { undoPlan(id: $id, keepChanged: $keepChanged, reason: $reason, idempotencyKey: $key) { plan { id undoneAt } userErrors { path code message } } }`;
 
 const COMPUTE_SECONDS = 0.25; // after the last keystroke
+const SLOW_SECONDS = 3; // after which the page shows what it has, without the preview
 
-/** What is being planned; kept while other screens are shown. @type {{metrics: any[], targets: Map<string, string>, leftOut: Set<string>, ramp: string, shown: number}} */
-const plan = { metrics: [newMetric("deals_won_amount", "MONEY")], targets: new Map(), leftOut: new Set(), ramp: "", shown: 0 };
+/** What is being planned; kept while other screens are shown. @type {{metrics: any[], targets: Map<string, string>, leftOut: Set<string>, ramp: string, shown: number, opened: Map<string, number>, search: string}} */
+const plan = { metrics: [newMetric("deals_won_amount", "MONEY")], targets: new Map(), leftOut: new Set(), ramp: "", shown: 0, opened: new Map(), search: "" };
 let planned = ""; // scope and period that the targets by hand belong to
 
 const lacksTotal = () => plan.metrics.some(({ base, total }) => base === "TOTAL" && readNumber(total) === null);
@@ -49,19 +51,36 @@ const lacksTotal = () => plan.metrics.some(({ base, total }) => base === "TOTAL"
 const hasNoPast = () => viewer().scope.lastMonth?.series.every(({ total }) => !Number(total)) || false;
 
 /**
- * Read what can be chosen, with the first preview, or with why there is none.
+ * Read what can be chosen, with the first preview, or with why there is none. Of a large company, whose preview takes the
+ * server long, `later` is that preview.
  * @param {string} scope @param {{kind: string, offset: number}} period
+ * @returns {Promise<any>}
  */
 async function readStart(scope, period) {
-  if (lacksTotal()) return { ...await query(START_EMPTY, { scope, period }), problem: t("Enter the total.") };
+  const readChoices = () => query(START_EMPTY, { scope, period });
+  if (lacksTotal()) return { ...await readChoices(), problem: t("Enter the total.") };
+  const start = query(START, { scope, period, input: planInput(plan, scope, period) });
   try {
-    return await query(START, { scope, period, input: planInput(plan, scope, period) });
+    const data = await Promise.race([start, pause(SLOW_SECONDS)]);
+    return data || { ...await readChoices(), later: start };
   } catch (error) {
     if (!(error instanceof RequestError)) throw error;
     if (error.field.endsWith(".base") && plan.metrics.length === 1) plan.metrics[0].base = "TOTAL"; // what it would start from is zero
-    return { ...await query(START_EMPTY, { scope, period }), problem: error.message };
+    return { ...await readChoices(), problem: error.message };
   }
 }
+
+/** Whether the company asks why targets of a running period change. @param {unknown} error */
+const lacksReason = (error) => error instanceof Refused && error.userErrors.some(({ path }) => path.includes("reason"));
+
+/** @param {string} label @param {(reason: string) => Promise<void>} goOn */
+const askReason = (label, goOn) => openForm(t("Why do the targets change?"), [{ name: "reason", label: t("Reason"), required: true }], ({ reason }) => goOn(reason), { label });
+
+/** Others have changed goals of the plan since: nothing of theirs is lost without a question. @param {Error} conflict @param {() => void} undoOthers */
+const askWhetherToKeep = (conflict, undoOthers) => openDialog(t("Take the plan back"), (close) => [
+  h("p", {}, conflict.message),
+  h("p.soft", {}, t("Nothing has been taken back yet. These goals keep what they were changed to; the others get their targets from before the plan.")),
+  h("div.actions", {}, h("button.primary", { type: "button", onclick: () => { close(); undoOthers(); } }, t("Take back the others")), h("button", { type: "button", onclick: close }, t("Leave the plan")))]);
 
 /** @type {import("../main.js").Screen} */
 export async function show(main) {
@@ -89,9 +108,33 @@ export async function show(main) {
   /** @type {any} */
   let applied = data.activities.edges.map((/** @type {any} */ { node }) => node.subject).find((/** @type {any} */ each) => each?.id && !each.undoneAt && each.scope.id === scope.id && each.period.label === funnel.period.label) || null;
   let number = 0;
+  let running = Promise.resolve(); // one preview after the other: the server is busy with each
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let waiting;
 
+  /**
+   * Read a preview after the one that is being read, and show it, unless another one has been asked for meanwhile.
+   * @param {() => Promise<any>} read
+   */
+  const follow = (read) => {
+    const own = (number += 1);
+    busy = true;
+    draw();
+    running = running.then(() => (own === number ? showPreview(own, read) : undefined));
+  };
+  /** @param {number} own @param {() => Promise<any>} read */
+  const showPreview = async (own, read) => {
+    try {
+      const answer = await read();
+      if (own !== number) return;
+      [preview, problem] = [answer.planPreview, ""];
+    } catch (error) {
+      if (own !== number) return;
+      problem = error instanceof Error && error.message ? error.message : t("The server cannot be reached.");
+    }
+    busy = false;
+    draw();
+  };
   const compute = (seconds = COMPUTE_SECONDS) => {
     clearTimeout(waiting);
     if (lacksTotal()) {
@@ -101,44 +144,35 @@ export async function show(main) {
     }
     busy = true;
     draw();
-    waiting = setTimeout(async () => {
-      const own = (number += 1);
-      try {
-        const answer = await query(PREVIEW, { input: planInput(plan, scope.id, period) });
-        if (own !== number) return;
-        [preview, problem] = [answer.planPreview, ""];
-      } catch (error) {
-        if (own !== number) return;
-        problem = error instanceof Error && error.message ? error.message : t("The server cannot be reached.");
-      }
-      busy = false;
-      draw();
-    }, seconds * 1000);
+    waiting = setTimeout(() => follow(() => query(PREVIEW, { input: planInput(plan, scope.id, period) })), seconds * 1000);
   };
 
-  async function apply() {
+  /** @param {string} [reason] */
+  async function apply(reason) {
     busy = true;
     draw();
     try {
-      const { plan: done } = await mutate(APPLY, { input: { plan: planInput(plan, scope.id, period), hash: preview.hash, idempotencyKey: newKey() } });
+      const { plan: done } = await mutate(APPLY, { input: { plan: planInput(plan, scope.id, period), hash: preview.hash, reason, idempotencyKey: newKey() } });
       applied = done;
       plan.targets.clear();
-      notify(plural("{count} target set", "{count} targets set", done.goalCount), { tone: "good", action: { label: t("Undo"), run: () => undo(done, false) } });
+      notify(plural("{count} target set", "{count} targets set", done.goalCount), { tone: "good", action: { label: t("Undo"), run: () => undo(done) } });
     } catch (error) {
-      notify(error instanceof Error ? error.message : String(error), { tone: "bad" });
+      if (lacksReason(error)) askReason(t("Apply"), apply);
+      else notify(error instanceof Error ? error.message : String(error), { tone: "bad" });
     }
     compute(0);
   }
 
-  /** @param {any} done @param {boolean} keepChanged */
-  async function undo(done, keepChanged) {
+  /** @param {any} done @param {{keepChanged?: boolean, reason?: string}} [options] keepChanged: leave what others have changed since */
+  async function undo(done, { keepChanged = false, reason } = {}) {
     try {
-      await mutate(UNDO, { id: done.id, keepChanged, key: newKey() });
+      await mutate(UNDO, { id: done.id, keepChanged, reason, key: newKey() });
       applied = null;
-      notify(t("The plan was taken back."), { tone: "good" });
+      notify(keepChanged ? t("The plan was taken back, but for the goals that were changed since.") : t("The plan was taken back."), { tone: "good" });
     } catch (error) {
-      const conflict = error instanceof Refused && error.code === "CONFLICT" && !keepChanged;
-      notify(error instanceof Error ? error.message : String(error), { tone: "bad", action: conflict ? { label: t("Take back the others"), run: () => undo(done, true) } : undefined });
+      if (lacksReason(error)) askReason(t("Take the plan back"), (text) => undo(done, { keepChanged, reason: text }));
+      else if (error instanceof Refused && error.code === "CONFLICT") askWhetherToKeep(error, () => undo(done, { keepChanged: true, reason }));
+      else notify(error instanceof Error ? error.message : String(error), { tone: "bad" });
     }
     compute(0);
   }
@@ -174,11 +208,12 @@ export async function show(main) {
             h("div.actions", {},
               preview ? h("button", { type: "button", onclick: copy }, t("Copy table")) : null,
               plan.targets.size ? h("button", { type: "button", onclick: () => { plan.targets.clear(); compute(0); } }, plural("Clear {count} set by hand", "Clear {count} set by hand", plan.targets.size)) : null,
-              applied ? h("button", { type: "button", onclick: () => undo(applied, false) }, t("Take the plan back")) : null,
-              h("button.primary", { type: "button", disabled: busy || Boolean(problem) || !preview?.targetCount, onclick: apply }, preview ? plural("Apply {count} target", "Apply {count} targets", preview.targetCount) : t("Apply")))),
+              applied ? h("button", { type: "button", onclick: () => undo(applied) }, t("Take the plan back")) : null,
+              h("button.primary", { type: "button", disabled: busy || Boolean(problem) || !preview?.targetCount, onclick: () => apply() }, preview ? plural("Apply {count} target", "Apply {count} targets", preview.targetCount) : t("Apply")))),
           lacksTotal() ? h("p.soft", {}, problem) : h("p.problem", { role: "alert" }, problem),
-          preview ? planTable(preview, { plan, shown, teams, onChange: () => compute(), stale: Boolean(problem) }) : problem ? null : h("p.soft", {}, t("Computing …")))));
+          preview ? planTable(preview, { plan, shown, teams, onChange: () => compute(), redraw: draw, stale: Boolean(problem) }) : problem ? null : h("p.soft", {}, t("Computing …")))));
   });
   draw();
+  if (data.later) follow(() => data.later);
   return () => { clearTimeout(waiting); number += 1; };
 }

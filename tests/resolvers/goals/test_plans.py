@@ -260,7 +260,7 @@ async def test_goal_changed_since_is_a_conflict_and_stays_if_wanted(either_compa
     [error] = (await undo(world, plan))["userErrors"]
     assert (error["code"], error["path"]) == ("CONFLICT", ["id"])
     assert error["message"] == (
-        "Goals of this plan were changed since, of N1, S1: `keepChanged` leaves them as they are."
+        "Goals of this plan were changed since, of N1, S1. They can stay as they are (`keepChanged`)."
     )
     assert await read_all_rows() == rows
 
