@@ -195,13 +195,13 @@ def _make_links(paths: list[str], styles_folder: str, main: str) -> str:
     return "\n".join(
         [
             *(f'<link rel="stylesheet" href="{{base}}{path}">' for path in styles),
-            *(f'<link rel="modulepreload" href="{{base}}{path}">' for path in sorted(_find_imports(main))),
+            *(f'<link rel="modulepreload" href="{{base}}{path}">' for path in sorted(find_imports(main))),
             f'<script type="module" src="{{base}}{main}"></script>',
         ]
     )
 
 
-def _find_imports(path: str) -> set[str]:
+def find_imports(path: str) -> set[str]:
     """Return the modules that a module imports at its start, directly or not."""
     visited: set[str] = set()
     queue = [path]

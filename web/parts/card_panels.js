@@ -32,12 +32,12 @@ export const tasksPanel = (tasks, total) =>
 
 /** @param {any[]} deals @param {number} total */
 export const dealsPanel = (deals, total) =>
-  panel(t("Open deals"), countOf(total), deals.length ? h("ul.list", {}, deals.map((deal) => h("li", { "data-key": deal.id, class: changeOf(deal.id)?.state === "waiting" ? "done" : null },
+  panel(t("Open deals"), countOf(total), deals.length ? limited("ul.list", deals.map((deal) => h("li", { "data-key": deal.id, class: changeOf(deal.id)?.state === "waiting" ? "done" : null },
     h("button.deal-open.grow", { type: "button", "aria-haspopup": "dialog", onclick: () => openDealActions(deal) },
       h("span.row", {}, h("span.line.grow", {}, deal.title), h("span.amount", {}, money(deal.amount?.amount, deal.amount?.currency))),
       h("span.row", {}, h("small.line.grow", {}, [deal.stage.name, deal.client?.name].filter(Boolean).join(" · ")),
         changeChip(deal.id), deal.hasProblems ? h("span.chip.warn", { title: deal.problem }, t("problem")) : null,
-        deal.winProbability === null ? null : h("small", { title: t("Chance to be won") }, chance(deal.winProbability))))))) : empty(t("No open deals.")));
+        deal.winProbability === null ? null : h("small", { title: t("Chance to be won") }, chance(deal.winProbability)))))), 12) : empty(t("No open deals.")));
 
 /** @param {any} statistics @param {string} today */
 export const chartsPanel = ({ series, winRatePercent, averageDealAmount, medianSalesCycleDays, period }, today) =>

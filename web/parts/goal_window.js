@@ -43,10 +43,10 @@ export function goalWindow(goal, points, forecast, workdays) {
     paceChart(goal, points, range, workdays),
     h("dl.facts", {},
       fact(t("Projection"), hasProjection ? figure(progress.projected, metric.unit, true) : "–", hasProjection ? percent(progress.projectedPercent) : null),
-      range ? fact(t("Range"), `${figure(range.low, metric.unit, true)} – ${figure(range.high, metric.unit, true)}`) : null,
       fact(t("Chance"), chance(progress.attainmentProbability)),
       Number(progress.remaining) > 0 && progress.neededPerWorkday !== null
-        ? fact(t("Needed a day"), figure(progress.neededPerWorkday, metric.unit, true)) : null),
+        ? fact(t("Needed a day"), figure(progress.neededPerWorkday, metric.unit, true)) : null,
+      range ? fact(t("Range"), `${figure(range.low, metric.unit, true)} – ${figure(range.high, metric.unit, true)}`) : null),
     h("button.link.why", { type: "button", onclick: () => openWhy(goal) }, t("Why this number")));
 }
 

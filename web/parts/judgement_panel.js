@@ -2,7 +2,7 @@
 
 import { mutate, newKey } from "../core/client.js";
 import { h } from "../core/dom.js";
-import { calendarDate, day as dayName, dayOf, money, shortMoney } from "../core/format.js";
+import { calendarDate, day as dayName, dayAndTime, dayOf, money, shortMoney } from "../core/format.js";
 import { gql } from "../core/gql.js";
 import { plural, t } from "../core/i18n.js";
 import { canForOthers } from "../core/session.js";
@@ -17,7 +17,8 @@ export const JUDGEMENT = gql`query Judgement($scope: ID, $period: PeriodInput) {
     lastWeek: drivers(since: LAST_WEEK) { ...DriverFields }
     yesterday: drivers(since: YESTERDAY) { ...DriverFields }
     today: drivers(since: TODAY) { ...DriverFields }
-    submitted submissions { scope { id name } amount }
+    submitted submissions { scope { id name } amount at author { name } }
+    calls(first: 12) { kind amount note at author { name } }
     adjustment { amount note at author { name } }
     categories { category cumulative }
   }
@@ -60,13 +61,17 @@ function driverLine({ kind, amount, dealCount, deals }) {
     deals.length ? h("button.link", { type: "button", onclick: () => openDeal(deals[0].deal.id) }, plural("{count} deal", "{count} deals", dealCount)) : null, signed(amount));
 }
 
+/** @param {any} call @param {string} name who said it, or for whom */
+const callLine = ({ kind, amount, note, at }, name) => h("li", {}, h("span.grow", {}, h("span.line", {}, name), h("small", {}, [dayAndTime(at), kind === "ADJUSTMENT" ? t("Adjusted") : null, note].filter(Boolean).join(" · "))),
+  h("span.amount", {}, amount === null ? t("withdrawn") : shortMoney(amount)));
+
 /**
  * @param {any} past as for `driversPanel`
- * @param {{scope: {id: string, __typename: string}, period: {kind: string}, forecast: any, reread: () => void}} question
+ * @param {{scope: {id: string, name: string, __typename: string}, period: {kind: string}, forecast: any, reread: () => void}} question
  */
 export function callsPanel(past, { scope, period, forecast, reread }) {
   if (!past?.categories) return null;
-  const { submitted, submissions, adjustment, categories } = past;
+  const { submitted, submissions, adjustment, categories, calls } = past;
   const cumulative = new Map(categories.map((/** @type {any} */ row) => [row.category, row.cumulative]));
   const ownCall = submissions.find((/** @type {any} */ call) => call.scope.id === scope.id);
   const isOver = forecast.openPipeline === null; // then only what was said before is of interest
@@ -82,6 +87,9 @@ export function callsPanel(past, { scope, period, forecast, reread }) {
       ownCall ? fact(t("Submitted"), shortMoney(ownCall.amount)) : null,
       adjustment ? fact(t("Adjusted"), shortMoney(adjustment.amount)) : null),
     adjustment ? h("p.soft", {}, `${adjustment.author?.name ?? ""}, ${dayOf(adjustment.at)}: ${adjustment.note}`) : null,
+    submissions.some((/** @type {any} */ call) => call.scope.id !== scope.id) ? h("details.more", { "data-key": "submissions" }, h("summary", {}, t("Who has submitted what")),
+      h("ul.list", {}, submissions.map((/** @type {any} */ call) => callLine(call, call.author && call.author.name !== call.scope.name ? `${call.scope.name} (${call.author.name})` : call.scope.name)))) : null,
+    calls.length ? h("details.more", { "data-key": "calls" }, h("summary", {}, t("What was said about {scope}", { scope: scope.name })), h("ul.list", {}, calls.map((/** @type {any} */ call) => callLine(call, call.author?.name || "–")))) : null,
     mayCall ? h("div.actions", {}, button(t("Submit"), () => openCall(t("Submit a forecast"), SUBMIT, "submitForecast", false)), button(t("Adjust"), () => openCall(t("Adjust the forecast"), ADJUST, "adjustForecast", true))) : null);
 
   /** @param {string} title @param {string} document @param {string} name @param {boolean} needsNote */

@@ -125,7 +125,7 @@ function drawCard(main, state, period) {
     h("div.grow", {}, h("h1", {}, employee.name),
       h("p.soft", {}, [roleName(employee.role), team?.name].filter(Boolean).join(" · "),
         h("span.more-about", {}, manager && manager.id !== employee.id ? ` · ${t("reports to {name}", { name: manager.name })}` : null, employee.online ? ` · ${t("online")}` : null))),
-    standing ? h("div.place", {}, h("strong", {}, t("Place {rank}", { rank: standing.rank })), h("small", {}, standing.gapToNext ? t("{amount} to the next", { amount: figure(standing.gapToNext, "MONEY", true) }) : figure(standing.value, "MONEY", true))) : null);
+    standing && Number(standing.value) ? h("div.place", {}, h("strong", {}, t("Place {rank}", { rank: standing.rank })), h("small", {}, standing.gapToNext ? t("{amount} to the next", { amount: figure(standing.gapToNext, "MONEY", true) }) : figure(standing.value, "MONEY", true))) : null);
   if (!statistics) return render(main, h("div.card", {}, head, empty(t("Only this person and those above see the rest of the card."))));
   const clients = edges(employee.clients);
   const today = calendarDate(new Date());
@@ -142,10 +142,10 @@ function drawCard(main, state, period) {
       h("div.column", {}, h("div.column.tab-today", {},
         panel(t("Goals"), null, goals.length ? h("ul.goal-lines", {}, goals.map((goal) => goalLine(goal))) : empty(own ? t("No goals yet.") : t("No goals for this period."))),
         tasksPanel(edges(employee.tasks), employee.tasks.totalCount),
-        dealsPanel(edges(employee.deals), employee.deals.totalCount)),
-        h("div.column.tab-clients.calls", {}, callsPanel(edges(employee.calls)))),
+        dealsPanel(edges(employee.deals), employee.deals.totalCount))),
       h("div.column", {}, h("div.column.tab-numbers", {},
-        chartsPanel(statistics, today), stagesPanel(employee.funnel), hoursPanel(employee.workTime, today))),
+        chartsPanel(statistics, today), stagesPanel(employee.funnel), hoursPanel(employee.workTime, today)),
+        h("div.column.tab-clients.calls", {}, callsPanel(edges(employee.calls)))),
       h("div.column", {}, h("div.column.tab-history", {}, historyPanel(state.news)),
         h("div.column.tab-clients", {}, leadsPanel(edges(employee.leads)), clientsPanel(clients, employee.clients.totalCount)))),
     h("div.action-bar.no-print", {}, h("button.primary", { type: "button", onclick: () => openCall(employee.id, clients) }, icon("phone"), t("Call")))));

@@ -16,7 +16,7 @@ import { FORECAST_FIELDS, forecastPanel } from "../parts/forecast_panel.js";
 import { FUNNEL_FIELDS, funnelTable } from "../parts/funnel_panel.js";
 import { GOAL_FIELDS, GOAL_STATE, goalLine, goalWindow } from "../parts/goal_window.js";
 import { JUDGEMENT, callsPanel, driversPanel } from "../parts/judgement_panel.js";
-import { LEADERBOARD, LEADERBOARD_FIELDS, rankingRows } from "../parts/ranking_list.js";
+import { LEADERBOARD, LEADERBOARD_FIELDS, nothingYet, rankingRows } from "../parts/ranking_list.js";
 import { isRunning, readSince, sincePanel } from "../parts/since_panel.js";
 
 const STATISTICS_FIELDS = gql`fragment StatisticsFields on Statistics {
@@ -228,7 +228,7 @@ function drawDashboard(main, state, { scope, period, span, metric }) {
         part("funnel", [funnel], () => panel(t("Funnel"), h("small", {}, span.label), funnelTable(funnel)))),
       h("div.column", {},
         part("ranking", [board], () => panel(t("Ranking"), h("small", {}, t("total {total}", { total: figure(board.total, board.metric.unit, true) })),
-          board.standings.length ? h("ol.ranking", {}, rankingRows(board)) : empty(t("Nobody is ranked yet.")))),
+          nothingYet(board, period), board.standings.length ? h("ol.ranking", {}, rankingRows(board)) : empty(t("Nobody is ranked yet.")))),
         part("forecast", [forecast, past], () => forecastPanel(forecast, past)),
         isLong ? changed : null,
         part("alerts", [alerts, minute], () => panel(t("Alerts"), link("/alerts", h("span.link", {}, t("All"))), alertList(alerts, read))),

@@ -10,7 +10,7 @@ import { chosenPeriod } from "../core/period.js";
 import { viewer } from "../core/session.js";
 import { subscribe } from "../core/socket.js";
 import { chosenMetric, empty, metricPicker, periodPicker, scopePicker } from "../parts/controls.js";
-import { LEADERBOARD, LEADERBOARD_FIELDS, rankingRows } from "../parts/ranking_list.js";
+import { LEADERBOARD, LEADERBOARD_FIELDS, nothingYet, rankingRows } from "../parts/ranking_list.js";
 
 const RANKING = gql`query RankingStart($metric: String!, $period: PeriodInput, $scope: ID, $first: Int!, $rankBy: RankBy!) {
   company { id name currency timeZone } groups { id name ... on Team { parent { id } } } metrics { key name unit }
@@ -36,6 +36,7 @@ export async function show(main) {
         periodPicker(period, board.period.label)),
       h("section.panel.full-ranking", {},
         h("header", {}, h("h2", {}, board.metric.name), h("small", {}, plural("{count} person", "{count} people", board.totalCount), ", ", t("total {total}", { total: figure(board.total, board.metric.unit) }))),
+        nothingYet(board, period),
         board.standings.length ? h("ol.ranking", {}, rankingRows(board, viewer().employee.id)) : empty(t("Nobody is ranked yet.")),
         board.totalCount > board.standings.length ? h("p.soft", {}, t("These are the first {count}; choose a team to see all of its people.", { count: board.standings.length })) : null));
     const list = main.querySelector(".ranking");

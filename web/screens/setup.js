@@ -49,7 +49,7 @@ export async function show(main) {
         step(1, t("The company"), saved || hasPeople, companyPanel),
         step(2, t("People and teams"), hasPeople,
           h("p.soft", {}, t("Paste one person a line: name, e-mail, team, role. From a spreadsheet, a CSV file, or typed. Teams are created as they are named.")),
-          h("textarea", { rows: 7, spellcheck: "false", "aria-label": t("List of people"), placeholder: "Ann Berg; ann@example.com; North; manager\nBo Lind; bo@example.com; North", value: text, oninput: (/** @type {any} */ { target }) => { text = target.value; rows = readPeople(text); draw(); } }),
+          h("textarea", { rows: 7, spellcheck: "false", "aria-label": t("List of people"), placeholder: t("Ann Berg; ann@example.com; North; manager\nBo Lind; bo@example.com; North"), value: text, oninput: (/** @type {any} */ { target }) => { text = target.value; rows = readPeople(text); draw(); } }),
           rows.length ? h("div.scroll", {}, h("table.rows", {}, h("thead", {}, h("tr", {}, [t("Name"), t("E-mail"), t("Team"), t("Role")].map((each) => h("th", {}, each)), h("td"))),
             h("tbody", {}, rows.map((row) => h("tr", {}, h("td", {}, row.name), h("td", {}, row.email), h("td", {}, row.team), h("td", {}, roleName(row.role)),
               h("td", {}, row.problem ? h("small.bad", {}, row.problem) : row.state ? h("span.chip.fine", {}, row.link ? t("created") : t("invited by mail")) : null)))))) : null,
@@ -60,6 +60,7 @@ export async function show(main) {
           h("p.soft", {}, t("Give a total for the next month, and it is split among the people; every target can be changed in the table.")),
           h("div.actions", {}, link("/plan?base=TOTAL", h("span.button.primary", {}, t("Open the plan"))))),
         step(4, t("The screen in the office"), hasWallboard,
+          h("p.soft", {}, t("A link for a television or a tablet. It signs in by itself, shows the ranking, the forecast and the goals, and can be revoked at any time.")),
           token ? wallboardLink(token) : h("div.actions", {}, button(t("Create a wallboard"), addWallboard, { class: "primary" })))));
   }
 

@@ -16,7 +16,7 @@ from domain.alerts.rules import ALERT_DEFINITIONS, AlertKind
 from domain.i18n.languages import LANGUAGES, TRANSLATIONS
 from domain.permissions import Action, Role
 from graph.schema import create_schema
-from server.http.web_app import POLICY, SCREEN_PATHS, load_web_app, read_messages
+from server.http.web_app import POLICY, SCREEN_PATHS, find_imports, load_web_app, read_messages
 from tests.http_server import RunningServer, run_test_server
 from tests.web_documents import DOCUMENTS, SCRIPTS, WEB
 
@@ -92,7 +92,7 @@ async def test_files_are_compressed_and_kept_by_browsers(server: RunningServer) 
 async def test_first_screen_is_small() -> None:
     app = load_web_app()
     loaded = re.findall(r'(?:href|src)="/web/\w+/([^"]+)"', app.page.content.decode())
-    screen = ["screens/dashboard.js", *(path for path in SCRIPTS if path.startswith("parts/"))]
+    screen = {"screens/dashboard.js", *find_imports("screens/dashboard.js")}
 
     assert {"main.js", "core/socket.js", "styles/tokens.css"} <= set(loaded)
     assert sum(len(app.files[path].compressed or b"") for path in {*loaded, *screen}) < 80_000
