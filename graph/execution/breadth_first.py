@@ -126,6 +126,8 @@ class Execution:
         self, selection: Selection, sources: Values, origin: Column | None, indices: list[int] | None
     ) -> list[dict[str, object]]:
         """Return the rows of these objects; values that must be awaited are put in later."""
+        if not selection.fields:  # all that is selected stands in fragments of other types
+            return [{} for _ in sources]
         level = ObjectLevel(selection, sources, origin, indices)
         columns = [self._read_field(level, field) for field in selection.fields]
         level.rows = selection.build_rows(columns)

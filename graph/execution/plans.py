@@ -212,7 +212,7 @@ def _row_builder(keys: tuple[str, ...]) -> BuildRows:
     names of a parsed document: letters, digits and underscores.
     """
     assert all(key.isidentifier() for key in keys)
-    if len(keys) == 1:
+    if len(keys) < 2:  # without any, it is never called: no column says how many rows there are
         return lambda columns: [{keys[0]: value} for value in columns[0]]
     names = [f"value_{index}" for index in range(len(keys))]
     entries = ", ".join(f"{key!r}: {name}" for key, name in zip(keys, names, strict=True))

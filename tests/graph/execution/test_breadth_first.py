@@ -145,7 +145,7 @@ DELAYED_VALUES: Final = (delayed(2), delayed(None), delayed(raise_error), delaye
 THING = "__typename ... on Named { name } ... on RedThing { size } ... on BlueThing { shade }"
 SELECTION: Final = f"""{{ number needed part {{ number ...needs }} needed: needed neededPart {{ needed }}
   parts {{ number @include(if: $with) needed }} holes {{ needed number @skip(if: $with) }} sized(size: $size) other: sized
-  numbers thing {{ {THING} }} things {{ {THING} }} named {{ __typename name ... on RedThing {{ size }} }} }}"""
+  numbers thing {{ {THING} }} things {{ {THING} }} bare: named {{ ... on RedThing {{ size }} }} named {{ __typename name ... on RedThing {{ size }} }} }}"""
 DOCUMENT: Final = f"""query($with: Boolean!, $size: Int = 3) {{ first {SELECTION} second {SELECTION} }}
   fragment needs on Part {{ needed }}"""
 
