@@ -16,7 +16,7 @@ from graph.base.enums import PlanBase, PlanWeights
 from graph.base.field_declarations import NOTHING, declare
 from graph.base.input_mapping import PeriodInput, to_input
 from graph.base.lazy_types import EmployeeRef, GoalRef, MetricRef
-from graph.base.row_types import Info, Node, employee_ref, reference_field, row_type
+from graph.base.row_types import Info, Node, employee_ref, reference_field, row_type, selects_any
 from graph.base.scopes import CalendarPeriod, Period, Scope, to_calendar_period
 from models.goals import plans as rows
 from resolvers.goals import plan_preview
@@ -28,6 +28,7 @@ from resolvers.goals.plan_preview import PlanTotal as PlanTotalRow
 from resolvers.request.context import Reference
 
 _TYPICAL_TARGETS: Final = 100  # of a preview, for the cost of a query
+PROBABILITY: Final = frozenset({"probability"})  # of a preview: needs the forecast of all owners
 
 
 @strawberry.input(description="The weight of an employee; only its proportion to those of the others counts.")
@@ -246,4 +247,6 @@ the scope. Nothing is written: `applyPlan` takes the same input and the `hash`."
     async def plan_preview(self, info: Info, input: PlanInput) -> PlanPreviewRow:
         context = info.context
         context.viewer  # noqa: B018 - raises for an anonymous client
-        return await plan_preview.preview_plan(context, to_input(PlanInputData, input))
+        return await plan_preview.preview_plan(
+            context, to_input(PlanInputData, input), with_probabilities=selects_any(info, PROBABILITY)
+        )

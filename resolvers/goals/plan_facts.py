@@ -60,7 +60,7 @@ class PlanFacts:
 
     own_shares     of the sellers: their working time divided by the company's
     forecasts      that bases and weights are taken from
-    probabilities  the forecasts that tell how probable the targets are
+    probabilities  the forecasts that tell how probable the targets are; empty if nobody asks for it
     """
 
     own_shares: Mapping[ScopeKey, Fraction] = field(default_factory=dict)
@@ -129,7 +129,7 @@ def list_ranges(metric_plans: Sequence[MetricPlan], period: Period, last_days: P
     ]
 
 
-async def read_facts(context: RequestContext, request: PlanRequest) -> PlanFacts:
+async def read_facts(context: RequestContext, request: PlanRequest, *, with_probabilities: bool) -> PlanFacts:
     scope, owners, period, metric_plans = request.scope, request.owners, request.period, request.metric_plans
     schedule = await context.work_schedule()
     facts = PlanFacts({key: schedule.own_share(key.id, period) for key in owners.seller_keys})
@@ -154,9 +154,10 @@ async def read_facts(context: RequestContext, request: PlanRequest) -> PlanFacts
         facts.forecasts = await load_scope_forecasts(
             context, forecast_metrics, scope.key, owners.keys, period, await _forecast_time(context, period)
         )
-    facts.probabilities = await load_scope_forecasts(
-        context, [metric_plan.metric for metric_plan in metric_plans], scope.key, owners.keys, period, context.now()
-    )
+    if with_probabilities:
+        facts.probabilities = await load_scope_forecasts(
+            context, [metric_plan.metric for metric_plan in metric_plans], scope.key, owners.keys, period, context.now()
+        )
     return facts
 
 

@@ -129,22 +129,25 @@ class _MetricTargets:
     weights: Mapping[ScopeKey, Fraction]
 
 
-async def preview_plan(context: RequestContext, input: PlanInput) -> PlanPreview:
+async def preview_plan(context: RequestContext, input: PlanInput, *, with_probabilities: bool) -> PlanPreview:
     """Return the preview as the answer of a query, which has no user errors, but an operation error for each."""
     with validation.raise_bad_input():
         try:
-            return await compute_plan(context, input)
+            return await compute_plan(context, input, with_probabilities=with_probabilities)
         except Forbidden as error:
             raise ForbiddenOperation(error.message, field=".".join(error.path)) from error
         except NotFound as error:
             raise ResourceNotFound(error.message, field=".".join(error.path)) from error
 
 
-async def compute_plan(context: RequestContext, input: PlanInput) -> PlanPreview:
-    """Compute a plan. Raises user errors with paths in the input. Must not be called within a unit of work."""
+async def compute_plan(context: RequestContext, input: PlanInput, *, with_probabilities: bool = False) -> PlanPreview:
+    """Compute a plan. Raises user errors with paths in the input. Must not be called within a unit of work.
+
+    with_probabilities  tell how probable the targets are, for which the forecast of all owners is made
+    """
     position = await change_log.last_position()
     request = await read_request(context, input)
-    facts = await read_facts(context, request)
+    facts = await read_facts(context, request, with_probabilities=with_probabilities)
     check_overlaps(facts, request.period)
     metrics = [await _compute_metric(context, metric_plan, request, facts) for metric_plan in request.metric_plans]
     rows = [row for metric in metrics for row in metric.rows]
@@ -175,7 +178,7 @@ async def _compute_metric(
     ]
     currency = (await context.company()).currency
     targets = allocate_targets(metric_plan, owners, bases, hand_targets, request.carrier_ids, ramped, currency)
-    probabilities = await _find_probabilities(context, facts.probabilities[metric], targets, facts.values[metric])
+    probabilities = await _find_probabilities(context, facts.probabilities.get(metric), targets, facts.values[metric])
     rows = []
     for key in owners.keys:
         existing = facts.existing.get((key, metric))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from playwright.async_api import expect
 
@@ -99,6 +101,71 @@ async def test_plan_is_applied_and_taken_back(office: Office) -> None:
         await page.get_by_role("button", name="Take the plan back").click()
 
         await expect(page.get_by_text("The plan was taken back.")).to_be_visible()
+        assert screen.complaints == []
+
+
+async def test_plan_is_taken_back_but_for_the_goals_that_others_have_changed(office: Office) -> None:
+    address = "/plan?period=MONTH&offset=2&base=TOTAL"
+    async with office.open_screen(ADMIN["email"], address) as screen:
+        page = screen.page
+        await page.get_by_label("Total", exact=True).fill("30 000")
+        await expect(page.get_by_label("Target of Una")).to_have_value("15,000")
+        await page.locator("button.primary", has_text="Apply").click()
+        await expect(page.get_by_role("button", name="Take the plan back")).to_be_visible()
+        goal = next(goal for goal in await read_goals(office, 2) if goal["owner"].get("name") == "Una")
+        await office.server.execute(CHANGE_GOAL, id=goal["id"])
+
+        await page.get_by_role("button", name="Take the plan back").click()
+        await expect(page.locator("dialog")).to_contain_text("Goals of this plan were changed since, of Una.")
+        undisturbed = await read_goals(office, 2)
+        await page.get_by_role("button", name="Take back the others").click()
+        await expect(page.get_by_text("but for the goals that were changed since.")).to_be_visible()
+
+        assert len(undisturbed) > 1
+        assert [each["target"] for each in await read_goals(office, 2)] == ["7777.00"]
+        assert screen.complaints == []
+
+
+CHANGE_GOAL = 'mutation($id: ID!) { updateGoal(input: {id: $id, target: "7777"}) { userErrors { message } } }'
+GOALS = """query($period: PeriodInput!) {
+  company { goals(period: $period) { id target owner { ... on Employee { name } } } }
+  employees { edges { node { goals(period: $period) { id target owner { ... on Employee { name } } } } } } }"""
+
+
+async def read_goals(office: Office, offset: int) -> list[dict[str, Any]]:
+    """Return the goals of the company and of its people for a month ahead."""
+    answer = await office.server.execute(GOALS, period={"kind": "MONTH", "offset": offset})
+    people = [goal for edge in answer["employees"]["edges"] for goal in edge["node"]["goals"]]
+    return [*answer["company"]["goals"], *people]
+
+
+async def test_address_without_a_screen_says_so_within_the_frame(office: Office) -> None:
+    async with office.open_screen(ADMIN["email"]) as screen:
+        for path in ("/nonsense", "/admin/nonsense"):
+            await screen.page.evaluate(
+                "path => { history.pushState(null, '', path); dispatchEvent(new Event('popstate')) }", path
+            )
+            await expect(screen.page.get_by_text("This page does not exist")).to_be_visible()
+            await screen.page.get_by_role("link", name="To the start").click()
+            await expect(screen.page.locator(".goal-window")).to_be_visible()
+
+        assert screen.complaints == []
+
+
+async def test_people_are_searched_on_the_server(office: Office) -> None:
+    async with office.open_screen(ADMIN["email"], "/admin/people") as screen:
+        page = screen.page
+        await expect(page.locator("tbody tr", has_text="Sam")).to_be_visible()
+        await page.get_by_label("Search by name").fill("un")
+        await expect(page.locator("tbody tr", has_text="Sam")).to_have_count(0)
+        await expect(page.locator("tbody tr", has_text="Una")).to_be_visible()
+        await page.get_by_role("link", name="Absences").click()
+        await page.get_by_role("button", name="Add an absence of Una").click()
+        await page.get_by_label("First day").fill("2031-01-01")
+        await page.get_by_label("Last day").fill("2031-01-07")
+        await page.get_by_role("button", name="Save").click()
+
+        await expect(page.locator(".list li", has_text="Una")).to_contain_text("2031")
         assert screen.complaints == []
 
 

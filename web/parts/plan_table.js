@@ -41,9 +41,9 @@ function visibleRows(rows, plan) {
 
 /**
  * @param {any} preview
- * @param {{plan: any, shown: any, teams: any[], onChange: () => void, redraw: () => void, stale: boolean}} options
+ * @param {{plan: any, shown: any, teams: any[], onChange: () => void, redraw: () => void, chances: Map<string, number | null> | null, readMore: (metric: string) => void, stale: boolean}} options
  */
-export function planTable(preview, { plan, shown, teams, onChange, redraw, stale }) {
+export function planTable(preview, { plan, shown, teams, onChange, redraw, chances, readMore, stale }) {
   const rows = preview.targets.filter((/** @type {any} */ { metric }) => metric.key === shown.metric);
   const total = preview.totals.find((/** @type {any} */ { metric }) => metric.key === shown.metric);
   if (!rows.length) return h("p.soft", {}, t("There is nobody to set targets for."));
@@ -105,7 +105,8 @@ export function planTable(preview, { plan, shown, teams, onChange, redraw, stale
   columns.push([t("Target"), "right entry", targetCell, h("strong", {}, figure(total?.allocated, metric.unit))]);
   columns.push([t("Difference"), "right wide", differenceCell, null]);
   if (rows.some((/** @type {any} */ { existing }) => existing)) columns.push([t("Set now"), "right soft wide", ({ existing }) => (existing ? figure(existing.target, metric.unit) : "–"), null]);
-  if (rows.some((/** @type {any} */ { probability }) => probability !== null)) columns.push([t("Chance"), "right", ({ probability }) => chance(probability), chance(total?.probability)]);
+  const chanceOf = (/** @type {string} */ key) => (chances ? chance(chances.get(key)) : "…");
+  if (!chances || [...chances.values()].some((probability) => probability !== null)) columns.push([t("Chance"), "right", ({ owner }) => chanceOf(`${owner.id} ${shown.metric}`), chanceOf(shown.metric)]);
   if (rows.some((/** @type {any} */ { workingTimeShare: share }) => share !== null && share !== 1)) columns.push([t("Working time"), "right soft wide", ({ workingTimeShare: share }) => (share === null ? "" : percent(100 * share)), null]);
   const visible = visibleRows(rows, plan);
   const shownRows = visible.flatMap((each) => ("hidden" in each ? [] : [each.row]));
@@ -118,6 +119,8 @@ export function planTable(preview, { plan, shown, teams, onChange, redraw, stale
     h("table.plan-table", {},
     h("thead", {}, h("tr", {}, columns.map(([title, kind]) => h("th", { class: kind || null }, title)))),
     h("tbody", {}, visible.map((each) => "hidden" in each ? more(each) : rowOf(each.row, each.index))),
+    rows.length * plan.metrics.length < preview.targetCount && rows.length >= MANY ? h("tbody", {}, h("tr", {}, h("td", { colspan: columns.length },
+      h("button.link", { type: "button", onclick: () => readMore(shown.metric) }, t("Show more")), " ", h("small", {}, t("{shown} of {total}", { shown: number(rows.length), total: number(preview.targetCount / plan.metrics.length) }))))) : null,
     total ? h("tfoot", {}, h("tr", {}, columns.map(([, kind, , below]) => h("td", { class: kind || null }, below)))) : null));
 }
 

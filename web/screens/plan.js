@@ -10,7 +10,7 @@ import { chosenPeriod } from "../core/period.js";
 import { canForAll, canForOthers, viewer } from "../core/session.js";
 import { readNumber } from "../parts/cells.js";
 import { empty, periodPicker, scopePicker } from "../parts/controls.js";
-import { notify, openDialog } from "../parts/dialog.js";
+import { attempt, notify, openDialog } from "../parts/dialog.js";
 import { openForm } from "../parts/form.js";
 import { metricForm, newMetric, planInput } from "../parts/plan_form.js";
 import { planTable, tableText } from "../parts/plan_table.js";
@@ -22,25 +22,30 @@ const CHOICES = gql`fragment PlanChoices on Query {
   funnel(scope: $scope, period: $period) { scope { __typename id name } period { kind start end label } }
   activities(scope: $scope, kinds: [PLAN_APPLIED], first: 5) { edges { node { id subject { ... on GoalPlan { id goalCount appliedAt undoneAt period { label } scope { id name } appliedBy { name } } } } } }
 }`;
+const PREVIEW_ROW = gql`fragment PreviewRow on PlannedTarget {
+  owner { __typename id name ... on Employee { team { id } } } metric { key unit }
+  lastResult base target difference byHand workingTimeShare existing { id target }
+}`;
 const PREVIEW_FIELDS = gql`fragment PreviewFields on PlanPreview {
   hash targetCount
-  totals { metric { key } target allocated probability byHand }
-  targets {
-    owner { __typename id name ... on Employee { team { id } } } metric { key unit }
-    lastResult base target difference byHand probability workingTimeShare existing { id target }
-  }
-}`;
+  totals { metric { key } target allocated byHand }
+  targets { ...PreviewRow }
+}
+${PREVIEW_ROW}`;
 const START = gql`query PlanStart($scope: ID!, $period: PeriodInput!, $input: PlanInput!) { ...PlanChoices planPreview(input: $input) { ...PreviewFields } }
 ${CHOICES} ${PREVIEW_FIELDS}`;
 const START_EMPTY = gql`query PlanStartEmpty($scope: ID!, $period: PeriodInput!) { ...PlanChoices }
 ${CHOICES}`;
 const PREVIEW = gql`query PlanPreview($input: PlanInput!) { planPreview(input: $input) { ...PreviewFields } }
 ${PREVIEW_FIELDS}`;
+const CHANCES = gql`query PlanChances($input: PlanInput!) { planPreview(input: $input) { totals { metric { key } probability } targets { owner { id } metric { key } probability } } }`;
+const MORE = gql`query PlanMore($input: PlanInput!, $metric: String!, $skip: Int!) { planPreview(input: $input) { hash targets(metric: $metric, skip: $skip) { ...PreviewRow } } }
+${PREVIEW_ROW}`;
 const APPLY = gql`mutation ApplyPlan($input: ApplyPlanInput!) { applyPlan(input: $input) { plan { id goalCount } userErrors { path code message } } }`;
 const UNDO = gql`mutation UndoPlan($id: ID!, $keepChanged: Boolean!, $reason: String, $key: String!) { undoPlan(id: $id, keepChanged: $keepChanged, reason: $reason, idempotencyKey: $key) { plan { id undoneAt } userErrors { path code message } } }`;
 
 const COMPUTE_SECONDS = 0.25; // after the last keystroke
-const SLOW_SECONDS = 3; // after which the page shows what it has, without the preview
+const SLOW_SECONDS = 2; // after which the page shows what it has, without the preview
 
 /** What is being planned; kept while other screens are shown. @type {{metrics: any[], targets: Map<string, string>, leftOut: Set<string>, ramp: string, shown: number, opened: Map<string, number>, search: string}} */
 const plan = { metrics: [newMetric("deals_won_amount", "MONEY")], targets: new Map(), leftOut: new Set(), ramp: "", shown: 0, opened: new Map(), search: "" };
@@ -102,6 +107,8 @@ export async function show(main) {
 
   /** @type {any} */
   let preview = data.planPreview || null;
+  /** How probable the targets are, by owner and metric; null while that is computed. @type {Map<string, number | null> | null} */
+  let chances = null;
   /** @type {string} */
   let problem = data.problem || "";
   let busy = false;
@@ -128,6 +135,7 @@ export async function show(main) {
       const answer = await read();
       if (own !== number) return;
       [preview, problem] = [answer.planPreview, ""];
+      readChances(own);
     } catch (error) {
       if (own !== number) return;
       problem = error instanceof Error && error.message ? error.message : t("The server cannot be reached.");
@@ -135,6 +143,25 @@ export async function show(main) {
     busy = false;
     draw();
   };
+  /** @param {number} own */
+  const readChances = async (own) => {
+    chances = null;
+    const answer = await query(CHANCES, { input: planInput(plan, scope.id, period) }).catch(() => null); // the targets stand without
+    if (own !== number) return;
+    const { totals = [], targets = [] } = answer?.planPreview || {};
+    chances = new Map([...totals.map((/** @type {any} */ { metric, probability }) => [metric.key, probability]), ...targets.map((/** @type {any} */ { owner, metric, probability }) => [`${owner.id} ${metric.key}`, probability])]);
+    draw();
+  };
+  /** Of a large plan, the rows behind those that are shown. @param {string} metric */
+  const readMore = attempt(async (metric) => {
+    const own = number;
+    const skip = preview.targets.filter((/** @type {any} */ row) => row.metric.key === metric).length;
+    const { planPreview: { hash, targets } } = await query(MORE, { input: planInput(plan, scope.id, period), metric, skip });
+    if (own !== number) return;
+    if (hash !== preview.hash) compute(0);
+    else preview = { ...preview, targets: [...preview.targets, ...targets] };
+    draw();
+  });
   const compute = (seconds = COMPUTE_SECONDS) => {
     clearTimeout(waiting);
     if (lacksTotal()) {
@@ -211,9 +238,10 @@ export async function show(main) {
               applied ? h("button", { type: "button", onclick: () => undo(applied) }, t("Take the plan back")) : null,
               h("button.primary", { type: "button", disabled: busy || Boolean(problem) || !preview?.targetCount, onclick: () => apply() }, preview ? plural("Apply {count} target", "Apply {count} targets", preview.targetCount) : t("Apply")))),
           lacksTotal() ? h("p.soft", {}, problem) : h("p.problem", { role: "alert" }, problem),
-          preview ? planTable(preview, { plan, shown, teams, onChange: () => compute(), redraw: draw, stale: Boolean(problem) }) : problem ? null : h("p.soft", {}, t("Computing …")))));
+          preview ? planTable(preview, { plan, shown, teams, onChange: () => compute(), redraw: draw, chances, readMore, stale: Boolean(problem) }) : problem ? null : h("p.soft", {}, t("Computing …")))));
   });
   draw();
+  if (preview) readChances(number);
   if (data.later) follow(() => data.later);
   return () => { clearTimeout(waiting); number += 1; };
 }

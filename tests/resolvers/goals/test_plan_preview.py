@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from resolvers.goals import plan_facts
 from tests.graph.inputs.request_client import read_all_rows
 from tests.resolvers.goals.planned_company import (
     METRICS,
@@ -171,6 +172,26 @@ async def test_weights_of_the_forecast_follow_the_sellers(company: World) -> Non
     assert targets["N1"] == max(targets[name] for name in list_sellers())
     probability = planned["totals"][0]["probability"]
     assert 0.4 < probability < 0.6  # of the median
+
+
+async def test_forecast_is_made_only_where_probabilities_are_asked_for(
+    company: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    input = plan_input(company, [{"metric": METRICS[0]}])
+    whole = await preview(company, input)
+    calls = []
+
+    async def load_nothing(*arguments: object) -> dict[str, None]:
+        calls.append(arguments)
+        return {METRICS[0]: None}
+
+    monkeypatch.setattr(plan_facts, "load_scope_forecasts", load_nothing)
+    lean = (await company.query(PREVIEW.replace(" probability", ""), "admin", input=input))["planPreview"]
+    calls_of_lean = len(calls)
+    await preview(company, input)
+
+    assert lean["hash"] == whole["hash"]
+    assert (calls_of_lean, len(calls)) == (0, 1)
 
 
 async def test_hash_stays_while_nothing_moves_and_changes_with_the_input(company: World) -> None:
