@@ -6,7 +6,7 @@ import { startHeartbeat } from "./core/heartbeat.js";
 import { chooseLanguage, isLanguageChosen, language, loadTexts, t } from "./core/i18n.js";
 import { prepareOffline } from "./core/offline.js";
 import { send } from "./core/outbox.js";
-import { accessToken, canForOthers, hasSession, isSignedIn, Offline, onSignedOut, restoreViewer, viewer } from "./core/session.js";
+import { accessToken, canForOthers, hasSession, isSignedIn, Offline, onSignedOut, restoreViewer, viewer, wasForOthers } from "./core/session.js";
 import { disconnect } from "./core/socket.js";
 import { notFound } from "./parts/controls.js";
 import { showFrame } from "./parts/frame.js";
@@ -89,20 +89,31 @@ function showProblem(element, error) {
   render(element, h("div.empty", { role: "alert" }, h("p", {}, text), h("div.actions", {}, h("button", { type: "button", onclick: showScreen }, t("Try again")), element === app || path() + location.search === "/" ? null : h("a.link", { href: "/", "data-go": "" }, t("To the start")))));
 }
 
+/** Load the code of the first screen while the session is renewed. */
+function prefetchScreen() {
+  const first = path() === "/" && wasForOthers("VIEW_CARD") === false ? "/people/own" : path();
+  const [, load, style] = SCREENS.find(([pattern]) => pattern.test(first)) || [];
+  load?.().catch(() => undefined); // the screen itself says what is missing
+  if (style) loadStyle(style).catch(() => undefined);
+}
+
 async function start() {
   applyTheme();
-  await loadTexts();
+  const texts = loadTexts();
   if (hasSession()) {
+    prefetchScreen();
     try {
       await accessToken();
     } catch (error) {
       if (error instanceof Offline && !restoreViewer()) {
+        await texts;
         showProblem(app, error);
         addEventListener("online", () => location.reload(), { once: true });
         return;
       }
     }
   }
+  await texts;
   onAddressChange(() => { scrollTo(0, 0); showScreen(); });
   onSignedOut(() => { disconnect(); showScreen(); });
   startHeartbeat();

@@ -31,14 +31,21 @@ export class SignedOut extends Error {}
 const state = { token: "", expiresAt: 0, viewer: null, isDevice: false, clockSkew: 0 };
 const events = new EventTarget();
 
+/** @returns {Viewer | null} */
+const storedViewer = () => JSON.parse(localStorage.getItem(VIEWER_STORE) || "null");
 const isPlan = () => location.pathname === "/plan";
 
 /** @returns {Viewer} */
 export const viewer = () => /** @type {Viewer} */ (state.viewer);
-/** How far an action of the server's permission table reaches for the viewer. @param {string} action */
-const reachOf = (action) => state.viewer?.permissions?.find((permission) => permission.action === action)?.reach || "NONE";
+/** How far an action of the server's permission table reaches for the viewer. @param {string} action @param {Viewer | null} [viewer] */
+const reachOf = (action, viewer = state.viewer) => viewer?.permissions?.find((permission) => permission.action === action)?.reach || "NONE";
 /** Whether an action reaches others than the viewer. @param {string} action */
 export const canForOthers = (action) => !["NONE", "SELF"].includes(reachOf(action));
+/** The same of whom this browser has shown last, before the server has said who it is; null if it knows nobody. @param {string} action */
+export const wasForOthers = (action) => {
+  const last = storedViewer();
+  return last && !["NONE", "SELF"].includes(reachOf(action, last));
+};
 /** Whether an action reaches the whole company. @param {string} action */
 export const canForAll = (action) => reachOf(action) === "COMPANY";
 export const isSignedIn = () => state.viewer !== null || (state.isDevice && state.token !== "");
@@ -124,7 +131,7 @@ export async function accessToken({ renew = false } = {}) {
 
 /** Go on as the one who was signed in last, while the server cannot be reached; it decides at the first request. */
 export function restoreViewer() {
-  state.viewer = JSON.parse(localStorage.getItem(VIEWER_STORE) || "null");
+  state.viewer = storedViewer();
   return state.viewer !== null;
 }
 

@@ -41,9 +41,10 @@ function visibleRows(rows, plan) {
 
 /**
  * @param {any} preview
- * @param {{plan: any, shown: any, teams: any[], onChange: () => void, redraw: () => void, chances: Map<string, number | null> | null, readMore: (metric: string) => void, stale: boolean}} options
+ * `count`: how many rows to show at most, as many take the browser long.
+ * @param {{plan: any, shown: any, teams: any[], onChange: () => void, redraw: () => void, count: number, chances: Map<string, number | null> | null, readMore: (metric: string) => void, stale: boolean}} options
  */
-export function planTable(preview, { plan, shown, teams, onChange, redraw, chances, readMore, stale }) {
+export function planTable(preview, { plan, shown, teams, onChange, redraw, count, chances, readMore, stale }) {
   const rows = preview.targets.filter((/** @type {any} */ { metric }) => metric.key === shown.metric);
   const total = preview.totals.find((/** @type {any} */ { metric }) => metric.key === shown.metric);
   if (!rows.length) return h("p.soft", {}, t("There is nobody to set targets for."));
@@ -108,7 +109,7 @@ export function planTable(preview, { plan, shown, teams, onChange, redraw, chanc
   const chanceOf = (/** @type {string} */ key) => (chances ? chance(chances.get(key)) : "…");
   if (!chances || [...chances.values()].some((probability) => probability !== null)) columns.push([t("Chance"), "right", ({ owner }) => chanceOf(`${owner.id} ${shown.metric}`), chanceOf(shown.metric)]);
   if (rows.some((/** @type {any} */ { workingTimeShare: share }) => share !== null && share !== 1)) columns.push([t("Working time"), "right soft wide", ({ workingTimeShare: share }) => (share === null ? "" : percent(100 * share)), null]);
-  const visible = visibleRows(rows, plan);
+  const visible = visibleRows(rows, plan).slice(0, count);
   const shownRows = visible.flatMap((each) => ("hidden" in each ? [] : [each.row]));
   const rowOf = (/** @type {any} */ row, /** @type {number} */ index) => h("tr", { "data-key": row.owner.id, class: row.owner.__typename !== "Employee" ? "team" : plan.leftOut.has(row.owner.id) ? "out" : null },
     columns.map(([, kind, content]) => h("td", { class: kind || null }, content(row, index))));

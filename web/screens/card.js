@@ -2,11 +2,11 @@
 
 import { go, parameter, withParameters } from "../core/address.js";
 import { query } from "../core/client.js";
-import { h, onNextFrame, render } from "../core/dom.js";
+import { h, onNextFrame, rememberParts, render } from "../core/dom.js";
 import { calendarDate, dayAndTime, figure, useCompany } from "../core/format.js";
 import { gql } from "../core/gql.js";
 import { t } from "../core/i18n.js";
-import { onOutboxChange } from "../core/outbox.js";
+import { changes, onOutboxChange } from "../core/outbox.js";
 import { chosenPeriod } from "../core/period.js";
 import { Offline, viewer } from "../core/session.js";
 import { keepSnapshot, readSnapshot } from "../core/snapshot.js";
@@ -71,8 +71,13 @@ export async function show(main, [id]) {
   }
   useCompany(data.company);
   document.title = `${data.employee.name} · Scoreline`;
-  const state = { employee: data.employee, goals: new Map(data.employee.goals.map((/** @type {any} */ goal) => [goal.id, goal])), news: edges(data.employee.activities), lastCursor: null, keptAt: /** @type {any} */ (snapshot)?.at || null };
-  const draw = onNextFrame(() => drawCard(main, state, period));
+  const state = { employee: data.employee, goals: new Map(data.employee.goals.map((/** @type {any} */ goal) => [goal.id, goal])), news: edges(data.employee.activities), lastCursor: null, keptAt: /** @type {any} */ (snapshot)?.at || null, part: rememberParts(), isWhole: false };
+  const draw = onNextFrame(() => {
+    drawCard(main, state, period);
+    if (state.isWhole) return;
+    state.isWhole = true;
+    draw(); // the rest in a task of its own, so that the first part is seen sooner
+  });
   draw();
 
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -115,7 +120,7 @@ const TABS = ["today", "numbers", "history", "clients"];
 
 /** @param {HTMLElement} main @param {any} state @param {{kind: string, offset: number}} period */
 function drawCard(main, state, period) {
-  const { employee } = state;
+  const { employee, part, isWhole } = state;
   const { standing, statistics, manager, team } = employee;
   const own = employee.id === viewer().employee.id;
   const tab = TABS.includes(parameter("tab") || "") ? String(parameter("tab")) : "today";
@@ -128,6 +133,8 @@ function drawCard(main, state, period) {
     standing && Number(standing.value) ? h("div.place", {}, h("strong", {}, t("Place {rank}", { rank: standing.rank })), h("small", {}, standing.gapToNext ? t("{amount} to the next", { amount: figure(standing.gapToNext, "MONEY", true) }) : figure(standing.value, "MONEY", true))) : null);
   if (!statistics) return render(main, h("div.card", {}, head, empty(t("Only this person and those above see the rest of the card."))));
   const clients = edges(employee.clients);
+  const waiting = changes().map(({ key, state: stateOfChange }) => key + stateOfChange).join(" ");
+  const minute = Math.floor(Date.now() / 60_000); // times are told as "5 min ago"
   const today = calendarDate(new Date());
   const goals = [...state.goals.values()].sort((one, other) => one.period.end.localeCompare(other.period.end));
   return render(main, h("div.card", { "data-tab": tab },
@@ -141,12 +148,12 @@ function drawCard(main, state, period) {
     h("div.card-columns", {},
       h("div.column", {}, h("div.column.tab-today", {},
         panel(t("Goals"), null, goals.length ? h("ul.goal-lines", {}, goals.map((goal) => goalLine(goal))) : empty(own ? t("No goals yet.") : t("No goals for this period."))),
-        tasksPanel(edges(employee.tasks), employee.tasks.totalCount),
-        dealsPanel(edges(employee.deals), employee.deals.totalCount))),
-      h("div.column", {}, h("div.column.tab-numbers", {},
-        chartsPanel(statistics, today), stagesPanel(employee.funnel), hoursPanel(employee.workTime, today)),
-        h("div.column.tab-clients.calls", {}, callsPanel(edges(employee.calls)))),
-      h("div.column", {}, h("div.column.tab-history", {}, historyPanel(state.news)),
-        h("div.column.tab-clients", {}, leadsPanel(edges(employee.leads)), clientsPanel(clients, employee.clients.totalCount)))),
+        part("tasks", [employee.tasks, waiting], () => tasksPanel(edges(employee.tasks), employee.tasks.totalCount)),
+        part("deals", [employee.deals, waiting], () => dealsPanel(edges(employee.deals), employee.deals.totalCount)))),
+      h("div.column", {}, !isWhole ? null : [h("div.column.tab-numbers", {},
+        part("charts", [statistics, today], () => chartsPanel(statistics, today)), part("stages", [employee.funnel], () => stagesPanel(employee.funnel)), part("hours", [employee.workTime, today], () => hoursPanel(employee.workTime, today))),
+        h("div.column.tab-clients.calls", {}, part("calls", [employee.calls, minute], () => callsPanel(edges(employee.calls))))]),
+      h("div.column", {}, !isWhole ? null : [h("div.column.tab-history", {}, part("history", [state.news, minute], () => historyPanel(state.news))),
+        h("div.column.tab-clients", {}, part("leads", [employee.leads, minute], () => leadsPanel(edges(employee.leads))), part("clients", [employee.clients, minute], () => clientsPanel(clients, employee.clients.totalCount)))])),
     h("div.action-bar.no-print", {}, h("button.primary", { type: "button", onclick: () => openCall(employee.id, clients) }, icon("phone"), t("Call")))));
 }

@@ -47,6 +47,8 @@ const UNDO = gql`mutation UndoPlan($id: ID!, $keepChanged: Boolean!, $reason: St
 const COMPUTE_SECONDS = 0.25; // after the last keystroke
 const SLOW_SECONDS = 2; // after which the page shows what it has, without the preview
 
+const FIRST_ROWS = 25; // as many as a window has
+
 /** What is being planned; kept while other screens are shown. @type {{metrics: any[], targets: Map<string, string>, leftOut: Set<string>, ramp: string, shown: number, opened: Map<string, number>, search: string}} */
 const plan = { metrics: [newMetric("deals_won_amount", "MONEY")], targets: new Map(), leftOut: new Set(), ramp: "", shown: 0, opened: new Map(), search: "" };
 let planned = ""; // scope and period that the targets by hand belong to
@@ -112,6 +114,7 @@ export async function show(main) {
   /** @type {string} */
   let problem = data.problem || "";
   let busy = false;
+  let isWhole = false;
   /** @type {any} */
   let applied = data.activities.edges.map((/** @type {any} */ { node }) => node.subject).find((/** @type {any} */ each) => each?.id && !each.undoneAt && each.scope.id === scope.id && each.period.label === funnel.period.label) || null;
   let number = 0;
@@ -238,7 +241,10 @@ export async function show(main) {
               applied ? h("button", { type: "button", onclick: () => undo(applied) }, t("Take the plan back")) : null,
               h("button.primary", { type: "button", disabled: busy || Boolean(problem) || !preview?.targetCount, onclick: () => apply() }, preview ? plural("Apply {count} target", "Apply {count} targets", preview.targetCount) : t("Apply")))),
           lacksTotal() ? h("p.soft", {}, problem) : h("p.problem", { role: "alert" }, problem),
-          preview ? planTable(preview, { plan, shown, teams, onChange: () => compute(), redraw: draw, chances, readMore, stale: Boolean(problem) }) : problem ? null : h("p.soft", {}, t("Computing …")))));
+          preview ? planTable(preview, { plan, shown, teams, onChange: () => compute(), redraw: draw, count: isWhole ? Infinity : FIRST_ROWS, chances, readMore, stale: Boolean(problem) }) : problem ? null : h("p.soft", {}, t("Computing …")))));
+    if (isWhole || !preview) return;
+    isWhole = true;
+    draw(); // the other rows in a task of their own, so that the first are seen sooner
   });
   draw();
   if (preview) readChances(number);
