@@ -31,6 +31,7 @@ async def test_open_dashboard_goes_on_after_a_night(tmp_path: Path, monkeypatch:
     monkeypatch.setattr("server.app.utc_now", read_clock)
     async with open_office(tmp_path) as office, office.open_screen(ADMIN["email"]) as screen:
         await expect(screen.page.locator(".state")).to_have_text("live")
+        await screen.page.wait_for_load_state("networkidle")  # each query that is under way would be refused
         ahead = timedelta(hours=10)  # the tokens of the page and of its socket have expired
 
         await screen.page.locator(".rail nav a[href='/ranking']").click()

@@ -25,7 +25,7 @@ export async function show(element) {
   const list = await openPeopleList(PEOPLE, () => draw());
   /** @param {any} [person] @returns {import("../parts/form.js").Field[]} */
   const fields = (person) => [
-    { name: "name", label: t("Name"), value: person?.name, required: true },
+    { name: "name", label: t("Full name"), value: person?.name, required: true },
     { name: "email", label: t("E-mail"), type: "email", value: person?.email, required: true },
     { name: "role", label: t("Role"), type: "select", value: person?.role || "EMPLOYEE", options: Object.entries(roleNames()) },
     { name: "team", label: t("Team"), type: "select", value: person?.team?.id || "", options: [["", t("no team")], ...list.answer.teams.map((/** @type {any} */ { id, name }) => /** @type {[string, string]} */ ([id, name]))] },
@@ -44,7 +44,7 @@ export async function show(element) {
     notify(t("Unlocked"), { tone: "good" });
   }))] });
   const draw = () => render(element, panel(plural("{count} person", "{count} people", list.answer.working.totalCount), h("div.actions", {}, searchField(list), button(t("New person"), add, { class: "primary" })),
-    list.rows.length ? h("div.scroll", {}, h("table.rows.faces-first", {}, h("thead", {}, h("tr", {}, [t("Name"), t("E-mail"), t("Role"), t("Team")].map((each) => h("th", {}, each)), h("td"))),
+    list.rows.length ? h("div.scroll", {}, h("table.rows.faces-first", {}, h("thead", {}, h("tr", {}, [t("Full name"), t("E-mail"), t("Role"), t("Team")].map((each) => h("th", {}, each)), h("td"))),
       h("tbody", {}, list.rows.map((person) => h("tr", { "data-key": person.id, class: person.active ? null : "inactive" },
         h("td", {}, h("span.plan-owner", {}, avatar(person, person.online), person.name, person.active ? null : h("span.chip", {}, t("has left")))), h("td", {}, person.email), h("td", {}, roleName(person.role)), h("td", {}, person.team?.name || "–"),
         h("td.right", {}, button(t("Change"), () => change(person), { "aria-label": t("Change: {name}", { name: person.name }) }))))))) : empty(t("Nobody of this name.")),

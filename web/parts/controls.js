@@ -71,9 +71,11 @@ export const panel = (title, aside, ...children) => h("section.panel", { "data-k
 /** @param {string} text @param {any} [action] */
 export const empty = (text, action) => h("div.empty", {}, text ? h("p", {}, text) : null, action);
 
-/** Stands for a screen whose address leads nowhere. @param {string} [text] */
-export const notFound = (text = t("The address is mistyped, or what it has led to is no longer there.")) =>
-  empty("", [h("h2", {}, t("This page does not exist")), h("p", {}, text), h("div.actions", {}, h("a.button", { href: "/", "data-go": "" }, t("To the start")))]);
+/** Leads out of a screen that shows nothing. @param {string} [to] */
+export const toStart = (to = "/") => h("div.actions", {}, h("a.button", { href: to, "data-go": "" }, to === "/" ? t("To the start") : t("Open without it")));
+
+/** Stands for a screen whose address leads nowhere. @param {string} [text] @param {string} [to] where to go on */
+export const notFound = (text = t("The address is mistyped, or what it has led to is no longer there."), to = "/") => empty("", [h("h2", {}, t("This page does not exist")), h("p", {}, text), toStart(to)]);
 
 /** A goal's name: a default one (metric and period) is in the language of its author, so it is written anew. @param {any} goal */
 export function goalTitle({ name, metric, period }) {

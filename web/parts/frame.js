@@ -113,7 +113,7 @@ function openOutbox() {
     h("ul.list", {}, changes().map((change) => h("li", {},
       h("span.grow", {}, h("span.line", {}, change.label), change.message ? h("small.bad", {}, change.message) : null),
       h("span.chip", { class: { waiting: "warn", sent: "fine", refused: "danger" }[change.state] }, { waiting: t("waits"), sent: t("sent"), refused: t("refused") }[change.state])))),
-    h("div.actions", {}, h("button", { type: "button", onclick: () => { dismissAnswered(); close(); } }, t("Clear the answered ones"))),
+    changes().some(({ state }) => state !== "waiting") ? h("div.actions", {}, h("button", { type: "button", onclick: () => { dismissAnswered(); close(); } }, t("Clear the answered ones"))) : h("p.soft", {}, t("They are sent by themselves when the network is back.")),
   ]);
 }
 

@@ -3,7 +3,7 @@
 import { h, render } from "../core/dom.js";
 import { t } from "../core/i18n.js";
 import { canForAll } from "../core/session.js";
-import { empty, notFound } from "../parts/controls.js";
+import { empty, notFound, toStart } from "../parts/controls.js";
 
 /** @type {Record<string, () => Promise<{show: (element: HTMLElement) => Promise<(() => void) | void>}>>} */
 const PARTS = {
@@ -21,7 +21,7 @@ const PARTS = {
 /** @type {import("../main.js").Screen} */
 export async function show(main, [chosen]) {
   if (!canForAll("ADMINISTER")) {
-    render(main, empty(t("This page is for administrators.")));
+    render(main, empty(t("This page is for administrators."), toStart()));
     return undefined;
   }
   const part = chosen || "people";

@@ -9,7 +9,7 @@ import { plural, t } from "../core/i18n.js";
 import { chosenPeriod } from "../core/period.js";
 import { canForAll, canForOthers, viewer } from "../core/session.js";
 import { readNumber } from "../parts/cells.js";
-import { empty, periodPicker, scopePicker } from "../parts/controls.js";
+import { empty, periodPicker, scopePicker, toStart } from "../parts/controls.js";
 import { attempt, notify, openDialog } from "../parts/dialog.js";
 import { openForm } from "../parts/form.js";
 import { metricForm, newMetric, planInput } from "../parts/plan_form.js";
@@ -94,7 +94,7 @@ export async function show(main) {
   const period = chosenPeriod({ kind: "MONTH", offset: 1 });
   document.title = `${t("Plan")} · Scoreline`;
   if (!canForOthers("SET_GOALS")) {
-    render(main, empty(t("Targets are set by managers.")));
+    render(main, empty(t("Targets are set by managers."), toStart()));
     return undefined;
   }
   const wanted = parameter("scope") || viewer().scope.id;

@@ -5,7 +5,7 @@ import { h, onNextFrame, render } from "../core/dom.js";
 import { gql } from "../core/gql.js";
 import { plural, t } from "../core/i18n.js";
 import { canForAll } from "../core/session.js";
-import { button, empty, link } from "../parts/controls.js";
+import { button, empty, link, toStart } from "../parts/controls.js";
 import { COMPANY_FIELDS, companyForm } from "../parts/company_form.js";
 import { notify } from "../parts/dialog.js";
 import { roleName } from "../parts/frame.js";
@@ -23,7 +23,7 @@ ${COMPANY_FIELDS}`;
 /** @type {import("../main.js").Screen} */
 export async function show(main) {
   if (!canForAll("ADMINISTER")) {
-    render(main, empty(t("The first day is for administrators.")));
+    render(main, empty(t("The first day is for administrators."), toStart()));
     return undefined;
   }
   let { company, teams, employees, devices } = await query(STATE);
@@ -50,7 +50,7 @@ export async function show(main) {
         step(2, t("People and teams"), hasPeople,
           h("p.soft", {}, t("Paste one person a line: name, e-mail, team, role. From a spreadsheet, a CSV file, or typed. Teams are created as they are named.")),
           h("textarea", { rows: 7, spellcheck: "false", "aria-label": t("List of people"), placeholder: t("Ann Berg; ann@example.com; North; manager\nBo Lind; bo@example.com; North"), value: text, oninput: (/** @type {any} */ { target }) => { text = target.value; rows = readPeople(text); draw(); } }),
-          rows.length ? h("div.scroll", {}, h("table.rows", {}, h("thead", {}, h("tr", {}, [t("Name"), t("E-mail"), t("Team"), t("Role")].map((each) => h("th", {}, each)), h("td"))),
+          rows.length ? h("div.scroll", {}, h("table.rows", {}, h("thead", {}, h("tr", {}, [t("Full name"), t("E-mail"), t("Team"), t("Role")].map((each) => h("th", {}, each)), h("td"))),
             h("tbody", {}, rows.map((row) => h("tr", {}, h("td", {}, row.name), h("td", {}, row.email), h("td", {}, row.team), h("td", {}, roleName(row.role)),
               h("td", {}, row.problem ? h("small.bad", {}, row.problem) : row.state ? h("span.chip.fine", {}, row.link ? t("created") : t("invited by mail")) : null)))))) : null,
           h("div.actions", {},
