@@ -86,7 +86,7 @@ function showNotFound(main) {
 
 /** @param {HTMLElement} element @param {unknown} error */
 function showProblem(element, error) {
-  if (error instanceof RequestError && error.code === "BAD_USER_INPUT" && location.search) return render(element, notFound(t("The address names a scope, a metric or a period that does not exist here."), path()));
+  if (error instanceof RequestError && ["BAD_USER_INPUT", "NOT_FOUND"].includes(error.code) && location.search) return render(element, notFound(t("The address names a scope, a metric or a period that does not exist here."), path()));
   const text = error instanceof Offline || error instanceof TypeError ? t("The server cannot be reached.") : error instanceof Error ? error.message : String(error);
   render(element, h("div.empty", { role: "alert" }, h("p", {}, text), h("div.actions", {}, h("button", { type: "button", onclick: showScreen }, t("Try again")), element === app || path() + location.search === "/" ? null : h("a.link", { href: "/", "data-go": "" }, t("To the start")))));
 }
