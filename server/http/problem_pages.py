@@ -26,7 +26,7 @@ _LINKS: Final = (
 
 
 @dataclass(frozen=True)
-class Problem:
+class _Problem:
     """`reason`: the whole response to a program; title and text: English messages for the page."""
 
     status: int
@@ -35,13 +35,13 @@ class Problem:
     text: str
 
 
-NOT_FOUND: Final = Problem(
+NOT_FOUND: Final = _Problem(
     404,
     "Not Found",
     gettext_noop("This page does not exist"),
     gettext_noop("The address is mistyped, or what it has led to is no longer there."),
 )
-FAILURE: Final = Problem(
+FAILURE: Final = _Problem(
     500,
     "Internal Server Error",
     gettext_noop("The server has failed to answer"),
@@ -51,19 +51,19 @@ FAILURE: Final = Problem(
 
 async def handle_not_found(request: Request, error: Exception) -> Response:
     """Answer an address that no route has."""
-    return make_problem_response(NOT_FOUND, request)
+    return _make_response(NOT_FOUND, request)
 
 
 async def handle_failure(request: Request, error: Exception) -> Response:
     """Answer after an error that nothing has caught; the log has it under the id of the request."""
-    return make_problem_response(FAILURE, request, current_request_id())
+    return _make_response(FAILURE, request, current_request_id())
 
 
-def make_problem_response(problem: Problem, request: Request, detail: str = "") -> Response:
+def _make_response(problem: _Problem, request: Request, detail: str = "") -> Response:
     """Return a page in the browser's language; for a program, which does not ask for HTML, the reason as plain text."""
     if "text/html" not in joined_header(request.headers, "accept"):
         return PlainTextResponse(problem.reason, problem.status)
-    page = render_page(problem, negotiate_language(joined_header(request.headers, "accept-language")), detail)
+    page = _render_page(problem, negotiate_language(joined_header(request.headers, "accept-language")), detail)
     headers = {
         "content-security-policy": build_content_security_policy(page.encode()),
         "cache-control": "no-store",
@@ -72,7 +72,7 @@ def make_problem_response(problem: Problem, request: Request, detail: str = "") 
     return HTMLResponse(page, problem.status, headers)
 
 
-def render_page(problem: Problem, language: str, detail: str = "") -> str:
+def _render_page(problem: _Problem, language: str, detail: str = "") -> str:
     """Return the page in a language, English if it is none of ours. `detail` follows the text."""
     texts = get_language(language)
     values = {

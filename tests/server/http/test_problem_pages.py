@@ -62,9 +62,9 @@ async def test_screen_that_cannot_exist_has_the_status_and_the_page_that_says_so
     server: RunningServer, path: str
 ) -> None:
     first = await server.http.get(path, headers=BROWSER)
-    again = await server.http.get(path, headers={**BROWSER, "if-none-match": first.headers["etag"]})
+    repeated = await server.http.get(path, headers={**BROWSER, "if-none-match": first.headers["etag"]})
 
-    assert [first.status_code, again.status_code] == [404, 404]
+    assert [first.status_code, repeated.status_code] == [404, 404]
     assert first.content == load_web_app().page.content
 
 

@@ -76,7 +76,7 @@ async def test_files_are_compressed_and_kept_by_browsers(server: RunningServer) 
     path = f"/web/{app.digest}/main.js"
     response = await server.http.get(path, headers={"accept-encoding": "gzip"})
     plain = await server.http.get(path, headers={"accept-encoding": "identity"})
-    again = await server.http.get(path, headers={"if-none-match": response.headers["etag"]})
+    repeated = await server.http.get(path, headers={"if-none-match": response.headers["etag"]})
     other_version = await server.http.get("/web/000000000000/main.js")
     absent = await server.http.get(f"/web/{app.digest}/index.html")
 
@@ -84,7 +84,7 @@ async def test_files_are_compressed_and_kept_by_browsers(server: RunningServer) 
     assert response.content == plain.content == (WEB / "main.js").read_bytes()
     assert response.headers["content-type"] == "text/javascript; charset=utf-8"
     assert "immutable" in response.headers["cache-control"]
-    assert (again.status_code, again.content) == (304, b"")
+    assert (repeated.status_code, repeated.content) == (304, b"")
     assert other_version.headers["cache-control"] == "no-cache"
     assert absent.status_code == 404
 
