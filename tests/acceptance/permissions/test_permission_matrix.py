@@ -6,6 +6,7 @@ a real server. `operations` describes how to add an operation.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
 
@@ -18,7 +19,7 @@ from graph.schema import create_schema
 from tests.acceptance.permissions.company import ApiClient, RightsCompany, run_rights_company
 from tests.acceptance.permissions.mutation_calls import MUTATIONS
 from tests.acceptance.permissions.operations import ACTORS, MatrixOperation, expected_mark
-from tests.acceptance.permissions.permission_grids import ABSENT, ALLOWED, FORBIDDEN, UNAUTHENTICATED
+from tests.acceptance.permissions.permission_grids import ABSENT, ALLOWED, FORBIDDEN, UNAUTHENTICATED, Grid
 from tests.acceptance.permissions.query_calls import QUERIES, SUBSCRIPTIONS
 from tests.http_server import receive_message, send_message
 
@@ -30,6 +31,7 @@ MARK_BY_CODE = {
     "BAD_USER_INPUT NOT_FOUND": ABSENT,  # an argument of a query with the id of an object the viewer cannot see
 }
 
+OPERATIONS = (*QUERIES, *MUTATIONS)
 SIGNED_IN_ACTORS = [actor for actor in ACTORS if actor != "stranger"]  # actors whose socket is accepted
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -68,15 +70,60 @@ async def test_permission_table_agrees_with_handwritten_rules(operation: MatrixO
     assert derived_grid == operation.grid
 
 
+@pytest.mark.parametrize("cells", ["part", pytest.param("all", marks=pytest.mark.long)])
 @pytest.mark.parametrize("actor", ACTORS)
-async def test_http_answers_follow_the_rules(company: RightsCompany, actor: str) -> None:
+async def test_http_answers_follow_the_rules(company: RightsCompany, actor: str, cells: str) -> None:
+    """Of each operation a part of the cells: see `select_cells`. All of them are a `long` test."""
+    grids = select_cells() if cells == "part" else [operation.grid for operation in OPERATIONS]
     expected_marks = [
-        {subject: mark for (row_actor, subject), mark in operation.grid.items() if row_actor == actor}
-        for operation in (*QUERIES, *MUTATIONS)
+        {subject: mark for (row_actor, subject), mark in grid.items() if row_actor == actor} for grid in grids
     ]
     mismatches = await find_differences(company, ApiClient(company.server, company.tokens[actor]), expected_marks)
 
     assert not mismatches
+
+
+def select_cells() -> list[Grid]:
+    """Return cells of the grid of each operation.
+
+    Each operation has each mark of each actor once, for subjects in turn. Cells of a grid that come up for none of the
+    operations that share it are given to these by turns, so that each cell of each grid is selected.
+    """
+    selected: list[Grid] = []
+    grids: dict[int, Grid] = {}
+    indices: dict[int, list[int]] = {}  # of the operations that share a grid
+    for index, operation in enumerate(OPERATIONS):
+        grid_id = id(operation.grid)
+        grids[grid_id] = operation.grid
+        turn = len(indices.setdefault(grid_id, []))
+        indices[grid_id].append(index)
+        subjects_by_row: dict[tuple[str, str], list[str]] = {}
+        for (actor, subject), mark in operation.grid.items():
+            subjects_by_row.setdefault((actor, mark), []).append(subject)
+        selected.append(
+            {
+                (actor, subjects[(turn + ACTORS.index(actor)) % len(subjects)]): mark
+                for (actor, mark), subjects in subjects_by_row.items()
+            }
+        )
+    for grid_id, grid in grids.items():
+        missing = [cell for cell in grid if not any(cell in selected[index] for index in indices[grid_id])]
+        for cell, index in zip(missing, itertools.cycle(indices[grid_id]), strict=False):
+            selected[index][cell] = grid[cell]
+    return selected
+
+
+async def test_selected_cells_have_each_mark_of_an_operation_and_each_cell_of_a_grid() -> None:
+    selected = select_cells()
+
+    for operation, cells in zip(OPERATIONS, selected, strict=True):
+        rows = {(actor, mark) for (actor, _), mark in operation.grid.items()}
+        assert {(actor, mark) for (actor, _), mark in cells.items()} == rows
+    for operation in OPERATIONS:
+        union: Grid = {}
+        for other, cells in zip(OPERATIONS, selected, strict=True):
+            union |= cells if other.grid is operation.grid else {}
+        assert union == operation.grid
 
 
 @pytest.mark.parametrize("actor", SIGNED_IN_ACTORS)
@@ -91,7 +138,7 @@ async def test_socket_answers_follow_the_rules(company: RightsCompany, actor: st
 
 def list_marks_in_turn(actor: str) -> Iterator[dict[str, str]]:
     """Yield, for each operation, a subject with each mark that it is this actor's turn to expect."""
-    for number, operation in enumerate((*QUERIES, *MUTATIONS)):
+    for number, operation in enumerate(OPERATIONS):
         pairs_by_mark: dict[str, dict[str, str]] = {}
         for (row_actor, subject), mark in operation.grid.items():
             if row_actor in SIGNED_IN_ACTORS:
@@ -108,7 +155,7 @@ async def find_differences(
 ) -> dict[str, str]:
     """Return the answers that differ from the expected marks of the subjects of each operation, in words."""
     mismatches = {}
-    for operation, expected in zip((*QUERIES, *MUTATIONS), expected_marks, strict=True):
+    for operation, expected in zip(OPERATIONS, expected_marks, strict=True):
         if not expected:
             continue
         marks = await fetch_marks(company, client, operation, list(expected))
