@@ -79,11 +79,10 @@ async def statements_of(world: World, document: str) -> list[str]:
     return statements
 
 
-@pytest.mark.timeout(600)  # it records thousands of rows, on a machine that may be busy
 async def test_statement_count_does_not_depend_on_the_number_of_rows(world: World) -> None:
     await add_sellers(world, 10)
     statements_before = await statements_of_documents(world)
-    await add_sellers(world, 290)
+    await add_sellers(world, 40)
     statements_after = await statements_of_documents(world)
 
     for document, maximum in MAX_STATEMENTS.items():
@@ -149,7 +148,7 @@ async def create_goals(world: World) -> None:
 async def test_statement_count_of_a_win_does_not_depend_on_the_number_of_sellers(world: World) -> None:
     await create_goals(world)
     statements_before = await statements_of_win(world)
-    await add_sellers(world, 100)
+    await add_sellers(world, 30)
     statements_after = await statements_of_win(world)
 
     assert len(statements_after) == len(statements_before) <= 15, "\n".join(statements_after)

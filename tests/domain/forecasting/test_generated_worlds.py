@@ -44,7 +44,7 @@ MAX_TO_PLAIN: Final = {
     ("even", QUARTER): 1.15,
     ("turnover", QUARTER): 1.25,  # its total happens to stay the mean of all months
 }
-DEFAULT_WORLDS: Final = ("cycles", "one deal of 700 medians", "even", "growth", "dead deals", "changing amounts")
+DEFAULT_WORLDS: Final = ("one deal of 700 medians", "growth", "changing amounts")  # the others take long together
 
 
 @pytest.fixture(scope="module")

@@ -25,6 +25,7 @@ from tests.graph.inputs.invalid_values import BAD_INPUT, InvalidValue
 from tests.graph.inputs.request_client import SCHEMA, RequestClient, read_all_rows
 
 MUTATIONS: Final = SCHEMA._schema.mutation_type.fields
+DIVISOR: Final = 3
 CYRILLIC: Final = re.compile("[а-яё]", re.IGNORECASE)
 InputPath = tuple[str, ...]
 
@@ -81,11 +82,49 @@ class _AnyId(dict[str, str]):
 # Invalid values
 
 
+def number_fields_of_each_kind() -> dict[str, tuple[int, int]]:
+    """Return by field its number among the fields with equal invalid values, and how many of these there are."""
+    fields_by_kind: dict[str, list[str]] = {}
+    for mutation in MUTATIONS:
+        for path, type_ in find_input_paths(mutation):
+            field = format_path(mutation, path)
+            fields_by_kind.setdefault(invalid_values.find_kind_or_path(field, type_), []).append(field)
+    return {field: (number, len(fields)) for fields in fields_by_kind.values() for number, field in enumerate(fields)}
+
+
+FIELD_NUMBERS: Final = number_fields_of_each_kind()
+
+
+def select_values(field: str, type_: Any, divisor: int) -> list[InvalidValue]:
+    """Return one in `divisor` of the invalid values of a field, by turns: the fields of a kind have all of them together.
+
+    Where a kind has too few fields for that, each has all values.
+    """
+    values = list(invalid_values.invalid_values_for(field, type_))
+    number, count = FIELD_NUMBERS[field]
+    return values if count < divisor else values[number % divisor :: divisor]
+
+
+def test_each_invalid_value_of_a_kind_is_selected_for_one_of_its_fields() -> None:
+    selected: dict[str, set[str]] = {}
+    expected: dict[str, set[str]] = {}
+    for mutation in MUTATIONS:
+        for path, type_ in find_input_paths(mutation):
+            field = format_path(mutation, path)
+            kind = invalid_values.find_kind_or_path(field, type_)
+            selected.setdefault(kind, set()).update(map(repr, select_values(field, type_, DIVISOR)))
+            expected.setdefault(kind, set()).update(map(repr, invalid_values.invalid_values_for(field, type_)))
+
+    assert selected == expected
+
+
+@pytest.mark.parametrize("divisor", [DIVISOR, pytest.param(1, marks=pytest.mark.long)])
 @pytest.mark.parametrize("mutation", MUTATIONS)
 async def test_invalid_values_are_rejected_with_path_and_change_nothing(
-    sqlite_client: RequestClient, mutation: str
+    sqlite_client: RequestClient, mutation: str, divisor: int
 ) -> None:
-    mismatches = await find_differences(sqlite_client, mutation, find_input_paths(mutation))
+    """All values of each field are a `long` test; by default, fields of a kind share them: see `select_values`."""
+    mismatches = await find_differences(sqlite_client, mutation, find_input_paths(mutation), divisor=divisor)
     assert not mismatches, "\n".join(mismatches)
 
     answer = await sqlite_client.execute_mutation(
@@ -136,6 +175,7 @@ async def find_differences(
     is_tested: Callable[[InvalidValue], bool] = lambda invalid: True,
     *,
     compare_after_each_field: bool = True,
+    divisor: int = 1,
 ) -> list[str]:
     """Try the invalid values of fields and return, in words, unexpected answers and changes of the database.
 
@@ -144,10 +184,11 @@ async def find_differences(
     paths                     of the fields, with their types
     is_tested                 selects the values to be tried
     compare_after_each_field  compare the database after each field, not only at the end
+    divisor                   of the values of each field, one in so many is tried
     """
     mismatches, rows_before = [], await read_all_rows()
     for path, type_ in paths:
-        for invalid in filter(is_tested, invalid_values.invalid_values_for(format_path(mutation, path), type_)):
+        for invalid in filter(is_tested, select_values(format_path(mutation, path), type_, divisor)):
             arguments = valid_inputs.build_valid_arguments(client.ids)[mutation]
             container, name = locate(arguments, path)
             container[name] = invalid.value
