@@ -220,7 +220,7 @@ async def test_second_server_takes_over_when_the_scheduler_leader_is_killed(
             await company.act(
                 "createTask", "Ann", server=survivor, title=f"Task {number}", dueAt=seconds_from_now(1 + number / 2)
             )
-            for number in range(40)
+            for number in range(30)
         ]
         await listener.wait_for(("TASK_OVERDUE", tasks[0]), timeout=60)
         process = company.servers[leader].process
@@ -301,14 +301,14 @@ async def test_unavailable_receiver_does_not_slow_mutations(
         await company.find_scheduler_leader()
         await company.act("createAlertRule", "admin", kind="DEAL_LOST", recipients=["DIRECTORS"], channels=["crm"])
         cpu_seconds: dict[bool, list[float]] = {True: [], False: []}
-        await lose_deals(company, 30)
+        await lose_deals(company, 20)
         for is_up in (True, False, True, False):
             if is_up != crm.is_up:
                 await (crm.start() if is_up else crm.stop())
             process = server.process
             assert process is not None
             cpu_before = process.cpu_seconds()
-            await lose_deals(company, 60)
+            await lose_deals(company, 40)
             await asyncio.sleep(1.5)  # for the work of the scheduler
             cpu_seconds[is_up].append(process.cpu_seconds() - cpu_before)
 

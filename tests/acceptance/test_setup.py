@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import platform
 import re
 import subprocess
 import sys
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from click.testing import CliRunner
@@ -150,11 +154,53 @@ def test_bootstrap_installs_once_and_again_after_a_lock_file_changed(bootstrap_f
     (bootstrap_folder / "requirements.txt").write_text("# another nothing\n")
     assert run_bootstrap(bootstrap_folder, "serve") == (f"{environment} serve", True)
     assert run_bootstrap(bootstrap_folder, "serve") == (f"{environment} serve", False)
-
-    (environment / "scoreline.stamp").unlink()  # an interrupted installation
-    (environment / "bin" / "pip").unlink()
-    assert run_bootstrap(bootstrap_folder, "serve") == (f"{environment} serve", True)
     assert (environment / "bin" / "pip").exists()
+
+
+def load_bootstrap(folder: Path) -> ModuleType:
+    """Return the script of a folder as a module."""
+    loader = SourceFileLoader("bootstrap", str(folder / "run"))
+    spec = spec_from_loader("bootstrap", loader)
+    assert spec is not None
+    module = module_from_spec(spec)
+    loader.exec_module(module)
+    return module
+
+
+def test_interrupted_installation_is_repeated_and_an_incomplete_environment_created_anew(
+    bootstrap_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bootstrap, steps, pip_codes = load_bootstrap(bootstrap_folder), list[str](), [0, 1, 0, 0]
+    stamp, pip = bootstrap.VENV / "scoreline.stamp", bootstrap.VENV / "bin" / "pip"
+
+    def create_venv() -> None:
+        steps.append("environment")
+        pip.parent.mkdir(parents=True, exist_ok=True)
+        (bootstrap.VENV / "pyvenv.cfg").write_text(f"version = {platform.python_version()}\n")
+        pip.touch()
+
+    def install_requirements(*_: object) -> int:
+        steps.append("requirements")
+        return pip_codes.pop(0)
+
+    def install() -> list[str]:
+        steps.clear()
+        bootstrap.install("requirements.txt")
+        return steps
+
+    monkeypatch.setattr(bootstrap, "create_venv", create_venv)
+    monkeypatch.setattr(bootstrap, "run_python", install_requirements)
+
+    assert install() == ["environment", "requirements"]
+    assert install() == []
+    stamp.unlink()
+    with pytest.raises(SystemExit, match="could not be installed"):
+        install()
+    assert not stamp.exists()
+    assert install() == ["requirements"]
+    stamp.unlink()
+    pip.unlink()
+    assert install() == ["environment", "requirements"]
 
 
 def test_bootstrap_help_lists_every_command(bootstrap_folder: Path) -> None:
