@@ -294,7 +294,10 @@ def database_url(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.long)])
 def usual_database_url(request: pytest.FixtureRequest) -> str:
-    """Like `database_url`, for slow tests of code above the models: SQLite is in memory, PostgreSQL marked `long`."""
+    """Like `database_url`, for slow tests of code above the models: SQLite is in memory, PostgreSQL marked `long`.
+
+    Tests that are marked `on_both_databases` run on PostgreSQL by default, too.
+    """
     if request.param == "sqlite":
         return "sqlite://:memory:"
     return str(request.getfixturevalue("postgres_tables_url"))

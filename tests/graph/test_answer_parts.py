@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from graph.base.answer_parts import PREVIOUS_RANKS, ROW_TARGETS
+from tests.databases import on_both_databases
 from tests.resolvers.two_sellers import open_world_with_two_sellers, record_won_deal, set_goal
 from tests.statement_counter import count_statements
 from tests.world import World, cache_company
@@ -33,8 +34,8 @@ async def open_company(url: str) -> AsyncIterator[World]:
 
 
 @pytest.fixture
-async def world(database_url: str) -> AsyncIterator[World]:
-    async with open_company(database_url) as world:
+async def world(usual_database_url: str) -> AsyncIterator[World]:
+    async with open_company(usual_database_url) as world:
         yield world
 
 
@@ -110,6 +111,7 @@ async def test_forecast_of_an_employee_reads_only_what_is_booked_to_them(world: 
     assert await tables_read(world, document % "target", "goal|employee", id=ann) == ["employee"] * 3 + ["goal"]
 
 
+@on_both_databases
 async def test_count_of_a_list_reads_no_rows(world: World) -> None:
     with count_statements() as statements:
         data = await world.query("{ deals { totalCount } }")

@@ -15,6 +15,7 @@ from resolvers.crm import calls, clients, deals, leads, stage_history, tasks
 from resolvers.crm.inputs import CallInput, ClientInput, ContactInput, DealInput, LeadInput, TaskInput
 from resolvers.forecasting.forecast_engine import ForecastEngine
 from resolvers.request.inputs import Money
+from tests.databases import on_both_databases
 from tests.resolvers.two_sellers import set_goal
 from tests.statement_counter import count_statements
 from tests.world import START, World, cache_company, open_world
@@ -60,8 +61,8 @@ async def open_company(url: str) -> AsyncIterator[World]:
 
 
 @pytest.fixture
-async def world(database_url: str) -> AsyncIterator[World]:
-    async with open_company(database_url) as world:
+async def world(usual_database_url: str) -> AsyncIterator[World]:
+    async with open_company(usual_database_url) as world:
         yield world
 
 
@@ -132,9 +133,10 @@ async def query_card(world: World, viewer: str) -> tuple[dict[str, Any], int]:
     return data["employee"], len(statements)
 
 
-async def test_card_takes_no_more_statements_for_two_thousand_records(world: World) -> None:
+@on_both_databases
+async def test_card_takes_no_more_statements_for_hundreds_of_records(world: World) -> None:
     counts: dict[str, list[int]] = {name: [] for name in ("Ann", "Meg", "Bob", "admin")}
-    for start, size in ((0, 10), (10, 330)):
+    for start, size in ((0, 10), (10, 90)):
         await record_year(world, size, start)
         for viewer, viewer_counts in counts.items():
             viewer_counts.append((await query_card(world, viewer))[1])
@@ -142,8 +144,8 @@ async def test_card_takes_no_more_statements_for_two_thousand_records(world: Wor
 
     # reads that begin together share a statement: how many do depends on when PostgreSQL answers
     assert {name: many <= few + 2 for name, (few, many) in counts.items()} == dict.fromkeys(counts, True), counts
-    assert employee["tasks"]["totalCount"] == employee["calls"]["totalCount"] == employee["leads"]["totalCount"] == 340
-    assert sum(employee[name]["totalCount"] for name in ("tasks", "calls", "leads", "clients", "deals")) > 1600
+    assert employee["tasks"]["totalCount"] == employee["calls"]["totalCount"] == employee["leads"]["totalCount"] == 100
+    assert sum(employee[name]["totalCount"] for name in ("tasks", "calls", "leads", "clients", "deals")) > 450
 
 
 async def test_employee_manager_and_admin_see_the_same_card(world: World) -> None:
@@ -235,6 +237,7 @@ async def test_deleted_deal_and_client_read_as_null(world: World) -> None:
     }  # fmt: skip
 
 
+@on_both_databases
 async def test_nested_list_continues_after_its_cursor(world: World) -> None:
     await record_year(world, 30)
     document = """query($id: ID!, $after: String) { employee(id: $id) {

@@ -19,6 +19,7 @@ from models.ledger.scores import ScoreEntry
 from models.live import change_log
 from resolvers.crm.deals import DealType
 from resolvers.request.edit_groups import MAX_GROUP_SIZE
+from tests.databases import on_both_databases
 from tests.resolvers.crm.sales_company import undo_last
 from tests.statement_counter import count_round_trips
 from tests.world import World, cache_company, open_world
@@ -51,8 +52,8 @@ async def open_company(url: str) -> AsyncIterator[World]:
 
 
 @pytest.fixture
-async def world(database_url: str) -> AsyncIterator[World]:
-    async with open_company(database_url) as world:
+async def world(usual_database_url: str) -> AsyncIterator[World]:
+    async with open_company(usual_database_url) as world:
         yield world
 
 
@@ -163,6 +164,7 @@ async def test_waiting_records_leave_what_records_one_by_one_leave(database_url:
     assert at_once == one_by_one
 
 
+@on_both_databases
 async def test_waiting_records_announce_the_tiers_that_records_one_by_one_reach(world: World) -> None:
     tiers: dict[str, Any] = {"target": "15", "threshold": "8", "stretch": "29", "reason": "tiers"}
     for seller in SELLERS:
@@ -232,6 +234,7 @@ async def test_a_repetition_among_waiting_requests_is_recorded_once(world: World
     assert sorted(goal["id"] for goal in later[1]["goals"]) == sorted(goal["id"] for goal in payloads[0]["goals"])
 
 
+@on_both_databases
 async def test_the_response_of_each_grouped_request_can_be_repeated(world: World) -> None:
     inputs = [won_deal(world, seller, idempotencyKey=seller) for seller in SELLERS]
     payloads = await record_at_once(world, *inputs)
@@ -269,6 +272,7 @@ async def test_records_of_one_client_are_made_one_by_one(world: World) -> None:
     )
 
 
+@on_both_databases
 async def test_records_of_one_client_are_made_one_by_one_whatever_id_stands_for_it(world: World) -> None:
     client = (await world.mutate("recordClient", name="Bolt", externalId="B"))["client"]["id"]
     merged = (await world.mutate("recordClient", name="Bolt Ltd"))["client"]["id"]

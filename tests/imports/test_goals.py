@@ -9,6 +9,7 @@ import pytest
 
 from models.goals.goals import Goal
 from models.organization.people import Employee, Team
+from tests.databases import on_both_databases
 from tests.imports.import_company import ImportTestCompany, open_company
 
 MAP = """
@@ -55,8 +56,8 @@ Bob;revenue;700;март 2026 г.;;;
 
 
 @pytest.fixture
-async def company(database_url: str, tmp_path: Path) -> AsyncIterator[ImportTestCompany]:
-    async with open_company(database_url, tmp_path) as company:
+async def company(usual_database_url: str, tmp_path: Path) -> AsyncIterator[ImportTestCompany]:
+    async with open_company(usual_database_url, tmp_path) as company:
         yield company
 
 
@@ -91,6 +92,7 @@ async def test_goals_are_imported_and_found_again(company: ImportTestCompany) ->
     ]
 
 
+@on_both_databases
 async def test_changed_target_and_recurrence_change_the_same_goal(company: ImportTestCompany) -> None:
     files = {"people.csv": PEOPLE, "goals.csv": GOALS}
     await company.import_files(MAP.format(more=""), files)

@@ -12,6 +12,7 @@ from models.crm.deals import Deal
 from models.organization.absences import load_work_schedule
 from models.organization.memberships import Membership
 from models.organization.people import Employee, Team
+from tests.databases import on_both_databases
 from tests.imports.import_company import ImportTestCompany, open_company
 
 MAP = """
@@ -56,8 +57,8 @@ HEADER = "no,name,team,active,joined,left\n"
 
 
 @pytest.fixture
-async def company(database_url: str, tmp_path: Path) -> AsyncIterator[ImportTestCompany]:
-    async with open_company(database_url, tmp_path) as company:
+async def company(usual_database_url: str, tmp_path: Path) -> AsyncIterator[ImportTestCompany]:
+    async with open_company(usual_database_url, tmp_path) as company:
         yield company
 
 
@@ -71,6 +72,7 @@ async def list_stints(name: str) -> list[tuple[str | None, bool, str | None, str
     ]
 
 
+@on_both_databases
 async def test_employee_who_left_is_inactive_since_the_day_after_and_keeps_the_history(
     company: ImportTestCompany,
 ) -> None:
@@ -179,6 +181,7 @@ async def test_transfers_give_the_teams_over_time_in_any_order_and_past_deals_co
     ]  # fmt: skip
 
 
+@on_both_databases
 async def test_transfer_of_an_employee_without_a_team_sets_it_and_wrong_ones_are_rejected(
     company: ImportTestCompany,
 ) -> None:

@@ -14,6 +14,7 @@ from imports import map_file
 from imports.map_guess.found_map import find_map
 from models.goals.goals import Goal
 from models.organization.people import Employee
+from tests.databases import on_both_databases
 from tests.imports.import_company import ImportTestCompany, open_company
 
 PEOPLE_MAP = """
@@ -42,8 +43,8 @@ MONTHS = PLAN_MAP.format(spread='period = ["January 2027", "02.2027"]', constant
 
 
 @pytest.fixture
-async def company(database_url: str, tmp_path: Path) -> AsyncIterator[ImportTestCompany]:
-    async with open_company(database_url, tmp_path) as company:
+async def company(usual_database_url: str, tmp_path: Path) -> AsyncIterator[ImportTestCompany]:
+    async with open_company(usual_database_url, tmp_path) as company:
         await company.import_files(PEOPLE_MAP, {"people.csv": "name\nAnn\nBob\n"})
         (tmp_path / "export" / "people.csv").unlink()
         yield company
@@ -56,6 +57,7 @@ async def list_goals() -> list[tuple[str, str, str, int]]:
     return sorted(rows)
 
 
+@on_both_databases
 async def test_each_column_is_a_goal_and_an_empty_cell_is_none(company: ImportTestCompany) -> None:
     files = {"plan.csv": "Seller,January 2027,02.2027\nAnn,4,5\nBob,,6\n"}
     first, second = [await company.import_files(MONTHS, files) for _ in range(2)]

@@ -12,6 +12,7 @@ import pytest
 from imports import background_import
 from models.db import retention
 from models.imports.import_jobs import ImportJob, ImportRejection
+from tests.databases import on_both_databases
 from tests.imports.test_builtin_maps import PIPEDRIVE
 from tests.resolvers.import_runner import InProcessRunner
 from tests.sample_exports import MAP
@@ -33,9 +34,9 @@ def deal_row(number: int, amount: str = "100") -> str:
 
 
 @pytest.fixture
-async def world(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
+async def world(usual_database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
     monkeypatch.setattr(background_import, "REPORT_SECONDS", 0.005)
-    async with open_world(database_url) as world:
+    async with open_world(usual_database_url) as world:
         world.services.import_runner = InProcessRunner(world, tmp_path)
         yield world
 
@@ -106,6 +107,7 @@ async def test_one_import_runs_at_a_time(world: World, runner: InProcessRunner) 
     await runner.task
 
 
+@on_both_databases
 async def test_cancelled_import_stops_between_batches_and_is_completed_by_the_next(
     world: World, runner: InProcessRunner
 ) -> None:
@@ -168,6 +170,7 @@ async def test_process_that_was_given_up_stops_and_changes_no_report(world: Worl
     assert deals["deals"]["totalCount"] < 60
 
 
+@on_both_databases
 async def test_report_keeps_rejected_rows_in_pages_and_for_a_while(world: World, runner: InProcessRunner) -> None:
     (runner.folder / "deals.csv").write_text(HEADER + "".join(deal_row(number, "much") for number in range(1, 131)))
     import_id = await start(world, "deals.csv")
@@ -203,6 +206,7 @@ async def test_files_without_rows_are_a_warning(world: World, runner: InProcessR
     assert "The files have no rows." in report["warnings"]
 
 
+@on_both_databases
 async def test_file_that_is_gone_when_the_import_begins_fails_it_with_a_reason(
     world: World, runner: InProcessRunner
 ) -> None:

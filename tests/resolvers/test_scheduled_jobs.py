@@ -18,6 +18,7 @@ from models.live.change_log import Change
 from models.organization.memberships import Membership
 from models.organization.people import Employee
 from resolvers import scheduled_jobs
+from tests.databases import on_both_databases
 from tests.resolvers.alerts.alert_company import fetch_alert_kinds, fetch_inbox, lose_deal, open_company, set_only_rule
 from tests.statement_counter import count_statements
 from tests.world import World, cache_company, open_world
@@ -34,11 +35,12 @@ async def open_managed_company(url: str) -> AsyncIterator[World]:
 
 
 @pytest.fixture
-async def world(database_url: str) -> AsyncIterator[World]:
-    async with open_managed_company(database_url) as world:
+async def world(usual_database_url: str) -> AsyncIterator[World]:
+    async with open_managed_company(usual_database_url) as world:
         yield world
 
 
+@on_both_databases
 async def test_concurrent_schedulers_raise_each_alert_once(world: World) -> None:
     for number in range(250):
         due = (world.now + timedelta(minutes=1 + number % 7)).isoformat()
@@ -54,6 +56,7 @@ async def test_concurrent_schedulers_raise_each_alert_once(world: World) -> None
     assert await Alert.all().count() == 252
 
 
+@on_both_databases
 async def test_company_without_alert_rules_gets_default_rules_and_no_old_alerts(world: World) -> None:
     await world.mutate("createTask", "Ann", title="Long due", dueAt=(world.now - timedelta(days=30)).isoformat())
     await world.mutate("recordDeal", "Ann", title="Asleep", createdAt=(world.now - timedelta(days=60)).isoformat())
@@ -171,6 +174,7 @@ async def test_inactivity_starts_when_employee_becomes_seller_or_returns(world: 
     assert [alert["kind"] for alert in await fetch_inbox(world, "Mia")] == ["NO_ACTIVITY"]
 
 
+@on_both_databases
 async def test_expired_rows_are_purged_and_current_rows_stay(world: World) -> None:
     for number in range(3):
         await world.mutate("recordDeal", "Ann", title="Chairs", idempotencyKey=f"k{number}")
@@ -193,6 +197,7 @@ async def test_expired_rows_are_purged_and_current_rows_stay(world: World) -> No
     assert not await Change.exists(id=position)
 
 
+@on_both_databases
 async def test_idempotency_keys_are_kept_for_thirty_days(world: World) -> None:
     await world.mutate("recordDeal", "Ann", title="Chairs", idempotencyKey="old")
     world.advance(days=29)

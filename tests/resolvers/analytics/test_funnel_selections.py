@@ -61,6 +61,7 @@ def restrict_funnel(funnel_data: dict[str, Any], fields: Collection[str]) -> dic
 
 
 async def test_every_selection_shows_the_figures_of_the_full_answer(world: World) -> None:
+    """Each field alone for two viewers and scopes, and random selections for all."""
     await seed_deals(world, sellers=7, weak=2, slow=4)
     await world.mutate("setExchangeRate", currency="USD", rate="0.9")
     client = (await world.mutate("recordClient", "Ann", name="A"))["client"]["id"]
@@ -74,14 +75,14 @@ async def test_every_selection_shows_the_figures_of_the_full_answer(world: World
     generator = random.Random(7)
     viewers_and_scopes = [("admin", "Ann"), ("Ann", "Ann"), ("admin", "S2"), ("admin", "S4"), ("admin", "North"),
                           ("admin", "company")]  # fmt: skip
-    for user, scope in viewers_and_scopes:
+    for number, (user, scope) in enumerate(viewers_and_scopes):
         scope_id = world.global_ids[scope]
         full = (await world.query(FUNNEL_QUERY % select_fields(ALL_FIELDS), user, scope=scope_id))["funnel"]
         for field in ALL_FIELDS:
             values = [full] if field == "weakest" else full["stages"]
             distinct_values[field] |= {str(value[field]) for value in values}
-        subsets = [[], *([field] for field in ALL_FIELDS)]
-        subsets += [generator.sample(ALL_FIELDS, generator.randrange(2, 6)) for _ in range(12)]
+        subsets = [[], *([field] for field in ALL_FIELDS[number % 3 :: 3])]
+        subsets += [generator.sample(ALL_FIELDS, generator.randrange(2, 6)) for _ in range(4)]
         for fields in subsets:
             partial = (await world.query(FUNNEL_QUERY % select_fields(fields), user, scope=scope_id))["funnel"]
             assert partial == restrict_funnel(full, fields), (user, scope, fields)

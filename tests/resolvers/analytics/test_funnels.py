@@ -16,6 +16,7 @@ from models.analytics import funnels
 from models.crm.deals import Deal, StageEntry
 from models.crm.pipelines import Stage
 from models.organization.people import Employee
+from tests.databases import on_both_databases
 from tests.resolvers.funnel_deals import BERLIN_NOON, FUNNEL_QUERY, open_world_with_stages, record_deal, seed_deals
 from tests.resolvers.two_sellers import record_won_deal
 from tests.statement_counter import count_statements
@@ -26,8 +27,8 @@ FUNNEL_FIELDS = """scope { name } weakest { stage { name } } stages { stage { na
 
 
 @pytest.fixture
-async def world(database_url: str) -> AsyncIterator[World]:
-    async with open_world_with_stages(database_url) as world:
+async def world(usual_database_url: str) -> AsyncIterator[World]:
+    async with open_world_with_stages(usual_database_url) as world:
         yield world
 
 
@@ -200,6 +201,7 @@ async def test_new_seller_with_three_lost_deals_is_not_weak(world: World) -> Non
     assert (first_stage["conversionPercent"], first_stage["weak"], first_stage["slow"]) == (0, False, False)
 
 
+@on_both_databases
 async def test_stay_groups_equal_reading_deals_one_by_one(world: World) -> None:
     """Compares with reading the deals of a year one by one; they move back and forth and are closed at random."""
     generator, day = random.Random(5), timedelta(days=1)

@@ -17,6 +17,7 @@ from domain.primitives.counterparts import find_counterpart
 from domain.primitives.periods import PeriodKind, period_containing
 from models.db import connection
 from resolvers.ledger.reconciliation import SOURCE_MODELS, reconcile
+from tests.databases import on_both_databases
 from tests.resolvers.two_sellers import open_world_with_two_sellers, record_won_deal
 from tests.seeds import each_seed
 from tests.world import World
@@ -32,8 +33,8 @@ QUERY = """query($scope: ID, $period: PeriodInput, $metrics: [String!]) {
 
 
 @pytest.fixture
-async def world(database_url: str) -> AsyncIterator[World]:
-    async with open_world_with_two_sellers(database_url) as world:
+async def world(usual_database_url: str) -> AsyncIterator[World]:
+    async with open_world_with_two_sellers(usual_database_url) as world:
         yield world
         assert (await reconcile()).differences == []
 
@@ -87,6 +88,7 @@ async def test_employee_is_compared_by_own_working_days(world: World) -> None:
         assert compared == [("100.00", amount) for amount in before]
 
 
+@on_both_databases
 async def test_days_off_of_an_absence_are_compared_with_nothing_more(world: World) -> None:
     await sell_each_weekday(world, date(2026, 9, 28), date(2026, 11, 2), local_hour=15)
     await world.query(
@@ -201,6 +203,7 @@ async def test_posting_of_an_older_server_counts_from_its_recording(world: World
     assert await read_amounts(world, "DAY") == ("0.00", "0.00")
 
 
+@on_both_databases
 @each_seed(1, 2)
 async def test_every_comparison_equals_a_recount_of_the_records(world: World, seed: int) -> None:
     dice = random.Random(seed)

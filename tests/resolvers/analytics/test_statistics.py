@@ -20,6 +20,7 @@ from graph.base.answer_parts import (
 )
 from graph.schema import create_schema
 from models.db import connection
+from tests.databases import on_both_databases
 from tests.resolvers.two_sellers import open_world_with_two_sellers, record_won_deal
 from tests.statement_counter import count_statements
 from tests.world import World
@@ -33,8 +34,8 @@ NOVEMBER = {"kind": "MONTH", "on": "2026-11-01"}
 
 
 @pytest.fixture
-async def world(database_url: str) -> AsyncIterator[World]:
-    async with open_world_with_two_sellers(database_url) as world:
+async def world(usual_database_url: str) -> AsyncIterator[World]:
+    async with open_world_with_two_sellers(usual_database_url) as world:
         yield world
 
 
@@ -228,6 +229,7 @@ async def test_invalid_argument_is_named_in_error(world: World, variables: dict[
     assert [error.original_error.extensions["field"] for error in result.errors] == [field]
 
 
+@on_both_databases
 async def test_point_limit_covers_all_statistics_of_one_operation(world: World) -> None:
     def yearly_document(count: int) -> str:
         years = (
@@ -240,6 +242,7 @@ async def test_point_limit_covers_all_statistics_of_one_operation(world: World) 
     assert {error.original_error.extensions["field"] for error in result.errors} == {"interval"}
 
 
+@on_both_databases
 async def test_statistics_of_all_members_are_read_in_one_batch(world: World) -> None:
     for name in ("Cid", "Dan", "Eve"):
         await world.create_employee(name, "North")
@@ -278,6 +281,7 @@ def restrict_statistics(statistics: dict[str, Any], fields: Collection[str]) -> 
     return {name: statistics[name] for name in fields if name not in SERIES_FIELDS} | {"series": series}
 
 
+@on_both_databases
 async def test_every_selection_shows_the_figures_of_the_full_answer(world: World) -> None:
     for amount, created_at, closed_at in (
         ("10", "2026-09-29T10:00:00Z", "2026-10-02T10:00:00Z"),

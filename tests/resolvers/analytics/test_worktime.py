@@ -12,6 +12,7 @@ from models.analytics.worktime import WorkDay
 from models.db import connection
 from resolvers.analytics import worktime
 from resolvers.ledger.reconciliation import reconcile
+from tests.databases import on_both_databases
 from tests.resolvers.two_sellers import open_world_with_two_sellers, read_goal_value, read_leaderboard, set_goal
 from tests.world import World
 
@@ -21,8 +22,8 @@ WORK_TIME_QUERY = """query($id: ID!, $period: PeriodInput) { employee(id: $id) {
 
 
 @pytest.fixture
-async def world(database_url: str) -> AsyncIterator[World]:
-    async with open_world_with_two_sellers(database_url) as world:
+async def world(usual_database_url: str) -> AsyncIterator[World]:
+    async with open_world_with_two_sellers(usual_database_url) as world:
         yield world
 
 
@@ -102,6 +103,7 @@ async def test_ledger_follows_once_a_minute_and_is_complete_in_the_end(world: Wo
     assert (await reconcile()).differences == []
 
 
+@on_both_databases
 async def test_unposted_time_of_idle_employee_is_posted_with_next_heartbeat(world: World) -> None:
     world.now = datetime(2026, 11, 18, 22, 58, 50, tzinfo=UTC)
     await send_heartbeats(world, "Ann", 40, 25, 20)  # across midnight, with nothing posted after the first 40 seconds
@@ -114,6 +116,7 @@ async def test_unposted_time_of_idle_employee_is_posted_with_next_heartbeat(worl
     assert (await reconcile()).differences == []
 
 
+@on_both_databases
 async def test_hours_count_for_goals_and_leaderboards(world: World) -> None:
     goal_id = await set_goal(world, "North", "hours_worked", "1")
     await send_heartbeats(world, "Ann", *[60] * 45)

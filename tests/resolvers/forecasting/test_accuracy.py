@@ -25,8 +25,8 @@ async def world() -> AsyncIterator[World]:
 
 
 @pytest.fixture
-async def any_database(database_url: str) -> AsyncIterator[World]:
-    async with seasoned_company(database_url) as world:
+async def any_database(usual_database_url: str) -> AsyncIterator[World]:
+    async with seasoned_company(usual_database_url) as world:
         yield world
 
 

@@ -16,6 +16,7 @@ from models.forecasting.pipeline_snapshots import PipelineSnapshot
 from models.organization.people import load_team_tree
 from resolvers.forecasting import snapshots
 from resolvers.request.viewer import Viewer
+from tests.databases import on_both_databases
 from tests.resolvers.forecasting.half_year_company import seasoned_company
 from tests.resolvers.forecasting.test_changed_past import PastChanger
 from tests.seeds import each_seed
@@ -34,8 +35,8 @@ PERIODS = ({"kind": "MONTH"}, {"kind": "QUARTER"}, {"kind": "MONTH", "offset": 1
 
 
 @pytest.fixture
-async def world(database_url: str) -> AsyncIterator[World]:
-    async with seasoned_company(database_url) as world:
+async def world(usual_database_url: str) -> AsyncIterator[World]:
+    async with seasoned_company(usual_database_url) as world:
         yield world
 
 
@@ -81,6 +82,7 @@ async def test_nothing_has_moved_when_nothing_has_happened(world: World) -> None
         assert (answer["state"], answer["day"], by_kind(answer)) == ("READY", "2026-11-18", {})
 
 
+@on_both_databases
 async def test_each_kind_of_change_is_told_with_its_deals(world: World) -> None:
     await take_snapshots(world)
     won, lost, deleted, repriced, handed_over = (await open_deals_of(world, "Ann"))[:5]
@@ -173,6 +175,7 @@ async def test_win_taken_back_is_no_longer_booked(world: World) -> None:
     assert deals_of(answer, "NEW")[deal_id] > 0
 
 
+@on_both_databases
 async def test_refund_is_a_correction_of_the_booked_amount(world: World) -> None:
     won = await Deal.filter(status=DealStatus.WON, closed_on__gte="2026-11-01").order_by("id").first()
     assert won is not None
@@ -240,6 +243,7 @@ async def test_employee_sees_their_own_drivers_alone(world: World) -> None:
     assert result.errors
 
 
+@on_both_databases
 async def test_snapshots_of_the_pipeline_are_kept_for_two_weeks(world: World) -> None:
     await take_snapshots(world)
     await take_snapshots(world)

@@ -16,6 +16,7 @@ from models.forecasting.forecast_calls import ForecastCall
 from models.organization.people import load_team_tree
 from resolvers.forecasting import snapshots
 from resolvers.request.viewer import Viewer
+from tests.databases import on_both_databases
 from tests.resolvers.forecasting.half_year_company import seasoned_company
 from tests.resolvers.two_sellers import record_won_deal
 from tests.world import World
@@ -36,9 +37,9 @@ QUARTER = {"kind": "QUARTER"}
 
 
 @pytest.fixture
-async def world(database_url: str) -> AsyncIterator[World]:
+async def world(usual_database_url: str) -> AsyncIterator[World]:
     """Max manages North with Ann; Dora is the director; Bob is in South."""
-    async with seasoned_company(database_url) as world:
+    async with seasoned_company(usual_database_url) as world:
         await world.create_employee("Max", "Sales", role="MANAGER")
         await world.create_employee("Dora", role="DIRECTOR")
         await world.mutate("updateTeam", id=world.global_ids["North"], manager=world.global_ids["Max"])
@@ -250,6 +251,7 @@ async def test_devices_see_no_calls(world: World) -> None:
     assert error_of(await submit(world, "Wall", scope=world.global_ids["company"])) == ("FORBIDDEN", "input.scope")
 
 
+@on_both_databases
 async def test_calls_are_scored_beside_the_machine_after_the_period(world: World) -> None:
     await take_snapshots(world)
     machine = Decimal((await read(world, "Ann", "Ann"))["expected"])
@@ -308,6 +310,7 @@ async def test_open_deals_have_the_category_of_their_stage_unless_they_have_thei
     assert await categories() == ["CLOSED", "OMITTED", "COMMIT", "COMMIT", "COMMIT"]
 
 
+@on_both_databases
 async def test_sums_by_category_follow_deals_due_in_the_period(world: World) -> None:
     await Deal.filter(status=DealStatus.OPEN).update(expected_close_on="2027-02-01")
     for title, category, day, amount in (

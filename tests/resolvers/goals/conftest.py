@@ -18,7 +18,7 @@ async def company() -> AsyncIterator[World]:
 
 
 @pytest.fixture
-async def either_company(database_url: str) -> AsyncIterator[World]:
-    """A company to plan for, once on SQLite and once on PostgreSQL."""
-    async with planned_company(database_url) as world:
+async def either_company(usual_database_url: str) -> AsyncIterator[World]:
+    """A company to plan for, on SQLite and, in `long` tests and those that say so, on PostgreSQL."""
+    async with planned_company(usual_database_url) as world:
         yield world

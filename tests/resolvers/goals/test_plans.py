@@ -12,6 +12,7 @@ from domain.primitives.global_ids import decode_global_id
 from models.goals.goals import Goal
 from models.goals.plans import PlanRow
 from resolvers.goals import plans
+from tests.databases import on_both_databases
 from tests.graph.inputs.request_client import read_all_rows
 from tests.resolvers.goals.planned_company import (
     METRICS,
@@ -37,6 +38,7 @@ def by_owner(goals: list[dict[str, Any]], metric: str = "deals_won") -> dict[str
     return {goal["owner"]["name"]: goal for goal in goals if goal["metric"]["key"] == metric}
 
 
+@on_both_databases
 async def test_months_plan_for_twelve_sellers_and_five_metrics_takes_two_calls(either_company: World) -> None:
     world = either_company
     input = plan_input(world, [{"metric": metric, "upliftPercent": 5} for metric in METRICS])
@@ -247,6 +249,7 @@ async def test_undo_again_changes_nothing(company: World) -> None:
     assert await read_all_rows() == rows
 
 
+@on_both_databases
 async def test_goal_changed_since_is_a_conflict_and_stays_if_wanted(either_company: World) -> None:
     world = either_company
     await set_goal(world, "N1", "deals_won", "3", period=NEXT_MONTH)
@@ -284,6 +287,7 @@ async def test_repetition_by_key_returns_the_first_response(either_company: Worl
     assert await undo(world, first["plan"], key="u") == undone
 
 
+@on_both_databases
 async def test_repetition_by_key_of_a_plan_that_changed_nothing_stores_no_other_plan(either_company: World) -> None:
     world = either_company
     input = plan_input(world, [EVEN])

@@ -14,6 +14,7 @@ from models.db import connection
 from models.ledger import scores
 from resolvers.leaderboards import leaderboard_cache
 from resolvers.leaderboards.leaderboard_cache import LeaderboardCache
+from tests.databases import on_both_databases
 from tests.resolvers.two_sellers import open_world_with_two_sellers, record_won_deal, set_goal
 from tests.seeds import each_seed
 from tests.statement_counter import count_statements
@@ -27,8 +28,8 @@ BOARD = """query($metric: String!, $scope: ID, $rankBy: RankBy!, $around: ID, $f
 
 
 @pytest.fixture
-async def world(database_url: str) -> AsyncIterator[World]:
-    async with open_world_with_two_sellers(database_url) as world:
+async def world(usual_database_url: str) -> AsyncIterator[World]:
+    async with open_world_with_two_sellers(usual_database_url) as world:
         yield world
 
 
@@ -62,6 +63,7 @@ def query_variants(world: World) -> list[dict[str, Any]]:
     ]
 
 
+@on_both_databases
 @each_seed(1, 3)
 async def test_cached_leaderboard_equals_uncached_one_after_any_change(world: World, seed: int) -> None:
     dice = random.Random(seed)

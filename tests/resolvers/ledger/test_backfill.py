@@ -22,6 +22,7 @@ from resolvers.crm.metric_backfill import BackfillResult, UnknownMetric, backfil
 from resolvers.ledger.reconciliation import reconcile
 from resolvers.request.context import RequestContext
 from resolvers.request.viewer import Viewer
+from tests.databases import on_both_databases
 from tests.subscription_recorder import subscribe
 from tests.world import World, cache_company, open_world
 
@@ -48,8 +49,8 @@ async def open_company(url: str) -> AsyncIterator[World]:
 
 
 @pytest.fixture
-async def world(database_url: str) -> AsyncIterator[World]:
-    async with open_company(database_url) as world:
+async def world(usual_database_url: str) -> AsyncIterator[World]:
+    async with open_company(usual_database_url) as world:
         yield world
 
 
@@ -170,6 +171,7 @@ async def test_only_the_difference_is_posted_for_a_record_that_was_edited_since_
     assert await messages() == []
 
 
+@on_both_databases
 async def test_changed_definition_is_posted_as_withdrawal_and_new_score(world: World) -> None:
     await connection.execute("UPDATE score_entry SET amount = 5 WHERE metric = 'deals_won' AND source_id = 3")
     await connection.execute(
@@ -218,6 +220,7 @@ async def test_run_killed_half_way_is_finished_by_the_next(world: World) -> None
     assert await messages() == []
 
 
+@on_both_databases
 async def test_batch_killed_before_its_commit_leaves_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     totals = await read_totals()
     await forget("deals_won_amount")

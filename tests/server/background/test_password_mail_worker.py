@@ -12,6 +12,7 @@ from models.auth.password_links import PasswordLink, PasswordMail
 from resolvers.alerts.notifications import NotificationMessage
 from server.background.notification_channels import AppriseChannel, DeliveryError
 from server.background.password_mail_worker import PasswordMailWorker
+from tests.databases import on_both_databases
 from tests.notification_receivers import run_mail_server
 from tests.world import World, open_world
 
@@ -32,8 +33,8 @@ class Channel:
 
 
 @pytest.fixture
-async def world(database_url: str) -> AsyncIterator[World]:
-    async with open_world(database_url) as world:
+async def world(usual_database_url: str) -> AsyncIterator[World]:
+    async with open_world(usual_database_url) as world:
         world.services.public_url, world.services.mails_links = PUBLIC_URL, True
         yield world
 
@@ -70,6 +71,7 @@ async def test_each_requested_mail_is_sent_once(world: World, worker: PasswordMa
     assert not await PasswordMail.exists()
 
 
+@on_both_databases
 async def test_mail_is_sent_when_the_channel_is_back(
     world: World, worker: PasswordMailWorker, channel: Channel
 ) -> None:

@@ -92,6 +92,7 @@ async def wait_until_online(server: RunningServer, name: str) -> None:
             await asyncio.sleep(0.05)
 
 
+@pytest.mark.parametrize("database_url", ["sqlite", pytest.param("postgres", marks=pytest.mark.long)], indirect=True)
 async def test_presence_is_reported_again_after_the_write_lock_was_held_for_long(
     tmp_path: Path, database_url: str
 ) -> None:

@@ -28,7 +28,12 @@ SET_GOAL = """mutation($owner: ID!) {
   setGoal(input: {owner: $owner, metric: "calls_made", target: "3", period: {}}) { userErrors { message } } }"""
 RECORD_WIN = """mutation { recordDeal(input: {title: "A", amount: {amount: "10"}, status: WON}) {
   userErrors { message } } }"""
-pytestmark = pytest.mark.filterwarnings("ignore:The HMAC key is 32 bytes long")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:The HMAC key is 32 bytes long"),
+    pytest.mark.parametrize(
+        "database_url", ["sqlite", pytest.param("postgres", marks=pytest.mark.long)], indirect=True
+    ),
+]
 
 
 @pytest_asyncio.fixture
@@ -88,7 +93,7 @@ async def test_new_token_keeps_the_socket_open_and_no_state_is_sent_again(server
     owner = (await server.execute("{ viewer { employee { id } } }"))["viewer"]["employee"]["id"]
     await delete_alert_rules(server)  # late in a month, the new goal would be reported as behind
     await server.execute(SET_GOAL, owner=owner)
-    expires_at = seconds_from_now(6)
+    expires_at = seconds_from_now(4)
     async with server.connect(token_until(server.token, expires_at)) as socket:
         for query in (*STATES, *EVENTS):
             payload = {"query": f"subscription {{ {query} }}"}
