@@ -109,7 +109,7 @@ def count_rows(content: bytes) -> int:
     return sum(any(cell.strip() for cell in row) for row in rows)
 
 
-@pytest.mark.parametrize("part", range(4))
+@pytest.mark.parametrize("part", [0, *(pytest.param(part, marks=pytest.mark.long) for part in range(1, 4))])
 async def test_rows_in_are_rows_taken_and_rejected_and_unchanged(company: ImportTestCompany, part: int) -> None:
     refused, rejected, accepted = 0, 0, 0
     for number in range(part, EXPORTS, 4):

@@ -169,7 +169,10 @@ def test_truly_slow_seller_is_detected_at_the_right_stage():
     assert sum(slow_flags) >= 18
 
 
-@pytest.mark.parametrize(("sellers", "deals", "seeds"), [(20, (40, 200), 12), (6, (30, 120), 60), (3, (60, 200), 100)])
+@pytest.mark.parametrize(
+    ("sellers", "deals", "seeds"),
+    [pytest.param(20, (40, 200), 12, marks=pytest.mark.long), (6, (30, 120), 60), (3, (60, 200), 100)],
+)
 def test_equal_sellers_are_rarely_flagged(sellers, deals, seeds):
     weak = slow = 0
     for seed in range(seeds):

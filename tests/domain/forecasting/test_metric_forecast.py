@@ -139,7 +139,7 @@ def test_updated_metric_model_equals_a_new_one_after_random_changes(is_count):
     history = random_history(generator)
     model = fit_history(history, is_count)
     draws = draws_of(model)
-    for _ in range(12):
+    for _ in range(6):
         change_history(history, generator)
         model = fit_history(history, is_count, model)
 

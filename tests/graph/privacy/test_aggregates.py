@@ -46,6 +46,8 @@ from tests.world import World
 SCHEMA: Final = create_schema()._schema
 # A team with a manager makes no difference for the others, who see all or none of the company.
 ACTORS_OF_TEAMS: Final = ("Ann", "Max", "Sam", "NorthWall", "NorthCrm")
+# One of each role and kind of device, each manager, and a device of a team and of the company.
+ACTORS_OF_TARGETS: Final = ("Ann", "Max", "Sam", "Dora", "admin", "NorthWall", "Crm")
 DEVICES: Final = {actor for actor, kind in ACTORS.items() if isinstance(kind, DeviceKind)}
 
 
@@ -193,7 +195,7 @@ async def check_work_is_noticed_by_right(world: World, seller: str, actors: Coll
 
 async def test_target_of_a_team_is_noticed_only_by_viewers_who_may_see_its_goals(usual_database_url: str) -> None:
     async with open_privacy_company(usual_database_url) as world:
-        observation = Observation(world, ("South", "North", "Sales", "company"))
+        observation = Observation(world, ("South", "North", "Sales", "company"), ACTORS_OF_TARGETS)
 
         def change_target(metric: str, team: str) -> Callable[[], Awaitable[Any]]:
             return lambda: world.mutate(

@@ -18,6 +18,7 @@ from resolvers.forecasting import snapshots
 from resolvers.forecasting.forecasts import MoneyBasis
 from resolvers.request.context import RequestContext
 from resolvers.request.viewer import Viewer
+from tests.databases import on_both_databases
 from tests.resolvers.forecasting.half_year_company import forecast, seasoned_company
 from tests.resolvers.two_sellers import record_won_deal
 from tests.world import World
@@ -27,8 +28,8 @@ SNAPSHOTS_QUERY = """query($scope: ID) { forecast(scope: $scope) {
 
 
 @pytest.fixture
-async def world(database_url: str) -> AsyncIterator[World]:
-    async with seasoned_company(database_url) as world:
+async def world(usual_database_url: str) -> AsyncIterator[World]:
+    async with seasoned_company(usual_database_url) as world:
         yield world
 
 
@@ -38,6 +39,7 @@ async def scheduler_context(world: World) -> RequestContext:
     return context
 
 
+@on_both_databases
 async def test_snapshots_are_stored_once_a_day_for_company_and_teams(world: World) -> None:
     first = await forecast(world)
     assert await snapshots.take_snapshots(await scheduler_context(world))
@@ -78,6 +80,7 @@ async def test_morning_keeps_of_each_employee_what_the_forecast_says(
         ]
 
 
+@on_both_databases
 async def test_snapshot_is_not_overwritten_by_a_second_process(world: World) -> None:
     await snapshots.take_snapshots(await scheduler_context(world))
     [row] = await ForecastSnapshot.filter(owner_id=0, basis="REVENUE").order_by("id").limit(1)

@@ -11,6 +11,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import given as for_all
 from hypothesis import strategies as st
@@ -309,8 +310,19 @@ async def assert_leaderboards_match(world: World, ledger: ReferenceLedger) -> No
 
 
 @for_all(steps=STEPS)
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
 def test_goals_and_leaderboards_equal_records_after_any_edits(steps: list[tuple[str, int]]) -> None:
+    check_edits(steps)
+
+
+@pytest.mark.long
+@for_all(steps=STEPS)
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+def test_goals_and_leaderboards_equal_records_after_many_edits(steps: list[tuple[str, int]]) -> None:
+    check_edits(steps)
+
+
+def check_edits(steps: list[tuple[str, int]]) -> None:
     async def run() -> None:
         async with open_world("sqlite://:memory:") as world:
             await set_up_company(world)
