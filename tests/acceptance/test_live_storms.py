@@ -22,6 +22,7 @@ from tests.acceptance.two_servers import (
 )
 from tests.backing_services import Valkey
 from tests.processes import SpawnedServer
+from tests.seeds import each_seed
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -137,7 +138,7 @@ async def test_live_leaderboards_never_go_back_and_end_at_query_state_after_burs
     assert len({watch.events[-1]["version"] for watch in watches if watch in watches[::2]}) == 1  # same on one server
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@each_seed(1, 3)
 async def test_live_states_equal_query_states_for_each_subscriber_after_random_writes(
     company: StormCompany, seed: int
 ) -> None:

@@ -61,7 +61,7 @@ async def test_ledger_agrees_with_the_records_after_all_scenes(get_rig: GetRig, 
 async def test_loss_doubling_and_invention_in_the_database_are_found(
     get_rig: GetRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(workload, "MAX_CONVERGE_SECONDS", 10)  # the clients never get to see what was tampered with
+    monkeypatch.setattr(workload, "MAX_CONVERGE_SECONDS", 4)  # the clients never get to see what was tampered with
     rig = await get_rig(Store.SQLITE)
 
     async def tamper(run: SceneRun) -> None:
