@@ -159,7 +159,7 @@ def assert_noticed_only_by(noticed: dict[str, list[str]], allowed: Collection[st
 
 async def test_work_of_a_colleague_is_noticed_only_by_viewers_with_the_right() -> None:
     async with open_privacy_company() as world:
-        await check_work_is_noticed_by_right(world, "Pat")
+        await check_work_is_noticed_by_right(world, "Pat", scopes=("Pat", team_of("Pat"), "company"))
 
 
 async def test_work_in_a_managed_team_is_noticed_only_by_viewers_with_the_right(usual_database_url: str) -> None:
@@ -167,9 +167,11 @@ async def test_work_in_a_managed_team_is_noticed_only_by_viewers_with_the_right(
         await check_work_is_noticed_by_right(world, "Cid", ACTORS_OF_TEAMS)
 
 
-async def check_work_is_noticed_by_right(world: World, seller: str, actors: Collection[str] = ACTORS) -> None:
+async def check_work_is_noticed_by_right(
+    world: World, seller: str, actors: Collection[str] = ACTORS, scopes: Sequence[str] = ()
+) -> None:
     """Let hours, a task, a client of a colleague's win, and an open deal of a seller change, one after the other."""
-    observation = Observation(world, (seller, team_of(seller), "Sales", "company"), actors)
+    observation = Observation(world, scopes or (seller, team_of(seller), "Sales", "company"), actors)
     deal, client = world.global_ids[f"open deal of {seller}"], world.global_ids["client of Ann"]
 
     async def record() -> None:
