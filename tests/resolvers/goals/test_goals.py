@@ -7,6 +7,7 @@ from functools import partial
 
 import pytest
 
+from domain.primitives.global_ids import decode_global_id
 from resolvers.goals.goals import decode_goal_ids
 from tests.resolvers.two_sellers import (
     CURRENT_MONTH,
@@ -47,6 +48,38 @@ async def test_score_wakes_who_listens_to_the_goals_it_moves_and_nobody_else(wor
 
     moved_ids = [goal_id for goal_id, is_moved in zip(goal_ids, [*owners.values(), False], strict=True) if is_moved]
     assert sorted(set(woken)) == moved_ids
+
+
+async def test_score_moves_goals_whose_period_has_its_day_as_first_or_last(world: World) -> None:
+    periods = {
+        "begins today": ("2026-11-18", "2026-11-20"),
+        "ends today": ("2026-11-16", "2026-11-18"),
+        "begins tomorrow": ("2026-11-19", "2026-11-20"),
+        "ended yesterday": ("2026-11-16", "2026-11-17"),
+    }
+    names = {}
+    for name, (start, end) in periods.items():
+        period = {"kind": "CUSTOM", "start": start, "end": end}
+        names[await set_goal(world, "Ann", "deals_won", period=period)] = name
+
+    payload = await world.mutate("recordDeal", "Ann", title="Chairs", status="WON", amount={"amount": "5"})
+
+    assert sorted(names[goal["id"]] for goal in payload["goals"]) == ["begins today", "ends today"]
+
+
+async def test_changed_goal_wakes_who_listens_to_it_to_lists_of_goals_and_to_targets_of_its_owner(world: World) -> None:
+    goal = await set_goal(world, "Ann", "deals_won")
+    [goal_id], ann = decode_goal_ids([goal]), (decode_global_id(world.global_ids["Ann"]) or ("", 0))[1]
+    topics = f"goal:{goal_id}", "goals", f"target:deals_won:employee:{ann}", f"target:calls_made:employee:{ann}"
+    await world.let_tasks_run()
+    woken: list[str] = []
+    for topic in topics:
+        world.hub.watch([topic], partial(woken.append, topic))
+
+    await world.mutate("updateGoal", id=goal, name="More")
+    await world.let_tasks_run()
+
+    assert set(woken) == set(topics[:3])
 
 
 async def test_moved_team_counts_only_for_its_current_ancestors(world: World) -> None:
