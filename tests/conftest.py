@@ -13,7 +13,7 @@ import signal
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
@@ -27,7 +27,7 @@ from tortoise.apps import Apps
 from models import migrator
 from resolvers.auth import passwords
 from tests.backing_services import Postgres, ServerNotAvailable, ServerProcess, Valkey, wheel_version
-from tests.empty_database import dump_schema, run_in_thread
+from tests.empty_database import dump_schema, give_migrated_file, read_migrated_file, run_in_thread
 from tests.inline_sqlite import inline_memory_databases
 from tests.practice_set.practice_sets import describe_practice_sets
 from tests.reused_database import ReusedDatabase
@@ -36,7 +36,8 @@ MEMORY_DIRECTORY = "/dev/shm"
 GARBAGE_THRESHOLDS = 50_000, 20, 20  # objects, collections of the first generation, of the second
 MEMORY_BYTES = 8 << 30  # a whole run needs less than half of it
 POSTGRES, REDIS = "SCORELINE_TEST_POSTGRES", "SCORELINE_TEST_REDIS"  # URLs of existing servers to use instead
-WORKER_POSTGRES_KEY = "scoreline_postgres"
+# what a worker process of the test run is given: a server, a database with empty tables there, and such a file of SQLite
+WORKER_POSTGRES_KEY, WORKER_TABLES_KEY, WORKER_FILE_KEY = "scoreline_postgres", "scoreline_tables", "scoreline_file"
 
 # what Tortoise prepares of a model for the dialect of its database
 _FIELDS_BY_DIALECT = ("filters", "db_native_fields", "db_default_fields", "db_complex_fields")
@@ -54,6 +55,8 @@ class ServicePool:
         self.worker = str(worker_input.get("workerid", "main"))
         self._urls: dict[str, str | ServerNotAvailable] = {}
         self._running: list[ServerProcess] = []
+        self._tables: str | None = worker_input.get(WORKER_TABLES_KEY)
+        self._stack = ExitStack()
         self.shares_redis = REDIS in os.environ and self.worker.startswith("gw")  # with other workers
         for name, given_url in (("postgres", worker_input.get(WORKER_POSTGRES_KEY)), ("redis", None)):
             if given_url := given_url or os.environ.get(POSTGRES if name == "postgres" else REDIS):
@@ -73,6 +76,14 @@ class ServicePool:
     def postgres(self) -> str:
         return self._url_or_skip(self.address("postgres", partial(Postgres, analyzes=False)))
 
+    def postgres_tables(self) -> str:
+        """Return the name of a PostgreSQL database with empty tables, made once per run of the tests."""
+        if self._tables is None:
+            url = self._stack.enter_context(_temporary_database(self))
+            run_in_thread(migrator.migrate(url))
+            self._tables = url.rpartition("/")[2]
+        return self._tables
+
     def redis(self) -> str:
         return self._url_or_skip(self.address("redis", Valkey))
 
@@ -81,6 +92,7 @@ class ServicePool:
         (pytest.fail if self._required else pytest.skip)(str(error))
 
     def stop(self) -> None:
+        self._stack.close()
         while self._running:
             self._running.pop().stop()
 
@@ -103,6 +115,8 @@ def pytest_configure(config: pytest.Config) -> None:
     gc.disable()  # hardly anything that the collection of the tests makes is garbage
     keep_files_in_memory()
     config.stash[_services] = ServicePool(config)
+    if WORKER_FILE_KEY in getattr(config, "workerinput", {}):
+        give_migrated_file(config.workerinput[WORKER_FILE_KEY])
     if not hasattr(config, "workerinput"):
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # let a terminated run clean up
 
@@ -122,10 +136,13 @@ def keep_files_in_memory() -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Pass the URL of the shared PostgreSQL to a worker process of the test run."""
-    url = node.config.stash[_services].address("postgres", partial(Postgres, analyzes=False))
+    """Pass the URL of the shared PostgreSQL, and empty tables, to a worker process of the test run."""
+    pool = node.config.stash[_services]
+    node.workerinput[WORKER_FILE_KEY] = read_migrated_file()
+    url = pool.address("postgres", partial(Postgres, analyzes=False))
     if isinstance(url, str):
         node.workerinput[WORKER_POSTGRES_KEY] = url
+        node.workerinput[WORKER_TABLES_KEY] = pool.postgres_tables()
 
 
 def pytest_collection_finish() -> None:
@@ -252,11 +269,9 @@ def postgres_url(services: ServicePool) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def postgres_tables(services: ServicePool) -> Iterator[str]:
+def postgres_tables(services: ServicePool) -> str:
     """The name of a PostgreSQL database with empty tables, to be copied."""
-    with _temporary_database(services) as url:
-        run_in_thread(migrator.migrate(url))
-        yield url.rpartition("/")[2]
+    return services.postgres_tables()
 
 
 @pytest.fixture(scope="module")

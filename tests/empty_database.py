@@ -1,4 +1,4 @@
-"""Empty tables for tests: migrations run once per process, and their schema is copied into each database."""
+"""Empty tables for tests: migrations run once per run of the tests, and their schema is copied into each database."""
 
 from __future__ import annotations
 
@@ -24,9 +24,19 @@ def run_in_thread(coroutine: Coroutine[Any, Any, Any]) -> Any:
         return thread.submit(asyncio.run, coroutine).result()
 
 
+_given_files: list[bytes] = []
+
+
+def give_migrated_file(content: bytes) -> None:
+    """Take over the SQLite file with empty tables that another process of the test run has made."""
+    _given_files.append(content)
+
+
 @cache
-def _read_migrated_file() -> bytes:
+def read_migrated_file() -> bytes:
     """Return the content of an SQLite file with empty tables."""
+    if _given_files:
+        return _given_files[-1]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "tables.db"
         run_in_thread(migrator.migrate(f"sqlite://{path}"))
@@ -38,7 +48,7 @@ def dump_schema() -> str:
     """Return the SQL script that creates the tables in SQLite."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "tables.db"
-        path.write_bytes(_read_migrated_file())
+        path.write_bytes(read_migrated_file())
         connection = sqlite3.connect(path)
         statements = "\n".join(connection.iterdump())
         connection.close()
@@ -51,7 +61,7 @@ async def create_database(url: str) -> None:
         await migrator.migrate(url)
     elif not (path := Path(url.removeprefix("sqlite://").partition("?")[0])).exists():
         db_connection.create_parent_directory(url)
-        path.write_bytes(_read_migrated_file())  # noqa: ASYNC240
+        path.write_bytes(read_migrated_file())  # noqa: ASYNC240
 
 
 async def create_tables() -> None:
