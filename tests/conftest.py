@@ -27,7 +27,7 @@ from tortoise.apps import Apps
 from models import migrator
 from resolvers.auth import passwords
 from tests.backing_services import Postgres, ServerNotAvailable, ServerProcess, Valkey, wheel_version
-from tests.empty_database import dump_schema, give_migrated_file, read_migrated_file, run_in_thread
+from tests.empty_database import dump_schema, read_migrated_file, run_in_thread, share_migrated_file
 from tests.inline_sqlite import inline_memory_databases
 from tests.practice_set.practice_sets import describe_practice_sets
 from tests.reused_database import ReusedDatabase
@@ -36,7 +36,7 @@ MEMORY_DIRECTORY = "/dev/shm"
 GARBAGE_THRESHOLDS = 50_000, 20, 20  # objects, collections of the first generation, of the second
 MEMORY_BYTES = 8 << 30  # a whole run needs less than half of it
 POSTGRES, REDIS = "SCORELINE_TEST_POSTGRES", "SCORELINE_TEST_REDIS"  # URLs of existing servers to use instead
-# what a worker process of the test run is given: a server, a database with empty tables there, and such a file of SQLite
+# what a worker process of the test run gets: a server, a database with empty tables there, and such a file of SQLite
 WORKER_POSTGRES_KEY, WORKER_TABLES_KEY, WORKER_FILE_KEY = "scoreline_postgres", "scoreline_tables", "scoreline_file"
 
 # what Tortoise prepares of a model for the dialect of its database
@@ -116,7 +116,7 @@ def pytest_configure(config: pytest.Config) -> None:
     keep_files_in_memory()
     config.stash[_services] = ServicePool(config)
     if WORKER_FILE_KEY in getattr(config, "workerinput", {}):
-        give_migrated_file(config.workerinput[WORKER_FILE_KEY])
+        share_migrated_file(config.workerinput[WORKER_FILE_KEY])
     if not hasattr(config, "workerinput"):
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # let a terminated run clean up
 

@@ -24,19 +24,19 @@ def run_in_thread(coroutine: Coroutine[Any, Any, Any]) -> Any:
         return thread.submit(asyncio.run, coroutine).result()
 
 
-_given_files: list[bytes] = []
+_shared_files: list[bytes] = []
 
 
-def give_migrated_file(content: bytes) -> None:
-    """Take over the SQLite file with empty tables that another process of the test run has made."""
-    _given_files.append(content)
+def share_migrated_file(content: bytes) -> None:
+    """Use the SQLite file with empty tables that another process of the test run has made."""
+    _shared_files.append(content)
 
 
 @cache
 def read_migrated_file() -> bytes:
     """Return the content of an SQLite file with empty tables."""
-    if _given_files:
-        return _given_files[-1]
+    if _shared_files:
+        return _shared_files[-1]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "tables.db"
         run_in_thread(migrator.migrate(f"sqlite://{path}"))

@@ -67,7 +67,7 @@ async def test_score_moves_goals_whose_period_has_its_day_as_first_or_last(world
     assert sorted(names[goal["id"]] for goal in payload["goals"]) == ["begins today", "ends today"]
 
 
-async def test_changed_goal_wakes_who_listens_to_it_to_lists_of_goals_and_to_targets_of_its_owner(world: World) -> None:
+async def test_changed_goal_wakes_listeners_to_it_to_goal_lists_and_to_targets_of_its_owner(world: World) -> None:
     goal = await set_goal(world, "Ann", "deals_won")
     [goal_id], ann = decode_goal_ids([goal]), (decode_global_id(world.global_ids["Ann"]) or ("", 0))[1]
     topics = f"goal:{goal_id}", "goals", f"target:deals_won:employee:{ann}", f"target:calls_made:employee:{ann}"
