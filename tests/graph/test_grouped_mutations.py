@@ -182,6 +182,21 @@ async def test_waiting_records_announce_the_tiers_that_records_one_by_one_reach(
     assert by_seller == [["THRESHOLD", "TARGET", "STRETCH"]] * 2 + [["TARGET", "STRETCH"]]
 
 
+async def test_two_waiting_records_announce_two_tiers_as_records_one_by_one_do(world: World) -> None:
+    for seller in ("Ann", "Ben"):
+        goal_id = world.global_ids[f"goal of {seller}"]
+        await world.mutate("updateGoal", id=goal_id, target="15", threshold="8", stretch="29", reason="tiers")
+    await record_at_once(world, *(won_deal(world, "Ann", "10", title=f"{number}") for number in range(2)))
+    for number in range(2):
+        await record(world, won_deal(world, "Ben", "10", title=f"{number}"))
+
+    tiers_by_goal: dict[int, list[str]] = {}
+    for entry in await Activity.filter(kind__in=["GOAL_ACHIEVED", "GOAL_TIER_REACHED"]).order_by("id"):
+        tiers_by_goal.setdefault(entry.subject_id, []).append(entry.data.get("tier", "TARGET"))
+    goal_ids = [decode_global_id(world.global_ids[f"goal of {seller}"]) for seller in ("Ann", "Ben")]
+    assert [tiers_by_goal[goal_id[1]] for goal_id in goal_ids if goal_id] == [["THRESHOLD", "TARGET"]] * 2
+
+
 async def test_each_is_told_of_the_goals_that_moved_with_its_record(world: World) -> None:
     payloads = await record_at_once(
         world, won_deal(world, "Ann", "10"), won_deal(world, "Ben", "20"), won_deal(world, "Cem", status="OPEN")
