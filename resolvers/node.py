@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from domain.errors.user_errors import NotFound
 from domain.permissions import Action
@@ -19,7 +19,7 @@ from models.crm.merging import select_with_merged
 from models.crm.pipelines import Pipeline, Stage
 from models.crm.records import CrmRecord
 from models.db import row_store
-from models.db.row_query import RowQuery, fetch_all
+from models.db.row_query import AnyRowQuery, fetch_all
 from models.db.row_store import TableRow
 from models.goals.goals import Goal
 from models.goals.plans import GoalPlan
@@ -121,7 +121,7 @@ async def load_subjects(context: RequestContext, keys: Sequence[tuple[str, int]]
         kind: _select_subjects(context, kind, ids_by_kind[kind])
         for kind in sorted(ids_by_kind.keys() & RECORD_MODELS.keys())
     }
-    queries: list[RowQuery[Any]] = [
+    queries: list[AnyRowQuery] = [
         *record_queries.values(),
         *(row_store.select(model, ids_by_kind[kind]) for kind, model in _GOAL_MODELS.items() if kind in ids_by_kind),
     ]
@@ -137,18 +137,18 @@ async def load_subjects(context: RequestContext, keys: Sequence[tuple[str, int]]
     return [visible_rows.get(key) for key in keys]
 
 
-def _select_subjects(context: RequestContext, kind: str, row_ids: Sequence[int]) -> RowQuery[Any]:
+def _select_subjects(context: RequestContext, kind: str, row_ids: Sequence[int]) -> AnyRowQuery:
     """Return the query for the visible records with these ids, and for those that were merged into others."""
     is_visible = context.viewer.scope_filter(Action.VIEW_CARD, OWNER_FIELDS[kind])
     return select_with_merged(RECORD_MODELS[kind], row_ids, is_visible)
 
 
-def _select_refunds(context: RequestContext, row_ids: Sequence[int]) -> RowQuery[Any]:
+def _select_refunds(context: RequestContext, row_ids: Sequence[int]) -> AnyRowQuery:
     """Return the query for the refunds with these ids of visible deals."""
     return refunds.select_with_deals(row_ids, context.viewer.scope_filter(Action.VIEW_CARD, "owner"))
 
 
-async def _follow_merges(context: RequestContext, rows: dict[tuple[str, int], Any]) -> None:
+async def _follow_merges(context: RequestContext, rows: dict[tuple[str, int], object]) -> None:
     """Replace the rows of merged records by those that they were merged into, or drop them where these are not visible."""
     merged = {key: row_id for key, row in rows.items() if (row_id := getattr(row, "merged_into_id", None)) is not None}
     if merged:

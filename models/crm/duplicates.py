@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 
 from models.crm.merging import MergedRecord
 from models.db import connection, row_store
 from models.db.conditions import is_one_of
-from models.db.row_query import RowQuery
+from models.db.row_query import AnyRowQuery
 
 
 class DuplicateKind(StrEnum):
@@ -42,7 +42,7 @@ class DuplicateKey:
 
 
 async def find_duplicates(
-    query: RowQuery[Any], reasons: Collection[DuplicateReason], first: int, skip: int
+    query: AnyRowQuery, reasons: Collection[DuplicateReason], first: int, skip: int
 ) -> list[DuplicateKey]:
     """Return what several rows of a query have in common, in one statement: ordered by reason and value."""
     table, condition = row_store.table_name(query.model), query.condition
@@ -58,7 +58,7 @@ async def find_duplicates(
 
 
 async def fetch_duplicates(
-    query: RowQuery[Any], keys: Sequence[DuplicateKey], limit: int
+    query: AnyRowQuery, keys: Sequence[DuplicateKey], limit: int
 ) -> dict[DuplicateKey, list[MergedRecord]]:
     """Return the first rows of a query that have each key, the oldest first."""
     table, condition = row_store.table_name(query.model), query.condition

@@ -14,11 +14,11 @@ from tortoise.models import Model
 
 from models.db import connection
 from models.db.row_factory import row_factory
-from models.db.row_query import RowQuery
+from models.db.row_query import AnyRowQuery
 from models.db.values import SqlStatement, SqlValue
 
 
-async def fetch_all_at_once(queries: Sequence[RowQuery[Any]]) -> list[list[Any]]:
+async def fetch_all_at_once(queries: Sequence[AnyRowQuery]) -> list[list[Any]]:
     """Return the rows of each query, all of one moment; the queries join no relations."""
     on_sqlite = connection.dialect() == "sqlite"
     sql, values = _join_statements(queries, on_sqlite=on_sqlite)
@@ -32,7 +32,7 @@ async def fetch_all_at_once(queries: Sequence[RowQuery[Any]]) -> list[list[Any]]
     return rows
 
 
-def _join_statements(queries: Sequence[RowQuery[Any]], *, on_sqlite: bool) -> SqlStatement:
+def _join_statements(queries: Sequence[AnyRowQuery], *, on_sqlite: bool) -> SqlStatement:
     row_function, list_function = ("json_array", "json_group_array") if on_sqlite else ("json_build_array", "json_agg")
     selects, values = [], list[SqlValue]()
     for index, query in enumerate(queries):
@@ -45,7 +45,7 @@ def _join_statements(queries: Sequence[RowQuery[Any]], *, on_sqlite: bool) -> Sq
     return " UNION ALL ".join(selects), values
 
 
-def _json_columns(query: RowQuery[Any]) -> list[str]:
+def _json_columns(query: AnyRowQuery) -> list[str]:
     """Return the columns of a row, exact numbers as texts, since JSON's are read as inexact ones."""
     meta = query.model._meta
     return [

@@ -131,11 +131,14 @@ class RowQuery(Generic[Row]):
         return _order_sql(self.model, self.order, prefix) if self.order else ""
 
 
+AnyRowQuery = RowQuery[Any]
+
+
 @dataclass(frozen=True, eq=False)
 class CountQuery:
     """Counts the rows of a query instead of reading them."""
 
-    query: RowQuery[Any]
+    query: AnyRowQuery
 
     def statement(self) -> SqlStatement:
         table, condition = self.query.model._meta.db_table, self.query.condition
@@ -145,7 +148,7 @@ class CountQuery:
         return int(records[0][0])
 
 
-AnyQuery = RowQuery[Any] | CountQuery
+AnyQuery = AnyRowQuery | CountQuery
 
 
 async def fetch_all(queries: Sequence[AnyQuery]) -> list[Any]:

@@ -10,18 +10,20 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any, Final
+from typing import Final
 
 from tortoise.models import Model
 
 from domain.alerts.rules import Subject
 from domain.ledger.metrics import Score
+from domain.primitives.json_values import JsonValue
 from models.alerts.alerts import RaisedAlert
 from models.alerts.inactivity import InactivityTimer
 from models.auth.sessions import IdempotencyRecord
 from models.crm.deals import Deal
 from models.db import connection, json_rows, row_store
 from models.db.json_rows import array_parameter
+from models.db.values import SqlRow, SqlValue
 from models.edits.edit_statement import EditShape, edit_rows_sql, owner_ids_column
 from models.edits.goal_values import NO_KNOWN_VALUES, KnownGoalValues
 from models.goals.goals import AffectedGoal, Goal
@@ -174,13 +176,12 @@ async def read_edit_rows(request: EditRequest) -> EditRows:
         for kind, table in {record_kind: request.record, **request.references}.items()
         if request.ids.get(kind) or request.external_ids.get(kind)
     }
-    no_ids: Collection[Any] = ()
-    values: list[Any] = []
+    values: list[SqlValue] = []
     for kind in tables:
-        values.append(array_parameter(on_sqlite, sorted(request.ids.get(kind, no_ids))))
+        values.append(array_parameter(on_sqlite, sorted(request.ids.get(kind, ()))))
         if "external_id" in row_store.column_names(tables[kind].model):
-            values.append(array_parameter(on_sqlite, sorted(request.external_ids.get(kind, no_ids))))
-    values.append(array_parameter(on_sqlite, sorted(request.ids.get("Employee", no_ids))))
+            values.append(array_parameter(on_sqlite, sorted(request.external_ids.get(kind, ()))))
+    values.append(array_parameter(on_sqlite, sorted(request.ids.get("Employee", ()))))
     has_external_employees = bool(request.external_ids.get("Employee"))
     if has_external_employees:
         values.append(array_parameter(on_sqlite, sorted(request.external_ids["Employee"])))
@@ -230,13 +231,13 @@ async def read_edit_rows(request: EditRequest) -> EditRows:
     )
 
 
-def _new_ids(value: Any, count: int, on_sqlite: bool) -> list[int]:
+def _new_ids(value: JsonValue, count: int, on_sqlite: bool) -> list[int]:
     if on_sqlite:  # only the single writer may use the ids after the last one
         return list(range((value or 0) + 1, (value or 0) + 1 + count))
     return json_rows.decode(value)
 
 
-def _goals_before(row: Mapping[str, Any], request: EditRequest) -> GoalsBefore:
+def _goals_before(row: SqlRow, request: EditRequest) -> GoalsBefore:
     affected_scopes = {
         scope_kind(scope_id)
         for scope_kind in SCOPE_KINDS
@@ -263,7 +264,7 @@ def _goals_before(row: Mapping[str, Any], request: EditRequest) -> GoalsBefore:
 
 
 def _alerts_before(
-    row: Mapping[str, Any],
+    row: SqlRow,
     rows: Mapping[str, Sequence[Model]],
     employees: Sequence[Employee],
     memberships: TeamMembershipHistory,

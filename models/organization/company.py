@@ -7,7 +7,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 from tortoise import fields
 from tortoise.models import Model
@@ -17,7 +17,7 @@ from domain.primitives.calendar_changes import ZoneChange
 from models.db.columns import bool_column, currency_column, enum_column, short_text_column, text_column
 from models.db.conditions import equals
 from models.db.consistent_read import fetch_all_at_once
-from models.db.row_query import RowQuery
+from models.db.row_query import AnyRowQuery, RowQuery
 from models.db.values import SqlRow
 
 REFERENCE_POSITION_SQL: Final = "(SELECT moved FROM company WHERE id = 1)"  # of the reference data, see `ReferenceData`
@@ -171,7 +171,7 @@ class ExchangeRate(Model):
         unique_together = (("currency", "valid_from"),)
 
 
-def company_queries() -> list[RowQuery[Any]]:
+def company_queries() -> list[AnyRowQuery]:
     """Return the queries for the rows that `assemble_company` takes."""
     return [
         RowQuery(Company, equals("id", 1)),

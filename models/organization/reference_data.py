@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from domain.ledger.metrics import Metric
 from models.auth.sessions import Device
@@ -18,7 +18,7 @@ from models.crm.pipelines import Stage
 from models.db import connection, row_store
 from models.db.conditions import equals
 from models.db.consistent_read import fetch_all_at_once
-from models.db.row_query import RowQuery
+from models.db.row_query import AnyRowQuery, RowQuery
 from models.db.values import SqlRecord
 from models.organization.company import (
     REFERENCE_POSITION_SQL,
@@ -145,7 +145,7 @@ async def load_reference_data() -> ReferenceData:
     return _build_reference_data(*await fetch_all_at_once(_reference_queries()))
 
 
-def _reference_queries() -> list[RowQuery[Any]]:
+def _reference_queries() -> list[AnyRowQuery]:
     return [
         RowQuery(Team),
         RowQuery(EarlierParent),

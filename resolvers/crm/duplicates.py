@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from domain.errors.operation_errors import BadInput
 from models.crm import clients, duplicates, leads
 from models.crm.duplicates import DuplicateKey, DuplicateKind, DuplicateReason
 from models.crm.merging import MergedRecord
-from models.db.row_query import RowQuery
+from models.db.row_query import AnyRowQuery
 from resolvers.request import validation
 from resolvers.request.context import RequestContext
 from resolvers.request.scopes import ScopeArgument, filter_records_in_scope
 
 MAX_GROUPS: Final = 100
 MAX_RECORDS: Final = 20  # of each group
-_QUERIES: Final[Mapping[DuplicateKind, Callable[[], RowQuery[Any]]]] = {
+_QUERIES: Final[Mapping[DuplicateKind, Callable[[], AnyRowQuery]]] = {
     DuplicateKind.CLIENT: clients.select_existing,
     DuplicateKind.CONTACT: clients.select_existing_contacts,
     DuplicateKind.LEAD: leads.select_existing,

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from domain.errors.operation_errors import ServiceUnavailable, Unauthenticated
 from domain.goals.work_schedule import WorkSchedule
@@ -23,7 +23,7 @@ from domain.permissions import Action, Reach
 from domain.primitives.calendar import Calendar
 from models.crm import custom_metrics, pipelines
 from models.crm.pipelines import Stage
-from models.db.row_query import CountQuery, RowQuery, fetch_all
+from models.db.row_query import AnyRowQuery, CountQuery, RowQuery, fetch_all
 from models.db.row_store import TableRow
 from models.organization import absences, company, people
 from models.organization import reference_data as reference_models
@@ -262,7 +262,7 @@ class RequestContext:
         """Return the rows of a query, run on one connection with all queries of the same tick of the event loop."""
         return self.load(fetch_all, query)
 
-    def count(self, query: RowQuery[Any]) -> Awaitable[int]:
+    def count(self, query: AnyRowQuery) -> Awaitable[int]:
         """Do the same for the number of rows."""
         return self.load(fetch_all, CountQuery(query))
 

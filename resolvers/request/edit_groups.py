@@ -113,14 +113,17 @@ class EditGroup(Generic[Edit]):
                 waiter.set_result(task.result()[index])
 
 
+AnyEditGroup = EditGroup[Any]
+
+
 class EditGroups:
     """The groups of a process that wait for the lock of the ledger, by mutation and viewer."""
 
     def __init__(self) -> None:
-        self._waiting: dict[Hashable, EditGroup[Any]] = {}
-        self._last: dict[Hashable, EditGroup[Any]] = {}  # as long as it waits or is made
+        self._waiting: dict[Hashable, AnyEditGroup] = {}
+        self._last: dict[Hashable, AnyEditGroup] = {}  # as long as it waits or is made
 
-    def find(self, key: Hashable) -> EditGroup[Any] | None:
+    def find(self, key: Hashable) -> AnyEditGroup | None:
         return self._waiting.get(key)
 
     def open(self, key: Hashable, edit: Edit) -> EditGroup[Edit]:
@@ -129,7 +132,7 @@ class EditGroups:
         return group
 
     @asynccontextmanager
-    async def turn(self, key: Hashable, group: EditGroup[Any]) -> AsyncIterator[None]:
+    async def turn(self, key: Hashable, group: AnyEditGroup) -> AsyncIterator[None]:
         """Wait until the group before has ended; at the end of the block let the next one begin."""
         before, self._last[key] = self._last.get(key), group
         try:
@@ -143,7 +146,7 @@ class EditGroups:
             if self._last[key] is group:
                 del self._last[key]
 
-    def close(self, key: Hashable, group: EditGroup[Any]) -> None:
+    def close(self, key: Hashable, group: AnyEditGroup) -> None:
         """Let nobody else join the group."""
         group.is_open = False
         if self._waiting.get(key) is group:
