@@ -1,7 +1,7 @@
 """Calibration of the probabilities of goals: corrects what is said by what was said, and what came, at recent month ends.
 
-The draws of a forecast may promise too much to goals that lie far above what is expected: the tail is too wide, or those
-who were lucky last month are expected to be so again. With p the probability as drawn, the corrected one is q:
+The draws of a forecast may promise too much to goals that lie far above what is expected: the tail is too wide, or the
+sellers that were lucky last month are expected to be so again. With p the probability as drawn, the corrected one is q:
 
     ln (q / (1 - q)) = a ln 2p - b ln 2(1 - p)
 

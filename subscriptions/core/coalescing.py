@@ -10,8 +10,8 @@ class CoalescingWindow:
     """Wakes waiting tasks in batches.
 
     A task that has been quiet for a window wakes after a quarter of one, so that a single change is seen at once and what
-    follows it closely still causes one read. Within a burst the others wake one window after the batch before. Who joins in
-    the second half of that time goes into the next batch, so that nobody waits more than one and a half windows. The tasks
+    follows it closely still causes one read. Within a burst the others wake one window after the batch before. A task that joins
+    in the second half of that time goes into the next batch, so that it waits one and a half windows at most. The tasks
     of a batch wake together, so that their reads can share database queries.
 
     seconds  length of a window.
