@@ -3,39 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import math
 
 
 class CoalescingWindow:
-    """Wakes waiting tasks in batches.
+    """Wakes waiting tasks in batches, one batch per window.
 
-    A task that has been quiet for a window wakes after a quarter of one, so that a single change is seen at once and what
-    follows it closely still causes one read. Within a burst the others wake one window after the batch before. A task that joins
+    After a quiet time a batch wakes after a quarter of a window, so that a single change is seen at once and what follows
+    it closely still causes one read. Within a burst a batch wakes one window after the one before. A task that joins
     in the second half of that time goes into the next batch, so that it waits one and a half windows at most. The tasks
     of a batch wake together, so that their reads can share database queries.
 
-    seconds  length of a window.
+    window_seconds  length of a window.
     """
 
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-        self._woke_at = -seconds  # the last batch
+    def __init__(self, window_seconds: float) -> None:
+        self._window_seconds = window_seconds
+        self._wakes_at = -window_seconds  # the next batch, or the last one
         self._collects_until = 0.0
-        self._quiet_batch: list[asyncio.Future[None]] = []
         self._current_batch: list[asyncio.Future[None]] = []
         self._next_batch: list[asyncio.Future[None]] = []
 
-    def join(self, waiter: asyncio.Future[None], *, is_quiet: bool = True) -> None:
-        """Resolve this future with a batch.
-
-        is_quiet  whether its task has not been woken within the last window
-        """
-        if is_quiet:
-            if not self._quiet_batch:
-                loop = asyncio.get_running_loop()
-                loop.call_at(loop.time() + self.seconds / 4, self._wake_quiet_batch)
-            self._quiet_batch.append(waiter)
-            return
+    def join(self, waiter: asyncio.Future[None]) -> None:
+        """Resolve this future with the next batch, or with the one after if that is less than half a window away."""
         if not self._current_batch:
             self._schedule()
         is_late = asyncio.get_running_loop().time() > self._collects_until
@@ -44,22 +33,14 @@ class CoalescingWindow:
     def _schedule(self) -> None:
         loop = asyncio.get_running_loop()
         now = loop.time()
-        wakes_at = max(now + self.seconds / 4, self._woke_at + self.seconds)
-        self._collects_until = (now + wakes_at) / 2
-        loop.call_at(wakes_at, self._wake_batch)
+        self._wakes_at = max(now + self._window_seconds / 4, self._wakes_at + self._window_seconds)
+        self._collects_until = (now + self._wakes_at) / 2
+        loop.call_at(self._wakes_at, self._wake_batch)
 
     def _wake_batch(self) -> None:
         waiters, self._current_batch, self._next_batch = self._current_batch, self._next_batch, []
-        self._wake(waiters)
         if self._current_batch:
             self._schedule()
-
-    def _wake_quiet_batch(self) -> None:
-        waiters, self._quiet_batch = self._quiet_batch, []
-        self._wake(waiters)
-
-    def _wake(self, waiters: list[asyncio.Future[None]]) -> None:
-        self._woke_at = asyncio.get_running_loop().time()
         for waiter in waiters:
             _wake(waiter)
 
@@ -74,7 +55,6 @@ class CoalescingEvent:
         self._is_set = False
         self._window: CoalescingWindow | None = None
         self._waiter: asyncio.Future[None] | None = None
-        self._woke_at = -math.inf  # the last time with a window
 
     def set(self) -> None:
         """Set the event and wake the waiting task, now or with its window's batch."""
@@ -83,7 +63,7 @@ class CoalescingEvent:
         self._is_set = True
         if self._waiter is not None:
             if self._window is not None:
-                self._join(self._window, self._waiter)
+                self._window.join(self._waiter)
             else:
                 _wake(self._waiter)
 
@@ -101,7 +81,7 @@ class CoalescingEvent:
             loop = asyncio.get_running_loop()
             waiter, timer = loop.create_future(), None
             if self._is_set and window is not None:
-                self._join(window, waiter)
+                window.join(waiter)
             else:
                 self._waiter, self._window = waiter, window
                 timer = None if timeout is None else loop.call_later(timeout, _wake, waiter)
@@ -111,13 +91,8 @@ class CoalescingEvent:
                 self._waiter = None
                 if timer is not None:
                     timer.cancel()
-        if window is not None:
-            self._woke_at = asyncio.get_running_loop().time()
         was_set, self._is_set = self._is_set, False
         return was_set
-
-    def _join(self, window: CoalescingWindow, waiter: asyncio.Future[None]) -> None:
-        window.join(waiter, is_quiet=asyncio.get_running_loop().time() - self._woke_at >= window.seconds)
 
 
 def _wake(waiter: asyncio.Future[None]) -> None:

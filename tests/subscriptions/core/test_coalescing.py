@@ -26,16 +26,6 @@ async def _set_after(delay: float, window: CoalescingWindow) -> tuple[float, flo
     return set_at, loop.time()
 
 
-async def _join_after(delay: float, window: CoalescingWindow) -> tuple[float, float]:
-    """Join the window as within a burst after so many seconds; return that time, and the time of the batch."""
-    loop = asyncio.get_running_loop()
-    await asyncio.sleep(delay)
-    joined_at, waiter = loop.time(), loop.create_future()
-    window.join(waiter, is_quiet=False)
-    await waiter
-    return joined_at, loop.time()
-
-
 async def test_tasks_set_close_together_wake_together() -> None:
     window = CoalescingWindow(WINDOW_SECONDS)
     times = await asyncio.gather(*(_set_after(delay, window) for delay in (0, 0.004, 0.008, 0.012)))
@@ -51,9 +41,9 @@ async def test_after_a_quiet_time_a_task_waits_a_quarter_of_a_window() -> None:
         assert woke_at - set_at == pytest.approx(WINDOW_SECONDS / 4, abs=0.001)
 
 
-async def test_batches_of_a_burst_wake_no_closer_together_than_a_window() -> None:
+async def test_batches_wake_no_closer_together_than_a_window() -> None:
     window = CoalescingWindow(WINDOW_SECONDS)
-    times = await asyncio.gather(*(_join_after(delay / 100, window) for delay in range(60)))
+    times = await asyncio.gather(*(_set_after(delay / 100, window) for delay in range(60)))
 
     assert all(woke_at - set_at >= WINDOW_SECONDS / 8 for set_at, woke_at in times)
     assert all(woke_at - set_at <= WINDOW_SECONDS * 1.51 for set_at, woke_at in times)
@@ -65,45 +55,12 @@ async def test_batches_of_a_burst_wake_no_closer_together_than_a_window() -> Non
 
 async def test_task_that_joins_in_the_second_half_of_a_window_wakes_with_the_next_batch() -> None:
     window = CoalescingWindow(WINDOW_SECONDS)
-    times = await asyncio.gather(*(_join_after(delay, window) for delay in (0, 0.03, 0.07, 0.08)))
+    times = await asyncio.gather(*(_set_after(delay, window) for delay in (0, 0.03, 0.07, 0.08)))
 
     first, second, early, late = (woke_at for _, woke_at in times)
     assert second == pytest.approx(first + WINDOW_SECONDS, abs=0.001)
     assert early == pytest.approx(second, abs=0.001)
     assert late == pytest.approx(second + WINDOW_SECONDS, abs=0.001)
-
-
-async def test_quiet_task_does_not_wait_for_the_burst_of_others() -> None:
-    window = CoalescingWindow(WINDOW_SECONDS)
-    _, (set_at, woke_at) = await asyncio.gather(_join_after(0, window), _set_after(0.03, window))
-
-    assert woke_at - set_at == pytest.approx(WINDOW_SECONDS / 4, abs=0.001)
-
-
-async def test_one_task_wakes_once_a_window_within_a_burst_and_at_once_after_it() -> None:
-    loop, event, window = asyncio.get_running_loop(), CoalescingEvent(), CoalescingWindow(WINDOW_SECONDS)
-    woken_at: list[float] = []
-
-    async def listen() -> None:
-        while True:
-            await event.wait(window=window)
-            woken_at.append(loop.time())
-
-    listener, started_at = asyncio.create_task(listen()), loop.time()
-    for _ in range(40):
-        await asyncio.sleep(0.01)
-        event.set()
-    await asyncio.sleep(5 * WINDOW_SECONDS)
-    event.set()
-    set_at = loop.time()
-    await asyncio.sleep(WINDOW_SECONDS / 2)
-    listener.cancel()
-
-    assert woken_at[0] - started_at == pytest.approx(0.01 + WINDOW_SECONDS / 4, abs=0.001)
-    pauses = [later - earlier for earlier, later in itertools.pairwise(woken_at[:-1])]
-    assert len(pauses) == 4
-    assert all(pause + 0.001 >= WINDOW_SECONDS and pause <= WINDOW_SECONDS * 1.51 for pause in pauses)
-    assert woken_at[-1] - set_at == pytest.approx(WINDOW_SECONDS / 4, abs=0.001)
 
 
 async def test_events_set_before_wake_up_are_one() -> None:
