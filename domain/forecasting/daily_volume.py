@@ -215,13 +215,13 @@ class DailyVolume:
         return self._forecasts[key]
 
     @cached_property
-    def _records(self) -> SellerRecords:
+    def records(self) -> SellerRecords:
         return SellerRecords(self.count, self.sellers, self.days)
 
     def _fit_tenures(self, day: int) -> FittedTenureCurves:
         """Return when sellers began and left, by their events of this kind, as known at the end of the day; cached."""
         if day not in self._tenures:
-            history = self._history(day, self._records.activity_at(day), np.ones(self.count, dtype=np.bool_))
+            history = self._history(day, self.records.activity_at(day), np.ones(self.count, dtype=np.bool_))
             self._tenures[day] = TenureCurves().fit(history)
         return self._tenures[day]
 

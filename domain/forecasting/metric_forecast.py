@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -18,7 +17,7 @@ import numpy as np
 from domain.forecasting import model_averaging, monte_carlo
 from domain.forecasting.arrays import NEVER, Bools, Floats, Ints, sum_by_index
 from domain.forecasting.cooperative import Steps
-from domain.forecasting.daily_volume import DailyVolume, SellerActivity, SellerRecords
+from domain.forecasting.daily_volume import DailyVolume, SellerActivity
 from domain.forecasting.deal_value_model import AmountTables
 from domain.forecasting.distribution import Distribution
 from domain.forecasting.forecast import Confidence, rate_confidence
@@ -256,13 +255,9 @@ class FittedMetricModel:
             self._expected_events[key] = forecast.total * shares, forecast.log_sd
         return self._expected_events[key]
 
-    @cached_property
-    def _records(self) -> SellerRecords:
-        return SellerRecords(len(self._seller_hashes), self.volume.sellers, self.volume.days)
-
     def _activity_at(self, day: int) -> SellerActivity:
         """Return the activity of the sellers, none of them idle: a rare metric has not ended because it has paused."""
-        activity = self._records.activity_at(day)
+        activity = self.volume.records.activity_at(day)
         return SellerActivity(activity.first_active_day, np.full(len(activity.idle_from), NEVER))
 
     def _compute_errors(self, length: int, day: int) -> Steps[ModelErrors]:
