@@ -72,17 +72,20 @@ async def load_employees(
 
 
 async def build_candidates(
-    context: RequestContext,
-    events: Sequence[Event],
-    lookup: EmployeeLookup | None = None,
-    now: datetime | None = None,
+    context: RequestContext, events: Sequence[Event], lookup: EmployeeLookup | None = None
 ) -> list[AlertCandidate]:
     """Return the candidates of the events that may raise alerts, in their order: one of each kind of alert.
 
     lookup  the employees of the events, if they are loaded already
-    now     leaves out the kinds of alert for which an event happened too long ago; None leaves out none
     """
-    alert_events = [(event, kind) for event in events for kind in alert_kinds_of(event, now)]
+    alert_events = [(event, kind) for event in events for kind in alert_kinds_of(event)]
+    return await build_candidates_of_kinds(context, alert_events, lookup)
+
+
+async def build_candidates_of_kinds(
+    context: RequestContext, alert_events: Sequence[tuple[Event, AlertKind]], lookup: EmployeeLookup | None = None
+) -> list[AlertCandidate]:
+    """Do the same for events with one kind of alert each."""
     if not alert_events:
         return []
     lookup = lookup or await load_employees(event.employee_id for event, _ in alert_events)

@@ -33,7 +33,12 @@ from models.organization.people import Employee, TeamTree
 from resolvers.activities.entries import ActivityEntry, RecordChange
 from resolvers.alerts import inactivity as inactivity_alerts
 from resolvers.alerts import notifications
-from resolvers.alerts.candidates import build_candidates, is_existing_open_deal, latest_by_subject, load_employees
+from resolvers.alerts.candidates import (
+    build_candidates_of_kinds,
+    is_existing_open_deal,
+    latest_by_subject,
+    load_employees,
+)
 from resolvers.alerts.notifications import Notification
 from resolvers.alerts.rules import ActiveRule, active_rules
 from resolvers.alerts.settlement import MovedGoals, resolve_alerts, resume_alerts, settle_alerts, settle_goal_alerts
@@ -159,13 +164,13 @@ async def raise_for_events(
 
     alerts_before  what the edit has read; None: nothing
     """
-    kinds_by_event = [(event, alert_rules.alert_kinds_of(event, context.now())) for event in events]
-    rules = await active_rules(context, {kind for _, kinds in kinds_by_event for kind in kinds}, alerts_before)
+    now = context.now()
+    alert_events = [(event, kind) for event in events for kind in alert_rules.alert_kinds_of(event, now)]
+    rules = await active_rules(context, {kind for _, kind in alert_events}, alerts_before)
     if not rules:
         return False
-    alert_events = [event for event, kinds in kinds_by_event if kinds]
-    lookup = await load_employees((event.employee_id for event in alert_events), alerts_before)
-    candidates = await build_candidates(context, alert_events, lookup, context.now())
+    lookup = await load_employees((event.employee_id for event, _ in alert_events), alerts_before)
+    candidates = await build_candidates_of_kinds(context, alert_events, lookup)
     pairs = [(rule, candidate) for candidate in candidates for rule in rules]
     return await raise_alerts(context, pairs, alerts_before)
 
